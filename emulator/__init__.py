@@ -1,0 +1,38 @@
+"""Impulse responses of macroeconomic models from one neural network.
+
+    import emulator
+    emulator.get_world("nk").irf(theta)                                # exact
+    emulator.load("runs/smoke").irf("nk", {"phi_pi": 2.0}, shock="monetary")   # emulated
+
+Nothing is imported until it is used: `import emulator` costs milliseconds, worlds never pull in
+torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from emulator.inference import Emulator, load
+    from emulator.worlds import get_world, list_worlds
+
+__version__ = "0.1.0"
+__all__ = ["Emulator", "__version__", "get_world", "list_worlds", "load"]
+
+_HOMES = {
+    "Emulator": "emulator.inference",
+    "load": "emulator.inference",
+    "get_world": "emulator.worlds",
+    "list_worlds": "emulator.worlds",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'emulator' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

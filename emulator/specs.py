@@ -1,0 +1,137 @@
+"""What a world says about itself, as plain data.
+
+Worlds describe themselves with these records; data sets and weights store them as JSON, so that a
+model knows names, bounds and transforms without importing any world.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Transform = Literal["bounded", "scaled", "log"]
+Prior = Literal["uniform", "log_uniform", "normal"]
+
+OBSERVABLE_NAMES = ("output", "inflation", "rate")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One structural parameter.
+
+    transform: how models normalise it. `bounded`, the logit of its position within the bounds
+        (probabilities and other strictly bounded parameters); `scaled`, centred and scaled by the
+        bounds; `log`, the same on the logarithm (standard deviations).
+    prior: `uniform` or `log_uniform` on [lower, upper], or `normal` with `mean` and `sd`,
+        truncated at three s.d., which are then the bounds.
+    """
+
+    name: str
+    description: str
+    unit: str
+    lower: float
+    upper: float
+    default: float
+    transform: Transform = "scaled"
+    prior: Prior = "uniform"
+    mean: float | None = None
+    sd: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.lower <= self.default <= self.upper:
+            raise ValueError(f"{self.name}: default {self.default} outside its bounds")
+        if self.prior == "normal" and (self.mean is None or self.sd is None):
+            raise ValueError(f"{self.name}: a normal prior needs mean and sd")
+        if (self.prior == "log_uniform" or self.transform == "log") and self.lower <= 0:
+            raise ValueError(f"{self.name}: a logarithm needs a positive lower bound")
+
+
+def normal(
+    name: str, description: str, mean: float, sd: float, *, default: float | None = None
+) -> Parameter:
+    """A parameter with a N(mean, sd) prior truncated at three s.d."""
+    return Parameter(
+        name=name,
+        description=description,
+        unit="1",
+        lower=mean - 3.0 * sd,
+        upper=mean + 3.0 * sd,
+        default=mean if default is None else default,
+        transform="scaled",
+        prior="normal",
+        mean=mean,
+        sd=sd,
+    )
+
+
+@dataclass(frozen=True)
+class Shock:
+    """One structural innovation. `description` says what a positive one does.
+
+    sigma: the parameter that is the innovation's s.d., where the world names one.
+    """
+
+    name: str
+    description: str
+    sigma: str | None = None
+
+
+@dataclass(frozen=True)
+class Observable:
+    """One of the three observables, with its label in this world and its unit."""
+
+    name: str
+    label: str
+    unit: str
+
+
+MACRO_OBSERVABLES = (
+    Observable("output", "Output", "percent"),
+    Observable("inflation", "Inflation", "annualised percentage points"),
+    Observable("rate", "Nominal interest rate", "annualised percentage points"),
+)
+
+
+@dataclass(frozen=True)
+class WorldSpec:
+    """A world's description without its code: names, bounds, transforms, units, state size."""
+
+    name: str
+    title: str
+    source: str
+    linear: bool
+    hidden_chain: bool
+    flag: str | None
+    state_names: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+    shocks: tuple[Shock, ...]
+    observables: tuple[Observable, ...]
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        return tuple(p.name for p in self.parameters)
+
+    @property
+    def shock_names(self) -> tuple[str, ...]:
+        return tuple(s.name for s in self.shocks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready copy."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> WorldSpec:
+        """The inverse of `to_dict` (JSON turns tuples into lists; this turns them back)."""
+        return cls(
+            name=data["name"],
+            title=data["title"],
+            source=data["source"],
+            linear=data["linear"],
+            hidden_chain=data["hidden_chain"],
+            flag=data["flag"],
+            state_names=tuple(data["state_names"]),
+            parameters=tuple(Parameter(**p) for p in data["parameters"]),
+            shocks=tuple(Shock(**s) for s in data["shocks"]),
+            observables=tuple(Observable(**o) for o in data["observables"]),
+        )

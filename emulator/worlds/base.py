@@ -1,0 +1,346 @@
+"""The world interface: what every macro model in the bank offers.
+
+A world is an exact, vectorised simulator in NumPy float64. Axis letters: B draws, P parameters,
+S shocks, H last horizon (h = 0 is the impact quarter), T quarters, n states; observables are always
+`output, inflation, rate`. Shocks are counted in standard deviations of the structural innovation.
+
+A subclass states its names and implements four methods: `solve` (parameters to a solution with one
+status per row), `_responses`, `_simulate`, and, where the prior binds parameters together,
+`from_uniforms`. Everything public lives here once: shapes, broadcasting, statuses, NaN rows.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from emulator.errors import InputError, WorldError, unknown_name
+from emulator.specs import MACRO_OBSERVABLES, Observable, Parameter, Shock, WorldSpec
+from emulator.worlds.priors import quantiles
+
+FloatArray = NDArray[np.float64]
+StatusArray = NDArray[np.int8]
+
+
+class Status(IntEnum):
+    """The verdict on one row of parameters, in order of severity: the worst one is reported."""
+
+    OK = 0
+    OUT_OF_BOUNDS = 1
+    INADMISSIBLE = 2
+    NO_CONVERGENCE = 3
+    NO_STABLE_SOLUTION = 4
+    INDETERMINATE = 5
+    NOT_FINITE = 6
+
+    @property
+    def message(self) -> str:
+        """The verdict as a sentence."""
+        return _MESSAGES[self]
+
+    @property
+    def solved(self) -> bool:
+        """Whether a row with this verdict has responses (rather than NaN)."""
+        return self < Status.NO_CONVERGENCE
+
+
+_MESSAGES = {
+    Status.OK: "a unique stable solution inside the bounds",
+    Status.OUT_OF_BOUNDS: "a parameter lies outside its bounds (solved all the same)",
+    Status.INADMISSIBLE: "a joint restriction of the prior is violated (solved all the same)",
+    Status.NO_CONVERGENCE: "the solver did not converge",
+    Status.NO_STABLE_SOLUTION: "no stable solution exists",
+    Status.INDETERMINATE: "more than one stable solution exists",
+    Status.NOT_FINITE: "a parameter is NaN or infinite",
+}
+
+
+class Responses(NamedTuple):
+    """Impulse responses: values (B, S, H+1, 3) in the observables' units, status (B,)."""
+
+    values: FloatArray
+    status: StatusArray
+
+
+class Paths(NamedTuple):
+    """Simulated paths: observables (B, T, 3), states (B, T, n), flags (B, T), status (B,)."""
+
+    observables: FloatArray
+    states: FloatArray
+    flags: NDArray[np.int8]
+    status: StatusArray
+
+
+class Solution(Protocol):
+    """What `solve` returns: any record with one status per row."""
+
+    @property
+    def status(self) -> StatusArray: ...
+
+
+SolutionT = TypeVar("SolutionT", bound=Solution)
+
+# A sampler gives up when fewer than one draw in this many is valid: the prior is then misstated.
+_MAX_TRIES = 10_000
+
+
+class World(ABC, Generic[SolutionT]):
+    """One family of macro models. See the module docstring for what a subclass provides.
+
+    linear: responses neither depend on the state nor change shape with the size.
+    hidden_chain: a discrete hidden process (regimes) moves besides the innovations.
+    flag: what `Paths.flags` marks (a regime, a binding constraint); None when nothing.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    source: ClassVar[str]
+    parameters: ClassVar[tuple[Parameter, ...]]
+    shocks: ClassVar[tuple[Shock, ...]]
+    observables: ClassVar[tuple[Observable, ...]] = MACRO_OBSERVABLES
+    state_names: ClassVar[tuple[str, ...]]
+    linear: ClassVar[bool] = True
+    hidden_chain: ClassVar[bool] = False
+    flag: ClassVar[str | None] = None
+
+    # ------------------------------------------------------------------ to implement
+
+    @abstractmethod
+    def solve(self, theta: ArrayLike) -> SolutionT:
+        """Solve (B, P) parameters; the result's status (B,) includes bounds and admissibility."""
+
+    @abstractmethod
+    def _responses(
+        self,
+        theta: FloatArray,
+        solution: SolutionT,
+        horizon: int,
+        size: FloatArray,
+        state: FloatArray | None,
+    ) -> FloatArray:
+        """Responses (B, S, H+1, 3) to shocks of `size` (B, S); `state` is (B, n) or None."""
+
+    @abstractmethod
+    def _simulate(
+        self,
+        theta: FloatArray,
+        solution: SolutionT,
+        eps: FloatArray,
+        state: FloatArray | None,
+        uniforms: FloatArray | None,
+    ) -> tuple[FloatArray, FloatArray, NDArray[np.int8]]:
+        """Observables (B, T, 3), states (B, T, n), flags (B, T) for innovations (B, T, S)."""
+
+    def from_uniforms(self, u: FloatArray) -> FloatArray:
+        """Prior draws (B, P) from uniforms (B, P), before rejection by `check`."""
+        return quantiles(self.parameters, u)
+
+    # ------------------------------------------------------------------ names and draws
+
+    @property
+    def spec(self) -> WorldSpec:
+        """The world's description as plain data."""
+        return WorldSpec(
+            name=self.name,
+            title=self.title,
+            source=self.source,
+            linear=self.linear,
+            hidden_chain=self.hidden_chain,
+            flag=self.flag,
+            state_names=self.state_names,
+            parameters=self.parameters,
+            shocks=self.shocks,
+            observables=self.observables,
+        )
+
+    @property
+    def parameter_names(self) -> tuple[str, ...]:
+        return tuple(p.name for p in self.parameters)
+
+    @property
+    def shock_names(self) -> tuple[str, ...]:
+        return tuple(s.name for s in self.shocks)
+
+    def pack(self, values: Mapping[str, float] | None = None) -> FloatArray:
+        """Named values to (P,), defaults for the rest. Names are checked, bounds are not.
+
+        Raises UnknownNameError (nearest name suggested) or InputError (not a number).
+        """
+        theta = np.array([p.default for p in self.parameters], dtype=np.float64)
+        index = {name: j for j, name in enumerate(self.parameter_names)}
+        for name, value in (values or {}).items():
+            if name not in index:
+                raise unknown_name(f"parameter of world {self.name!r}", name, index)
+            try:
+                theta[index[name]] = float(value)
+            except (TypeError, ValueError):
+                raise InputError(f"parameter {name!r}: expected a number, got {value!r}") from None
+        return theta
+
+    def check(self, theta: ArrayLike) -> StatusArray:
+        """One `Status` per row, (B,) int8."""
+        return self.solve(theta).status
+
+    def draw(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, Counter[Status]]:
+        """(n, P) valid prior draws, and how many draws were rejected for which reason."""
+        kept: list[FloatArray] = []
+        have, drawn = 0, 0
+        rejected: Counter[Status] = Counter()
+        while have < n:
+            batch = min(max(64, 2 * (n - have)), 65_536)
+            theta = self.from_uniforms(rng.random((batch, len(self.parameters))))
+            status = self.check(theta)
+            drawn += batch
+            rejected.update(Status(int(s)) for s in status[status != Status.OK])
+            valid = theta[status == Status.OK][: n - have]
+            kept.append(valid)
+            have += len(valid)
+            if drawn > _MAX_TRIES * max(have, 1):
+                reasons = ", ".join(f"{k.name} {v}" for k, v in rejected.most_common())
+                raise InputError(f"world {self.name!r}: {have} valid of {drawn} draws ({reasons})")
+        empty = np.empty((0, len(self.parameters)))
+        return np.concatenate([empty, *kept]), rejected
+
+    def sample_parameters(self, n: int, rng: np.random.Generator) -> FloatArray:
+        """(n, P) prior draws with status OK."""
+        return self.draw(n, rng)[0]
+
+    # ------------------------------------------------------------------ responses and paths
+
+    def irf(
+        self,
+        theta: ArrayLike,
+        horizon: int = 40,
+        size: ArrayLike = 1.0,
+        state: ArrayLike | None = None,
+        *,
+        solution: SolutionT | None = None,
+        strict: bool = False,
+    ) -> Responses:
+        """Responses (B, S, H+1, 3) to each shock alone, `y_shocked - y_baseline`.
+
+        theta: (B, P), or (P,) for one draw. size: s.d.s, a scalar or (B, S); values are the
+        response to that size, not per unit. state: (B, n) or (n,) at the end of the quarter
+        before impact; None is the steady state. solution: from `solve(theta)`, to skip solving
+        again. Rows without a unique stable solution are NaN; `strict` raises WorldError instead.
+        """
+        theta = self._theta(theta)
+        if isinstance(horizon, bool) or int(horizon) != horizon or horizon < 0:
+            raise InputError(f"horizon: expected a whole number >= 0, got {horizon!r}")
+        shape = (len(theta), len(self.shocks))
+        sizes = np.asarray(size, dtype=np.float64)
+        if sizes.ndim and sizes.shape != shape:
+            raise InputError(f"size: expected a scalar or shape {shape}, got {sizes.shape}")
+        if not np.isfinite(sizes).all():
+            raise InputError("size: expected finite numbers of standard deviations")
+        solution = self.solve(theta) if solution is None else solution
+        values = self._responses(
+            theta,
+            solution,
+            int(horizon),
+            np.ascontiguousarray(np.broadcast_to(sizes, shape)),
+            self._state(state, len(theta)),
+        )
+        status = self._judge(solution.status, strict)
+        values[status >= Status.NO_CONVERGENCE] = np.nan
+        return Responses(values, status)
+
+    def simulate(
+        self,
+        theta: ArrayLike,
+        eps: ArrayLike,
+        state: ArrayLike | None = None,
+        *,
+        uniforms: ArrayLike | None = None,
+        solution: SolutionT | None = None,
+        strict: bool = False,
+    ) -> Paths:
+        """Paths under innovations `eps` (B, T, S) in s.d.s, from `state` (None: at rest).
+
+        uniforms: (B, T) in [0, 1), what moves the hidden chain of worlds that have one; None
+        takes a fixed stream, so that equal arguments give equal paths. There is no burn-in.
+        """
+        theta = self._theta(theta)
+        eps = np.ascontiguousarray(eps, dtype=np.float64)
+        if eps.ndim == 2:
+            eps = eps[None]
+        if eps.ndim != 3 or eps.shape[0] != len(theta) or eps.shape[2] != len(self.shocks):
+            raise InputError(
+                f"eps: expected shape ({len(theta)}, T, {len(self.shocks)}), got {eps.shape}"
+            )
+        draws: FloatArray | None = None
+        if self.hidden_chain:
+            if uniforms is None:
+                draws = np.random.Generator(np.random.Philox(0)).random(eps.shape[:2])
+            else:
+                draws = np.atleast_2d(np.asarray(uniforms, dtype=np.float64))
+                if draws.shape != eps.shape[:2]:
+                    raise InputError(
+                        f"uniforms: expected shape {eps.shape[:2]}, got {draws.shape}"
+                    )
+        elif uniforms is not None:
+            raise InputError(f"uniforms: world {self.name!r} has no hidden chain")
+        solution = self.solve(theta) if solution is None else solution
+        start = self._state(state, len(theta))
+        observables, states, flags = self._simulate(theta, solution, eps, start, draws)
+        status = self._judge(solution.status, strict)
+        unsolved = status >= Status.NO_CONVERGENCE
+        observables[unsolved] = np.nan
+        states[unsolved] = np.nan
+        return Paths(observables, states, flags, status)
+
+    # ------------------------------------------------------------------ shared checks
+
+    def _theta(self, theta: ArrayLike) -> FloatArray:
+        """(B, P) float64 from (B, P) or (P,)."""
+        try:
+            array = np.atleast_2d(np.asarray(theta, dtype=np.float64))
+        except (TypeError, ValueError):
+            raise InputError(f"theta: expected numbers, got {theta!r}") from None
+        if array.ndim != 2 or array.shape[1] != len(self.parameters):
+            raise InputError(
+                f"theta: world {self.name!r} has {len(self.parameters)} parameters, expected "
+                f"shape (B, {len(self.parameters)}), got {array.shape}"
+            )
+        return np.ascontiguousarray(array)
+
+    def _state(self, state: ArrayLike | None, rows: int) -> FloatArray | None:
+        """(B, n) float64 from (B, n) or (n,), or None."""
+        if state is None:
+            return None
+        array = np.atleast_2d(np.asarray(state, dtype=np.float64))
+        n = len(self.state_names)
+        if array.ndim != 2 or array.shape[1] != n or array.shape[0] not in (1, rows):
+            raise InputError(f"state: expected shape ({rows}, {n}), got {array.shape}")
+        return np.ascontiguousarray(np.broadcast_to(array, (rows, n)))
+
+    def _bounds_status(self, theta: FloatArray) -> StatusArray:
+        """OK, OUT_OF_BOUNDS or NOT_FINITE per row: the part of a verdict the box decides."""
+        lower = np.array([p.lower for p in self.parameters])
+        upper = np.array([p.upper for p in self.parameters])
+        inside = ((theta >= lower) & (theta <= upper)).all(axis=1)
+        status = np.where(inside, Status.OK, Status.OUT_OF_BOUNDS).astype(np.int8)
+        status[~np.isfinite(theta).all(axis=1)] = Status.NOT_FINITE
+        return status
+
+    def _judge(self, status: StatusArray, strict: bool) -> StatusArray:
+        """The statuses, or WorldError naming the first row that is not OK when `strict`."""
+        if strict and (status != Status.OK).any():
+            row = int(np.argmax(status != Status.OK))
+            verdict = Status(int(status[row]))
+            raise WorldError(
+                f"world {self.name!r}, row {row}: {verdict.name}, {verdict.message} "
+                f"({int((status != Status.OK).sum())} of {len(status)} rows are not OK)"
+            )
+        return status
+
+
+def worst(*statuses: StatusArray) -> StatusArray:
+    """The most severe status of each row."""
+    return np.asarray(np.maximum.reduce(statuses), dtype=np.int8)

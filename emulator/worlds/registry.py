@@ -1,0 +1,52 @@
+"""Finding worlds by name.
+
+Built-in worlds are listed here; an installed package adds its own through the entry-point group
+`emulator.worlds`, whose value names a `World` subclass. Nothing is imported until it is asked for.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from emulator.errors import InputError, unknown_name
+from emulator.worlds.base import World
+
+ENTRY_POINT_GROUP = "emulator.worlds"
+
+_BUILT_IN = {
+    "var": "emulator.worlds.var:VectorAutoregression",
+    "nk": "emulator.worlds.nk:NewKeynesian",
+}
+
+
+@cache
+def _entry_points() -> dict[str, EntryPoint]:
+    return {e.name: e for e in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def list_worlds() -> tuple[str, ...]:
+    """Names of all worlds: the built-in ones, then those of installed packages."""
+    return (*_BUILT_IN, *(name for name in sorted(_entry_points()) if name not in _BUILT_IN))
+
+
+@cache
+def get_world(name: str) -> World[Any]:
+    """The world called `name`. Raises UnknownNameError with the nearest valid name."""
+    if name in _BUILT_IN:
+        module, attribute = _BUILT_IN[name].split(":")
+        return _instance(name, getattr(import_module(module), attribute))
+    if name in _entry_points():
+        return _instance(name, _entry_points()[name].load())
+    raise unknown_name("world", name, list_worlds())
+
+
+def _instance(name: str, factory: Any) -> World[Any]:
+    world = factory() if callable(factory) else factory
+    if not isinstance(world, World):
+        raise InputError(f"world {name!r}: expected a World, got {type(world).__name__}")
+    if world.name != name:
+        raise InputError(f"world {name!r}: its class calls itself {world.name!r}; make them equal")
+    return world
