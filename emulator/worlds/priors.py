@@ -23,7 +23,8 @@ def quantile(parameter: Parameter, u: np.ndarray) -> np.ndarray:
     elif parameter.prior == "log_uniform":
         value = lower * np.exp(u * np.log(upper / lower))
     else:
-        assert parameter.mean is not None and parameter.sd is not None
+        assert parameter.mean is not None
+        assert parameter.sd is not None
         value = parameter.mean + parameter.sd * ndtri(_TAIL + u * (1.0 - 2.0 * _TAIL))
     # Rounding may pass a bound by one ulp; the draw must satisfy lower <= theta <= upper.
     return np.asarray(np.minimum(np.maximum(value, lower), upper))

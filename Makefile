@@ -1,0 +1,47 @@
+# `make run` and `make test` set up .venv themselves; nothing else is needed first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+DATA := datasets/smoke
+RUNS := runs/smoke
+SMOKE := linear_A mlp_A universal_A
+
+.PHONY: setup run test lint types imports fast clean
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,cluster]'
+	touch $@
+
+# The main job, end to end, at smoke size. Every step goes on where an earlier run stopped.
+run: setup
+	$(BIN)/emulator generate configs/data/smoke.yaml --output $(DATA) --workers $(WORKERS)
+	@set -e; for name in $(SMOKE); do \
+	  $(BIN)/emulator train configs/smoke/$$name.yaml --output $(RUNS)/$$name --resume; \
+	  $(BIN)/emulator evaluate $(RUNS)/$$name; \
+	done
+	$(BIN)/emulator leaderboard $(RUNS)
+	$(BIN)/emulator irf nk --shock monetary --set phi_pi=2.0 --exact --plot $(RUNS)/irf.png --weights $(RUNS)/universal_A
+
+test: lint types imports
+	$(BIN)/pytest -n 2 --dist worksteal
+
+fast: setup
+	$(BIN)/pytest -m fast
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+imports: setup
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(DATA) $(RUNS) build dist *.egg-info

@@ -1,0 +1,80 @@
+"""The `emulator` command: its subcommands and its exit codes.
+
+Subcommands are imported when they are called, so that `emulator --help` and `emulator worlds` do
+not wait for torch.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from emulator import __version__
+from emulator.errors import EmulatorError
+
+app = typer.Typer(
+    name="emulator",
+    help="Impulse responses of many macroeconomic models from one neural network.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and return its exit code; errors become one line on stderr."""
+    from emulator.cli import commands  # noqa: F401  (registers the subcommands)
+
+    try:
+        result = typer.main.get_command(app).main(
+            args=arguments, prog_name="emulator", standalone_mode=False
+        )
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except typer.exceptions.Exit as stop:
+        return stop.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted", 130)
+    except typer.TyperException as error:
+        format_message = getattr(error, "format_message", None)
+        return _fail(format_message() if format_message else str(error), 2)
+    except EmulatorError as error:
+        return _fail(str(error), 2)
+    except BrokenPipeError:
+        # The reader (head, less) has gone; keep the interpreter from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _fail(_describe(error), 2)
+
+
+def _describe(error: OSError) -> str:
+    place = error.filename or "a file"
+    if error.errno == errno.ENOSPC:
+        return f"{place}: the disk is full; free some space and run the same command again"
+    return f"{place}: {error.strerror or error}"
+
+
+def _fail(message: str, code: int) -> int:
+    line = " ".join(str(message).split())
+    print(f"emulator: {line}", file=sys.stderr)
+    return code

@@ -1,0 +1,132 @@
+"""Strict YAML configurations.
+
+Every configuration is a pydantic model that forbids unknown keys. A wrong key or value raises
+ConfigError in one line: the file, the place, and the nearest valid key. `config_hash` identifies
+the resolved configuration, whatever the order or spelling in the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from emulator.errors import ConfigError, nearest
+
+
+class StrictModel(BaseModel):
+    """Base of all configurations: immutable, no unknown keys, finite numbers."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=()
+    )
+
+
+ModelT = TypeVar("ModelT", bound=StrictModel)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 with the floats of YAML 1.2 (plain SafeLoader reads 1e-4 as a string) and
+    duplicate keys refused."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(k, deep=True) for k, _ in node.value]
+        for i, key in enumerate(keys):
+            if key in keys[:i]:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"duplicate key {key!r}", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)$"),
+    list("-+.0123456789"),
+)
+
+
+def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The mapping in a YAML file. Raises ConfigError naming the file and line."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as text ({error})") from None
+    try:
+        data = yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader subclass)
+    except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or type(error).__name__
+        raise ConfigError(f"{path}{where}: not valid YAML ({problem})") from None
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path}: expected a mapping of keys to values at the top")
+    return data
+
+
+def load_config(path: str | os.PathLike[str], model: type[ModelT]) -> ModelT:
+    """The file as a validated configuration. Raises ConfigError in one line."""
+    return parse_config(read_yaml(path), model, str(path))
+
+
+def parse_config(data: dict[str, Any], model: type[ModelT], origin: str) -> ModelT:
+    """A mapping as a validated configuration; `origin` names it in errors."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(f"{origin}: {_first_problem(error, model)}") from None
+
+
+def _first_problem(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first validation problem as a sentence, with the nearest valid key for unknown ones."""
+    problem = error.errors()[0]
+    place = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        key = str(problem["loc"][-1])
+        valid = _keys_at(model, problem["loc"][:-1])
+        close = nearest(key, valid)
+        hint = f"did you mean {close!r}? " if close else ""
+        return f"unknown key {place!r}: {hint}valid keys: {', '.join(valid)}"
+    message = problem["msg"].removeprefix("Value error, ")
+    value = problem.get("input")
+    got = "" if problem["type"] == "missing" else f" (got {value!r})"
+    return f"{place or 'configuration'}: {message[0].lower()}{message[1:]}{got[:120]}"
+
+
+def _keys_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """The valid keys of the (nested) model found by following `path` from `model`."""
+    for part in path:
+        field = model.model_fields.get(str(part))
+        options = _models_in(field.annotation) if field else []
+        tagged = [m for m in options if str(part) == getattr(m, "tag", None)]
+        if options:
+            model = (tagged or options)[0]
+    return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    found: list[type[BaseModel]] = []
+    for argument in getattr(annotation, "__args__", ()):
+        found.extend(_models_in(argument))
+    return found
+
+
+def canonical_json(data: Any) -> str:
+    """JSON with sorted keys and no spaces: equal data gives equal text."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def config_hash(config: BaseModel) -> str:
+    """SHA-256 (first 16 hex digits) of the resolved configuration."""
+    text = canonical_json(config.model_dump(mode="json"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
