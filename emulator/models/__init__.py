@@ -1,0 +1,1 @@
+"""Networks and baselines. They take `Inputs` and return physical responses; never worlds."""

@@ -1,0 +1,108 @@
+"""What every model offers: physical inputs in, physical responses out.
+
+A model takes the `Inputs` of one world and returns per-unit responses (B, S, H+1, 3) in the
+observables' units. Scales learned from the training split are buffers, saved with the weights.
+World specs travel in the configuration, so a model never imports a world.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from emulator.errors import InputError, unknown_name
+from emulator.regimes import Inputs
+from emulator.specs import WorldSpec
+
+
+class Model(nn.Module, ABC):
+    """Base of all models. `horizon` is the last horizon the weights were trained on."""
+
+    def __init__(self, specs: Sequence[WorldSpec], horizon: int) -> None:
+        super().__init__()
+        self.specs: dict[str, WorldSpec] = {spec.name: spec for spec in specs}
+        self.horizon = horizon
+        self.output_scales = nn.ModuleDict({spec.name: ResponseScales(spec) for spec in specs})
+
+    @abstractmethod
+    def forward(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
+        """Per-unit responses (B, S, H+1, 3); `horizon` None is the trained one."""
+
+    def set_scales(self, sd: Mapping[str, np.ndarray]) -> None:
+        """Take each world's output scales (S, 3) from the training split."""
+        for world, values in sd.items():
+            self.scales(world).sd.copy_(torch.as_tensor(values))
+
+    def scales(self, world: str) -> ResponseScales:
+        """The output scales of a world."""
+        module = self.output_scales[world]
+        assert isinstance(module, ResponseScales)
+        return module
+
+    def spec(self, world: str) -> WorldSpec:
+        """The spec of a world the weights know. Raises UnknownNameError."""
+        if world not in self.specs:
+            raise unknown_name("world of these weights", world, self.specs)
+        return self.specs[world]
+
+    def trained_horizons(self, output: torch.Tensor, horizon: int | None) -> torch.Tensor:
+        """Cut (B, S, H+1, 3) to `horizon`; InputError beyond what the weights were trained on.
+
+        For models whose outputs are one a horizon.
+        """
+        if horizon is None:
+            return output
+        if horizon > self.horizon:
+            raise InputError(
+                f"horizon: this model answers up to {self.horizon} quarters, got {horizon}"
+            )
+        return output[:, :, : horizon + 1]
+
+
+class ClosedFormModel(Model):
+    """A model fitted in one pass instead of trained by gradient steps."""
+
+    @abstractmethod
+    def fit(self, world: str, inputs: Inputs, target: torch.Tensor) -> None:
+        """Fit one world on all its training samples; target (B, S, H+1, 3), per unit of size."""
+
+
+class ResponseScales(nn.Module):
+    """Network outputs to per-unit responses of one world: `response = unit * sd * output`.
+
+    `sd` (S, 3) is the s.d. of the training responses over samples and horizons, a buffer saved
+    with the weights; a response that is identically zero has scale zero. `unit` is the shock's own
+    s.d. parameter over the centre of its prior, where the world names one and theta is known: to
+    first order a response is proportional to it. Otherwise it is 1.
+    """
+
+    sd: torch.Tensor
+    columns: torch.Tensor
+    reference: torch.Tensor
+
+    def __init__(self, spec: WorldSpec) -> None:
+        super().__init__()
+        names = spec.parameter_names
+        columns = [names.index(s.sigma) if s.sigma else -1 for s in spec.shocks]
+        bounds = [(spec.parameters[c].lower, spec.parameters[c].upper) for c in columns]
+        centre = [(low * high) ** 0.5 if c >= 0 else 1.0 for c, (low, high) in
+                  zip(columns, bounds, strict=True)]  # fmt: skip
+        self.register_buffer("sd", torch.ones(len(columns), 3))
+        # Known from the spec, so not saved.
+        self.register_buffer("columns", torch.tensor(columns), persistent=False)
+        self.register_buffer("reference", torch.tensor(centre), persistent=False)
+
+    def unit(self, theta: torch.Tensor | None) -> torch.Tensor:
+        """(B, S), or (1, S) of ones where theta is unknown."""
+        if theta is None:
+            return torch.ones_like(self.reference)[None]
+        named = self.columns >= 0
+        return torch.where(named, theta[:, self.columns.clamp(min=0)] / self.reference, 1.0)
+
+    def forward(self, output: torch.Tensor, theta: torch.Tensor | None) -> torch.Tensor:
+        """(B, S, H+1, 3) network outputs to physical per-unit responses."""
+        return output * (self.unit(theta)[..., None] * self.sd)[:, :, None]

@@ -1,0 +1,1 @@
+"""Baselines the universal emulator has to beat."""

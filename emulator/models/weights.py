@@ -1,0 +1,128 @@
+"""Weights on disk: safetensors beside a JSON description and a model card.
+
+    weights.safetensors   parameters and output scales
+    model.json            format, model configuration, world specs, horizon, provenance, checksum
+    README.md             the model card
+
+Nothing here unpickles: a loaded folder cannot run code. The checksum in `model.json` catches
+altered and truncated files before any number comes out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from emulator.errors import WeightsError
+from emulator.models.base import Model
+from emulator.models.catalogue import ModelConfig
+from emulator.specs import WorldSpec
+
+FORMAT = 1
+WEIGHTS_FILE, DESCRIPTION_FILE, CARD_FILE = "weights.safetensors", "model.json", "README.md"
+
+_REMEDY = "restore the file, or train again with `emulator train`"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model read from disk, and where it came from."""
+
+    model: Model
+    config: ModelConfig
+    provenance: dict[str, Any]
+    sha256: str
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write to a temporary name beside `path`, then rename."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_weights(
+    folder: Path, model: Model, config: ModelConfig, provenance: Mapping[str, Any], card: str
+) -> str:
+    """Write the three files; returns the SHA-256 of the weights."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    data = save_tensors(tensors)
+    sha = hashlib.sha256(data).hexdigest()
+    description = {
+        "format": FORMAT,
+        "model": config.model_dump(mode="json"),
+        "horizon": model.horizon,
+        "worlds": [spec.to_dict() for spec in model.specs.values()],
+        "provenance": dict(provenance),
+        "sha256": sha,
+    }
+    write_atomically(folder / WEIGHTS_FILE, data)
+    write_atomically(folder / CARD_FILE, card.encode())
+    write_atomically(folder / DESCRIPTION_FILE, json.dumps(description, indent=1).encode())
+    return sha
+
+
+def load_weights(folder: str | os.PathLike[str]) -> Loaded:
+    """Read a weights folder. Raises WeightsError naming the file and the remedy."""
+    path = Path(folder)
+    description_path, weights_path = path / DESCRIPTION_FILE, path / WEIGHTS_FILE
+    if not description_path.is_file():
+        raise WeightsError(
+            f"{path}: no weights here ({DESCRIPTION_FILE} is missing); train some with "
+            "`emulator train CONFIG`, or name a folder that holds them"
+        )
+    try:
+        description = json.loads(description_path.read_text(encoding="utf-8"))
+        found = int(description["format"])
+        if found != FORMAT:
+            raise WeightsError(
+                f"{description_path}: format {found}, this version reads {FORMAT}; install the "
+                "version that wrote it, or train again"
+            )
+        config: ModelConfig = TypeAdapter(ModelConfig).validate_python(description["model"])
+        specs = [WorldSpec.from_dict(world) for world in description["worlds"]]
+        model = config.build(specs, int(description["horizon"]))
+        expected = str(description["sha256"])
+        provenance = dict(description["provenance"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
+        if isinstance(error, WeightsError):
+            raise
+        raise WeightsError(
+            f"{description_path}: damaged ({type(error).__name__}); {_REMEDY}"
+        ) from (None)
+    try:
+        data = weights_path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{weights_path}: {error.strerror}; {_REMEDY}") from None
+    actual = hashlib.sha256(data).hexdigest()
+    if actual != expected:
+        raise WeightsError(
+            f"{weights_path}: altered or truncated (SHA-256 {actual[:12]}, {DESCRIPTION_FILE} "
+            f"says {expected[:12]}); {_REMEDY}"
+        )
+    try:
+        model.load_state_dict(load_tensors(data))
+    except (SafetensorError, RuntimeError) as error:
+        raise WeightsError(
+            f"{weights_path}: does not fit {DESCRIPTION_FILE} ({str(error).splitlines()[0]}); "
+            f"{_REMEDY}"
+        ) from None
+    model.eval()
+    return Loaded(model, config, provenance, actual)

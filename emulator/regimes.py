@@ -1,0 +1,133 @@
+"""The information contract: which inputs a model sees.
+
+| regime | world | theta | shock_token | eps_sequence | history | answers                        |
+| ------ | ----- | ----- | ----------- | ------------ | ------- | ------------------------------ |
+| A      | yes   | yes   | yes         | yes          | no      | model and shocks known         |
+| B1     | yes   | no    | yes         | no           | yes     | model class known, not theta   |
+| B2     | no    | no    | yes         | no           | yes     | fully blind                    |
+| C      | yes   | yes   | yes         | no           | yes     | calibrated, shocks unknown     |
+| D      | yes   | no    | yes         | yes          | yes     | shocks identified, not theta   |
+
+`shock_token = (shock, size)` says which response is asked for and is always given. `eps_sequence`
+is the innovation path from rest to now; it is not the same thing. The task here is the response
+from the steady state, which past innovations do not move: `eps_sequence` is not among its inputs.
+
+`build_inputs` is the only place where a model's inputs are made from data. What a regime forbids is
+never put in, so no model can read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import torch
+
+from emulator.errors import InputError
+from emulator.specs import WorldSpec
+
+RUN_IN = 40  # first quarters of a simulation: known through eps, never shown as history
+MIN_HISTORY, MAX_HISTORY = 40, 200
+
+
+class Regime(StrEnum):
+    """An information regime; see the module docstring."""
+
+    A = "A"
+    B1 = "B1"
+    B2 = "B2"
+    C = "C"
+    D = "D"
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Which inputs a regime gives besides the shock token."""
+
+    world: bool
+    theta: bool
+    eps_sequence: bool
+    history: bool
+
+
+CONTRACTS: Mapping[Regime, Contract] = {
+    Regime.A: Contract(world=True, theta=True, eps_sequence=True, history=False),
+    Regime.B1: Contract(world=True, theta=False, eps_sequence=False, history=True),
+    Regime.B2: Contract(world=False, theta=False, eps_sequence=False, history=True),
+    Regime.C: Contract(world=True, theta=True, eps_sequence=False, history=True),
+    Regime.D: Contract(world=True, theta=False, eps_sequence=True, history=True),
+}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a model sees of B draws of one world. None marks what the regime does not give.
+
+    world: the world's name. shocks: names of the S shocks asked for. size: (B, S) in s.d.s.
+    theta: (B, P), physical units. history: (B, L, 3), the last L quarters before now.
+    """
+
+    world: str | None
+    shocks: tuple[str, ...]
+    size: torch.Tensor
+    theta: torch.Tensor | None
+    history: torch.Tensor | None
+
+    def __len__(self) -> int:
+        return len(self.size)
+
+
+def fields_needed(regime: Regime) -> tuple[str, ...]:
+    """The data-set fields `build_inputs` reads in a regime."""
+    contract = CONTRACTS[regime]
+    names = ["shock_size"]
+    if contract.theta:
+        names.append("theta")
+    if contract.history:
+        names.append("trajectories")
+    return tuple(names)
+
+
+def build_inputs(
+    sample: Mapping[str, torch.Tensor],
+    spec: WorldSpec,
+    regime: Regime,
+    history_length: int = MAX_HISTORY,
+    run_in: int = RUN_IN,
+) -> Inputs:
+    """Model inputs for a batch of one world's samples, exactly what `regime` allows.
+
+    sample: data-set fields (theta (B, P), shock_size (B, S), trajectories (B, T, 3)); fields the
+    regime forbids may be absent or hold anything. history_length: quarters of history, between
+    40 and 200, taken from the end; the first `run_in` quarters are never shown.
+    """
+    contract = CONTRACTS[regime]
+    history = None
+    if contract.history:
+        if not MIN_HISTORY <= history_length <= MAX_HISTORY:
+            raise InputError(
+                f"history: expected {MIN_HISTORY} to {MAX_HISTORY} quarters, got {history_length}"
+            )
+        path = sample["trajectories"]
+        available = path.shape[1] - run_in
+        if available < history_length:
+            raise InputError(
+                f"history: {history_length} quarters asked for, {available} there after the "
+                f"run-in of {run_in}"
+            )
+        history = path[:, path.shape[1] - history_length :]
+    return Inputs(
+        world=spec.name if contract.world else None,
+        shocks=spec.shock_names,
+        size=sample["shock_size"],
+        theta=sample["theta"] if contract.theta else None,
+        history=history,
+    )
+
+
+def require_theta(inputs: Inputs) -> torch.Tensor:
+    """theta (B, P), for models that answer from parameters alone; InputError without."""
+    if inputs.theta is None:
+        raise InputError("this model answers from parameters; the regime gives none (use A or C)")
+    return inputs.theta

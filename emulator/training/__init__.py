@@ -1,0 +1,1 @@
+"""Training: configurations, batches, losses, checkpoints, and one loop."""

@@ -1,0 +1,51 @@
+"""Checkpoints: everything that makes k steps + resume + k steps equal 2k steps, bit for bit.
+
+One file holds weights, optimiser, schedule, step (which is also the data position), random states
+and the resolved configuration. It is read with `weights_only=True`, so it cannot run code.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from emulator.errors import WeightsError
+from emulator.models.weights import write_atomically
+
+CHECKPOINT_FILE = "checkpoint.pt"
+
+
+def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
+    """Write the state under a temporary name, then rename."""
+    folder.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    torch.save({**state, "rng": _random_state()}, buffer)
+    write_atomically(folder / CHECKPOINT_FILE, buffer.getvalue())
+
+
+def load_checkpoint(folder: Path, device: str) -> dict[str, Any] | None:
+    """The last state, with random states restored; None where there is no checkpoint."""
+    path = folder / CHECKPOINT_FILE
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        rng = state.pop("rng")
+        torch.set_rng_state(rng["cpu"].cpu())
+        if device == "cuda" and rng["cuda"]:
+            torch.cuda.set_rng_state_all([s.cpu() for s in rng["cuda"]])
+    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, OSError) as error:
+        raise WeightsError(
+            f"{path}: damaged checkpoint ({type(error).__name__}); delete it to start this run "
+            "again, or restore it"
+        ) from None
+    return state
+
+
+def _random_state() -> dict[str, Any]:
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {"cpu": torch.get_rng_state(), "cuda": cuda}

@@ -1,0 +1,328 @@
+"""One training loop for every model.
+
+`python -m emulator.training.trainer --config CONFIG [--output RUN] [--resume]` is the same entry as
+`emulator train`. A run folder holds config.yaml, train_log.csv and .jsonl, the checkpoint, and the
+weights with their description and card.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from emulator.config import config_hash, parse_config, read_yaml
+from emulator.data import Dataset
+from emulator.errors import ConfigError, TrainingError, unknown_name
+from emulator.models.base import ClosedFormModel, Model
+from emulator.models.weights import save_weights, write_atomically
+from emulator.provenance import commit
+from emulator.regimes import build_inputs
+from emulator.seeding import derived_seed
+from emulator.training.batches import Batch, Batches, history_quarters, read_fields
+from emulator.training.checkpoint import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
+from emulator.training.config import RunConfig, TrainingConfig
+from emulator.training.logs import TrainingLog
+from emulator.training.losses import response_loss
+
+CONFIG_FILE = "config.yaml"
+VALIDATION_ROWS = 1024  # a chunk of validation rows; bounds memory, does not change the result
+
+Progress = Callable[[int, int, str], None]
+
+
+def train(
+    config: RunConfig,
+    output: Path,
+    *,
+    resume: bool = False,
+    progress: Progress = lambda done, total, note: None,
+) -> bool:
+    """Train one run into the folder `output`; True when it reached its end.
+
+    resume: go on from the folder's checkpoint, bit for bit as if never stopped. SIGTERM makes it
+    save a checkpoint and return False. Raises ConfigError when the folder holds a run already (or,
+    with `resume`, one of another configuration), TrainingError when the run diverges.
+    """
+    device = _device(config.training)
+    dataset = Dataset.open(config.data.dataset_path)
+    worlds = _worlds(dataset, config)
+    _claim(output, config, resume)
+    settings = config.training
+    specs = [dataset.spec(world) for world in worlds]
+    sd = {world: dataset.moments(world).irf_sd for world in worlds}
+    sigma = {w: torch.as_tensor(sd[w], dtype=torch.float32, device=device) for w in worlds}
+
+    torch.manual_seed(derived_seed(settings.seed, "weights"))
+    model = config.model.build(specs, dataset.manifest.config.horizon)
+    model.set_scales(sd)
+    model.to(device)
+    batches = Batches(
+        dataset, worlds, config.data.regimes, settings.batch_size, settings.seed, device
+    )
+    validation = _validation(dataset, worlds, config, device)
+    provenance = {
+        "commit": commit(),
+        "config_sha": config_hash(config),
+        "data_sha": dataset.hash,
+        "torch": torch.__version__,
+        "regime": config.data.regime,
+    }
+
+    def finish() -> None:
+        save_weights(output, model, config.model, provenance, _card(config, provenance, output))
+
+    if isinstance(model, ClosedFormModel):
+        for done, world in enumerate(worlds):
+            model.fit(world, *batches.whole(world))
+            progress(done + 1, len(worlds), world)
+        log = TrainingLog(output, ["step", *_names("val", worlds)], 0)
+        log.write({"step": 0, **_validate(model, validation, sigma)})
+        log.close()
+        finish()
+        return True
+
+    total = settings.epochs * batches.steps_per_epoch
+    optimiser = torch.optim.AdamW(_parameter_groups(model, settings.weight_decay), lr=settings.lr)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: _rate(step, total, settings.warmup)
+    )
+    step = 0
+    if resume and (state := load_checkpoint(output, device)):
+        model.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        schedule.load_state_dict(state["schedule"])
+        step = state["step"]
+
+    def checkpoint() -> None:
+        state = {
+            "step": step,
+            "model": model.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "schedule": schedule.state_dict(),
+            "config": config.model_dump(mode="json"),
+        }
+        save_checkpoint(output, state)
+
+    columns = ["step", "epoch", "lr", "loss", "gradient_norm", "samples_per_second"]
+    columns += _names("loss", worlds) + _names("val", worlds)
+    log = TrainingLog(output, columns, step)
+    try:
+        with _termination() as terminated:
+            while step < total and not terminated:
+                started = time.perf_counter()
+                batch = batches.batch(step)
+                model.train()
+                losses = {
+                    world: response_loss(model(inputs), target, sigma[world])
+                    for world, (inputs, target) in batch.items()
+                }
+                loss = torch.stack(list(losses.values())).mean()
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()  # type: ignore[no-untyped-call]
+                norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
+                row: dict[str, Any] = {
+                    "step": step + 1,
+                    "epoch": step // batches.steps_per_epoch + 1,
+                    "lr": schedule.get_last_lr()[0],
+                    "loss": loss.item(),
+                    "gradient_norm": norm.item(),
+                    **{f"loss_{world}": value.item() for world, value in losses.items()},
+                }
+                _diagnose(row, worlds)
+                optimiser.step()
+                schedule.step()
+                step += 1
+                rows = settings.batch_size * len(worlds)
+                row["samples_per_second"] = round(rows / (time.perf_counter() - started), 1)
+                due = step % (settings.checkpoint_every * batches.steps_per_epoch) == 0
+                if due or step == total:
+                    row |= _validate(model, validation, sigma)
+                log.write(row)
+                if due or step == total:
+                    checkpoint()
+                progress(step, total, f"loss {row['loss']:.4f}")
+        if step < total:  # asked to stop between two checkpoints
+            checkpoint()
+    finally:
+        log.close()
+    if step == total:
+        finish()
+    return step == total
+
+
+@contextmanager
+def _termination() -> Iterator[list[int]]:
+    """A list that SIGTERM appends to, so that the loop can end between two steps."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received  # only the main thread may set handlers
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
+    try:
+        yield received
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _rate(step: int, total: int, warmup: float) -> float:
+    """Linear warm-up, then a cosine to zero."""
+    rising = max(1, round(warmup * total))
+    if step < rising:
+        return (step + 1) / rising
+    return 0.5 * (1.0 + math.cos(math.pi * (step - rising) / max(1, total - rising)))
+
+
+def _parameter_groups(model: Model, weight_decay: float) -> list[dict[str, Any]]:
+    """Decay matrices; leave biases and lone vectors alone."""
+    parameters = list(model.parameters())
+    return [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
+def _diagnose(row: dict[str, Any], worlds: tuple[str, ...]) -> None:
+    """Stop a diverging run before the step is taken, saying where."""
+    if math.isfinite(row["loss"]) and math.isfinite(row["gradient_norm"]):
+        return
+    bad = [w for w in worlds if not math.isfinite(row[f"loss_{w}"])] or ["none alone"]
+    raise TrainingError(
+        f"training diverged at step {row['step']}: worlds with a non-finite loss: "
+        f"{', '.join(bad)}; gradient norm {row['gradient_norm']:g}; try a lower lr, then --resume"
+    )
+
+
+def _validation(
+    dataset: Dataset, worlds: tuple[str, ...], config: RunConfig, device: str
+) -> dict[str, list[Batch]]:
+    """Validation batches a world, in the first regime trained on."""
+    regime = config.data.regimes[0]
+    out: dict[str, list[Batch]] = {}
+    for world in worlds:
+        rows = dataset.rows(world, "val")
+        fields = read_fields(dataset, world, rows, (regime,), device)
+        out[world] = []
+        for first in range(0, len(rows), VALIDATION_ROWS):
+            part = {k: v[first : first + VALIDATION_ROWS] for k, v in fields.items()}
+            inputs = build_inputs(
+                part,
+                dataset.spec(world),
+                regime,
+                history_quarters(dataset),
+                dataset.manifest.config.run_in,
+            )
+            out[world].append(Batch(inputs, part["irfs"]))
+    return out
+
+
+@torch.no_grad()
+def _validate(
+    model: Model, validation: dict[str, list[Batch]], sigma: dict[str, torch.Tensor]
+) -> dict[str, float]:
+    """Validation NRMSE by world."""
+    model.eval()
+    out = {}
+    for world, batches in validation.items():
+        losses = [response_loss(model(b.inputs), b.target, sigma[world]).item() for b in batches]
+        weights = [len(b.inputs) for b in batches]
+        total = sum(n * loss for n, loss in zip(weights, losses, strict=True))
+        out[f"val_{world}"] = total / sum(weights)
+    return out
+
+
+def _names(prefix: str, worlds: tuple[str, ...]) -> list[str]:
+    return [f"{prefix}_{world}" for world in worlds]
+
+
+def _worlds(dataset: Dataset, config: RunConfig) -> tuple[str, ...]:
+    for world in config.data.worlds or ():
+        if world not in dataset.worlds:
+            raise unknown_name(f"world of {dataset.path}", world, dataset.worlds)
+    return config.data.worlds or dataset.worlds
+
+
+def _device(settings: TrainingConfig) -> str:
+    if settings.device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("training.device: cuda asked for, but torch sees no GPU; use cpu or auto")
+    return settings.device
+
+
+def _claim(output: Path, config: RunConfig, resume: bool) -> None:
+    """Make the run folder ours: a new one, or, with `resume`, one with the same configuration."""
+    path = output / CONFIG_FILE
+    if path.exists():
+        before = parse_config(read_yaml(path), RunConfig, str(path))
+        if not resume:
+            raise ConfigError(
+                f"{output}: holds a run already; add --resume to go on with it, or name another "
+                "folder with --output"
+            )
+        if before != config:
+            raise ConfigError(
+                f"{output}: cannot resume with another configuration ({_difference(before, config)}"
+                "); name another folder with --output"
+            )
+        return
+    if (output / CHECKPOINT_FILE).exists():
+        raise ConfigError(f"{output}: holds a checkpoint but no {CONFIG_FILE}; name another folder")
+    output.mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+    write_atomically(path, text.encode())
+
+
+def _difference(before: RunConfig, after: RunConfig) -> str:
+    """The first key in which two configurations differ."""
+    old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
+    for section in new:
+        for key, value in new[section].items():
+            if old.get(section, {}).get(key) != value:
+                return f"{section}.{key}: {old.get(section, {}).get(key)!r}, now {value!r}"
+    return "sections differ"
+
+
+def _card(config: RunConfig, provenance: dict[str, Any], output: Path) -> str:
+    """The model card: what the weights are and the one command that makes them again."""
+    settings = config.training
+    lines = [
+        f"# {config.model.type}, regime {config.data.regime}",
+        "",
+        "Predicts impulse responses of output, inflation and the interest rate.",
+        "",
+        f"- made by: `emulator train {output / CONFIG_FILE} --output DIR`",
+        f"- commit {provenance['commit']}, config {provenance['config_sha']}, "
+        f"data {provenance['data_sha']} ({config.data.dataset_path})",
+        f"- {settings.epochs} epochs of {settings.batch_size} rows a world and step, "
+        f"peak learning rate {settings.lr:g}, seed {settings.seed}",
+        "- accuracy: run `emulator evaluate` on this folder; it is not measured while training",
+        "",
+        "The weights are safetensors; `model.json` holds names, bounds and the checksum.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """The command line of this module, through the same code as `emulator train`."""
+    import sys
+
+    # The command line sits above training in the import order; it is only reached from here when
+    # this file is run as a program.
+    from importlib import import_module
+
+    arguments = [a for a in sys.argv[1:] if a != "--config"]
+    import_module("emulator.cli").main(["train", *arguments])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Configurations: the specification's template loads, everything wrong is one clear line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emulator.config import config_hash, load_config, parse_config
+from emulator.errors import ConfigError
+from emulator.models.universal import UniversalConfig
+from emulator.training.config import RunConfig
+
+pytestmark = pytest.mark.fast
+
+TEMPLATE = """
+model: {type: universal, world_embed_dim: 32, param_embed_dim: 64, hidden_dim: 256}   # or baseline
+training: {seed: 42, epochs: 100, batch_size: 64, lr: 1e-4, checkpoint_every: 10}
+data: {regime: A, dataset_path: datasets/v1.0/}
+"""
+
+
+def _write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "run.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_template_loads_unchanged(tmp_path: Path) -> None:
+    config = load_config(_write(tmp_path, TEMPLATE), RunConfig)
+    assert config.training.lr == 1e-4
+    assert isinstance(config.model, UniversalConfig)
+    assert config.data.dataset_path == "datasets/v1.0/"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (TEMPLATE.replace("epochs", "epocs"), "did you mean 'epochs'"),
+        (TEMPLATE.replace("hidden_dim", "hiden_dim"), "did you mean 'hidden_dim'"),
+        (TEMPLATE.replace("data:", "dta:"), "did you mean 'data'"),
+        (TEMPLATE.replace("type: universal", "type: universe"), "'universal'"),
+        (TEMPLATE.replace("1e-4", "fast"), "training.lr"),
+        (TEMPLATE.replace("1e-4", "-1e-4"), "greater than 0"),
+        (TEMPLATE.replace("1e-4", ".nan"), "training.lr"),
+        (TEMPLATE.replace("regime: A", "regime: Z"), "data.regime"),
+        (TEMPLATE.replace("epochs: 100", "epochs: 100, epochs: 3"), "duplicate key 'epochs'"),
+        ("- a\n- b\n", "mapping"),
+        ("", "mapping"),
+        ("model: {", "line"),
+        ("model: {type: baseline_mlp}\ndata: {regime: B1}\n", "regime A or C"),
+        ("training: {seed: 1}\n", "model"),
+    ],
+)
+def test_a_wrong_file_is_one_line_that_names_the_place(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(_write(tmp_path, text), RunConfig)
+    message = str(caught.value)
+    assert expected in message
+    assert "run.yaml" in message
+    assert "\n" not in message
+
+
+def test_a_missing_or_binary_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        load_config(tmp_path / "none.yaml", RunConfig)
+    binary = tmp_path / "run.yaml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"run\.yaml"):
+        load_config(binary, RunConfig)
+
+
+def test_the_hash_depends_on_the_resolved_values_alone() -> None:
+    data = yaml.safe_load(TEMPLATE)
+    data["training"]["lr"] = 1e-4
+    one = parse_config(data, RunConfig, "one")
+    reordered = {key: data[key] for key in reversed(data)}
+    explicit = {**reordered, "training": {**data["training"], "warmup": one.training.warmup}}
+    assert config_hash(one) == config_hash(parse_config(explicit, RunConfig, "two"))
+    data["training"]["seed"] = 43
+    assert config_hash(one) != config_hash(parse_config(data, RunConfig, "three"))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=200) | st.binary(max_size=200))
+def test_any_content_loads_or_raises_a_config_error(
+    tmp_path_factory: pytest.TempPathFactory, content: str | bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "fuzz.yaml"
+    data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    path.write_bytes(data)
+    with pytest.raises(ConfigError):  # no text this short holds a whole run
+        load_config(path, RunConfig)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+        max_leaves=10,
+    )
+)
+def test_any_value_in_any_section_is_accepted_or_refused_in_one_line(value: object) -> None:
+    for section in ("model", "training", "data"):
+        data = {"model": {"type": "universal"}, section: value}
+        try:
+            parse_config(data, RunConfig, "run.yaml")
+        except ConfigError as error:
+            assert "\n" not in str(error).strip()

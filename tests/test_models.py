@@ -1,0 +1,223 @@
+"""Models: names, scales, horizons, and a gradient through every part."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emulator.errors import InputError, UnknownNameError
+from emulator.models.base import Model
+from emulator.models.baselines.linear import LinearConfig
+from emulator.models.baselines.mlp import MLPConfig
+from emulator.models.heads import ModalHead
+from emulator.models.normalization import ParameterNormalizer, normalize_bounded
+from emulator.models.universal import UniversalConfig
+from emulator.regimes import Regime, build_inputs
+from emulator.training.losses import response_loss
+from tests.specs import LARGE, SMALL, SPECS, sample
+
+pytestmark = pytest.mark.fast
+
+UNIVERSAL = UniversalConfig(hidden_dim=16, world_embed_dim=4, param_embed_dim=8, poles=4)
+CONFIGS = [UNIVERSAL, MLPConfig(hidden_dim=8), LinearConfig()]
+
+
+def _model(config=UNIVERSAL, horizon: int = 10) -> Model:
+    torch.manual_seed(0)
+    return config.build(SPECS, horizon).eval()
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_responses_have_the_asked_shape(config) -> None:
+    model = _model(config)
+    for spec in SPECS:
+        for horizon in (0, 4, 10):
+            inputs = build_inputs(sample(spec, 7), spec, Regime.A)
+            assert model(inputs, horizon).shape == (7, len(spec.shocks), horizon + 1, 3)
+
+
+def test_the_universal_model_answers_beyond_its_trained_horizon_without_changing_the_rest() -> None:
+    model = _model()
+    inputs = build_inputs(sample(LARGE), LARGE, Regime.A)
+    long = model(inputs, 80)
+    assert long.shape[2] == 81
+    torch.testing.assert_close(long[:, :, :11], model(inputs, 10))
+
+
+def test_baselines_refuse_horizons_they_were_not_trained_on() -> None:
+    with pytest.raises(InputError, match="up to 10"):
+        _model(MLPConfig(hidden_dim=8))(build_inputs(sample(SMALL), SMALL, Regime.A), 11)
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_a_draw_has_the_same_response_alone_and_in_a_batch(config) -> None:
+    model = _model(config)
+    fields = sample(LARGE, 9)
+    whole = model(build_inputs(fields, LARGE, Regime.A))
+    for row in (0, 8):
+        alone = {name: value[row : row + 1] for name, value in fields.items()}
+        # Matrix products of another shape may round differently: a few float32 ulps.
+        torch.testing.assert_close(
+            model(build_inputs(alone, LARGE, Regime.A))[0], whole[row], rtol=1e-5, atol=1e-6
+        )
+
+
+def test_parameters_are_told_apart_by_name_not_by_place() -> None:
+    model = _model()
+    fields = sample(LARGE)
+    clean = model(build_inputs(fields, LARGE, Regime.A))
+    swapped = {**fields, "theta": fields["theta"][:, [0, 3, 2, 1]]}  # rho and psi change places
+    assert not torch.allclose(model(build_inputs(swapped, LARGE, Regime.A)), clean)
+    # The same world with its parameters listed in another order is the same world.
+    order = [2, 0, 3, 1]
+    shuffled = dataclasses.replace(LARGE, parameters=tuple(LARGE.parameters[i] for i in order))
+    torch.manual_seed(0)
+    other = UNIVERSAL.build((SMALL, shuffled), 10).eval()
+    state = model.state_dict()
+    encoder = "parameters_in.{}.table.weight"
+    names = model.parameters_in.name.rows
+    for part in ("name", "slope", "linear"):
+        rows = [names[name] for name in other.parameters_in.name.rows]
+        state[encoder.format(part)] = state[encoder.format(part)][rows]
+    other.load_state_dict(state)
+    moved = {**fields, "theta": fields["theta"][:, order]}
+    torch.testing.assert_close(other(build_inputs(moved, shuffled, Regime.A)), clean)
+
+
+def test_worlds_share_the_token_of_a_shared_name() -> None:
+    encoder = _model().parameters_in
+    assert len(encoder.name.rows) == len({p.name for s in SPECS for p in s.parameters})
+
+
+def test_a_response_is_proportional_to_the_s_d_of_its_shock() -> None:
+    """The scale, not the network: the network's output is held fixed."""
+    scales = _model().scales("small")
+    theta = sample(SMALL)["theta"]
+    doubled = theta.clone()
+    doubled[:, 1] *= 2
+    output = torch.randn(5, 2, 11, 3)
+    once, twice = scales(output, theta), scales(output, doubled)
+    torch.testing.assert_close(twice[:, 0], 2 * once[:, 0])
+    torch.testing.assert_close(twice[:, 1], once[:, 1])  # no s.d. parameter is named
+
+
+def test_responses_that_are_identically_zero_stay_zero() -> None:
+    model = _model()
+    model.set_scales({"small": [[1.0, 0.0, 1.0], [1.0, 1.0, 1.0]], "large": [[1.0] * 3] * 3})
+    response = model(build_inputs(sample(SMALL), SMALL, Regime.A))
+    assert (response[:, 0, :, 1] == 0).all()
+    assert (response[:, 0, :, 0] != 0).any()
+
+
+def test_size_matters_only_where_the_world_is_not_linear() -> None:
+    model = _model()
+    for spec, equal in ((SMALL, True), (LARGE, False)):
+        fields = sample(spec)
+        clean = model(build_inputs(fields, spec, Regime.A))
+        other = {**fields, "shock_size": -fields["shock_size"]}
+        assert torch.equal(model(build_inputs(other, spec, Regime.A)), clean) == equal
+
+
+def test_every_part_gets_a_gradient_from_some_regime() -> None:
+    model = _model().train()
+    for regime in (Regime.A, Regime.B1, Regime.B2):
+        for spec in SPECS:
+            inputs = build_inputs(sample(spec), spec, regime)
+            target = torch.randn(5, len(spec.shocks), 11, 3)
+            response_loss(model(inputs), target, torch.ones(len(spec.shocks), 3)).backward()
+    dead = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    # FiLM starts at zero, so its input (the world table) is reached through other paths.
+    assert dead == []
+
+
+def test_an_unknown_world_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'small'"):
+        _model().spec("smal")
+
+
+# --------------------------------------------------------------------- normalisation
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.floats(-5, 5),
+    st.floats(0.01, 10),
+    st.lists(st.floats(0, 1), min_size=2, max_size=8, unique=True),
+)
+def test_normalize_bounded_is_finite_and_increasing_inside_the_box(
+    lower: float, width: float, positions: list[float]
+) -> None:
+    low = torch.tensor(lower, dtype=torch.float64)
+    up = low + width
+    value = low + torch.tensor(sorted(positions), dtype=torch.float64) * width
+    out = normalize_bounded(value, low, up)
+    assert torch.isfinite(out).all()
+    distinct = value.diff() > 1e-9 * width
+    assert (out.diff()[distinct] > 0).all()
+
+
+def test_normalised_prior_draws_have_mean_zero_and_s_d_near_one() -> None:
+    uniform = torch.rand(20_000, 4, generator=torch.Generator().manual_seed(0))
+    lower = torch.tensor([p.lower for p in LARGE.parameters])
+    upper = torch.tensor([p.upper for p in LARGE.parameters])
+    out = ParameterNormalizer(LARGE)(lower + (upper - lower) * uniform)
+    assert (out.mean(dim=0).abs() < 0.03).all()  # four standard errors of 20,000 draws
+    assert ((out.std(dim=0) - 1).abs() < 0.1).all()  # the padding takes 5 % off the logit's
+
+
+def test_transforms_are_the_declared_ones() -> None:
+    out = ParameterNormalizer(SMALL)(torch.tensor([[0.45, 0.1 * 10**0.5]]))
+    torch.testing.assert_close(out, torch.zeros(1, 2), atol=1e-6, rtol=0)  # the middle, and log
+
+
+# --------------------------------------------------------------------- heads
+
+
+def test_the_modal_head_can_be_any_damped_cosine() -> None:
+    head = ModalHead(4, 2)
+    modulus, angle = 0.9, 0.4
+    with torch.no_grad():
+        head.pole.weight.zero_()
+        head.residue.weight.zero_()
+        log_decay = torch.log(-torch.log(torch.tensor([modulus, 0.5])))
+        head.pole.bias.copy_(torch.cat([log_decay, torch.tensor([angle, 0.0])]))
+        residue = torch.zeros(3, 4)
+        residue[1, 0], residue[1, 2] = 2.0, -1.0
+        head.residue.bias.copy_(residue.flatten())
+    out = head(torch.zeros(1, 4), torch.zeros(1, 1, 4), 60)
+    h = torch.arange(61)
+    expected = modulus**h * (2.0 * torch.cos(angle * h) - torch.sin(angle * h))
+    torch.testing.assert_close(out[0, 0, :, 1], expected, atol=1e-5, rtol=1e-5)
+    assert (out[0, 0, :, [0, 2]] == 0).all()
+
+
+def test_modal_poles_never_explode() -> None:
+    head = ModalHead(4, 3)
+    with torch.no_grad():
+        head.pole.bias.fill_(-50.0)  # as near to a unit root as it gets
+    out = head(torch.randn(2, 4), torch.ones(2, 1, 4), 80)
+    assert torch.isfinite(out).all()
+
+
+# --------------------------------------------------------------------- loss
+
+
+def test_the_loss_is_the_nrmse_of_the_specification() -> None:
+    rng = torch.Generator().manual_seed(0)
+    target = torch.randn(6, 2, 11, 3, generator=rng)
+    prediction = torch.randn(6, 2, 11, 3, generator=rng)
+    sigma = torch.tensor([[1.0, 2.0, 0.0], [0.5, 1.0, 3.0]])
+    expected = [
+        (prediction - target)[n, s, :, v].square().mean().sqrt() / sigma[s, v]
+        for n in range(6)
+        for s in range(2)
+        for v in range(3)
+        if sigma[s, v] > 0
+    ]
+    torch.testing.assert_close(
+        response_loss(prediction, target, sigma), torch.stack(expected).mean(), rtol=1e-6, atol=0
+    )

@@ -1,0 +1,128 @@
+"""The information contract: what a regime forbids changes no bit of any output."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from emulator.errors import InputError
+from emulator.models.baselines.linear import LinearConfig
+from emulator.models.baselines.mlp import MLPConfig
+from emulator.models.universal import UniversalConfig
+from emulator.regimes import CONTRACTS, RUN_IN, Regime, build_inputs
+from tests.specs import LARGE, SMALL, SPECS, sample
+
+pytestmark = pytest.mark.fast
+
+UNIVERSAL = UniversalConfig(hidden_dim=16, world_embed_dim=4, param_embed_dim=8, poles=4)
+
+
+def test_the_contract_is_the_specified_table() -> None:
+    yes, no = True, False
+    table = {r.value: (c.world, c.theta, c.eps_sequence, c.history) for r, c in CONTRACTS.items()}
+    assert table == {
+        "A": (yes, yes, yes, no),
+        "B1": (yes, no, no, yes),
+        "B2": (no, no, no, yes),
+        "C": (yes, yes, no, yes),
+        "D": (yes, no, yes, yes),
+    }
+
+
+FORBIDDEN = [
+    (regime, field)
+    for regime, contract in CONTRACTS.items()
+    for field, allowed in (
+        ("theta", contract.theta),
+        ("eps", contract.eps_sequence),
+        ("trajectories", contract.history),
+    )
+    if not allowed
+]
+
+
+@pytest.mark.parametrize(
+    ("regime", "field", "config"),
+    [
+        (regime, field, config)
+        for regime, field in FORBIDDEN
+        for config in (UNIVERSAL, MLPConfig(hidden_dim=8), LinearConfig())
+        # The baselines answer from parameters alone.
+        if CONTRACTS[regime].theta or config is UNIVERSAL
+    ],
+)
+@pytest.mark.parametrize("noise", [torch.randn, lambda *s: torch.full(s, torch.nan)])
+def test_forbidden_inputs_change_no_bit(regime: Regime, field: str, noise, config) -> None:
+    torch.manual_seed(0)
+    model = config.build(SPECS, 10).eval()
+    for spec in SPECS:
+        fields = sample(spec)
+        clean = model(build_inputs(fields, spec, regime))
+        fields[field] = noise(*fields[field].shape)
+        assert torch.equal(model(build_inputs(fields, spec, regime)), clean)
+
+
+@pytest.mark.parametrize("noise", [torch.randn, lambda *s: torch.full(s, torch.nan)])
+@pytest.mark.parametrize("regime", [r for r, c in CONTRACTS.items() if c.history])
+def test_the_run_in_and_what_precedes_the_window_are_never_shown(regime: Regime, noise) -> None:
+    torch.manual_seed(0)
+    model = UNIVERSAL.build(SPECS, 10).eval()
+    fields = sample(SMALL)
+    for length in (40, 100, 200):
+        clean = model(build_inputs(fields, SMALL, regime, length))
+        hidden = fields["trajectories"].clone()
+        hidden[:, : 240 - length] = noise(*hidden[:, : 240 - length].shape)
+        changed = model(build_inputs({**fields, "trajectories": hidden}, SMALL, regime, length))
+        assert torch.equal(changed, clean)
+
+
+def test_a_blind_model_does_not_see_the_world() -> None:
+    torch.manual_seed(0)
+    model = UNIVERSAL.build(SPECS, 10).eval()
+    fields = sample(LARGE)
+    clean = model(build_inputs(fields, LARGE, Regime.B2))
+    with torch.no_grad():
+        model.world.table.weight[model.world.rows["large"]] += 1.0
+    assert torch.equal(model(build_inputs(fields, LARGE, Regime.B2)), clean)
+    assert not torch.equal(
+        model(build_inputs(fields, LARGE, Regime.B1)),
+        model(build_inputs(fields, LARGE, Regime.B2)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("regime", "field"),
+    [
+        (r, f)
+        for r, c in CONTRACTS.items()
+        for f, given in (("theta", c.theta), ("trajectories", c.history))
+        if given
+    ],
+)
+def test_allowed_inputs_reach_the_output(regime: Regime, field: str) -> None:
+    torch.manual_seed(0)
+    model = UNIVERSAL.build(SPECS, 10).eval()
+    fields = sample(LARGE)
+    clean = model(build_inputs(fields, LARGE, regime))
+    fields[field] = sample(LARGE, seed=1)[field]
+    assert not torch.equal(model(build_inputs(fields, LARGE, regime)), clean)
+
+
+@pytest.mark.parametrize("length", [39, 201])
+def test_histories_outside_40_to_200_quarters_are_refused(length: int) -> None:
+    with pytest.raises(InputError, match="40 to 200"):
+        build_inputs(sample(SMALL), SMALL, Regime.B1, length)
+
+
+def test_a_history_must_not_reach_into_the_run_in() -> None:
+    fields = sample(SMALL)
+    fields["trajectories"] = fields["trajectories"][:, : RUN_IN + 50]
+    build_inputs(fields, SMALL, Regime.B1, 50)
+    with pytest.raises(InputError, match="50 there"):
+        build_inputs(fields, SMALL, Regime.B1, 51)
+
+
+def test_baselines_from_parameters_refuse_regimes_without_them() -> None:
+    model = MLPConfig(hidden_dim=8).build(SPECS, 10)
+    with pytest.raises(InputError, match="use A or C"):
+        model(build_inputs(sample(SMALL), SMALL, Regime.B1))

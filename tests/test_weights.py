@@ -1,0 +1,130 @@
+"""Weights on disk: what is saved comes back; what is altered is refused by name; nothing runs."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+import emulator
+from emulator.errors import WeightsError
+from emulator.models.universal import UniversalConfig
+from emulator.models.weights import load_weights, save_weights
+from emulator.regimes import Regime, build_inputs
+from tests.specs import LARGE, SPECS, sample
+
+pytestmark = pytest.mark.fast
+
+CONFIG = UniversalConfig(hidden_dim=16, world_embed_dim=4, param_embed_dim=8, poles=4)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    model = CONFIG.build(SPECS, 10)
+    model.set_scales({"small": torch.rand(2, 3) + 0.5, "large": torch.rand(3, 3) + 0.5})
+    save_weights(tmp_path / "weights", model, CONFIG, {"commit": "x"}, "# card\n")
+    return tmp_path / "weights"
+
+
+def test_saved_weights_answer_as_before(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = CONFIG.build(SPECS, 10).eval()
+    model.set_scales({"large": torch.full((3, 3), 2.0)})
+    save_weights(tmp_path, model, CONFIG, {"commit": "x"}, "# card\n")
+    loaded = load_weights(tmp_path)
+    assert loaded.model.spec("large") == LARGE
+    assert loaded.config == CONFIG
+    inputs = build_inputs(sample(LARGE), LARGE, Regime.A)
+    assert torch.equal(loaded.model(inputs), model(inputs))
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def _truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize("damage", [_flip, _truncate, Path.unlink])
+def test_altered_truncated_or_missing_weights_are_refused_by_name(folder: Path, damage) -> None:
+    damage(folder / "weights.safetensors")
+    with pytest.raises(WeightsError, match=r"weights\.safetensors"):
+        load_weights(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d.update(format=99),
+        lambda d: d.update(model={"type": "unknown"}),
+        lambda d: d.update(worlds=[{"name": "x"}]),
+        lambda d: d.pop("sha256"),
+        lambda d: d["model"].update(hidden_dim=32),
+    ],
+)
+def test_a_description_that_does_not_fit_is_refused(folder: Path, change) -> None:
+    path = folder / "model.json"
+    description = json.loads(path.read_text())
+    change(description)
+    path.write_text(json.dumps(description))
+    with pytest.raises(WeightsError) as caught:
+        load_weights(folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"format": "x"}'])
+def test_a_damaged_description_is_refused(folder: Path, text: str) -> None:
+    (folder / "model.json").write_text(text)
+    with pytest.raises(WeightsError, match=r"model\.json"):
+        load_weights(folder)
+
+
+def test_no_weights_says_how_to_get_some(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="emulator train"):
+        emulator.load(tmp_path)
+
+
+class _Bomb:
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self):
+        return (Path.touch, (self.marker,))
+
+
+def test_a_pickle_in_the_folder_is_never_run(folder: Path, tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+    bomb = pickle.dumps(_Bomb(marker), protocol=2)  # what torch.load expects
+    pickle.loads(bomb)  # noqa: S301 (shows that the bomb works)
+    assert marker.exists()
+    marker.unlink()
+    for name in ("weights.pkl", "checkpoint.pt", "model.pt"):
+        (folder / name).write_bytes(bomb)
+    load_weights(folder)
+    (folder / "weights.safetensors").write_bytes(bomb)
+    with pytest.raises(WeightsError):
+        load_weights(folder)
+    from emulator.training.checkpoint import load_checkpoint
+
+    with pytest.raises(WeightsError, match=r"checkpoint\.pt"):
+        load_checkpoint(folder, "cpu")
+    assert not marker.exists()
+
+
+def test_torch_load_is_only_called_with_weights_only() -> None:
+    root = Path(emulator.__file__).parent
+    calls = [
+        call
+        for path in root.rglob("*.py")
+        for call in re.findall(r"torch\.load\(.*?\)", path.read_text(), flags=re.DOTALL)
+    ]
+    assert calls
+    assert all("weights_only=True" in call for call in calls)
