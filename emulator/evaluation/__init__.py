@@ -1,0 +1,1 @@
+"""Evaluation: statistics per response, metrics derived from them, tables and figures."""

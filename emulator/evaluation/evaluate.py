@@ -1,0 +1,101 @@
+"""Evaluate a run: score every world and split, store the statistics, derive metrics, draw."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from emulator.config import load_config
+from emulator.data import Dataset
+from emulator.errors import WeightsError
+from emulator.evaluation.leaderboard import write_leaderboard
+from emulator.evaluation.metrics import summarise
+from emulator.evaluation.plots import irf_panel
+from emulator.evaluation.statistics import (
+    Scored,
+    error_by_horizon,
+    score_model,
+    score_training_mean,
+    statistics,
+)
+from emulator.models.weights import load_weights, write_atomically
+from emulator.provenance import commit
+from emulator.training.config import RunConfig
+from emulator.training.trainer import CONFIG_FILE
+
+SPLITS = ("test", "slice", "corner")
+METRICS_FILE, STATISTICS_FILE = "metrics.json", "statistics.parquet"
+NULL_MODEL = "training_mean"
+
+Progress = Callable[[int, int, str], None]
+
+
+def evaluate(
+    run: Path,
+    dataset_path: str | None = None,
+    progress: Progress = lambda done, total, note: None,
+) -> dict[str, Any]:
+    """Evaluate the weights of a run folder; returns what metrics.json holds.
+
+    Writes statistics.parquet, metrics.json, leaderboard.csv and .md, and figures/irf_panel.png to
+    the run folder. dataset_path None is the data set the run was trained on. Raises WeightsError
+    when the weights were trained on other data than is scored.
+    """
+    loaded = load_weights(run)
+    config = load_config(run / CONFIG_FILE, RunConfig)
+    dataset = Dataset.open(dataset_path or config.data.dataset_path)
+    if dataset.hash != loaded.provenance["data_sha"]:
+        raise WeightsError(
+            f"{run}: trained on data {loaded.provenance['data_sha']}, but {dataset.path} holds "
+            f"{dataset.hash}; its test split may hold training samples. Name the right data set"
+        )
+    worlds = tuple(loaded.model.specs)
+    cases = [(r, w, s) for r in config.data.regimes for w in worlds for s in SPLITS]
+    frames: list[pd.DataFrame] = []
+    panel: list[Scored] = []
+    result: dict[str, Any] = {
+        "model": config.model.type,
+        "regimes": [regime.value for regime in config.data.regimes],
+        "worlds": {world: {} for world in worlds},
+        NULL_MODEL: {world: {} for world in worlds},
+    }
+    for done, (regime, world, split) in enumerate(cases):
+        progress(done, len(cases), f"{world} {split}")
+        scored = score_model(loaded.model, dataset, world, split, regime)
+        frame = statistics(scored)
+        entry = {**summarise(frame), "by_horizon": error_by_horizon(scored).tolist()}
+        result["worlds"][world].setdefault(regime.value, {})[split] = entry
+        null = summarise(statistics(score_training_mean(dataset, world, split, regime)))
+        result[NULL_MODEL][world].setdefault(regime.value, {})[split] = null
+        frames.append(frame)
+        if split == "test" and regime == config.data.regimes[0]:
+            panel.append(scored)
+    result |= {
+        "commit": commit(),
+        "config_sha": loaded.provenance["config_sha"],
+        "data_sha": dataset.hash,
+        "weights_sha256": loaded.sha256,
+        "training_commit": loaded.provenance["commit"],
+    }
+    table = pd.concat(frames, ignore_index=True)
+    temporary = run / f".{STATISTICS_FILE}.tmp"
+    table.to_parquet(temporary, index=False)
+    temporary.replace(run / STATISTICS_FILE)
+    figures = run / "figures"
+    figures.mkdir(exist_ok=True)
+    irf_panel(panel, [dataset.spec(w) for w in worlds], figures / "irf_panel.png")
+    write_atomically(run / METRICS_FILE, json.dumps(result, indent=1, allow_nan=False).encode())
+    write_leaderboard([run], run)
+    progress(len(cases), len(cases), "")
+    return result
+
+
+def worst_horizon(entry: dict[str, Any]) -> tuple[int, float]:
+    """The horizon with the largest error of a metrics entry, and that error."""
+    errors = np.asarray(entry["by_horizon"])
+    return int(errors.argmax()), float(errors.max())
