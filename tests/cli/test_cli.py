@@ -1,0 +1,199 @@
+"""The command line: answers, exit codes, one clear line for bad input, no traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+import emulator
+from emulator.cli.app import run
+from tests.conftest import run_config
+
+pytestmark = pytest.mark.integration
+
+
+def _refused(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
+    """Run, check exit code 2 and a single line on stderr; returns the line."""
+    assert run(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("emulator: ")
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def test_irf_prints_json_that_matches_the_api(
+    run_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plot = tmp_path / "new" / "irf.png"
+    arguments = ["irf", "nk", "--shock", "monetary", "--set", "phi_pi=2.0", "--exact"]
+    code = run([*arguments, "--plot", str(plot), "--format", "json", "--weights", str(run_path)])
+    assert code == 0
+    answer = json.loads(capsys.readouterr().out)
+    expected = emulator.load(run_path).irf("nk", {"phi_pi": 2.0}, shock="monetary")
+    np.testing.assert_array_equal(answer["emulator"]["output"], expected.sel(observable="output"))
+    world = emulator.get_world("nk")
+    exact = world.irf(world.pack({"phi_pi": 2.0})).values[0, 0]
+    np.testing.assert_allclose(answer["exact"]["rate"], exact[:, 2], rtol=1e-12)
+    assert answer["largest_error"] == pytest.approx(abs(expected.to_numpy() - exact).max())
+    assert answer["units"]["output"] == "percent"
+    assert plot.read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize("output_format", ["table", "csv"])
+def test_irf_prints_tables_and_csv(
+    run_path: Path, capsys: pytest.CaptureFixture[str], output_format: str
+) -> None:
+    assert run(["irf", "nk", "--weights", str(run_path), "--format", output_format]) == 0
+    out = capsys.readouterr().out
+    for shock in ("monetary", "demand", "cost_push"):
+        assert shock in out
+
+
+def test_extrapolation_has_to_be_asked_for(
+    run_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["irf", "nk", "--set", "phi_pi=5", "--weights", str(run_path)]
+    assert "phi_pi in [1.05, 3.5]" in _refused(capsys, arguments)
+    assert run([*arguments, "--extrapolate"]) == 0
+    assert "phi_pi" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["nkk"], "did you mean 'nk'"),
+        (["rbc"], "these weights know var, nk"),
+        (["nk", "--shock", "montary"], "did you mean 'monetary'"),
+        (["nk", "--set", "phi_pie=2"], "did you mean 'phi_pi'"),
+        (["nk", "--set", "phi_pi"], "NAME=VALUE"),
+        (["nk", "--set", "=2"], "NAME=VALUE"),
+        (["nk", "--set", "phi_pi=two"], "expected a number"),
+        (["nk", "--set", "phi_pi=nan"], "phi_pi is nan"),
+        (["nk", "--set", "phi_pi=2", "--set", "phi_pi=3"], "given twice"),
+        (["nk", "--horizon", "81"], "0 to 80"),
+        (["nk", "--horizon", "many"], "valid integer"),
+        (["nk", "--size", "0"], "other than zero"),
+        (["nk", "--format", "xml"], "table, json or csv"),
+        (["nk", "--plot", "irf.pdf"], ".png"),
+        (["nk", "--nonsense"], "--nonsense"),
+        ([], "Missing argument"),
+        (["nk", "--set", "phi_pi=0.8", "--extrapolate", "--exact"], "more than one stable"),
+    ],
+)
+def test_irf_refuses_bad_input(
+    run_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], expected: str
+) -> None:
+    assert expected in _refused(capsys, ["irf", *arguments, "--weights", str(run_path)])
+
+
+def test_missing_altered_and_foreign_weights_are_refused(
+    run_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "no weights here" in _refused(capsys, ["irf", "nk", "--weights", str(tmp_path)])
+    copy = tmp_path / "copy"
+    shutil.copytree(run_path, copy)
+    weights = copy / "weights.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-5] ^= 1
+    weights.write_bytes(bytes(data))
+    for command in (["irf", "nk", "--weights", str(copy)], ["evaluate", str(copy)]):
+        line = _refused(capsys, command)
+        assert "weights.safetensors: altered or truncated" in line
+
+
+def test_train_evaluate_and_leaderboard_run_from_files(
+    dataset_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = run_config(dataset_path, model={"type": "baseline_linear"})
+    file = tmp_path / "linear.yaml"
+    file.write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    output = tmp_path / "runs" / "linear"
+    assert run(["train", str(file), "--output", str(output)]) == 0
+    assert run(["evaluate", str(output), "--format", "json"]) == 0
+    text = capsys.readouterr().out
+    metrics = json.loads(text[text.index("{") :])
+    assert set(metrics["worlds"]["nk"]["A"]) == {"test", "slice", "corner"}
+    assert run(["leaderboard", str(tmp_path / "runs")]) == 0
+    assert "baseline_linear" in capsys.readouterr().out
+    assert "--resume" in _refused(capsys, ["train", str(file), "--output", str(output)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["train", "missing.yaml"], "missing.yaml: no such file"),
+        (["evaluate", "missing"], "no weights here"),
+        (["leaderboard", "missing"], "emulator evaluate"),
+        (["worlds", "nkk"], "did you mean 'nk'"),
+        (["wolrds"], "wolrds"),
+    ],
+)
+def test_other_commands_refuse_bad_input(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], expected: str
+) -> None:
+    assert expected in _refused(capsys, arguments)
+
+
+def test_training_on_damaged_data_stops_before_anything_is_written(
+    dataset_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(dataset_path, data)
+    shard = next(p for p in sorted((data / "nk" / "irfs").rglob("*")) if p.parent.name != "irfs"
+                 and p.is_file())  # fmt: skip
+    shard.write_bytes(shard.read_bytes()[:-50])
+    file = tmp_path / "run.yaml"
+    file.write_text(yaml.safe_dump(run_config(data).model_dump(mode="json")))
+    line = _refused(capsys, ["train", str(file), "--output", str(tmp_path / "run")])
+    assert str(shard) in line
+    assert "emulator generate" in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_worlds_prints_the_bank_and_one_world(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["worlds", "--format", "json"]) == 0
+    names = [spec["name"] for spec in json.loads(capsys.readouterr().out)]
+    assert names == list(emulator.list_worlds())
+    assert run(["worlds", "nk"]) == 0
+    out = capsys.readouterr().out
+    for text in ("phi_pi", "monetary", "annualised percentage points", "Gali"):
+        assert text in out
+
+
+@pytest.mark.parametrize(
+    "command", ["generate", "validate", "train", "evaluate", "leaderboard", "irf", "worlds"]
+)
+def test_every_command_has_help_with_an_example(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert run([command, "--help"]) == 0
+    assert f"Example: emulator {command}" in capsys.readouterr().out
+
+
+def test_progress_is_silent_when_not_a_terminal_and_pipes_may_close(
+    run_path: Path, tmp_path: Path, dataset_path: Path
+) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    program = [sys.executable, "-m", "emulator.cli"]
+    file = tmp_path / "run.yaml"
+    config = run_config(dataset_path, training={"epochs": 1})
+    file.write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    train = subprocess.run(
+        [*program, "train", str(file), "--output", str(tmp_path / "run")],
+        capture_output=True, text=True, env=environment, timeout=120,
+    )  # fmt: skip
+    assert (train.returncode, train.stderr) == (0, "")
+    closed = subprocess.run(
+        f"'{sys.executable}' -m emulator.cli irf nk --weights '{run_path}' --format csv | head -1",
+        shell=True, capture_output=True, text=True, env=environment, timeout=120,
+    )  # fmt: skip
+    assert closed.stdout.startswith("source,shock")
+    assert closed.stderr == ""

@@ -1,0 +1,63 @@
+"""Shared fixtures: a small data set of two worlds, and a trained run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from emulator.config import load_config, parse_config
+from emulator.data import DataConfig, Dataset
+from emulator.data.generate import generate
+from emulator.training.config import RunConfig
+from emulator.training.trainer import train
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Tests run beside each other; more threads a process would only fight for the cores.
+torch.set_num_threads(1)
+
+TINY_MODEL = {
+    "type": "universal", "hidden_dim": 32, "world_embed_dim": 8, "param_embed_dim": 8,
+    "blocks": 1, "shock_blocks": 1, "poles": 4,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def dataset_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of 300 samples of `var` and `nk` in two shards, 120 quarters, H = 12."""
+    smoke = load_config(ROOT / "configs" / "data" / "smoke.yaml", DataConfig)
+    changes = {
+        "worlds": ("var", "nk"), "samples": 300, "quarters": 120, "horizon": 12,
+        "shard_rows": 200, "chunk_rows": 100,
+    }  # fmt: skip
+    config = DataConfig.model_validate({**smoke.model_dump(), **changes})
+    path = tmp_path_factory.mktemp("data") / "tiny"
+    generate(config, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def dataset(dataset_path: Path) -> Dataset:
+    return Dataset.open(dataset_path)
+
+
+def run_config(dataset_path: Path, **changes: object) -> RunConfig:
+    """A run of seconds on the small data set; `changes` replace whole sections or their keys."""
+    data: dict = {
+        "model": TINY_MODEL,
+        "training": {"seed": 1, "epochs": 3, "batch_size": 64, "lr": 3e-3, "checkpoint_every": 1},
+        "data": {"regime": "A", "dataset_path": str(dataset_path)},
+    }
+    for section, values in changes.items():
+        data[section] = {**data[section], **values} if section != "model" else values
+    return parse_config(data, RunConfig, "test")
+
+
+@pytest.fixture(scope="session")
+def run_path(dataset_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of the tiny universal model."""
+    path = tmp_path_factory.mktemp("runs") / "universal"
+    train(run_config(dataset_path), path)
+    return path

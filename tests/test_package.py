@@ -1,0 +1,40 @@
+"""The package: light to import, and what it depends on when."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import emulator
+
+pytestmark = pytest.mark.slow
+
+
+def _modules(code: str) -> set[str]:
+    script = f"{code}\nimport sys; print('\\n'.join(sys.modules))"
+    command = [sys.executable, "-c", script]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    return set(result.stdout.splitlines())
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    assert not _modules("import emulator") & {"torch", "numpy", "numba", "xarray", "typer"}
+
+
+def test_worlds_and_data_work_without_torch() -> None:
+    code = "import emulator, emulator.data; emulator.get_world('nk').irf([0.99]*12)"
+    assert "torch" not in _modules(code)
+
+
+def test_listing_worlds_at_the_command_line_needs_no_torch() -> None:
+    code = "from emulator.cli.app import run; assert run(['worlds']) == 0"
+    assert "torch" not in _modules(code)
+
+
+def test_the_public_names_are_there() -> None:
+    for name in emulator.__all__:
+        assert getattr(emulator, name) is not None
+    with pytest.raises(AttributeError, match="no attribute"):
+        emulator.nothing  # noqa: B018

@@ -1,0 +1,207 @@
+"""Training: deterministic, resumable bit for bit, and never silently wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from emulator.data import Dataset
+from emulator.errors import ConfigError, TrainingError, UnknownNameError, WeightsError
+from emulator.models.weights import load_weights
+from emulator.regimes import Regime
+from emulator.training.batches import Batches
+from emulator.training.trainer import train
+from tests.conftest import run_config
+
+pytestmark = pytest.mark.slow
+
+
+def _hash(run: Path) -> str:
+    return hashlib.sha256((run / "weights.safetensors").read_bytes()).hexdigest()
+
+
+def _log(run: Path) -> list[dict]:
+    rows = [json.loads(line) for line in (run / "train_log.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in row.items() if k != "samples_per_second"} for row in rows]
+
+
+class _Stop:
+    """A progress callback that asks the process to terminate after some steps."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+
+    def __call__(self, done: int, total: int, note: str) -> None:
+        if done == self.after:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_the_same_config_and_seed_give_the_same_weights(
+    dataset_path: Path, run_path: Path, tmp_path: Path
+) -> None:
+    train(run_config(dataset_path), tmp_path / "again")
+    assert _hash(tmp_path / "again") == _hash(run_path)
+    train(run_config(dataset_path, training={"seed": 2}), tmp_path / "other")
+    assert _hash(tmp_path / "other") != _hash(run_path)
+
+
+@pytest.mark.parametrize("after", [2, 5])  # within the first epoch, and across its boundary
+def test_stop_and_resume_equals_one_run_bit_for_bit(
+    dataset_path: Path, run_path: Path, tmp_path: Path, after: int
+) -> None:
+    run = tmp_path / "run"
+    config = run_config(dataset_path)
+    assert not train(config, run, progress=_Stop(after))
+    assert len(_log(run)) == after
+    assert not (run / "weights.safetensors").exists()
+    assert train(config, run, resume=True)
+    assert _hash(run) == _hash(run_path)
+    assert _log(run) == _log(run_path)
+
+
+@pytest.mark.parametrize("regime", ["C", "all"])
+def test_resume_is_exact_with_histories_and_mixed_regimes(
+    dataset_path: Path, tmp_path: Path, regime: str
+) -> None:
+    config = run_config(dataset_path, data={"regime": regime}, training={"epochs": 2})
+    train(config, tmp_path / "whole")
+    train(config, tmp_path / "parts", progress=_Stop(3))
+    train(config, tmp_path / "parts", resume=True)
+    assert _hash(tmp_path / "whole") == _hash(tmp_path / "parts")
+
+
+@pytest.mark.integration
+def test_a_run_killed_between_checkpoints_resumes_to_the_same_weights(
+    dataset_path: Path, run_path: Path, tmp_path: Path
+) -> None:
+    config = run_config(dataset_path)
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    run = tmp_path / "run"
+    # One thread, as in this process: another number of threads may sum in another order.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "emulator.training.trainer", "--config", str(file),
+         "--output", str(run)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    log = run / "train_log.jsonl"
+    deadline = time.monotonic() + 120
+    while not (log.exists() and log.read_text().count("\n") >= 6):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    process.kill()
+    process.wait()
+    train(config, run, resume=True)
+    assert _hash(run) == _hash(run_path)
+    assert _log(run) == _log(run_path)
+
+
+def test_training_beats_the_training_mean(
+    dataset: Dataset, dataset_path: Path, tmp_path: Path
+) -> None:
+    train(run_config(dataset_path, training={"epochs": 40}), tmp_path / "run")
+    last = _log(tmp_path / "run")[-1]
+    for world in dataset.worlds:
+        mean = dataset.moments(world).irf_mean
+        truth = dataset.read(world, dataset.rows(world, "val"), ["irfs"])["irfs"]
+        sigma = dataset.moments(world).irf_sd
+        null = (np.sqrt(np.square(truth - mean).mean(axis=2)) / sigma).mean()
+        # 40 epochs of 180 samples reach 0.84 of it on var; without training it is above 1.
+        assert last[f"val_{world}"] < 0.9 * null
+
+
+def test_every_row_comes_once_before_any_comes_again(dataset: Dataset) -> None:
+    batches = Batches(dataset, ("nk",), (Regime.A,), 50, 3, "cpu")
+    count = batches.counts["nk"]
+    rows = np.concatenate([batches._rows("nk", step) for step in range(-(-2 * count // 50))])
+    for turn in (rows[:count], rows[count : 2 * count]):
+        assert np.array_equal(np.sort(turn), np.arange(count))
+    assert not np.array_equal(rows[:count], rows[count : 2 * count])
+
+
+def test_a_batch_holds_training_rows_only(dataset: Dataset) -> None:
+    batches = Batches(dataset, dataset.worlds, (Regime.C,), 32, 3, "cpu")
+    for world, (inputs, target) in batches.batch(4).items():
+        rows = dataset.rows(world, "train")
+        fields = dataset.read(world, rows, ["theta", "irfs", "trajectories"])
+        theta = fields["theta"].astype(np.float32)
+        for i in range(32):
+            (match,) = np.flatnonzero((theta == inputs.theta[i].numpy()).all(axis=1))
+            assert np.array_equal(fields["irfs"][match], target[i].numpy())
+            length = inputs.history.shape[1]
+            assert np.array_equal(
+                fields["trajectories"][match][-length:], inputs.history[i].numpy()
+            )
+
+
+def test_a_run_folder_is_not_overwritten_and_not_resumed_as_something_else(
+    dataset_path: Path, run_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="--resume"):
+        train(run_config(dataset_path), run_path)
+    with pytest.raises(ConfigError, match=r"training\.lr: 0\.003, now 0\.1"):
+        train(run_config(dataset_path, training={"lr": 0.1}), run_path, resume=True)
+
+
+def test_resuming_a_finished_run_changes_nothing(dataset_path: Path, run_path: Path) -> None:
+    before = _hash(run_path), _log(run_path)
+    assert train(run_config(dataset_path), run_path, resume=True)
+    assert (_hash(run_path), _log(run_path)) == before
+
+
+def test_a_diverging_run_stops_with_a_diagnosis(dataset_path: Path, tmp_path: Path) -> None:
+    config = run_config(dataset_path, training={"lr": 1e30, "warmup": 0.0})
+    with pytest.raises(TrainingError, match=r"step \d+: worlds with a non-finite loss"):
+        train(config, tmp_path / "run")
+
+
+@pytest.mark.parametrize("keep", [0, 1000, -1])
+def test_a_damaged_checkpoint_is_refused_by_name(
+    dataset_path: Path, tmp_path: Path, keep: int
+) -> None:
+    config = run_config(dataset_path)
+    train(config, tmp_path, progress=_Stop(2))
+    checkpoint = tmp_path / "checkpoint.pt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:keep])
+    with pytest.raises(WeightsError, match=r"checkpoint\.pt: damaged"):
+        train(config, tmp_path, resume=True)
+
+
+def test_an_unknown_world_is_refused_before_anything_is_written(
+    dataset_path: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'nk'"):
+        train(run_config(dataset_path, data={"worlds": ["nkk"]}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_folder_says_what_made_it(dataset_path: Path, run_path: Path) -> None:
+    loaded = load_weights(run_path)
+    assert loaded.provenance["data_sha"] == Dataset.open(dataset_path).hash
+    assert {"commit", "config_sha", "regime"} <= loaded.provenance.keys()
+    assert "emulator train" in (run_path / "README.md").read_text()
+    header = (run_path / "train_log.csv").read_text().splitlines()[0]
+    assert {"step", "lr", "loss", "loss_nk", "val_nk", "gradient_norm"} <= set(header.split(","))
+
+
+@pytest.mark.parametrize("model", ["baseline_mlp", "baseline_linear"])
+def test_baselines_train_through_the_same_entry(
+    dataset_path: Path, tmp_path: Path, model: str
+) -> None:
+    config = run_config(dataset_path, model={"type": model})
+    assert train(config, tmp_path / "run")
+    assert load_weights(tmp_path / "run").config.type == model
+    assert torch.isfinite(torch.tensor([r["val_nk"] for r in _log(tmp_path / "run")[-1:]])).all()
