@@ -124,7 +124,11 @@ class World(ABC, Generic[SolutionT]):
         size: FloatArray,
         state: FloatArray | None,
     ) -> FloatArray:
-        """Responses (B, S, H+1, 3) to shocks of `size` (B, S); `state` is (B, n) or None."""
+        """Responses (B, S, H+1, 3) to shocks of `size` (B, S); `state` is (B, n) or None.
+
+        Rows on which a solver fails come back as NaN and get the status NO_CONVERGENCE; the same
+        goes for `_simulate`.
+        """
 
     @abstractmethod
     def _simulate(
@@ -247,7 +251,7 @@ class World(ABC, Generic[SolutionT]):
             np.ascontiguousarray(np.broadcast_to(sizes, shape)),
             self._state(state, len(theta)),
         )
-        status = self._judge(solution.status, strict)
+        status = self._judge(_with_failures(solution.status, values), strict)
         values[status >= Status.NO_CONVERGENCE] = np.nan
         return Responses(values, status)
 
@@ -289,7 +293,7 @@ class World(ABC, Generic[SolutionT]):
         solution = self.solve(theta) if solution is None else solution
         start = self._state(state, len(theta))
         observables, states, flags = self._simulate(theta, solution, eps, start, draws)
-        status = self._judge(solution.status, strict)
+        status = self._judge(_with_failures(solution.status, observables), strict)
         unsolved = status >= Status.NO_CONVERGENCE
         observables[unsolved] = np.nan
         states[unsolved] = np.nan
@@ -339,6 +343,12 @@ class World(ABC, Generic[SolutionT]):
                 f"({int((status != Status.OK).sum())} of {len(status)} rows are not OK)"
             )
         return status
+
+
+def _with_failures(status: StatusArray, values: FloatArray) -> StatusArray:
+    """The status of each row, NO_CONVERGENCE where a solved row's values are not all finite."""
+    failed = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
+    return worst(status, np.where(failed, Status.NO_CONVERGENCE, Status.OK).astype(np.int8))
 
 
 def worst(*statuses: StatusArray) -> StatusArray:

@@ -17,6 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from emulator.worlds.base import FloatArray, StatusArray, World
+from emulator.worlds.lanes import LANES, gather, multiply
 
 
 class StateSpace(NamedTuple):
@@ -54,42 +55,49 @@ class LinearWorld(World[StateSpace]):
     ) -> tuple[FloatArray, FloatArray, NDArray[np.int8]]:
         n = solution.a.shape[-1]
         start = np.zeros((len(theta), n)) if state is None else state
-        observables, states = simulate(
-            solution.a, solution.b, solution.c, solution.d, eps, start
-        )
+        observables, states = simulate(solution.a, solution.b, solution.c, solution.d, eps, start)
         return observables, states, np.zeros(eps.shape[:2], dtype=np.int8)
 
 
-@njit(cache=True, nogil=True)
 def responses(
     a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray, size: FloatArray, horizon: int
 ) -> FloatArray:
     """Responses (B, S, H+1, 3) of a batch of state spaces to shocks of `size` (B, S)."""
+    return _responses(a, b, c, d, size, horizon, min(LANES, max(len(a), 1)))
+
+
+@njit(cache=True, nogil=True)
+def _responses(
+    a: FloatArray,
+    b: FloatArray,
+    c: FloatArray,
+    d: FloatArray,
+    size: FloatArray,
+    horizon: int,
+    lanes: int,
+) -> FloatArray:
+    # C A^{h-1} is carried rather than A^{h-1} B: there are three observables and up to seven shocks
     rows, n, shocks = b.shape
     outputs = c.shape[1]
     out = np.empty((rows, shocks, horizon + 1, outputs))
-    x = np.empty(n)
-    x_next = np.empty(n)
-    for r in range(rows):
-        for s in range(shocks):
-            scale = size[r, s]
-            for v in range(outputs):
-                out[r, s, 0, v] = d[r, v, s] * scale
-            for i in range(n):
-                x[i] = b[r, i, s] * scale
-            for h in range(1, horizon + 1):
-                for v in range(outputs):
-                    total = 0.0
-                    for i in range(n):
-                        total += c[r, v, i] * x[i]
-                    out[r, s, h, v] = total
-                for i in range(n):
-                    total = 0.0
-                    for j in range(n):
-                        total += a[r, i, j] * x[j]
-                    x_next[i] = total
-                for i in range(n):
-                    x[i] = x_next[i]
+    transition, impact = np.empty((n, n, lanes)), np.empty((n, shocks, lanes))
+    y, carried = np.empty((outputs, shocks, lanes)), np.empty((outputs, n, lanes))
+    following = np.empty((outputs, n, lanes))
+    for start in range(0, rows, lanes):
+        gather(transition, a, start, n, n)
+        gather(impact, b, start, n, shocks)
+        gather(carried, c, start, outputs, n)
+        gather(y, d, start, outputs, shocks)
+        for h in range(horizon + 1):
+            if h > 0:
+                multiply(y, carried, impact, outputs, n, shocks)
+                multiply(following, carried, transition, outputs, n, n)
+                carried, following = following, carried
+            for lane in range(min(lanes, rows - start)):
+                row = start + lane
+                for s in range(shocks):
+                    for v in range(outputs):
+                        out[row, s, h, v] = y[v, s, lane] * size[row, s]
     return out
 
 

@@ -21,12 +21,10 @@ Source: Clarida, Gali and Gertler (1999, JEL 37(4)); Gali (2015), ch. 3.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from emulator.specs import Parameter, Shock
-from emulator.worlds import rational_expectations as re
-from emulator.worlds.base import FloatArray, Status, worst
-from emulator.worlds.linear import LinearWorld, StateSpace
+from emulator.worlds.base import FloatArray
+from emulator.worlds.equations import Equations, Matrices, RationalExpectationsWorld
 
 PREFERENCES_AND_RULE = (
     Parameter("beta", "discount factor", "1", 0.985, 0.995, 0.99, "bounded"),
@@ -58,12 +56,16 @@ SHOCKS = (
         "sigma_m",
     ),
     Shock("demand", "raises demand: output, inflation and the rate rise", "sigma_a"),
-    Shock("cost_push", "raises inflation directly; output falls, the rate rises", "sigma_u"),
+    Shock(
+        "cost_push",
+        "raises inflation directly; the rate rises and output falls, if not always on impact",
+        "sigma_u",
+    ),
 )
 UNITS = np.array([100.0, 400.0, 400.0])
 
 
-class NewKeynesian(LinearWorld):
+class NewKeynesian(RationalExpectationsWorld):
     """The `nk` world; equations, units and source are in the module docstring."""
 
     name = "nk"
@@ -79,46 +81,41 @@ class NewKeynesian(LinearWorld):
     shocks = SHOCKS
     state_names = ("i", "m", "a", "u")
 
-    def solve(self, theta: ArrayLike) -> StateSpace:
-        theta = self._theta(theta)
-        bounds = self._bounds_status(theta)
-        theta = np.where((bounds == Status.NOT_FINITE)[:, None], self.pack(), theta)
-        lead, now, lag, load, persistence, impact = equations(theta)
-        rule = re.solve(lead, now, lag, load, persistence)
-        space = re.state_space(rule, persistence, impact, [2], [0, 1, 2], UNITS)
-        return space._replace(status=worst(bounds, space.status))
+    observed = ("x", "pi", "i")
+    units = UNITS
+
+    def model(self, theta: FloatArray) -> Equations:
+        return model(theta)
 
 
-def equations(theta: FloatArray) -> tuple[FloatArray, ...]:
+def equations(theta: FloatArray) -> Matrices:
     """The model's matrices A, B, C, D, N, M for y = (x, pi, i), z = (m, a, u); one row a draw.
 
     theta: (B, >= 12) with the first twelve columns in the order of `NewKeynesian.parameters`.
     """
-    rows = len(theta)
+    return model(theta).matrices
+
+
+def model(theta: FloatArray) -> Equations:
+    """The equations of the module docstring, everything on one side; theta as in `equations`."""
     beta, sigma, kappa, phi_pi, phi_y, rho_i = theta[:, :6].T
-    lead, now, lag = np.zeros((3, rows, 3, 3))
-    load, persistence, impact = np.zeros((3, rows, 3, 3))
-    # IS: E x' + (1/sigma) E pi' - x - (1/sigma) i + a = 0
-    lead[:, 0, 0] = 1.0
-    lead[:, 0, 1] = 1.0 / sigma
-    now[:, 0, 0] = -1.0
-    now[:, 0, 2] = -1.0 / sigma
-    load[:, 0, 1] = 1.0
-    # Phillips: beta E pi' + kappa x - pi + u = 0
-    lead[:, 1, 1] = beta
-    now[:, 1, 0] = kappa
-    now[:, 1, 1] = -1.0
-    load[:, 1, 2] = 1.0
-    # Taylor: rho_i i_{-1} + (1 - rho_i) (phi_pi pi + phi_y x) - i + m = 0
-    lag[:, 2, 2] = rho_i
-    now[:, 2, 0] = (1.0 - rho_i) * phi_y
-    now[:, 2, 1] = (1.0 - rho_i) * phi_pi
-    now[:, 2, 2] = -1.0
-    load[:, 2, 0] = 1.0
-    sigma_m, sigma_u, sigma_a = theta[:, 9:12].T
-    for j, (rho, sd) in enumerate(
-        [(theta[:, 6], sigma_m), (theta[:, 7], sigma_a), (theta[:, 8], sigma_u)]
-    ):
-        persistence[:, j, j] = rho
-        impact[:, j, j] = sd
-    return lead, now, lag, load, persistence, impact
+    rho_m, rho_a, rho_u, sigma_m, sigma_u, sigma_a = theta[:, 6:12].T
+    eq = Equations(len(theta), ("x", "pi", "i"), ("m", "a", "u"), [s.name for s in SHOCKS])
+    # IS
+    eq.add(
+        {"x": -1.0, "i": -1.0 / sigma},
+        lead={"x": 1.0, "pi": 1.0 / sigma},
+        exogenous={"a": 1.0},
+    )
+    # Phillips curve
+    eq.add({"pi": -1.0, "x": kappa}, lead={"pi": beta}, exogenous={"u": 1.0})
+    # Taylor rule
+    eq.add(
+        {"i": -1.0, "pi": (1.0 - rho_i) * phi_pi, "x": (1.0 - rho_i) * phi_y},
+        lag={"i": rho_i},
+        exogenous={"m": 1.0},
+    )
+    eq.process("m", lag={"m": rho_m}, innovation={"monetary": sigma_m})
+    eq.process("a", lag={"a": rho_a}, innovation={"demand": sigma_a})
+    eq.process("u", lag={"u": rho_u}, innovation={"cost_push": sigma_u})
+    return eq

@@ -17,8 +17,13 @@ from emulator.worlds.base import World
 ENTRY_POINT_GROUP = "emulator.worlds"
 
 _BUILT_IN = {
+    "lss": "emulator.worlds.lss:LinearStateSpace",
     "var": "emulator.worlds.var:VectorAutoregression",
     "nk": "emulator.worlds.nk:NewKeynesian",
+    "rbc": "emulator.worlds.rbc:RealBusinessCycle",
+    "switching": "emulator.worlds.switching:SwitchingVAR",
+    "zlb": "emulator.worlds.zlb:ZeroLowerBound",
+    "sw07": "emulator.worlds.sw07:SmetsWouters",
 }
 
 

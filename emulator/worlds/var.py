@@ -13,6 +13,9 @@ root reaches .98 in modulus are inadmissible, and at one there is no stable solu
 Shocks: innovation j raises observable j on impact by sd_j; the recursive order is output,
 inflation, rate, so a later shock moves no earlier observable on impact.
 
+The labels say which series such a VAR is fitted to. It is a statistical model of them: nothing in
+its prior but the recursive order tells one series from another, and no shock is a policy shock.
+
 Source: Sims (1980, Econometrica 48(1)); Lutkepohl (2005), ch. 2.
 """
 
@@ -22,8 +25,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from emulator.specs import Parameter, Shock, normal
-from emulator.worlds.base import FloatArray, Status, StatusArray, worst
+from emulator.worlds.base import FloatArray, Status, worst
 from emulator.worlds.linear import LinearWorld, StateSpace
+from emulator.worlds.roots import root_status
 
 MAX_ROOT = 0.98
 
@@ -85,8 +89,7 @@ class VectorAutoregression(LinearWorld):
         a[:, 3:, :3] = np.eye(3)
         b = np.zeros((rows, 6, 3))
         b[:, :3, :] = impact
-        root = np.abs(np.linalg.eigvals(a)).max(axis=1)
-        return StateSpace(a, b, lags, impact, worst(bounds, root_status(root, MAX_ROOT)))
+        return StateSpace(a, b, lags, impact, worst(bounds, root_status(a, MAX_ROOT)))
 
 
 def coefficients(theta: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -102,11 +105,3 @@ def coefficients(theta: FloatArray) -> tuple[FloatArray, FloatArray]:
     impact[:, 2, 0] = below[:, 1] * sd[:, 2]
     impact[:, 2, 1] = below[:, 2] * sd[:, 2]
     return lags, impact
-
-
-def root_status(root: FloatArray, admissible_below: float) -> StatusArray:
-    """Verdict from the largest root's modulus (B,): stable, admissible, or neither."""
-    status = np.zeros(len(root), dtype=np.int8)
-    status[root >= admissible_below] = Status.INADMISSIBLE
-    status[root >= 1.0] = Status.NO_STABLE_SOLUTION
-    return status
