@@ -1,0 +1,223 @@
+"""Reading a data set: rows of a split, fields of rows, moments.
+
+data = Dataset.open("datasets/v1.0")
+rows = data.rows("nk", "train")
+batch = data.read("nk", rows[:64], ["theta", "irfs"])
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from emulator.data.moments import Moments, WorldMoments
+from emulator.data.schema import (
+    FIELDS,
+    MOMENTS,
+    PARAMS,
+    SPLITS,
+    Layout,
+    Manifest,
+    layout,
+    read_manifest,
+    repair,
+    rerun,
+    shard_file,
+)
+from emulator.errors import DatasetError, InputError, unknown_name
+from emulator.specs import WorldSpec
+
+
+class Dataset:
+    """A finished data set. Opening reads the manifest and checks that every file is there."""
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path = path
+        self.manifest = manifest
+        self.worlds: tuple[str, ...] = manifest.config.worlds
+        self._specs = {w: WorldSpec.from_dict(r.spec) for w, r in manifest.worlds.items()}
+        self._layouts = {
+            w: {a.name: a for a in layout(self._specs[w], manifest.config)} for w in self.worlds
+        }
+        self._arrays: dict[tuple[str, str], Any] = {}
+        self._splits: dict[str, NDArray[np.int8]] = {}
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Dataset:
+        """The data set at `path`.
+
+        Checks the schema version and that every file is there with its size; the contents are
+        checked as they are read, and all of them by `emulator validate`. Raises DatasetError
+        naming the file and the remedy.
+        """
+        root = Path(path)
+        manifest = read_manifest(root)
+        for name in manifest.files:
+            check_size(root, name, manifest)
+        try:
+            return cls(root, manifest)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DatasetError(f"{root}: its world specs cannot be read ({error!r})") from None
+
+    @property
+    def hash(self) -> str:
+        """16 hex digits that identify the contents, whatever shards, workers and code."""
+        return self.manifest.contents
+
+    def spec(self, world: str) -> WorldSpec:
+        """The world's description as it was when the data were drawn."""
+        return self._specs[self._world(world)]
+
+    def rows(self, world: str, split: str) -> NDArray[np.int64]:
+        """Sample indices of one split, ascending (K,). Raises UnknownNameError."""
+        self._world(world)
+        if split not in SPLITS:
+            raise unknown_name("split", split, SPLITS)
+        return np.flatnonzero(self._split_codes(world) == SPLITS.index(split)).astype(np.int64)
+
+    def read(self, world: str, rows: ArrayLike, fields: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """The named fields of samples `rows` (K,), each (K, ...) in the order of `rows`.
+
+        `irfs_state` is `irfs` in worlds where it is not stored (linear ones), `flags` zeros where
+        nothing is flagged. Raises DatasetError naming the file when one is damaged.
+        """
+        self._world(world)
+        index = np.asarray(rows)
+        if index.ndim != 1 or (index.size and not np.issubdtype(index.dtype, np.integer)):
+            raise InputError(f"rows: expected whole numbers of shape (K,), got {index!r}")
+        index = index.astype(np.int64)
+        samples = self.manifest.config.samples
+        if index.size and (index.min() < 0 or index.max() >= samples):
+            raise InputError(f"rows: expected indices from 0 to {samples - 1}")
+        out: dict[str, NDArray[Any]] = {}
+        stored = self._layouts[world]
+        for field in fields:
+            if field not in FIELDS:
+                raise unknown_name("field", field, FIELDS)
+            if field in stored:
+                out[field] = self._read(world, stored[field], index)
+            elif field == "irfs_state":
+                out[field] = self._read(world, stored["irfs"], index)
+            else:
+                out[field] = np.zeros((len(index), self.manifest.config.quarters), dtype=np.int8)
+        return out
+
+    def moments(self, world: str) -> Moments:
+        """Normalisation moments of the world's training split."""
+        data = json.loads(self._verified(MOMENTS))
+        return WorldMoments.from_json(data[self._world(world)]).finish()
+
+    # ------------------------------------------------------------------ files
+
+    def _world(self, world: str) -> str:
+        if world not in self.worlds:
+            raise unknown_name("world in this data set", world, self.worlds)
+        return world
+
+    def _split_codes(self, world: str) -> NDArray[np.int8]:
+        """The split of every sample (N,), as its position in SPLITS."""
+        if world not in self._splits:
+            table = self.params(world, ["split"])
+            self._splits[world] = np.array(
+                [SPLITS.index(name) for name in table["split"]], dtype=np.int8
+            )
+        return self._splits[world]
+
+    def params(self, world: str, columns: Sequence[str]) -> dict[str, list[Any]]:
+        """Columns of params.parquet for one world, in the order of the samples."""
+        import pyarrow.parquet as pq
+
+        check_size(self.path, PARAMS, self.manifest)
+        file = self.path / PARAMS
+        try:
+            table = pq.read_table(
+                file,
+                columns=list(columns),
+                filters=[("world", "=", self._world(world))],
+                use_threads=False,
+                page_checksum_verification=True,
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise DatasetError(f"{file}: damaged ({error}); {repair(self.path)}") from None
+        if table.num_rows != self.manifest.config.samples:
+            raise DatasetError(f"{file}: rows of {world!r} are missing; {repair(self.path)}")
+        columns_read: dict[str, list[Any]] = table.to_pydict()
+        return columns_read
+
+    def _verified(self, name: str) -> bytes:
+        """The contents of a small file, checked against the manifest."""
+        check_size(self.path, name, self.manifest)
+        content = (self.path / name).read_bytes()
+        if hashlib.sha256(content).hexdigest() != self.manifest.files[name].sha256:
+            raise DatasetError(
+                f"{self.path / name}: altered since it was written; {repair(self.path)}"
+            )
+        return content
+
+    def array(self, world: str, array: Layout) -> Any:
+        """The Zarr array, checked against the schema."""
+        import zarr
+
+        key = (world, array.name)
+        if key not in self._arrays:
+            folder = self.path / world / array.name
+            self._verified(f"{world}/{array.name}/zarr.json")
+            try:
+                opened = zarr.open_array(str(folder), mode="r", zarr_format=3)
+            except Exception as error:  # whatever a third party's reader makes of altered bytes
+                raise DatasetError(
+                    f"{folder / 'zarr.json'}: damaged ({type(error).__name__}); {repair(self.path)}"
+                ) from None
+            shape = (self.manifest.config.samples, *array.shape)
+            if opened.shape != shape or str(opened.dtype) != array.dtype:
+                raise DatasetError(
+                    f"{folder / 'zarr.json'}: expected {array.dtype} {shape}, found "
+                    f"{opened.dtype} {opened.shape}; {repair(self.path)}"
+                )
+            self._arrays[key] = opened
+        return self._arrays[key]
+
+    def _read(self, world: str, array: Layout, index: NDArray[np.int64]) -> NDArray[Any]:
+        config = self.manifest.config
+        source = self.array(world, array)
+        out = np.empty((len(index), *array.shape), dtype=array.dtype)
+        shards = index // config.shard_rows
+        for shard in np.unique(shards):
+            name = shard_file(world, array, int(shard))
+            # Zarr reads a missing file as fill values; this data set has no such files.
+            check_size(self.path, name, self.manifest)
+            here = np.flatnonzero(shards == shard)
+            local = index[here]
+            first = int(local.min()) // config.chunk_rows * config.chunk_rows
+            last = (int(local.max()) // config.chunk_rows + 1) * config.chunk_rows
+            try:
+                block = source[first : min(last, config.samples)]
+            except Exception as error:  # a failed CRC or undecodable bytes, in many guises
+                raise DatasetError(
+                    f"{self.path / name}: damaged ({error}); {repair(self.path)}"
+                ) from None
+            out[here] = block[local - first]
+        return out
+
+
+def check_size(root: Path, name: str, manifest: Manifest) -> None:
+    """DatasetError unless the file is there with the size the manifest gives."""
+    record = manifest.files.get(name)
+    if record is None:
+        raise DatasetError(f"{root / name}: not in the manifest; {repair(root)}")
+    try:
+        size = (root / name).stat().st_size
+    except OSError:
+        raise DatasetError(f"{root / name}: missing; {rerun(root)}") from None
+    if size != record.bytes:
+        raise DatasetError(
+            f"{root / name}: {size} bytes instead of {record.bytes}, truncated or altered; "
+            f"{repair(root)}"
+        )

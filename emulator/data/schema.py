@@ -1,0 +1,350 @@
+"""What a data set on disk is: its configuration, its arrays, its manifest.
+
+    manifest.json            what this module calls `Manifest`; written last
+    config.json              the configuration; written first, `emulator generate` takes it again
+    params.parquet           one row a sample: world, index, split, status, theta, summaries
+    moments.json             normalisation moments of the training split
+    {world}/{array}/c/...    Zarr v3 arrays; one file is one shard of `shard_rows` samples
+    shards/{world}/{k}.json  the record that shard k is complete; {k}.parquet, its part of params
+
+Axis letters: N samples, P parameters, T quarters, S shocks, H last horizon, n states.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from emulator.config import StrictModel, canonical_json
+from emulator.errors import DatasetError
+from emulator.specs import WorldSpec
+
+SCHEMA_VERSION = "1.0"
+
+SPLITS = ("train", "val", "test", "slice", "corner")
+HOLD_OUTS = ("slice", "corner")
+
+MANIFEST = "manifest.json"
+CONFIG = "config.json"
+PARAMS = "params.parquet"
+MOMENTS = "moments.json"
+RECORDS = "shards"
+TEMPORARY = ".tmp"
+
+# The shock sizes drawn, in standard deviations: the sign is free, the modulus in this interval.
+SMALLEST_SHOCK, LARGEST_SHOCK = 0.25, 3.0
+
+# World names become folder names.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+def _folder_name(name: str) -> str:
+    if not _NAME.fullmatch(name) or name == RECORDS:
+        raise ValueError(f"{name!r} cannot name a world's folder (letters, digits, _ and -)")
+    return name
+
+
+WorldName = Annotated[str, AfterValidator(_folder_name)]
+
+
+class SliceRule(StrictModel):
+    """A half-line: a parameter, or a statistic of the solution, above or below a number."""
+
+    parameter: str | None = None
+    statistic: Literal["largest_root"] | None = None
+    above: float | None = None
+    below: float | None = None
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if (self.parameter is None) == (self.statistic is None):
+            raise ValueError("a slice rule names either a `parameter` or a `statistic`")
+        if (self.above is None) == (self.below is None):
+            raise ValueError("a slice rule has either `above` or `below`")
+        return self
+
+
+class CornerRule(StrictModel):
+    """Persistence and volatility (see `splits.summarise`) both above their thresholds."""
+
+    persistence: float
+    volatility: float
+
+
+class WorldRules(StrictModel):
+    """The hold-outs of one world. A sample is in `slice` when any of the slice rules holds."""
+
+    slice: tuple[SliceRule, ...] = ()
+    corner: CornerRule
+
+
+class Shares(StrictModel):
+    """How what the hold-outs leave is divided."""
+
+    train: float = Field(default=0.8, gt=0)
+    val: float = Field(default=0.1, gt=0)
+    test: float = Field(default=0.1, gt=0)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if not math.isclose(self.train + self.val + self.test, 1.0, abs_tol=1e-12):
+            raise ValueError("train, val and test must add up to 1")
+        return self
+
+
+class Design(StrictModel):
+    """What one sample holds.
+
+    quarters: T, the length of a trajectory. run_in: its first quarters, left out of every
+    statistic. horizon: H. measurement_noise: s.d. of the noise added to each series, as a fraction
+    of that series' own s.d. after the run-in.
+    """
+
+    quarters: int = Field(default=240, ge=3)
+    run_in: int = Field(default=40, ge=0)
+    horizon: int = Field(default=40, ge=0, le=80)
+    measurement_noise: float = Field(default=0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _long_enough(self) -> Self:
+        # The lag-one autocorrelation needs three points.
+        if self.quarters - self.run_in < 3:
+            raise ValueError("quarters must exceed run_in by at least 3")
+        return self
+
+
+class DataConfig(Design):
+    """What `emulator generate` is asked for.
+
+    samples: per world. shard_rows, chunk_rows: samples in one file and in the pieces that can be
+    read alone; they change the layout, never the contents. rules: the hold-outs of each world.
+    """
+
+    worlds: tuple[WorldName, ...] = Field(min_length=1)
+    samples: int = Field(gt=0)
+    seed: int = Field(default=42, ge=0)
+    shard_rows: int = Field(default=1000, gt=0)
+    chunk_rows: int = Field(default=250, gt=0)
+    shares: Shares = Field(default_factory=Shares)
+    rules: dict[str, WorldRules] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(set(self.worlds)) != len(self.worlds):
+            raise ValueError("worlds: a world is named twice")
+        if self.shard_rows % self.chunk_rows:
+            raise ValueError("shard_rows must be a multiple of chunk_rows")
+        for world in self.worlds:
+            if world not in self.rules:
+                raise ValueError(
+                    f"rules: world {world!r} has none; "
+                    f"`python -m emulator.data.thresholds --worlds {world}` prints them"
+                )
+        return self
+
+    @property
+    def shards(self) -> int:
+        """Number of shards of each world."""
+        return -(-self.samples // self.shard_rows)
+
+    def shard_range(self, shard: int) -> range:
+        """The sample indices of one shard."""
+        first = shard * self.shard_rows
+        return range(first, min(first + self.shard_rows, self.samples))
+
+    def tasks(self) -> list[tuple[str, int]]:
+        """Every (world, shard), in the order of the data set."""
+        return [(world, shard) for world in self.worlds for shard in range(self.shards)]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One array: `shape` and `dims` leave out the leading sample axis (N, "sample")."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    dims: tuple[str, ...]
+    attrs: dict[str, Any]
+
+
+def layout(spec: WorldSpec, config: DataConfig) -> tuple[Layout, ...]:
+    """The arrays stored for a world, in a fixed order."""
+    shocks, observables = len(spec.shocks), len(spec.observables)
+    labels = {
+        "observables": [o.name for o in spec.observables],
+        "units": [o.unit for o in spec.observables],
+    }
+    named = {"shocks": list(spec.shock_names)}
+    per_unit = "response to a shock of shock_size, divided by shock_size"
+    response = (shocks, config.horizon + 1, observables)
+    response_dims = ("shock", "horizon", "observable")
+    arrays = [
+        Layout(
+            "theta", "float64", (len(spec.parameters),), ("parameter",),
+            {"parameters": list(spec.parameter_names), "units": [p.unit for p in spec.parameters]},
+        ),
+        Layout(
+            "eps", "float32", (config.quarters, shocks), ("quarter", "shock"),
+            {**named, "units": "standard deviations"},
+        ),
+        Layout(
+            "trajectories", "float32", (config.quarters, observables), ("quarter", "observable"),
+            {**labels, "run_in": config.run_in},
+        ),
+        Layout(
+            "irfs", "float32", response, response_dims,
+            {**named, **labels, "meaning": f"{per_unit}, from the steady state"},
+        ),
+        Layout(
+            "shock_size", "float64", (shocks,), ("shock",),
+            {**named, "units": "standard deviations"},
+        ),
+        Layout(
+            "state", "float64", (len(spec.state_names),), ("state_variable",),
+            {"states": list(spec.state_names), "meaning": "at the end of the last quarter"},
+        ),
+    ]  # fmt: skip
+    if not spec.linear:
+        meaning = f"{per_unit}, from `state`"
+        arrays.append(
+            Layout("irfs_state", "float32", response, response_dims,
+                   {**named, **labels, "meaning": meaning})
+        )  # fmt: skip
+    if spec.flag is not None:
+        arrays.append(
+            Layout("flags", "int8", (config.quarters,), ("quarter",), {"meaning": spec.flag})
+        )
+    return tuple(arrays)
+
+
+FIELDS = (
+    "theta", "eps", "trajectories", "irfs", "irfs_state", "shock_size", "state", "flags",
+)  # fmt: skip
+
+
+def shard_file(world: str, array: Layout, shard: int) -> str:
+    """The file of one shard of one array, relative to the data set."""
+    return f"{world}/{array.name}/c/{shard}" + "/0" * len(array.shape)
+
+
+def record_file(world: str, shard: int) -> str:
+    """The file that marks a shard as complete."""
+    return f"{RECORDS}/{world}/{shard:05d}.json"
+
+
+def part_file(world: str, shard: int) -> str:
+    """The shard's rows of params.parquet."""
+    return f"{RECORDS}/{world}/{shard:05d}.parquet"
+
+
+# --------------------------------------------------------------------- manifest
+
+
+class _Record(BaseModel):
+    """Part of a file on disk: keys added by a later minor version are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+
+
+class FileRecord(_Record):
+    bytes: int = Field(ge=0)
+    sha256: str
+
+
+class WorldRecord(_Record):
+    """One world: its spec, samples by split, rejected draws by reason, and `contents`.
+
+    contents: SHA-256 over the CRC-32C of every sample in order, whatever the shards.
+    """
+
+    spec: dict[str, Any]
+    samples: int
+    splits: dict[str, int]
+    rejections: dict[str, int]
+    contents: str
+
+
+class Code(_Record):
+    """What wrote the data set: package version, and commit as `emulator.provenance` has it."""
+
+    version: str
+    commit: str
+
+
+class Manifest(_Record):
+    """manifest.json. `contents` identifies what the arrays hold, whatever shards and code."""
+
+    schema_version: str
+    seed: int
+    config: DataConfig
+    config_hash: str
+    contents: str
+    code: Code
+    worlds: dict[str, WorldRecord]
+    files: dict[str, FileRecord]
+
+
+def manifest_text(manifest: Manifest) -> str:
+    """The manifest as JSON, with a checksum of itself."""
+    data = manifest.model_dump(mode="json")
+    data["checksum"] = _self_checksum(data)
+    return json.dumps(data, indent=1, allow_nan=False) + "\n"
+
+
+def _self_checksum(data: dict[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(data).encode()).hexdigest()
+
+
+def read_manifest(path: str | os.PathLike[str]) -> Manifest:
+    """The manifest of the data set at `path`. Raises DatasetError with what to do."""
+    root = Path(path)
+    file = root / MANIFEST
+    if not root.is_dir():
+        raise DatasetError(f"{root}: no such data set; `emulator generate` makes one")
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        unfinished = (root / CONFIG).is_file()
+        remedy = (
+            f"generation was not finished; {rerun(root)}"
+            if unfinished
+            else "this is not a data set; `emulator generate` makes one"
+        )
+        raise DatasetError(f"{file}: missing; {remedy}") from None
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{file}: cannot be read ({error}); {repair(root)}") from None
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if not isinstance(version, str) or not re.fullmatch(r"\d+\.\d+", version):
+        raise DatasetError(f"{file}: names no schema version; {repair(root)}")
+    if version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
+        raise DatasetError(
+            f"{file}: schema version {version}, this program reads {SCHEMA_VERSION}; generate "
+            "the data set again with `emulator generate`, or use the version that wrote it"
+        )
+    if data.pop("checksum", None) != _self_checksum(data):
+        raise DatasetError(f"{file}: altered since it was written; {repair(root)}")
+    try:
+        return Manifest.model_validate(data)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(map(str, problem["loc"]))
+        raise DatasetError(f"{file}: {place}: {problem['msg']}; {repair(root)}") from None
+
+
+def rerun(root: Path) -> str:
+    """What to do about a missing file."""
+    return f"run `emulator generate {root / CONFIG} --output {root}` to write it again"
+
+
+def repair(root: Path) -> str:
+    """What to do about a damaged file."""
+    return f"delete it and {rerun(root)}"

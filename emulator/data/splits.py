@@ -1,0 +1,164 @@
+"""Which split a sample belongs to, by rules that look at that sample alone.
+
+    slice    a policy-relevant edge of the parameter space (any of the world's slice rules)
+    corner   persistence and volatility of the trajectory both above the world's thresholds
+    train, val, test   the rest, by a number drawn from (seed, world, index)
+
+A sample that satisfies both hold-outs is in `slice`. Persistence is the mean lag-one
+autocorrelation of the observables, volatility the mean log s.d., both of the trajectory as stored
+and after the run-in. `python -m emulator.data.thresholds --worlds nk` prints a world's thresholds.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from emulator.data.samples import Samples
+from emulator.data.schema import SPLITS, DataConfig, SliceRule, WorldRules
+from emulator.errors import ConfigError, unknown_name
+from emulator.seeding import derived_seed, stream_key
+from emulator.worlds import World
+
+FloatArray = NDArray[np.float64]
+
+# Samples drawn at once: keeps states (B, T, n) within tens of megabytes for the largest world.
+BLOCK = 250
+
+
+class Summary(NamedTuple):
+    """Of trajectories after the run-in: sd and autocorrelation (B, 3), their two means (B,)."""
+
+    sd: FloatArray
+    autocorrelation: FloatArray
+    persistence: FloatArray
+    volatility: FloatArray
+
+
+def summarise(trajectories: NDArray[np.float32], run_in: int) -> Summary:
+    """Summary statistics of trajectories (B, T, 3); a constant series has autocorrelation NaN."""
+    sd, autocorrelation = _second_moments(trajectories, run_in)
+    with np.errstate(divide="ignore"):
+        volatility = np.log(sd).mean(axis=1)
+    return Summary(sd, autocorrelation, autocorrelation.mean(axis=1), volatility)
+
+
+@njit(cache=True, nogil=True)
+def _second_moments(paths: NDArray[np.float32], run_in: int) -> tuple[FloatArray, FloatArray]:
+    """S.d. and lag-one autocorrelation (B, 3), each row summed in the same order in any batch."""
+    rows, quarters, series = paths.shape
+    sd = np.empty((rows, series))
+    autocorrelation = np.empty((rows, series))
+    length = quarters - run_in
+    for r in range(rows):
+        for v in range(series):
+            mean = 0.0
+            for t in range(run_in, quarters):
+                mean += paths[r, t, v]
+            mean /= length
+            variance, covariance, before = 0.0, 0.0, 0.0
+            for t in range(run_in, quarters):
+                now = paths[r, t, v] - mean
+                variance += now * now
+                covariance += now * before
+                before = now
+            sd[r, v] = math.sqrt(variance / length)
+            autocorrelation[r, v] = covariance / variance if variance > 0.0 else math.nan
+    return sd, autocorrelation
+
+
+def largest_root(solution: Any) -> FloatArray:
+    """Spectral radius (B,) of the transition matrices of a `StateSpace`."""
+    return np.asarray(np.abs(np.linalg.eigvals(solution.a)).max(axis=1))
+
+
+def check_rules(world: World[Any], rules: WorldRules) -> None:
+    """ConfigError or UnknownNameError unless the slice rules name things the world has."""
+    for rule in rules.slice:
+        if rule.parameter is not None and rule.parameter not in world.parameter_names:
+            raise unknown_name(
+                f"slice-rule parameter of world {world.name!r}",
+                rule.parameter,
+                world.parameter_names,
+            )
+        if rule.statistic is not None and not hasattr(world.solve(world.pack()[None]), "a"):
+            raise ConfigError(
+                f"rules: world {world.name!r} has no statistic {rule.statistic!r}: its solution is "
+                "not a linear state space"
+            )
+
+
+def in_slice(
+    world: World[Any], rules: WorldRules, theta: FloatArray, solution: Any
+) -> NDArray[np.bool_]:
+    """Whether any slice rule holds (B,)."""
+    inside = np.zeros(len(theta), dtype=bool)
+    for rule in rules.slice:
+        inside |= _holds(rule, world, theta, solution)
+    return inside
+
+
+def _holds(
+    rule: SliceRule, world: World[Any], theta: FloatArray, solution: Any
+) -> NDArray[np.bool_]:
+    if rule.parameter is not None:
+        value = theta[:, world.parameter_names.index(rule.parameter)]
+    else:
+        value = largest_root(solution)
+    if rule.above is not None:
+        return np.asarray(value > rule.above)
+    assert rule.below is not None
+    return np.asarray(value < rule.below)
+
+
+def in_corner(rules: WorldRules, summary: Summary) -> NDArray[np.bool_]:
+    """Whether persistence and volatility are both above their thresholds (B,)."""
+    return (summary.persistence > rules.corner.persistence) & (
+        summary.volatility > rules.corner.volatility
+    )
+
+
+def split_uniforms(seed: int, world: str, indices: NDArray[np.int64]) -> FloatArray:
+    """A number in [0, 1) per sample (B,), a hash of (seed, world, index).
+
+    The finaliser of SplitMix64 (Steele, Lea and Flood 2014) applied to a keyed counter.
+    """
+    key = stream_key(derived_seed(seed, "split"), world)
+    z = key[0] + (indices.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = (z ^ (z >> np.uint64(31))) ^ key[1]
+    return np.asarray((z >> np.uint64(11)) * 2.0**-53)
+
+
+def assign(
+    world: World[Any], samples: Samples, summary: Summary, config: DataConfig
+) -> NDArray[np.int8]:
+    """The split of each sample (B,), as its position in SPLITS."""
+    return split_codes(
+        world, config, samples.indices, samples.arrays["theta"], samples.solution, summary
+    )
+
+
+def split_codes(
+    world: World[Any],
+    config: DataConfig,
+    indices: NDArray[np.int64],
+    theta: FloatArray,
+    solution: Any,
+    summary: Summary,
+) -> NDArray[np.int8]:
+    """`assign` from its ingredients: indices (B,), theta (B, P) and its solution."""
+    rules = config.rules[world.name]
+    u = split_uniforms(config.seed, world.name, indices)
+    shares = config.shares
+    code = np.full(len(u), SPLITS.index("test"), dtype=np.int8)
+    code[u < shares.train + shares.val] = SPLITS.index("val")
+    code[u < shares.train] = SPLITS.index("train")
+    code[in_corner(rules, summary)] = SPLITS.index("corner")
+    code[in_slice(world, rules, theta, solution)] = SPLITS.index("slice")
+    return code

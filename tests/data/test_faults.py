@@ -1,0 +1,183 @@
+"""Damage of every kind: exit code 2 and one line that names the file and the remedy."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emulator.cli.app import run
+from emulator.data import Dataset, StreamLoader
+from emulator.data.schema import FIELDS, manifest_text, read_manifest
+from emulator.errors import DatasetError
+from tests.data.configs import checksums
+
+pytestmark = pytest.mark.slow
+
+SHARD = "nk/trajectories/c/1/0/0"
+
+
+def one_line(capsys: pytest.CaptureFixture[str]) -> str:
+    captured = capsys.readouterr()
+    lines = captured.err.splitlines()
+    assert len(lines) == 1
+    assert captured.out == ""
+    return lines[0]
+
+
+def flip(file: Path, position: int) -> None:
+    content = bytearray(file.read_bytes())
+    content[position] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [SHARD, "switching/flags/c/0/0", "var/theta/zarr.json", "params.parquet", "moments.json",
+     "shards/nk/00000.json", "shards/nk/00001.parquet", "manifest.json"],
+)  # fmt: skip
+def test_one_flipped_byte(copy: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    file = copy / name
+    flip(file, file.stat().st_size // 2)
+    assert run(["validate", str(copy)]) == 2
+    line = one_line(capsys)
+    assert name in line
+    assert "run `emulator generate" in line
+
+
+@pytest.mark.parametrize("name", [SHARD, "var/eps/zarr.json", "params.parquet"])
+def test_a_missing_or_truncated_file(
+    copy: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = copy / name
+    file.write_bytes(file.read_bytes()[:-1])
+    assert run(["validate", str(copy)]) == 2
+    line = one_line(capsys)
+    assert name in line
+    assert "delete it and run `emulator generate" in line
+    file.unlink()
+    assert run(["validate", str(copy)]) == 2
+    line = one_line(capsys)
+    assert f"{name}: missing; run `emulator generate" in line
+
+
+def test_the_remedy_works(built: Path, copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flip(copy / SHARD, 1000)
+    assert run(["validate", str(copy)]) == 2
+    (copy / SHARD).unlink()
+    assert run(["generate", str(copy / "config.json"), "--output", str(copy)]) == 0
+    assert run(["validate", str(copy)]) == 0
+    assert checksums(copy) == checksums(built)
+
+
+def test_readers_notice_damage_too(copy: Path) -> None:
+    data = Dataset.open(copy)
+    rows = np.arange(120)
+    good = data.read("nk", rows, FIELDS)
+    flip(copy / SHARD, 1000)
+    with pytest.raises(DatasetError, match=SHARD):
+        data.read("nk", rows, ["trajectories"])
+    loader = StreamLoader(data, batch_size={"nk": 8}, fields=["trajectories"], seed=0)
+    with pytest.raises(DatasetError, match=SHARD):
+        loader.batch()
+    (copy / SHARD).unlink()
+    with pytest.raises(DatasetError, match=SHARD):
+        data.read("nk", rows, ["trajectories"])
+    # What is not damaged can still be read.
+    again = data.read("nk", rows[:40], FIELDS)
+    for field in FIELDS:
+        np.testing.assert_array_equal(again[field], good[field][:40])
+
+
+@pytest.mark.parametrize("name", ["params.parquet", "moments.json", "nk/theta/zarr.json"])
+def test_damaged_small_files_are_noticed_or_make_no_difference(copy: Path, name: str) -> None:
+    def read() -> tuple[list[int], list[float], list[float]]:
+        data = Dataset(copy, read_manifest(copy))
+        theta = data.read("nk", [0, 50], ["theta"])["theta"]
+        return (
+            data.rows("nk", "train").tolist(),
+            data.moments("nk").irf_mean.ravel().tolist(),
+            theta.ravel().tolist(),
+        )
+
+    good, noticed = read(), 0
+    size = (copy / name).stat().st_size
+    for position in range(3, size, size // 12):
+        flip(copy / name, position)
+        try:
+            assert read() == good
+        except DatasetError as error:
+            noticed += name in str(error)
+        flip(copy / name, position)
+    assert noticed > 0
+
+
+def test_another_schema_version_is_refused(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = read_manifest(copy)
+    newer = manifest.model_copy(update={"schema_version": "1.7"})
+    (copy / "manifest.json").write_text(manifest_text(newer))
+    assert Dataset.open(copy).worlds == manifest.config.worlds
+    other = manifest.model_copy(update={"schema_version": "2.0"})
+    (copy / "manifest.json").write_text(manifest_text(other))
+    assert run(["validate", str(copy)]) == 2
+    line = one_line(capsys)
+    assert "schema version 2.0, this program reads 1.0; generate the data set again" in line
+
+
+def test_what_is_no_data_set_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in (tmp_path / "nowhere", tmp_path):
+        assert run(["validate", str(path)]) == 2
+        assert "`emulator generate` makes one" in one_line(capsys)
+    (tmp_path / "manifest.json").write_text("[1, 2")
+    assert run(["validate", str(tmp_path)]) == 2
+    assert "manifest.json" in one_line(capsys)
+    (tmp_path / "manifest.json").write_text(json.dumps([1]))
+    assert run(["validate", str(tmp_path)]) == 2
+    assert "names no schema version" in one_line(capsys)
+
+
+def test_an_unfinished_data_set_says_how_to_finish_it(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (copy / "manifest.json").unlink()
+    assert run(["validate", str(copy)]) == 2
+    assert f"not finished; run `emulator generate {copy / 'config.json'}" in one_line(capsys)
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 300 kB; skips where mounting is not allowed."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(place)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a tmpfs is not permitted here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.integration
+def test_a_full_disk_loses_nothing(
+    built: Path,
+    config_file: Path,
+    tiny_disk: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output = tiny_disk / "data"
+    command = ["generate", str(config_file), "--output", str(output), "--workers"]
+    assert run([*command, "2"]) == 2
+    line = one_line(capsys)
+    assert str(output) in line
+    assert "the disk is full; free some space and run the same command again" in line
+    finished = list(output.glob("shards/*/*.json"))
+    assert finished
+    written = {f: f.stat().st_mtime_ns for f in finished}
+    subprocess.run(["mount", "-o", "remount,size=16m", str(tiny_disk)], check=True)
+    assert run([*command, "1"]) == 0
+    assert {f: f.stat().st_mtime_ns for f in finished} == written
+    assert checksums(output) == checksums(built)
