@@ -18,7 +18,8 @@ where several exist). New shocks lead to a new plan.
 
 Observables: output 100 x, inflation 400 pi, rate 400 i, the last as a deviation, so that
 rate + r_ss >= 0; it holds without tolerance, and rate = -r_ss exactly where the bound binds. Shocks
-are those of `nk`, with the same signs. A monetary shock moves the rule and nothing else, so at the
+are those of `nk`; under this prior the nominal rate rises on impact of a small monetary shock in
+every draw, unlike there. A monetary shock moves the rule and nothing else, so at the
 bound it acts only through the quarters after the bound stops binding. State at the end of a
 quarter: (i, m, a, u), i being the actual rate.
 `Paths.flags` is 1 in quarters in which the bound binds.
@@ -74,7 +75,14 @@ class ZeroLowerBound(World[Economy]):
         *(replace(p, default=0.6) if p.name == "rho_a" else p for p in nk.NewKeynesian.parameters),
         Parameter("r_ss", "steady-state nominal interest rate", "percent a year", 0.5, 4.0, 2.0),
     )
-    shocks = nk.SHOCKS
+    shocks = (
+        replace(
+            nk.SHOCKS[0],
+            description="raises the rule rate; output and inflation fall and, away from the bound, "
+            "the nominal rate rises. At the bound it acts only through the quarters after it",
+        ),
+        *nk.SHOCKS[1:],
+    )
     state_names = nk.NewKeynesian.state_names
     linear = False
     flag = "zlb binding"
