@@ -22,7 +22,7 @@ from emulator.evaluation.statistics import (
     score_training_mean,
     statistics,
 )
-from emulator.regimes import Regime
+from emulator.regimes import Regime, Task
 
 SIGMA = np.array([[1.0, 2.0, 0.0], [0.5, 1.0, 4.0]])
 
@@ -31,7 +31,8 @@ def _scored(error: np.ndarray, **changes: object) -> Scored:
     """A toy case whose predictions are off by `error` (N, S, H+1, 3)."""
     truth = np.random.default_rng(0).normal(size=error.shape)
     values: dict = {
-        "world": "toy", "regime": Regime.A, "split": "test", "rows": np.arange(len(error)),
+        "world": "toy", "regime": Regime.A, "task": Task.steady_state,
+        "split": "test", "rows": np.arange(len(error)),
         "prediction": truth + error, "truth": truth, "sigma": SIGMA,
         "sigma_pooled": np.array([1.0, 2.0, 4.0]), "shocks": ("first", "second"),
     }  # fmt: skip
@@ -124,7 +125,7 @@ def test_bootstrap_intervals_have_their_coverage() -> None:
 @pytest.mark.slow
 def test_sigma_is_that_of_the_training_split(dataset: Dataset) -> None:
     for world in dataset.worlds:
-        scored = score_training_mean(dataset, world, "test", Regime.A)
+        scored = score_training_mean(dataset, world, "test", Regime.A, Task.steady_state)
         train = dataset.read(world, dataset.rows(world, "train"), ["irfs"])["irfs"]
         expected = train.astype(np.float64).std(axis=(0, 2))
         np.testing.assert_allclose(scored.sigma, expected, rtol=1e-6)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from emulator.models.baselines.mlp import MLPConfig
 from emulator.models.heads import ModalHead
 from emulator.models.normalization import ParameterNormalizer, normalize_bounded
 from emulator.models.universal import UniversalConfig
-from emulator.regimes import Regime, build_inputs
+from emulator.regimes import Regime, Task, build_inputs
 from emulator.training.losses import response_loss
 from tests.specs import LARGE, SMALL, SPECS, sample
 
@@ -124,9 +125,9 @@ def test_size_matters_only_where_the_world_is_not_linear() -> None:
 
 def test_every_part_gets_a_gradient_from_some_regime() -> None:
     model = _model().train()
-    for regime in (Regime.A, Regime.B1, Regime.B2):
+    for regime, task in itertools.product(Regime, Task):
         for spec in SPECS:
-            inputs = build_inputs(sample(spec), spec, regime)
+            inputs = build_inputs(sample(spec), spec, regime, task)
             target = torch.randn(5, len(spec.shocks), 11, 3)
             response_loss(model(inputs), target, torch.ones(len(spec.shocks), 3)).backward()
     dead = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]

@@ -9,7 +9,15 @@ from emulator.errors import InputError
 from emulator.models.baselines.linear import LinearConfig
 from emulator.models.baselines.mlp import MLPConfig
 from emulator.models.universal import UniversalConfig
-from emulator.regimes import CONTRACTS, RUN_IN, Regime, build_inputs
+from emulator.regimes import (
+    CONTRACTS,
+    RUN_IN,
+    Regime,
+    Task,
+    build_inputs,
+    fields_needed,
+    tasks,
+)
 from tests.specs import LARGE, SMALL, SPECS, sample
 
 pytestmark = pytest.mark.fast
@@ -56,10 +64,11 @@ def test_forbidden_inputs_change_no_bit(regime: Regime, field: str, noise, confi
     torch.manual_seed(0)
     model = config.build(SPECS, 10).eval()
     for spec in SPECS:
-        fields = sample(spec)
-        clean = model(build_inputs(fields, spec, regime))
-        fields[field] = noise(*fields[field].shape)
-        assert torch.equal(model(build_inputs(fields, spec, regime)), clean)
+        for task in tasks(spec):
+            fields = sample(spec)
+            clean = model(build_inputs(fields, spec, regime, task))
+            fields[field] = noise(*fields[field].shape)
+            assert torch.equal(model(build_inputs(fields, spec, regime, task)), clean)
 
 
 @pytest.mark.parametrize("noise", [torch.randn, lambda *s: torch.full(s, torch.nan)])
@@ -69,10 +78,12 @@ def test_the_run_in_and_what_precedes_the_window_are_never_shown(regime: Regime,
     model = UNIVERSAL.build(SPECS, 10).eval()
     fields = sample(SMALL)
     for length in (40, 100, 200):
-        clean = model(build_inputs(fields, SMALL, regime, length))
+        clean = model(build_inputs(fields, SMALL, regime, history_length=length))
         hidden = fields["trajectories"].clone()
         hidden[:, : 240 - length] = noise(*hidden[:, : 240 - length].shape)
-        changed = model(build_inputs({**fields, "trajectories": hidden}, SMALL, regime, length))
+        changed = model(
+            build_inputs({**fields, "trajectories": hidden}, SMALL, regime, history_length=length)
+        )
         assert torch.equal(changed, clean)
 
 
@@ -95,7 +106,7 @@ def test_a_blind_model_does_not_see_the_world() -> None:
     [
         (r, f)
         for r, c in CONTRACTS.items()
-        for f, given in (("theta", c.theta), ("trajectories", c.history))
+        for f, given in (("theta", c.theta), ("trajectories", c.history), ("eps", c.eps_sequence))
         if given
     ],
 )
@@ -103,23 +114,43 @@ def test_allowed_inputs_reach_the_output(regime: Regime, field: str) -> None:
     torch.manual_seed(0)
     model = UNIVERSAL.build(SPECS, 10).eval()
     fields = sample(LARGE)
-    clean = model(build_inputs(fields, LARGE, regime))
+    clean = model(build_inputs(fields, LARGE, regime, Task.state_dependent))
     fields[field] = sample(LARGE, seed=1)[field]
-    assert not torch.equal(model(build_inputs(fields, LARGE, regime)), clean)
+    assert not torch.equal(model(build_inputs(fields, LARGE, regime, Task.state_dependent)), clean)
+
+
+def test_innovations_are_left_out_where_they_cannot_matter() -> None:
+    """theta known and the economy at rest: past innovations say nothing."""
+    assert build_inputs(sample(LARGE), LARGE, Regime.A, Task.steady_state).eps is None
+    assert build_inputs(sample(LARGE), LARGE, Regime.A, Task.state_dependent).eps is not None
+    assert build_inputs(sample(LARGE), LARGE, Regime.D, Task.steady_state).eps is not None
+
+
+@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("regime", Regime)
+def test_the_needed_fields_are_enough(regime: Regime, task: Task) -> None:
+    fields = sample(LARGE)
+    needed = {name: fields[name] for name in fields_needed(regime, task)}
+    torch.manual_seed(0)
+    model = UNIVERSAL.build(SPECS, 10).eval()
+    assert torch.equal(
+        model(build_inputs(needed, LARGE, regime, task)),
+        model(build_inputs(fields, LARGE, regime, task)),
+    )
 
 
 @pytest.mark.parametrize("length", [39, 201])
 def test_histories_outside_40_to_200_quarters_are_refused(length: int) -> None:
     with pytest.raises(InputError, match="40 to 200"):
-        build_inputs(sample(SMALL), SMALL, Regime.B1, length)
+        build_inputs(sample(SMALL), SMALL, Regime.B1, history_length=length)
 
 
 def test_a_history_must_not_reach_into_the_run_in() -> None:
     fields = sample(SMALL)
     fields["trajectories"] = fields["trajectories"][:, : RUN_IN + 50]
-    build_inputs(fields, SMALL, Regime.B1, 50)
+    build_inputs(fields, SMALL, Regime.B1, history_length=50)
     with pytest.raises(InputError, match="50 there"):
-        build_inputs(fields, SMALL, Regime.B1, 51)
+        build_inputs(fields, SMALL, Regime.B1, history_length=51)
 
 
 def test_baselines_from_parameters_refuse_regimes_without_them() -> None:

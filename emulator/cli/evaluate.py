@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -17,8 +18,9 @@ def evaluate(
     output_format: Format = FORMAT_OPTION,
 ) -> None:
     """Score a trained run on the test, slice and corner splits and draw its responses."""
-    from emulator.evaluation.evaluate import NULL_MODEL, worst_horizon
+    from emulator.evaluation.evaluate import NULL_MODEL
     from emulator.evaluation.evaluate import evaluate as score
+    from emulator.regimes import Task
 
     with progress_bar(f"evaluate {run.name}") as progress:
         metrics = score(run, data, progress)
@@ -30,21 +32,33 @@ def evaluate(
         for regime, splits in regimes.items():
             for split, entry in splits.items():
                 null = metrics[NULL_MODEL][world][regime][split]
-                low, high = entry["ci95"]
-                horizon, _ = worst_horizon(entry)
-                rows.append(
-                    [world, regime, split, f"{entry['nrmse']:.4f}", f"{low:.4f} to {high:.4f}",
-                     *(f"{entry['by_observable'].get(o, float('nan')):.4f}"
-                       for o in ("output", "inflation", "rate")),
-                     str(horizon), f"{null['nrmse']:.4f}", str(entry["samples"])]
-                )  # fmt: skip
+                rows.append(_row([world, regime, split], entry, null))
+                for task in set(entry) & set(Task):
+                    rows.append(_row([f"{world}*", regime, split], entry[task], null[task]))
     print_table(
         f"NRMSE of {metrics['model']} in {run}",
         ["world", "regime", "split", "NRMSE", "95 %", "output", "inflation", "rate",
          "worst h", "training mean", "samples"],
         rows,
     )  # fmt: skip
+    if any(row[0].endswith("*") for row in rows):
+        typer.echo("* responses from the state at the end of a history")
     typer.echo(f"written: {run}/metrics.json, statistics.parquet, leaderboard.md, figures/")
+
+
+def _row(names: list[str], entry: dict[str, Any], null: dict[str, Any]) -> list[str]:
+    low, high = entry["ci95"]
+    errors = entry["by_horizon"]
+    by_observable = (entry["by_observable"].get(o) for o in ("output", "inflation", "rate"))
+    return [
+        *names,
+        f"{entry['nrmse']:.4f}",
+        f"{low:.4f} to {high:.4f}",
+        *("-" if value is None else f"{value:.4f}" for value in by_observable),
+        str(errors.index(max(errors))),
+        f"{null['nrmse']:.4f}",
+        str(entry["samples"]),
+    ]
 
 
 @app.command(epilog="Example: emulator leaderboard runs")

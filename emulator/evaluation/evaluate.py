@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from emulator.config import load_config
@@ -25,6 +24,7 @@ from emulator.evaluation.statistics import (
 )
 from emulator.models.weights import load_weights, write_atomically
 from emulator.provenance import commit
+from emulator.regimes import Task, tasks
 from emulator.training.config import RunConfig
 from emulator.training.trainer import CONFIG_FILE
 
@@ -55,7 +55,13 @@ def evaluate(
             f"{dataset.hash}; its test split may hold training samples. Name the right data set"
         )
     worlds = tuple(loaded.model.specs)
-    cases = [(r, w, s) for r in config.data.regimes for w in worlds for s in SPLITS]
+    cases = [
+        (regime, world, split, task)
+        for regime in config.data.regimes
+        for world in worlds
+        for split in SPLITS
+        for task in tasks(dataset.spec(world))
+    ]
     frames: list[pd.DataFrame] = []
     panel: list[Scored] = []
     result: dict[str, Any] = {
@@ -64,16 +70,21 @@ def evaluate(
         "worlds": {world: {} for world in worlds},
         NULL_MODEL: {world: {} for world in worlds},
     }
-    for done, (regime, world, split) in enumerate(cases):
+    for done, (regime, world, split, task) in enumerate(cases):
         progress(done, len(cases), f"{world} {split}")
-        scored = score_model(loaded.model, dataset, world, split, regime)
+        case = (dataset, world, split, regime, task)
+        scored = score_model(loaded.model, *case)
         frame = statistics(scored)
         entry = {**summarise(frame), "by_horizon": error_by_horizon(scored).tolist()}
-        result["worlds"][world].setdefault(regime.value, {})[split] = entry
-        null = summarise(statistics(score_training_mean(dataset, world, split, regime)))
-        result[NULL_MODEL][world].setdefault(regime.value, {})[split] = null
+        null = summarise(statistics(score_training_mean(*case)))
+        for source, values in (("worlds", entry), (NULL_MODEL, null)):
+            splits = result[source][world].setdefault(regime.value, {})
+            if task is Task.steady_state:
+                splits[split] = values
+            else:
+                splits[split][task.value] = values
         frames.append(frame)
-        if split == "test" and regime == config.data.regimes[0]:
+        if (split, regime, task) == ("test", config.data.regimes[0], Task.steady_state):
             panel.append(scored)
     result |= {
         "commit": commit(),
@@ -93,9 +104,3 @@ def evaluate(
     write_leaderboard([run], run)
     progress(len(cases), len(cases), "")
     return result
-
-
-def worst_horizon(entry: dict[str, Any]) -> tuple[int, float]:
-    """The horizon with the largest error of a metrics entry, and that error."""
-    errors = np.asarray(entry["by_horizon"])
-    return int(errors.argmax()), float(errors.max())

@@ -7,15 +7,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from emulator.errors import DatasetError
 from emulator.models.weights import write_atomically
+from emulator.regimes import Task
 
 METRICS_FILE = "metrics.json"
 CSV_FILE, MARKDOWN_FILE = "leaderboard.csv", "leaderboard.md"
 NULL_MODEL = "training_mean"
-COLUMNS = ["regime", "split", "world", "model", "run", "nrmse", "low", "high", "nrmse_pooled"]
+COLUMNS = [
+    "regime",
+    "split",
+    "world",
+    "task",
+    "model",
+    "run",
+    "nrmse",
+    "low",
+    "high",
+    "nrmse_pooled",
+]
 HASHES = ["commit", "config_sha", "data_sha"]
 
 
@@ -39,25 +52,35 @@ def collect(runs: Sequence[Path]) -> pd.DataFrame:
         ):
             for world, regimes in metrics[source].items():
                 for regime, splits in regimes.items():
-                    for split, entry in splits.items():
-                        low, high = entry["ci95"]
-                        rows.append(
-                            {
-                                "regime": regime, "split": split, "world": world, "model": model,
-                                "run": name, "nrmse": entry["nrmse"], "low": low, "high": high,
-                                "nrmse_pooled": entry["nrmse_pooled"], **hashes,
-                            }
-                        )  # fmt: skip
+                    for split, steady in splits.items():
+                        for task in Task:
+                            entry = steady if task is Task.steady_state else steady.get(task)
+                            if entry is None:  # linear worlds have one task
+                                continue
+                            low, high = entry["ci95"]
+                            rows.append(
+                                {
+                                    "regime": regime, "split": split, "world": world,
+                                    "task": task.value, "model": model, "run": name,
+                                    "nrmse": entry["nrmse"], "low": low, "high": high,
+                                    "nrmse_pooled": entry["nrmse_pooled"], **hashes,
+                                }
+                            )  # fmt: skip
     table = pd.DataFrame(rows, columns=[*COLUMNS, *HASHES])
     null = table["model"] == NULL_MODEL
     table.loc[null, "config_sha"] = ""
-    keys = ["regime", "split", "world", "run", "data_sha"]
+    keys = ["regime", "split", "world", "task", "run", "data_sha"]
     return pd.concat([table[~null], table[null].drop_duplicates(keys)], ignore_index=True)
 
 
 def ranked(table: pd.DataFrame, split: str) -> pd.DataFrame:
-    """Models by regime with one NRMSE column a world, best mean first."""
+    """Models by regime with one NRMSE column a world and task, best mean first.
+
+    A star marks the responses from the state at the end of a history.
+    """
     part = table[table["split"] == split]
+    suffix = np.where(part["task"] == Task.state_dependent, "*", "")
+    part = part.assign(world=part["world"] + suffix)
     wide = part.pivot_table(
         index=["regime", "model", "run"], columns="world", values="nrmse", sort=False
     )
@@ -79,7 +102,8 @@ def _markdown(table: pd.DataFrame) -> str:
         "",
         "NRMSE of per-unit responses (lower is better): the root mean squared error over horizons "
         "divided by the s.d. of training responses, averaged over samples, shocks and observables.",
-        "A model is ranked by its mean over the worlds it answers.",
+        "A star marks responses from the state at the end of a history. A model is ranked by its",
+        "mean over the columns it answers.",
         "",
     ]
     for split in table["split"].unique():

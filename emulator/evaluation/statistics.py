@@ -1,7 +1,7 @@
 """Errors of every response, stored once; metrics are derived from them.
 
-A row is one response: world, regime, split, sample, shock, observable, and its mean squared error
-over horizons. Rows with zero scale (responses that are identically zero in the world) are not
+A row is one response: world, regime, task, split, sample, shock, observable, and its mean squared
+error over horizons. Rows with zero scale (responses that are identically zero in the world) are not
 scored and not stored.
 """
 
@@ -16,7 +16,7 @@ import torch
 from emulator.data import Dataset
 from emulator.errors import InputError
 from emulator.models.base import Model
-from emulator.regimes import Regime, build_inputs, fields_needed
+from emulator.regimes import TARGETS, Regime, Task, build_inputs, fields_needed
 from emulator.specs import OBSERVABLE_NAMES
 from emulator.training.batches import history_quarters
 
@@ -25,7 +25,7 @@ CHUNK = 1024  # samples a forward pass
 
 @dataclass(frozen=True)
 class Scored:
-    """Predictions of one world and split beside the truth, per unit of size.
+    """Predictions of one world, task and split beside the truth, per unit of size.
 
     prediction, truth: (N, S, H+1, 3). rows: (N,) sample indices. sigma: (S, 3), the s.d. over
     training samples and horizons; sigma_pooled: (3,), shocks pooled too.
@@ -33,6 +33,7 @@ class Scored:
 
     world: str
     regime: Regime
+    task: Task
     split: str
     rows: np.ndarray
     prediction: np.ndarray
@@ -42,7 +43,7 @@ class Scored:
     shocks: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        where = f"{self.world}, regime {self.regime.value}, split {self.split}"
+        where = f"{self.world}, regime {self.regime}, {self.task}, split {self.split}"
         if self.prediction.shape != self.truth.shape:
             raise InputError(
                 f"{where}: predictions of shape {self.prediction.shape}, truth {self.truth.shape}"
@@ -57,46 +58,61 @@ class Scored:
             raise InputError(f"{where}: no samples")
 
 
-def score_model(model: Model, dataset: Dataset, world: str, split: str, regime: Regime) -> Scored:
+def score_model(
+    model: Model, dataset: Dataset, world: str, split: str, regime: Regime, task: Task
+) -> Scored:
     """Predict every sample of a split from what the regime allows."""
     rows = dataset.rows(world, split)
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     spec = dataset.spec(world)
+    names = list(fields_needed(regime, task))
+    length, run_in = history_quarters(dataset), dataset.manifest.config.run_in
     parts = []
     with torch.no_grad():
         for first in range(0, len(rows), CHUNK):
-            arrays = dataset.read(world, rows[first : first + CHUNK], list(fields_needed(regime)))
+            arrays = dataset.read(world, rows[first : first + CHUNK], names)
             fields = {
                 k: torch.as_tensor(v, dtype=torch.float32, device=device) for k, v in arrays.items()
             }
-            inputs = build_inputs(
-                fields, spec, regime, history_quarters(dataset), dataset.manifest.config.run_in
-            )
+            inputs = build_inputs(fields, spec, regime, task, history_length=length, run_in=run_in)
             parts.append(model.eval()(inputs, dataset.manifest.config.horizon).cpu().numpy())
-    return score(dataset, world, split, regime, rows, np.concatenate(parts))
+    return score(dataset, world, split, regime, task, rows, np.concatenate(parts))
 
 
-def score_training_mean(dataset: Dataset, world: str, split: str, regime: Regime) -> Scored:
+def score_training_mean(
+    dataset: Dataset, world: str, split: str, regime: Regime, task: Task
+) -> Scored:
     """The null model: every response is the training mean."""
     rows = dataset.rows(world, split)
-    mean = np.broadcast_to(dataset.moments(world).irf_mean, (len(rows), *_shape(dataset, world)))
-    return score(dataset, world, split, regime, rows, mean)
+    moments = dataset.moments(world)
+    mean = moments.irf_mean if task is Task.steady_state else moments.irf_state_mean
+    values = np.broadcast_to(mean, (len(rows), *mean.shape))
+    return score(dataset, world, split, regime, task, rows, values)
 
 
 def score(
-    dataset: Dataset, world: str, split: str, regime: Regime, rows: np.ndarray, values: np.ndarray
+    dataset: Dataset,
+    world: str,
+    split: str,
+    regime: Regime,
+    task: Task,
+    rows: np.ndarray,
+    values: np.ndarray,
 ) -> Scored:
     """Predictions (N, S, H+1, 3) for the given rows beside the truth."""
     moments = dataset.moments(world)
+    steady = task is Task.steady_state
+    target = TARGETS[task]
     return Scored(
         world=world,
         regime=regime,
+        task=task,
         split=split,
         rows=rows,
         prediction=np.asarray(values, dtype=np.float64),
-        truth=dataset.read(world, rows, ["irfs"])["irfs"].astype(np.float64),
-        sigma=np.asarray(moments.irf_sd),
-        sigma_pooled=np.asarray(moments.irf_sd_pooled),
+        truth=dataset.read(world, rows, [target])[target].astype(np.float64),
+        sigma=np.asarray(moments.irf_sd if steady else moments.irf_state_sd),
+        sigma_pooled=np.asarray(moments.irf_sd_pooled if steady else moments.irf_state_sd_pooled),
         shocks=dataset.spec(world).shock_names,
     )
 
@@ -110,6 +126,7 @@ def statistics(scored: Scored) -> pd.DataFrame:
         {
             "world": scored.world,
             "regime": scored.regime.value,
+            "task": scored.task.value,
             "split": scored.split,
             "sample": sample.ravel(),
             "shock": np.asarray(scored.shocks)[shock.ravel()],
@@ -128,7 +145,3 @@ def error_by_horizon(scored: Scored) -> np.ndarray:
     error = (scored.prediction - scored.truth) / np.where(kept, scored.sigma, 1.0)[:, None]
     squares = np.square(error).transpose(0, 2, 1, 3)[:, :, kept]  # (N, H+1, kept)
     return np.asarray(np.sqrt(squares.mean(axis=(0, 2))))
-
-
-def _shape(dataset: Dataset, world: str) -> tuple[int, ...]:
-    return tuple(np.shape(dataset.moments(world).irf_mean))

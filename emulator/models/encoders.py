@@ -1,43 +1,80 @@
-"""Observed histories to vectors."""
+"""What has happened so far, observed and innovated, as one vector."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import nn
 
+from emulator.models.embeddings import NameEmbedding
+
 PATCH = 4  # quarters a token: a year, and a quarter of the attention's cost
 
 
-class HistoryEncoder(nn.Module):
-    """A transformer over yearly patches of the history; any length from 8 quarters on.
+class SequenceEncoder(nn.Module):
+    """A transformer over yearly patches of history and innovations, either or both, any length
+    from 4 quarters on.
 
-    Each series is divided by its own s.d. over the window, whose logarithm enters beside it, so
-    that scale and shape are seen apart. Positions count back from now.
+    Observed series are divided by their own s.d. over the window, whose logarithm enters beside
+    them, so that scale and shape are seen apart. Innovations enter through a map that belongs to
+    the shock's name, so any number of shocks fits. What is known of the draw conditions every
+    token: the same innovations mean another state under other parameters. Positions count back
+    from now; a history shorter than the innovations leaves its early tokens empty.
     """
 
-    def __init__(self, hidden: int, width: int = 128, layers: int = 2, heads: int = 4) -> None:
+    def __init__(
+        self,
+        shock_names: Iterable[str],
+        hidden: int,
+        width: int = 128,
+        layers: int = 2,
+        heads: int = 4,
+    ) -> None:
         super().__init__()
-        self.patch = nn.Linear(3 * PATCH, width)
+        self.width = width
+        self.observed = nn.Linear(3 * PATCH, width)
         self.scale = nn.Linear(3, width)
+        self.innovation = NameEmbedding(shock_names, PATCH * width, std=PATCH**-0.5)
+        self.condition = nn.Linear(hidden, width)
         layer = nn.TransformerEncoderLayer(
             width, heads, 2 * width, dropout=0.0, activation="gelu", batch_first=True,
             norm_first=True,
         )  # fmt: skip
         self.blocks = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
         self.out = nn.Linear(2 * width, hidden)
-        self.width = width
 
-    def forward(self, history: torch.Tensor) -> torch.Tensor:
-        """(B, L, 3) to (B, hidden). The oldest L mod 4 quarters are dropped."""
-        sd = history.std(dim=1, keepdim=True).clamp(min=1e-6)  # a constant series has no scale
-        tokens = history.shape[1] // PATCH
-        series = (history / sd)[:, -tokens * PATCH :]
-        patches = series.reshape(len(history), tokens, 3 * PATCH)
-        x = self.patch(patches) + self.scale(sd.log()) + self._positions(tokens, history)
+    def forward(
+        self,
+        history: torch.Tensor | None,
+        eps: torch.Tensor | None,
+        shocks: tuple[str, ...],
+        draw: torch.Tensor,
+    ) -> torch.Tensor:
+        """history (B, L, 3), eps (B, T, S), draw (B, hidden) to (B, hidden).
+
+        The oldest L mod 4 (T mod 4) quarters are dropped.
+        """
+        parts = []
+        if history is not None:
+            parts.append(self._observed(history))
+        if eps is not None:
+            patches = _patches(eps)  # (B, n, S, PATCH)
+            maps = self.innovation(shocks).unflatten(-1, (PATCH, self.width))
+            parts.append(torch.einsum("bnsp,spw->bnw", patches, maps))
+        tokens = max(part.shape[1] for part in parts)
+        x = self.condition(draw)[:, None] + self._positions(tokens, draw)
+        for part in parts:
+            x = x + nn.functional.pad(part, (0, 0, tokens - part.shape[1], 0))
         x = self.blocks(x)
         return self.out(torch.cat([x.mean(dim=1), x[:, -1]], dim=-1))  # type: ignore[no-any-return]
+
+    def _observed(self, history: torch.Tensor) -> torch.Tensor:
+        """(B, L, 3) to tokens (B, L // 4, width)."""
+        sd = history.std(dim=1, keepdim=True).clamp(min=1e-6)  # a constant series has no scale
+        patches = _patches(history / sd).flatten(2)
+        return self.observed(patches) + self.scale(sd.log())  # type: ignore[no-any-return]
 
     def _positions(self, tokens: int, like: torch.Tensor) -> torch.Tensor:
         """Sinusoids in the number of patches back from now, (tokens, width)."""
@@ -48,3 +85,10 @@ class HistoryEncoder(nn.Module):
         )
         angle = back[:, None] * rate
         return torch.cat([angle.sin(), angle.cos()], dim=-1)
+
+
+def _patches(series: torch.Tensor) -> torch.Tensor:
+    """The last quarters of (B, L, C), cut into (B, L // 4, C, 4)."""
+    tokens = series.shape[1] // PATCH
+    kept = series[:, series.shape[1] - tokens * PATCH :]
+    return kept.reshape(len(kept), tokens, PATCH, kept.shape[2]).mT

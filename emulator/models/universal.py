@@ -1,8 +1,7 @@
 """The universal emulator: one network for every world.
 
-    tokens of theta ─┐
-    history ─────────┼─ sum ─ residual trunk (FiLM by world) ─ draw vector ─┐
-    world ───────────┘                                                     ├─ shock blocks ─ heads
+    world, task, tokens of theta ─┬──────────────┬─ residual trunk ─ draw ─┬─ shock blocks ─ heads
+    history, innovations ─────────┴─ transformer ┘   (FiLM by world)       │
     shock token (name, size) ──────────────────────────────────────────────┘
 
 Inputs a regime does not give are replaced by a learned "absent" vector, so that one set of weights
@@ -22,13 +21,12 @@ from torch import nn
 from emulator.config import StrictModel
 from emulator.models.base import Model
 from emulator.models.embeddings import NameEmbedding, ParameterEncoder
-from emulator.models.encoders import HistoryEncoder
+from emulator.models.encoders import SequenceEncoder
 from emulator.models.heads import DirectHead, ModalHead
-from emulator.regimes import Inputs
+from emulator.regimes import MAX_SIZE, Inputs, Task
 from emulator.specs import WorldSpec
 
 BLIND = "(no world)"  # the row of the world table for regimes that do not name the world
-MAX_SIZE = 3.0  # s.d.s; sizes are drawn up to this, so size / MAX_SIZE is of order one
 
 
 class UniversalConfig(StrictModel):
@@ -55,8 +53,9 @@ class Universal(Model):
         self.world = NameEmbedding([BLIND, *self.specs], world_dim)
         self.world_in = nn.Linear(world_dim, hidden)
         self.parameters_in = ParameterEncoder(specs, config.param_embed_dim, hidden)
-        self.history_in = HistoryEncoder(hidden)
-        self.absent = nn.Parameter(torch.zeros(2, hidden))  # no theta, no history
+        self.task = NameEmbedding(Task, hidden, std=0.1)
+        self.sequence_in = SequenceEncoder((n for s in specs for n in s.shock_names), hidden)
+        self.absent = nn.Parameter(torch.zeros(2, hidden))  # no theta, no sequence
         self.trunk = nn.ModuleList(Block(hidden, world_dim) for _ in range(config.blocks))
         self.shock = NameEmbedding([n for s in specs for n in s.shock_names], hidden)
         self.shock_world = nn.Linear(world_dim, hidden)
@@ -71,7 +70,7 @@ class Universal(Model):
     def forward(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
         horizon = self.horizon if horizon is None else horizon
         world = self.world((inputs.world or BLIND,))[0]
-        draw = self.world_in(world) + self._known(inputs)  # (B, hidden)
+        draw = self._known(inputs, world)  # (B, hidden)
         for block in self.trunk:
             draw = block(draw, world)
         token = self.shock(inputs.shocks) + self.shock_world(world)  # (S, hidden)
@@ -86,17 +85,18 @@ class Universal(Model):
         output = self.modal(draw, shock, horizon) + self.direct(shock, horizon)
         return self._physical(output, inputs)
 
-    def _known(self, inputs: Inputs) -> torch.Tensor:
-        """What is known of the draw: theta and history, or their absence, (B, hidden)."""
-        rows = len(inputs)
-        theta = self.absent[0].expand(rows, -1)
-        if inputs.theta is not None:
+    def _known(self, inputs: Inputs, world: torch.Tensor) -> torch.Tensor:
+        """World, task, theta and what happened so far, or their absence, (B, hidden)."""
+        known = self.world_in(world) + self.task((inputs.task,))
+        if inputs.theta is None:
+            known = (known + self.absent[0]).expand(len(inputs), -1)
+        else:
             assert inputs.world is not None
-            theta = self.parameters_in(inputs.world, inputs.theta)
-        history = self.absent[1].expand(rows, -1)
-        if inputs.history is not None:
-            history = self.history_in(inputs.history)
-        return theta + history
+            known = known + self.parameters_in(inputs.world, inputs.theta)
+        if inputs.history is None and inputs.eps is None:
+            return torch.add(known, self.absent[1])
+        sequence = self.sequence_in(inputs.history, inputs.eps, inputs.shocks, known)
+        return known + sequence  # type: ignore[no-any-return]
 
     def _physical(self, output: torch.Tensor, inputs: Inputs) -> torch.Tensor:
         if inputs.world is not None:

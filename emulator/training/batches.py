@@ -1,7 +1,7 @@
 """Training batches as a pure function of the step.
 
-The training split is held on the device. Step k's rows, regimes and history lengths depend on
-(seed, k) alone, so the data position of a checkpoint is its step number.
+The training split is held on the device. Step k's rows, regimes, tasks and history
+lengths depend on (seed, k) alone, so the data position of a checkpoint is its step number.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from emulator.regimes import (
     CONTRACTS,
     MAX_HISTORY,
     MIN_HISTORY,
+    TARGETS,
     Inputs,
     Regime,
+    Task,
     build_inputs,
     fields_needed,
+    tasks,
 )
 from emulator.seeding import derived_seed
 from emulator.specs import WorldSpec
@@ -43,13 +46,23 @@ def history_quarters(dataset: Dataset) -> int:
 def read_fields(
     dataset: Dataset, world: str, rows: np.ndarray, regimes: tuple[Regime, ...], device: str
 ) -> Fields:
-    """The fields the regimes need and the targets, float32 tensors on the device."""
-    names = {"irfs", *(name for regime in regimes for name in fields_needed(regime))}
+    """The fields the regimes and the world's tasks need, float32 tensors on the device."""
+    names: set[str] = set()
+    for task in tasks(dataset.spec(world)):
+        names |= {TARGETS[task], *(n for r in regimes for n in fields_needed(r, task))}
     arrays = dataset.read(world, rows, sorted(names))
     return {
         name: torch.as_tensor(np.ascontiguousarray(array), dtype=torch.float32).to(device)
         for name, array in arrays.items()
     }
+
+
+def cut(
+    fields: Fields, spec: WorldSpec, regime: Regime, task: Task, length: int, run_in: int
+) -> Batch:
+    """What a regime shows of these rows, and the answer to the task."""
+    inputs = build_inputs(fields, spec, regime, task, history_length=length, run_in=run_in)
+    return Batch(inputs, fields[TARGETS[task]])
 
 
 class Batches:
@@ -70,7 +83,7 @@ class Batches:
         self.fields = {
             w: read_fields(dataset, w, dataset.rows(w, "train"), regimes, device) for w in worlds
         }
-        self.counts = {w: len(fields["irfs"]) for w, fields in self.fields.items()}
+        self.counts = {w: len(fields["shock_size"]) for w, fields in self.fields.items()}
         self.steps_per_epoch = -(-max(self.counts.values()) // batch_size)
 
     def batch(self, step: int) -> dict[str, Batch]:
@@ -84,16 +97,17 @@ class Batches:
             length = self.longest
             if CONTRACTS[regime].history:
                 length = int(rng.integers(MIN_HISTORY, self.longest + 1))
-            inputs = build_inputs(sample, spec, regime, length, self.run_in)
-            out[world] = Batch(inputs, sample["irfs"])
+            task = tasks(spec)[rng.integers(len(tasks(spec)))]
+            out[world] = cut(sample, spec, regime, task, length, self.run_in)
         return out
 
-    def whole(self, world: str) -> Batch:
-        """All training rows of a world at once, for closed-form fits."""
-        inputs = build_inputs(
-            self.fields[world], self.specs[world], self.regimes[0], self.longest, self.run_in
-        )
-        return Batch(inputs, self.fields[world]["irfs"])
+    def whole(self, world: str) -> list[Batch]:
+        """All training rows of a world at once, a batch a task, for closed-form fits."""
+        spec = self.specs[world]
+        return [
+            cut(self.fields[world], spec, self.regimes[0], task, self.longest, self.run_in)
+            for task in tasks(spec)
+        ]
 
     def _rows(self, world: str, step: int) -> np.ndarray:
         """Rows of step k: consecutive cuts of an endless chain of seeded permutations, so that

@@ -28,7 +28,7 @@ class TrainingConfig(StrictModel):
 class DataConfig(StrictModel):
     """`data:`. `worlds` None takes every world of the data set."""
 
-    regime: Literal["A", "B1", "B2", "C", "all"] = "A"
+    regime: Literal["A", "B1", "B2", "C", "D", "all"] = "A"
     dataset_path: str = "datasets/v1.0/"
     worlds: tuple[str, ...] | None = Field(None, min_length=1)
 
@@ -36,7 +36,7 @@ class DataConfig(StrictModel):
     def regimes(self) -> tuple[Regime, ...]:
         """The regimes to train on; `all` draws one of them a step and world."""
         if self.regime == "all":
-            return (Regime.A, Regime.B1, Regime.B2, Regime.C)
+            return tuple(Regime)
         return (Regime(self.regime),)
 
 

@@ -20,14 +20,14 @@ import torch
 import yaml
 
 from emulator.config import config_hash, parse_config, read_yaml
-from emulator.data import Dataset
+from emulator.data import Dataset, Moments
 from emulator.errors import ConfigError, TrainingError, unknown_name
 from emulator.models.base import ClosedFormModel, Model
 from emulator.models.weights import save_weights, write_atomically
 from emulator.provenance import commit
-from emulator.regimes import build_inputs
+from emulator.regimes import Task, tasks
 from emulator.seeding import derived_seed
-from emulator.training.batches import Batch, Batches, history_quarters, read_fields
+from emulator.training.batches import Batch, Batches, cut, history_quarters, read_fields
 from emulator.training.checkpoint import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
 from emulator.training.config import RunConfig, TrainingConfig
 from emulator.training.logs import TrainingLog
@@ -37,6 +37,7 @@ CONFIG_FILE = "config.yaml"
 VALIDATION_ROWS = 1024  # a chunk of validation rows; bounds memory, does not change the result
 
 Progress = Callable[[int, int, str], None]
+Sigma = dict[Task, torch.Tensor]
 
 
 def train(
@@ -58,12 +59,12 @@ def train(
     _claim(output, config, resume)
     settings = config.training
     specs = [dataset.spec(world) for world in worlds]
-    sd = {world: dataset.moments(world).irf_sd for world in worlds}
-    sigma = {w: torch.as_tensor(sd[w], dtype=torch.float32, device=device) for w in worlds}
+    moments = {world: dataset.moments(world) for world in worlds}
+    sigma = {world: _sigma(moment, device) for world, moment in moments.items()}
 
     torch.manual_seed(derived_seed(settings.seed, "weights"))
     model = config.model.build(specs, dataset.manifest.config.horizon)
-    model.set_scales(sd)
+    model.set_scales({world: moment.irf_sd for world, moment in moments.items()})
     model.to(device)
     batches = Batches(
         dataset, worlds, config.data.regimes, settings.batch_size, settings.seed, device
@@ -82,7 +83,8 @@ def train(
 
     if isinstance(model, ClosedFormModel):
         for done, world in enumerate(worlds):
-            model.fit(world, *batches.whole(world))
+            for inputs, target in batches.whole(world):
+                model.fit(world, inputs, target)
             progress(done + 1, len(worlds), world)
         log = TrainingLog(output, ["step", *_names("val", worlds)], 0)
         log.write({"step": 0, **_validate(model, validation, sigma)})
@@ -122,7 +124,7 @@ def train(
                 batch = batches.batch(step)
                 model.train()
                 losses = {
-                    world: response_loss(model(inputs), target, sigma[world])
+                    world: response_loss(model(inputs), target, sigma[world][inputs.task])
                     for world, (inputs, target) in batch.items()
                 }
                 loss = torch.stack(list(losses.values())).mean()
@@ -204,39 +206,43 @@ def _diagnose(row: dict[str, Any], worlds: tuple[str, ...]) -> None:
 def _validation(
     dataset: Dataset, worlds: tuple[str, ...], config: RunConfig, device: str
 ) -> dict[str, list[Batch]]:
-    """Validation batches a world, in the first regime trained on."""
+    """Validation batches a world, every task, in the first regime trained on."""
     regime = config.data.regimes[0]
+    length, run_in = history_quarters(dataset), dataset.manifest.config.run_in
     out: dict[str, list[Batch]] = {}
     for world in worlds:
+        spec = dataset.spec(world)
         rows = dataset.rows(world, "val")
         fields = read_fields(dataset, world, rows, (regime,), device)
         out[world] = []
         for first in range(0, len(rows), VALIDATION_ROWS):
             part = {k: v[first : first + VALIDATION_ROWS] for k, v in fields.items()}
-            inputs = build_inputs(
-                part,
-                dataset.spec(world),
-                regime,
-                history_quarters(dataset),
-                dataset.manifest.config.run_in,
-            )
-            out[world].append(Batch(inputs, part["irfs"]))
+            out[world] += [cut(part, spec, regime, task, length, run_in) for task in tasks(spec)]
     return out
 
 
 @torch.no_grad()
 def _validate(
-    model: Model, validation: dict[str, list[Batch]], sigma: dict[str, torch.Tensor]
+    model: Model, validation: dict[str, list[Batch]], sigma: dict[str, Sigma]
 ) -> dict[str, float]:
-    """Validation NRMSE by world."""
+    """Validation NRMSE by world, the mean over its tasks."""
     model.eval()
     out = {}
     for world, batches in validation.items():
-        losses = [response_loss(model(b.inputs), b.target, sigma[world]).item() for b in batches]
+        losses = [
+            response_loss(model(b.inputs), b.target, sigma[world][b.inputs.task]).item()
+            for b in batches
+        ]
         weights = [len(b.inputs) for b in batches]
         total = sum(n * loss for n, loss in zip(weights, losses, strict=True))
         out[f"val_{world}"] = total / sum(weights)
     return out
+
+
+def _sigma(moments: Moments, device: str) -> Sigma:
+    """The scale (S, 3) of each task's errors."""
+    sd = {Task.steady_state: moments.irf_sd, Task.state_dependent: moments.irf_state_sd}
+    return {t: torch.as_tensor(v, dtype=torch.float32, device=device) for t, v in sd.items()}
 
 
 def _names(prefix: str, worlds: tuple[str, ...]) -> list[str]:

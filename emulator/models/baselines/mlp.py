@@ -1,7 +1,8 @@
 """A plain multilayer perceptron, pooled over worlds or, with one world in the data, per world.
 
-Pooled, it sees a world's normalised parameters in the first P of the widest world's slots and a
-one-hot world. It has no notion of names, shocks or time: all responses come out at once.
+Pooled, it sees a world's normalised parameters in the first P of the widest world's slots, the
+shock sizes in the first S, a one-hot world and the task. It has no notion of names or time: all
+responses come out at once.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import nn
 from emulator.config import StrictModel
 from emulator.models.base import Model
 from emulator.models.normalization import ParameterNormalizer
-from emulator.regimes import Inputs, require_theta
+from emulator.regimes import MAX_SIZE, Inputs, Task, require_theta
 from emulator.specs import WorldSpec
 
 
@@ -40,7 +41,8 @@ class MLP(Model):
         self.slots = max(len(s.parameters) for s in specs)
         self.shocks = max(len(s.shocks) for s in specs)
         width = config.hidden_dim
-        layers: list[nn.Module] = [nn.Linear(self.slots + len(specs), width), nn.SiLU()]
+        inputs = self.slots + self.shocks + len(specs) + 1
+        layers: list[nn.Module] = [nn.Linear(inputs, width), nn.SiLU()]
         for _ in range(config.layers - 1):
             layers += [nn.Linear(width, width), nn.SiLU()]
         self.net = nn.Sequential(*layers, nn.Linear(width, self.shocks * (horizon + 1) * 3))
@@ -52,7 +54,12 @@ class MLP(Model):
         which = torch.zeros(len(theta), len(self.specs), device=theta.device)
         which[:, list(self.specs).index(inputs.world)] = 1.0
         padded = nn.functional.pad(value, (0, self.slots - value.shape[1]))
-        flat = self.net(torch.cat([padded, which], dim=1))
+        size = inputs.size / MAX_SIZE
+        if self.specs[inputs.world].linear:
+            size = torch.zeros_like(size)  # the response per unit does not depend on it
+        sizes = nn.functional.pad(size, (0, self.shocks - size.shape[1]))
+        task = torch.full_like(which[:, :1], float(inputs.task is Task.state_dependent))
+        flat = self.net(torch.cat([padded, sizes, which, task], dim=1))
         output = flat.unflatten(-1, (self.shocks, self.horizon + 1, 3))
         output = self.trained_horizons(output[:, : len(inputs.shocks)], horizon)
         return self.scales(inputs.world)(output, theta)  # type: ignore[no-any-return]
