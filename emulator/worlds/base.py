@@ -285,9 +285,7 @@ class World(ABC, Generic[SolutionT]):
             else:
                 draws = np.atleast_2d(np.asarray(uniforms, dtype=np.float64))
                 if draws.shape != eps.shape[:2]:
-                    raise InputError(
-                        f"uniforms: expected shape {eps.shape[:2]}, got {draws.shape}"
-                    )
+                    raise InputError(f"uniforms: expected shape {eps.shape[:2]}, got {draws.shape}")
         elif uniforms is not None:
             raise InputError(f"uniforms: world {self.name!r} has no hidden chain")
         solution = self.solve(theta) if solution is None else solution
