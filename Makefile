@@ -7,7 +7,7 @@ DATA := datasets/smoke
 RUNS := runs/smoke
 SMOKE := linear_A mlp_A universal_A
 
-.PHONY: setup run test lint types imports fast clean
+.PHONY: setup run test lint types imports fast results clean
 
 setup: $(VENV)/.installed
 
@@ -26,6 +26,15 @@ run: setup
 	done
 	$(BIN)/emulator leaderboard $(RUNS)
 	$(BIN)/emulator irf nk --shock monetary --set phi_pi=2.0 --exact --plot $(RUNS)/irf.png --weights $(RUNS)/universal_A
+
+# What the README quotes, from the runs of `make run`.
+results: run
+	@set -e; for name in $(SMOKE); do \
+	  mkdir -p results/smoke/$$name; \
+	  cp $(RUNS)/$$name/metrics.json $(RUNS)/$$name/config.yaml results/smoke/$$name/; \
+	done
+	cp $(RUNS)/universal_A/figures/irf_panel.png results/smoke/
+	$(BIN)/emulator leaderboard results/smoke
 
 test: lint types imports
 	$(BIN)/pytest -n 2 --dist worksteal
