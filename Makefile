@@ -35,6 +35,7 @@ results: run
 	done
 	cp $(RUNS)/universal_A/figures/irf_panel.png results/smoke/
 	$(BIN)/emulator leaderboard results/smoke
+	$(BIN)/python docs/fill_readme.py
 
 test: lint types imports
 	$(BIN)/pytest -n 2 --dist worksteal

@@ -38,7 +38,7 @@ def irf_panel(scored: Sequence[Scored], specs: Sequence[WorldSpec], path: Path) 
     Each panel shows the world's shock that moves the observable most, per unit of size, for the
     samples at the 25th, 50th and 75th percentile of the emulator's error.
     """
-    canvas, axes = figure(3, len(scored), 2.2 + 2.5 * len(scored), 6.4)
+    canvas, axes = figure(3, len(scored), 1.5 + 1.8 * len(scored), 6.4)
     for column, (case, spec) in enumerate(zip(scored, specs, strict=True)):
         error = np.sqrt(np.square(case.prediction - case.truth).mean(axis=2))
         scale = np.where(case.sigma > 0, case.sigma, np.inf)
@@ -56,17 +56,20 @@ def irf_panel(scored: Sequence[Scored], specs: Sequence[WorldSpec], path: Path) 
                     quarters, case.prediction[pick, shock, :, row], color=colour, lw=1.1, ls="--"
                 )
             axis.axhline(0.0, color="#666666", lw=0.6)
-            title = f"{spec.name}\n" if row == 0 else ""
-            axis.set_title(f"{title}{observable.label}, {case.shocks[shock]}", fontsize=8)
-            axis.set_ylabel(_short(observable.unit), fontsize=8)
-            axis.tick_params(labelsize=7)
+            axis.set_title(case.shocks[shock].replace("_", " "), fontsize=9)
+            label = f"{observable.label}\n{_short(observable.unit)}"
+            before = specs[column - 1].observables[row] if column else None
+            if before is None or (before.label, before.unit) != (observable.label, observable.unit):
+                axis.set_ylabel(label, fontsize=9)
+            axis.tick_params(labelsize=8)
             if row == 2:
-                axis.set_xlabel("quarters after the shock", fontsize=8)
+                axis.set_xlabel("quarters", fontsize=9)
+        axes[0, column].set_title(f"{spec.name}\n\n{axes[0, column].get_title()}", fontsize=9)
     handles = axes[0, 0].get_lines()[:2]
     canvas.legend(
-        handles, ["exact", "emulator"], loc="outside lower center", ncols=2, fontsize=8,
-        title=f"{scored[0].split} draws at the 25th, 50th and 75th percentile of the error, "
-        "one s.d. shocks", title_fontsize=8,
+        handles, ["exact", "emulator"], loc="outside lower center", ncols=2, fontsize=9,
+        title=f"{scored[0].split} draws at the 25th, 50th and 75th percentile of the error; "
+        "responses per s.d. of the shock named above each panel", title_fontsize=9,
     )  # fmt: skip
     save(canvas, path)
 
@@ -97,4 +100,6 @@ def response_figure(
 
 
 def _short(unit: str) -> str:
+    if unit == "1":
+        return "no unit"
     return unit.replace("annualised percentage points", "pp, annualised")
