@@ -81,6 +81,18 @@ def test_resume_is_exact_with_histories_and_mixed_regimes(
     assert _hash(tmp_path / "whole") == _hash(tmp_path / "parts")
 
 
+@pytest.mark.parametrize("source", ["stream", "fresh"])
+def test_resume_is_exact_from_disk_and_with_fresh_samples(
+    dataset_path: Path, run_path: Path, tmp_path: Path, source: str
+) -> None:
+    config = run_config(dataset_path, data={"source": source})
+    train(config, tmp_path / "whole")
+    train(config, tmp_path / "parts", progress=_Stop(5))
+    train(config, tmp_path / "parts", resume=True)
+    assert _hash(tmp_path / "whole") == _hash(tmp_path / "parts")
+    assert _hash(tmp_path / "whole") != _hash(run_path)  # other rows were seen
+
+
 @pytest.mark.integration
 def test_a_run_killed_between_checkpoints_resumes_to_the_same_weights(
     dataset_path: Path, run_path: Path, tmp_path: Path
@@ -125,8 +137,8 @@ def test_training_beats_the_training_mean(
 
 def test_every_row_comes_once_before_any_comes_again(dataset: Dataset) -> None:
     batches = Batches(dataset, ("nk",), (Regime.A,), 50, 3, "cpu")
-    count = batches.counts["nk"]
-    rows = np.concatenate([batches._rows("nk", step) for step in range(-(-2 * count // 50))])
+    count = len(dataset.rows("nk", "train"))
+    rows = np.concatenate([batches.source.order("nk", step) for step in range(-(-2 * count // 50))])
     for turn in (rows[:count], rows[count : 2 * count]):
         assert np.array_equal(np.sort(turn), np.arange(count))
     assert not np.array_equal(rows[:count], rows[count : 2 * count])

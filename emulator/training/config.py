@@ -26,11 +26,17 @@ class TrainingConfig(StrictModel):
 
 
 class DataConfig(StrictModel):
-    """`data:`. `worlds` None takes every world of the data set."""
+    """`data:`. `worlds` None takes every world of the data set.
+
+    source: where training rows come from: the data set held in memory (`resident`), streamed from
+    disk (`stream`), or new samples of its worlds at every step (`fresh`). Validation and moments
+    are the data set's in each case.
+    """
 
     regime: Literal["A", "B1", "B2", "C", "D", "all"] = "A"
     dataset_path: str = "datasets/v1.0/"
     worlds: tuple[str, ...] | None = Field(None, min_length=1)
+    source: Literal["resident", "stream", "fresh"] = "resident"
 
     @property
     def regimes(self) -> tuple[Regime, ...]:

@@ -67,7 +67,13 @@ def train(
     model.set_scales({world: moment.irf_sd for world, moment in moments.items()})
     model.to(device)
     batches = Batches(
-        dataset, worlds, config.data.regimes, settings.batch_size, settings.seed, device
+        dataset,
+        worlds,
+        config.data.regimes,
+        settings.batch_size,
+        settings.seed,
+        device,
+        config.data.source,
     )
     validation = _validation(dataset, worlds, config, device)
     provenance = {
@@ -102,6 +108,7 @@ def train(
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         schedule.load_state_dict(state["schedule"])
+        batches.source.restore(state["data"])
         step = state["step"]
 
     def checkpoint() -> None:
@@ -110,6 +117,7 @@ def train(
             "model": model.state_dict(),
             "optimiser": optimiser.state_dict(),
             "schedule": schedule.state_dict(),
+            "data": batches.source.position(),
             "config": config.model_dump(mode="json"),
         }
         save_checkpoint(output, state)
