@@ -25,6 +25,8 @@ class Parameter:
         bounds; `log`, the same on the logarithm (standard deviations).
     prior: `uniform` or `log_uniform` on [lower, upper], or `normal` with `mean` and `sd`,
         truncated at three s.d., which are then the bounds.
+    prior_note: the prior in words where the world does not draw the parameter from `prior` alone;
+        empty otherwise.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Parameter:
     prior: Prior = "uniform"
     mean: float | None = None
     sd: float | None = None
+    prior_note: str = ""
 
     def __post_init__(self) -> None:
         if not self.lower <= self.default <= self.upper:
@@ -45,6 +48,15 @@ class Parameter:
             raise ValueError(f"{self.name}: a normal prior needs mean and sd")
         if (self.prior == "log_uniform" or self.transform == "log") and self.lower <= 0:
             raise ValueError(f"{self.name}: a logarithm needs a positive lower bound")
+
+    @property
+    def prior_text(self) -> str:
+        """The prior in words: the note where there is one."""
+        if self.prior_note:
+            return self.prior_note
+        if self.prior == "normal":
+            return f"N({self.mean:.4g}, {self.sd:.4g}) within 3 s.d."
+        return self.prior.replace("_", "-")
 
 
 def normal(
@@ -95,7 +107,10 @@ MACRO_OBSERVABLES = (
 
 @dataclass(frozen=True)
 class WorldSpec:
-    """A world's description without its code: names, bounds, transforms, units, state size."""
+    """A world's description without its code: names, bounds, transforms, units, state size.
+
+    restrictions: what binds parameters together beyond their bounds, a sentence each.
+    """
 
     name: str
     title: str
@@ -107,6 +122,7 @@ class WorldSpec:
     parameters: tuple[Parameter, ...]
     shocks: tuple[Shock, ...]
     observables: tuple[Observable, ...]
+    restrictions: tuple[str, ...] = ()
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
@@ -122,7 +138,10 @@ class WorldSpec:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> WorldSpec:
-        """The inverse of `to_dict` (JSON turns tuples into lists; this turns them back)."""
+        """The inverse of `to_dict` (JSON turns tuples into lists; this turns them back).
+
+        Descriptions written before priors had notes and worlds stated restrictions have neither.
+        """
         return cls(
             name=data["name"],
             title=data["title"],
@@ -134,4 +153,5 @@ class WorldSpec:
             parameters=tuple(Parameter(**p) for p in data["parameters"]),
             shocks=tuple(Shock(**s) for s in data["shocks"]),
             observables=tuple(Observable(**o) for o in data["observables"]),
+            restrictions=tuple(data.get("restrictions", ())),
         )

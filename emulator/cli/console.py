@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
@@ -69,15 +69,22 @@ def progress_bar(title: str) -> Iterator[Progress]:
         yield update
 
 
-def print_table(title: str, header: list[str], rows: list[list[str]]) -> None:
-    """An aligned table on stdout; the first column is left-aligned, the others right."""
+def print_table(
+    title: str, header: list[str], rows: list[list[str]], *, prose: Collection[str] = ()
+) -> None:
+    """An aligned table on stdout.
+
+    The first column and those named in `prose` are left-aligned, the others right.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title, box=box.SIMPLE, title_justify="left")
     for j, name in enumerate(header):
-        table.add_column(name, justify="left" if j == 0 else "right", overflow="fold")
+        table.add_column(
+            name, justify="left" if j == 0 or name in prose else "right", overflow="fold"
+        )
     for row in rows:
         table.add_row(*row)
     width = None if sys.stdout.isatty() else 200

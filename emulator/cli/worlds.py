@@ -6,6 +6,8 @@ import typer
 
 from emulator.cli.app import app
 from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table
+from emulator.errors import InputError
+from emulator.specs import WorldSpec
 
 
 @app.command(epilog="Example: emulator worlds nk")
@@ -14,40 +16,72 @@ def worlds(
     output_format: Format = FORMAT_OPTION,
 ) -> None:
     """Show which worlds, parameters, shocks, units and bounds exist."""
-    from emulator.worlds import get_world, list_worlds
+    from emulator.worlds import get_world
 
     if name is None:
-        specs = [get_world(world).spec for world in list_worlds()]
+        specs = _all_that_load()
         if output_format is Format.json:
             print_json([spec.to_dict() for spec in specs])
-            return
-        rows = [
-            [s.name, s.title, str(len(s.parameters)), ", ".join(s.shock_names), s.source]
-            for s in specs
-        ]
-        print_table("Worlds", ["name", "title", "parameters", "shocks", "source"], rows)
+        else:
+            _print_bank(specs)
         return
     spec = get_world(name).spec
     if output_format is Format.json:
         print_json(spec.to_dict())
-        return
+    else:
+        _print_world(spec)
+
+
+def _all_that_load() -> list[WorldSpec]:
+    """Every world's description; a warning on stderr for one that another package broke."""
+    from emulator.worlds import get_world, list_worlds
+
+    specs = []
+    for world in list_worlds():
+        try:
+            specs.append(get_world(world).spec)
+        except InputError as error:
+            line = " ".join(str(error).split())
+            typer.echo(f"emulator: world {world!r} left out: {line}", err=True)
+    return specs
+
+
+def _print_bank(specs: list[WorldSpec]) -> None:
+    rows = [
+        [s.name, s.title, str(len(s.parameters)), ", ".join(s.shock_names), s.source] for s in specs
+    ]
+    header = ["name", "title", "parameters", "shocks", "source"]
+    print_table("Worlds", header, rows, prose=("title", "shocks", "source"))
+
+
+def _print_world(spec: WorldSpec) -> None:
     typer.echo(f"{spec.name}: {spec.title}\nSource: {spec.source}")
+    typer.echo(f"State at the end of a quarter: {', '.join(spec.state_names)}")
+    if spec.flag:
+        typer.echo(f"Flag of a quarter: {spec.flag}")
     print_table(
         "Parameters",
         ["name", "description", "unit", "lower", "upper", "default", "prior", "transform"],
         [
             [p.name, p.description, p.unit, *(f"{v:.6g}" for v in (p.lower, p.upper, p.default)),
-             p.prior if p.sd is None else f"N({p.mean:g}, {p.sd:g})", p.transform]
+             p.prior_text, p.transform]
             for p in spec.parameters
         ],
+        prose=("description", "unit", "prior", "transform"),
     )  # fmt: skip
+    if spec.restrictions:
+        typer.echo("Draws must satisfy, besides their bounds:")
+        for restriction in spec.restrictions:
+            typer.echo(f"  - {restriction}")
     print_table(
         "Shocks (size 1 is one standard deviation)",
         ["name", "a positive one", "s.d. parameter"],
         [[s.name, s.description, s.sigma or "-"] for s in spec.shocks],
+        prose=("a positive one", "s.d. parameter"),
     )
     print_table(
         "Observables (deviations from steady state, quarterly)",
         ["name", "label", "unit"],
         [[o.name, o.label, o.unit] for o in spec.observables],
+        prose=("label", "unit"),
     )

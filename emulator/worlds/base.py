@@ -4,24 +4,27 @@ A world is an exact, vectorised simulator in NumPy float64. Axis letters: B draw
 S shocks, H last horizon (h = 0 is the impact quarter), T quarters, n states; observables are always
 `output, inflation, rate`. Shocks are counted in standard deviations of the structural innovation.
 
-A subclass states its names and implements four methods: `solve` (parameters to a solution with one
-status per row), `_responses`, `_simulate`, and, where the prior binds parameters together,
-`from_uniforms`. Everything public lives here once: shapes, broadcasting, statuses, NaN rows.
+A subclass states its names and implements four methods: `_solve` (parameters to a solution with one
+status per row), `_responses`, `_simulate`, and, where parameters are not drawn independently,
+`from_uniforms`. Everything public lives here once: shapes, broadcasting, statuses, NaN rows, and
+overflow, which a row's status reports and no warning.
 """
 
 from __future__ import annotations
 
+import reprlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from typing import ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emulator.errors import InputError, WorldError, unknown_name
 from emulator.specs import MACRO_OBSERVABLES, Observable, Parameter, Shock, WorldSpec
+from emulator.worlds.arguments import NOT_NUMBERS, numbers, whole
 from emulator.worlds.priors import quantiles
 
 FloatArray = NDArray[np.float64]
@@ -57,7 +60,7 @@ _MESSAGES = {
     Status.NO_CONVERGENCE: "the solver did not converge",
     Status.NO_STABLE_SOLUTION: "no stable solution exists",
     Status.INDETERMINATE: "more than one stable solution exists",
-    Status.NOT_FINITE: "a parameter is NaN or infinite",
+    Status.NOT_FINITE: "a parameter, or a coefficient that follows from it, is NaN or infinite",
 }
 
 
@@ -78,10 +81,12 @@ class Paths(NamedTuple):
 
 
 class Solution(Protocol):
-    """What `solve` returns: any record with one status per row."""
+    """What `solve` returns: any named tuple with one status per row."""
 
     @property
     def status(self) -> StatusArray: ...
+
+    def _replace(self, *, status: StatusArray = ...) -> Self: ...
 
 
 SolutionT = TypeVar("SolutionT", bound=Solution)
@@ -96,6 +101,7 @@ class World(ABC, Generic[SolutionT]):
     linear: responses neither depend on the state nor change shape with the size.
     hidden_chain: a discrete hidden process (regimes) moves besides the innovations.
     flag: what `Paths.flags` marks (a regime, a binding constraint); None when nothing.
+    restrictions: what makes a row INADMISSIBLE, a sentence each.
     """
 
     name: ClassVar[str]
@@ -108,12 +114,17 @@ class World(ABC, Generic[SolutionT]):
     linear: ClassVar[bool] = True
     hidden_chain: ClassVar[bool] = False
     flag: ClassVar[str | None] = None
+    restrictions: ClassVar[tuple[str, ...]] = ()
 
     # ------------------------------------------------------------------ to implement
 
     @abstractmethod
-    def solve(self, theta: ArrayLike) -> SolutionT:
-        """Solve (B, P) parameters; the result's status (B,) includes bounds and admissibility."""
+    def _solve(self, theta: FloatArray) -> SolutionT:
+        """Solve (B, P) finite parameters, in or out of bounds, with one status (B,) per row.
+
+        The status says whether a row is admissible and has a unique stable solution; bounds are
+        added by `solve`. NumPy's warnings are off: a row that overflows says so in its status.
+        """
 
     @abstractmethod
     def _responses(
@@ -161,6 +172,7 @@ class World(ABC, Generic[SolutionT]):
             parameters=self.parameters,
             shocks=self.shocks,
             observables=self.observables,
+            restrictions=self.restrictions,
         )
 
     @property
@@ -174,18 +186,33 @@ class World(ABC, Generic[SolutionT]):
     def pack(self, values: Mapping[str, float] | None = None) -> FloatArray:
         """Named values to (P,), defaults for the rest. Names are checked, bounds are not.
 
-        Raises UnknownNameError (nearest name suggested) or InputError (not a number).
+        Raises UnknownNameError (nearest name suggested) or InputError (not a number, no mapping).
         """
+        if values is not None and not isinstance(values, Mapping):
+            raise InputError(f"parameters: expected names and numbers, got {reprlib.repr(values)}")
         theta = np.array([p.default for p in self.parameters], dtype=np.float64)
         index = {name: j for j, name in enumerate(self.parameter_names)}
         for name, value in (values or {}).items():
             if name not in index:
-                raise unknown_name(f"parameter of world {self.name!r}", name, index)
+                raise unknown_name(f"parameter of world {self.name!r}", str(name), index)
             try:
                 theta[index[name]] = float(value)
-            except (TypeError, ValueError):
-                raise InputError(f"parameter {name!r}: expected a number, got {value!r}") from None
+            except NOT_NUMBERS:
+                shown = reprlib.repr(value)
+                raise InputError(f"parameter {name!r}: expected a number, got {shown}") from None
         return theta
+
+    def solve(self, theta: ArrayLike) -> SolutionT:
+        """Solve (B, P) parameters; the result's status (B,) includes bounds and admissibility.
+
+        Rows that are NaN or infinite are solved at the defaults, and their status says NOT_FINITE.
+        """
+        theta = self._theta(theta)
+        bounds = self._bounds_status(theta)
+        theta = np.where((bounds == Status.NOT_FINITE)[:, None], self.pack(), theta)
+        with np.errstate(all="ignore"):
+            solution = self._solve(theta)
+        return solution._replace(status=worst(bounds, solution.status))
 
     def check(self, theta: ArrayLike) -> StatusArray:
         """One `Status` per row, (B,) int8."""
@@ -233,24 +260,22 @@ class World(ABC, Generic[SolutionT]):
         response to that size, not per unit. state: (B, n) or (n,) at the end of the quarter
         before impact; None is the steady state. solution: from `solve(theta)`, to skip solving
         again. Rows without a unique stable solution are NaN; `strict` raises WorldError instead.
+        Raises InputError for wrong shapes and types, and for sizes and states that are not finite
+        (but for the state of a row that has no solution, which `simulate` reports as NaN).
         """
         theta = self._theta(theta)
-        if isinstance(horizon, bool) or int(horizon) != horizon or horizon < 0:
-            raise InputError(f"horizon: expected a whole number >= 0, got {horizon!r}")
+        quarters = whole("horizon", horizon)
         shape = (len(theta), len(self.shocks))
-        sizes = np.asarray(size, dtype=np.float64)
+        sizes = numbers("size", size)
         if sizes.ndim and sizes.shape != shape:
             raise InputError(f"size: expected a scalar or shape {shape}, got {sizes.shape}")
         if not np.isfinite(sizes).all():
             raise InputError("size: expected finite numbers of standard deviations")
-        solution = self.solve(theta) if solution is None else solution
-        values = self._responses(
-            theta,
-            solution,
-            int(horizon),
-            np.ascontiguousarray(np.broadcast_to(sizes, shape)),
-            self._state(state, len(theta)),
-        )
+        solution = self._solution(theta, solution)
+        sizes = np.ascontiguousarray(np.broadcast_to(sizes, shape))
+        start = self._state(state, solution.status)
+        with np.errstate(all="ignore"):
+            values = self._responses(theta, solution, quarters, sizes, start)
         status = self._judge(_with_failures(solution.status, values), strict)
         values[status >= Status.NO_CONVERGENCE] = np.nan
         return Responses(values, status)
@@ -268,43 +293,51 @@ class World(ABC, Generic[SolutionT]):
         """Paths under innovations `eps` (B, T, S) in s.d.s, from `state` (None: at rest).
 
         uniforms: (B, T) in [0, 1), what moves the hidden chain of worlds that have one; None
-        takes a fixed stream, so that equal arguments give equal paths. There is no burn-in.
+        takes a fixed stream, so that equal arguments give equal paths. There is no burn-in. Rows
+        without a unique stable solution are NaN, with flags 0; `strict` and errors as in `irf`.
         """
         theta = self._theta(theta)
-        eps = np.ascontiguousarray(eps, dtype=np.float64)
+        eps = np.ascontiguousarray(numbers("eps", eps))
         if eps.ndim == 2:
             eps = eps[None]
         if eps.ndim != 3 or eps.shape[0] != len(theta) or eps.shape[2] != len(self.shocks):
             raise InputError(
                 f"eps: expected shape ({len(theta)}, T, {len(self.shocks)}), got {eps.shape}"
             )
+        if not np.isfinite(eps).all():
+            raise InputError("eps: expected finite numbers of standard deviations")
         draws: FloatArray | None = None
         if self.hidden_chain:
             if uniforms is None:
                 draws = np.random.Generator(np.random.Philox(0)).random(eps.shape[:2])
             else:
-                draws = np.atleast_2d(np.asarray(uniforms, dtype=np.float64))
+                draws = np.atleast_2d(numbers("uniforms", uniforms))
                 if draws.shape != eps.shape[:2]:
                     raise InputError(f"uniforms: expected shape {eps.shape[:2]}, got {draws.shape}")
+                if not ((draws >= 0.0) & (draws < 1.0)).all():
+                    raise InputError("uniforms: expected numbers in [0, 1)")
         elif uniforms is not None:
             raise InputError(f"uniforms: world {self.name!r} has no hidden chain")
-        solution = self.solve(theta) if solution is None else solution
-        start = self._state(state, len(theta))
-        observables, states, flags = self._simulate(theta, solution, eps, start, draws)
+        solution = self._solution(theta, solution)
+        start = self._state(state, solution.status)
+        with np.errstate(all="ignore"):
+            observables, states, flags = self._simulate(theta, solution, eps, start, draws)
         status = self._judge(_with_failures(solution.status, observables), strict)
         unsolved = status >= Status.NO_CONVERGENCE
         observables[unsolved] = np.nan
         states[unsolved] = np.nan
+        flags[unsolved] = 0
         return Paths(observables, states, flags, status)
 
     # ------------------------------------------------------------------ shared checks
 
     def _theta(self, theta: ArrayLike) -> FloatArray:
         """(B, P) float64 from (B, P) or (P,)."""
-        try:
-            array = np.atleast_2d(np.asarray(theta, dtype=np.float64))
-        except (TypeError, ValueError):
-            raise InputError(f"theta: expected numbers, got {theta!r}") from None
+        if isinstance(theta, Mapping):
+            raise InputError(
+                "theta: expected numbers (B, P), got names; the world's pack takes those"
+            )
+        array = np.atleast_2d(numbers("theta", theta))
         if array.ndim != 2 or array.shape[1] != len(self.parameters):
             raise InputError(
                 f"theta: world {self.name!r} has {len(self.parameters)} parameters, expected "
@@ -312,15 +345,30 @@ class World(ABC, Generic[SolutionT]):
             )
         return np.ascontiguousarray(array)
 
-    def _state(self, state: ArrayLike | None, rows: int) -> FloatArray | None:
-        """(B, n) float64 from (B, n) or (n,), or None."""
+    def _solution(self, theta: FloatArray, solution: SolutionT | None) -> SolutionT:
+        """The solution given, which must have a row for each of `theta`, or a new one."""
+        if solution is None:
+            return self.solve(theta)
+        if len(solution.status) != len(theta):
+            rows = len(solution.status)
+            raise InputError(f"solution: expected the {len(theta)} rows of theta, got {rows} rows")
+        return solution
+
+    def _state(self, state: ArrayLike | None, status: StatusArray) -> FloatArray | None:
+        """(B, n) float64 from (B, n) or (n,), or None; finite in the rows that are solved."""
         if state is None:
             return None
-        array = np.atleast_2d(np.asarray(state, dtype=np.float64))
-        n = len(self.state_names)
+        array = np.atleast_2d(numbers("state", state))
+        n, rows = len(self.state_names), len(status)
         if array.ndim != 2 or array.shape[1] != n or array.shape[0] not in (1, rows):
             raise InputError(f"state: expected shape ({rows}, {n}), got {array.shape}")
-        return np.ascontiguousarray(np.broadcast_to(array, (rows, n)))
+        array = np.ascontiguousarray(np.broadcast_to(array, (rows, n)))
+        bad = ~np.isfinite(array).all(axis=1) & (status < Status.NO_CONVERGENCE)
+        if bad.any():
+            raise InputError(
+                f"state: expected finite numbers, row {int(np.argmax(bad))} has others"
+            )
+        return array
 
     def _bounds_status(self, theta: FloatArray) -> StatusArray:
         """OK, OUT_OF_BOUNDS or NOT_FINITE per row: the part of a verdict the box decides."""

@@ -1,7 +1,8 @@
 """The catalogue of the world bank, written from the worlds themselves.
 
 `python -m emulator.worlds.catalogue docs/` writes docs/worlds.md (equations, parameters, shocks,
-units, and what the prior implies) and one panel of responses a world, docs/figures/world_NAME.png.
+units, and what the prior implies) and one panel of responses a world, docs/figures/world_NAME.png,
+for the built-in worlds; names after the folder choose others, those of installed packages included.
 Everything follows from the code and a fixed seed, so a rerun changes nothing unless a world does.
 """
 
@@ -18,12 +19,14 @@ import numpy as np
 
 from emulator.specs import Parameter
 from emulator.worlds.base import FloatArray, Status, World
-from emulator.worlds.registry import get_world, list_worlds
+from emulator.worlds.registry import BUILT_IN, get_world
 
 SEED = 2007
 DRAWS = 2_000  # a share of one half is then known to a percentage point
 HORIZON = 40
+LEAST_SHOWN = 12  # quarters: three years, below which a panel hides how a response ends
 QUARTERS, RUN_IN = 240, 40  # those of the data set: the start at rest is forgotten
+REGIME = "probability_turbulent"  # the state of worlds with a calm and a turbulent regime
 LARGE = -3.0  # s.d.s: the edge of the data set's sizes, where a lower bound bites
 
 INTRODUCTION = """# The world bank
@@ -40,14 +43,14 @@ class Predictive(NamedTuple):
     """What a world's prior implies, from `DRAWS` draws with seed `SEED`.
 
     verdicts: counts by status before rejection. responses (B, S, H+1, 3): to one s.d. from rest.
-    large: the same per unit of a `LARGE` shock, or None where that changes nothing. deviations
-    (B, 3): s.d. of the observables along a path. persistence (B,): mean lag-one autocorrelation.
-    flagged: share of flagged quarters.
+    others: by label, responses that differ from those: per unit of a `LARGE` shock, or from a known
+    regime. deviations (B, 3): s.d. of the observables along a path. persistence (B,): mean lag-one
+    autocorrelation. flagged: share of flagged quarters.
     """
 
     verdicts: dict[Status, int]
     responses: FloatArray
-    large: FloatArray | None
+    others: dict[str, FloatArray]
     deviations: FloatArray
     persistence: FloatArray
     flagged: float
@@ -62,12 +65,18 @@ def predictive(world: World[Any], draws: int = DRAWS, seed: int = SEED) -> Predi
     theta = theta[status == Status.OK]
     solution = world.solve(theta)
     responses = world.irf(theta, HORIZON, solution=solution).values
-    large: FloatArray | None = None
+    others: dict[str, FloatArray] = {}
     if not world.linear:
         large = world.irf(theta, HORIZON, LARGE, solution=solution).values / LARGE
         # Equal up to rounding where responses are proportional to the size.
-        if np.allclose(large, responses, rtol=0.0, atol=1e-12 * np.abs(responses).max()):
-            large = None
+        if not np.allclose(large, responses, rtol=0.0, atol=1e-12 * np.abs(responses).max()):
+            others[f"median, {LARGE:+.0f} s.d., per unit"] = large
+    if REGIME in world.state_names:
+        state = np.zeros((2, len(world.state_names)))
+        state[1, world.state_names.index(REGIME)] = 1.0
+        for regime, start in zip(("calm", "turbulent"), state, strict=True):
+            values = world.irf(theta, HORIZON, state=start, solution=solution).values
+            others[f"median, {regime} before the shock"] = values
     eps = rng.standard_normal((len(theta), QUARTERS, len(world.shocks)))
     uniforms = rng.random(eps.shape[:2]) if world.hidden_chain else None
     paths = world.simulate(theta, eps, uniforms=uniforms, solution=solution)
@@ -78,7 +87,7 @@ def predictive(world: World[Any], draws: int = DRAWS, seed: int = SEED) -> Predi
     return Predictive(
         verdicts,
         responses,
-        large,
+        others,
         np.sqrt(variance),
         autocorrelation.mean(axis=1),
         float(paths.flags[:, RUN_IN:].mean()),
@@ -93,7 +102,7 @@ def describe(world: World[Any]) -> str:
     module = inspect.getmodule(type(world))
     equations = inspect.cleandoc((module.__doc__ if module else None) or world.title)
     parameters = (
-        (f"`{p.name}`", p.description, _unit(p.unit), _bounds(p), f"{p.default:.4g}", _prior(p))
+        (f"`{p.name}`", p.description, _unit(p.unit), _bounds(p), f"{p.default:.4g}", p.prior_text)
         for p in world.parameters
     )
     shocks = (
@@ -103,8 +112,8 @@ def describe(world: World[Any]) -> str:
     observables = ((f"`{o.name}`", o.label, _unit(o.unit)) for o in world.observables)
     kind = "linear" if world.linear else "responses depend on the state"
     flag = f"; paths flag: {world.flag}" if world.flag else ""
-    own_prior = type(world).from_uniforms is not World.from_uniforms
-    joint = " Some parameters are not drawn independently; see the text above." if own_prior else ""
+    restrictions = "".join(f"\n- {r}" for r in world.restrictions)
+    joint = f" Draws must also satisfy:\n{restrictions}" if restrictions else ""
     return "\n\n".join(
         [
             f"## `{world.name}`: {world.title}",
@@ -169,12 +178,6 @@ def _bounds(p: Parameter) -> str:
     return f"[{p.lower:.4g}, {p.upper:.4g}]"
 
 
-def _prior(p: Parameter) -> str:
-    if p.prior == "normal":
-        return f"N({p.mean:.4g}, {p.sd:.4g}) within 3 s.d."
-    return p.prior.replace("_", "-")
-
-
 def _interval(values: FloatArray) -> str:
     low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
     return f"{middle:.2g} [{low:.2g}, {high:.2g}]"
@@ -191,13 +194,15 @@ def draw_panel(world: World[Any], result: Predictive, path: Path) -> None:
     columns = len(world.shocks)
     figure = Figure(figsize=(2.0 + 2.5 * columns, 6.6), dpi=100, layout="constrained")
     axes = figure.subplots(3, columns, sharex=True, squeeze=False)
-    quarters = np.arange(HORIZON + 1)
-    blue, orange = "#0072B2", "#D55E00"  # Okabe and Ito (2008): told apart by all readers
+    end = shown(result.responses)
+    quarters = np.arange(end + 1)
+    # Okabe and Ito (2008): told apart by all readers
+    blue, further = "#0072B2", ("#D55E00", "#009E73")
     for s, shock in enumerate(world.shocks):
         for v, observable in enumerate(world.observables):
             axis = axes[v, s]
             low, lower, middle, upper, high = np.quantile(
-                result.responses[:, s, :, v], [0.05, 0.25, 0.5, 0.75, 0.95], axis=0
+                result.responses[:, s, : end + 1, v], [0.05, 0.25, 0.5, 0.75, 0.95], axis=0
             )
             axis.axhline(0.0, color="0.4", linewidth=0.7)
             axis.fill_between(
@@ -207,22 +212,22 @@ def draw_panel(world: World[Any], result: Predictive, path: Path) -> None:
                 quarters, lower, upper, color=blue, alpha=0.35, linewidth=0, label="50 %"
             )
             axis.plot(quarters, middle, color=blue, linewidth=1.6, label="median")
-            if result.large is not None:
+            for (label, values), color in zip(result.others.items(), further, strict=False):
                 axis.plot(
                     quarters,
-                    np.median(result.large[:, s, :, v], axis=0),
-                    color=orange,
+                    np.median(values[:, s, : end + 1, v], axis=0),
+                    color=color,
                     linewidth=1.6,
                     linestyle="--",
-                    label=f"median, {LARGE:+.0f} s.d., per unit",
+                    label=label,
                 )
             if np.abs([low, high]).max() < 1e-12:
                 axis.set_ylim(-1.0, 1.0)
-                axis.text(20.0, 0.1, "no reaction", ha="center", color="0.4")
+                axis.text(end / 2, 0.1, "no reaction", ha="center", color="0.4")
             axis.yaxis.set_major_locator(MaxNLocator(5))
             axis.tick_params(labelsize=8)
             axis.spines[["top", "right"]].set_visible(False)
-            axis.set_xlim(0, HORIZON)
+            axis.set_xlim(0, end)
             if v == 0:
                 axis.set_title(shock.name.replace("_", " "), fontsize=11)
             if v == 2:
@@ -237,6 +242,17 @@ def draw_panel(world: World[Any], result: Predictive, path: Path) -> None:
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Software": None})
+
+
+def shown(responses: FloatArray) -> int:
+    """The last quarter worth drawing of responses (B, S, H+1, 3): until the 90 % bands died out.
+
+    That is, until every panel's band stays within a tenth of its widest point: on paper, a line.
+    """
+    low, high = np.quantile(responses, [0.05, 0.95], axis=0)
+    width = np.maximum(np.abs(low), np.abs(high))  # (S, H+1, 3)
+    alive = (width > 0.1 * width.max(axis=1, keepdims=True)).any(axis=(0, 2))
+    return max(LEAST_SHOWN, int(np.flatnonzero(alive).max(initial=0)))
 
 
 def _short(unit: str) -> str:
@@ -259,10 +275,12 @@ def write(folder: Path, names: Iterable[str], draws: int = DRAWS) -> None:
 
 
 def main() -> None:
-    """Command line: `python -m emulator.worlds.catalogue docs/`."""
+    """Command line: `python -m emulator.worlds.catalogue FOLDER [NAME ...]`."""
     parser = argparse.ArgumentParser(description="Write the catalogue of worlds.")
     parser.add_argument("folder", type=Path, help="where worlds.md and figures/ go, such as docs/")
-    write(parser.parse_args().folder, list_worlds())
+    parser.add_argument("names", nargs="*", default=BUILT_IN, help="worlds; the built-in ones")
+    arguments = parser.parse_args()
+    write(arguments.folder, arguments.names)
 
 
 if __name__ == "__main__":

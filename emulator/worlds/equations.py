@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from emulator.worlds.base import FloatArray, Status, StatusArray, worst
+from emulator.worlds.base import FloatArray, StatusArray, worst
 from emulator.worlds.lanes import LANES
 from emulator.worlds.linear import LinearWorld, StateSpace
 from emulator.worlds.rational_expectations import solve, state_space
@@ -124,23 +123,16 @@ class RationalExpectationsWorld(LinearWorld):
         """OK or INADMISSIBLE per row, for worlds with a restriction on the solution."""
         return np.zeros(len(theta), dtype=np.int8)
 
-    def solve(self, theta: ArrayLike) -> StateSpace:
-        theta = self._theta(theta)
-        bounds = self._bounds_status(theta)
-        theta = np.where((bounds == Status.NOT_FINITE)[:, None], self.pack(), theta)
-        step = max(LANES, _CHUNK_ENTRIES // len(self.state_names) ** 2)
-        parts = [self._solve(theta[i : i + step]) for i in range(0, max(len(theta), 1), step)]
-        space = (
-            parts[0]
-            if len(parts) == 1
-            else StateSpace(*map(np.concatenate, zip(*parts, strict=True)))
-        )
-        return space._replace(status=worst(bounds, space.status))
-
     def _solve(self, theta: FloatArray) -> StateSpace:
+        step = max(LANES, _CHUNK_ENTRIES // len(self.state_names) ** 2)
+        parts = [self._solve_chunk(theta[i : i + step]) for i in range(0, max(len(theta), 1), step)]
+        if len(parts) == 1:
+            return parts[0]
+        return StateSpace(*map(np.concatenate, zip(*parts, strict=True)))
+
+    def _solve_chunk(self, theta: FloatArray) -> StateSpace:
         # parameters far outside the bounds may divide by zero: their rows are NOT_FINITE
-        with np.errstate(all="ignore"):
-            model = self.model(theta)
+        model = self.model(theta)
         lead, now, lag, load, persistence, impact = model.matrices
         rule = solve(lead, now, lag, load, persistence, forward=model.forward, lagged=model.lagged)
         observed = [model.variables[name] for name in self.observed]

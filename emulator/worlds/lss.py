@@ -21,6 +21,9 @@ Units: none. The observables keep the slots output, inflation, rate but stand fo
 are labelled first, second and third, and so are the shocks: innovation j raises observable j on
 impact and leaves the ones before it where they are.
 
+Identities that must hold: both equations above along every simulated path; B B' = B_raw B_raw'; C B
+is lower triangular with positive diagonal.
+
 Source: modal form, Kailath (1980), Linear Systems, ch. 2; identification, Komunjer and Ng (2011,
 Econometrica 79(6)).
 """
@@ -29,10 +32,10 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from emulator.specs import Observable, Parameter, Shock, normal
-from emulator.worlds.base import FloatArray, Status, worst
+from emulator.worlds.base import FloatArray, Status
 from emulator.worlds.linear import LinearWorld, StateSpace
 
 MAX_ROOT = 0.98
@@ -98,10 +101,13 @@ class LinearStateSpace(LinearWorld):
     )
     state_names = ("mode_1", "mode_2", "cycle_1", "cycle_2")
 
-    def solve(self, theta: ArrayLike) -> StateSpace:
-        theta = self._theta(theta)
-        bounds = self._bounds_status(theta)
-        theta = np.where((bounds == Status.NOT_FINITE)[:, None], self.pack(), theta)
+    restrictions = (
+        "lambda2 is at least .05 below lambda1.",
+        "The nonzero root of A - B (C B)^-1 C A is below .98 in modulus, so that the shocks can be "
+        "recovered from the data.",
+    )
+
+    def _solve(self, theta: FloatArray) -> StateSpace:
         a, raw, c = matrices(theta)
         b, d, invertible = recursive_impact(a, raw, c)
         lambda1, lambda2, m = theta[:, 0], theta[:, 1], theta[:, 2]
@@ -109,7 +115,7 @@ class LinearStateSpace(LinearWorld):
         status[(lambda2 > lambda1 - MIN_GAP) | ~invertible] = Status.INADMISSIBLE
         largest = np.maximum.reduce([np.abs(lambda1), np.abs(lambda2), np.abs(m)])
         status[largest >= 1.0] = Status.NO_STABLE_SOLUTION
-        return StateSpace(a, b, c @ a, d, worst(bounds, status))
+        return StateSpace(a, b, c @ a, d, status)
 
 
 def matrices(theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -12,6 +12,9 @@ Quarterly, log deviations from the steady state (decimals inside, reported units
 Observables: output 100 x, inflation 400 pi, rate 400 i. All expectations are taken after the
 quarter's shocks are seen. State at the end of a quarter: (i, m, a, u).
 
+Identities that must hold: along a response, where what is expected comes true, all six equations in
+every quarter, impact included; the state's i is the reported rate.
+
 Determinacy for these signs reduces to kappa (phi_pi - 1) + (1 - beta) phi_y > 0 (Bullard and Mitra
 2002, JME 49(6); Woodford 2003, ch. 4); the solver decides it from the roots.
 

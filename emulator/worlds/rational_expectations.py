@@ -7,7 +7,8 @@ The solution is y_t = G y_{t-1} + Q z_t, where G is the solvent of A G^2 + B G +
 roots inside the unit circle and Q solves (A G + B) Q + A Q N = -D. It is unique and stable when
 exactly n of the 2n roots of the pencil A l^2 + B l + C lie inside the unit circle (Blanchard and
 Kahn 1980, Econometrica 48(5)); more is indeterminacy, fewer no stable solution. A root of N on or
-outside the circle leaves no stable solution either.
+outside the circle leaves no stable solution either; where y is indeterminate besides, the verdict
+is INDETERMINATE, the worse of the two.
 
 `solve` takes the fast road, doubling, and sends the draws that it cannot certify down the exact
 one, `solve_by_schur`, which counts the roots.
@@ -15,13 +16,14 @@ one, `solve_by_schur`, which counts the roots.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, ordqz
+from scipy.linalg import LinAlgError, LinAlgWarning, ordqz
 
 from emulator.worlds import doubling
 from emulator.worlds.base import FloatArray, Status, StatusArray, worst
@@ -112,14 +114,18 @@ def solve_by_schur(
     transition = np.full(now.shape, np.nan)
     response = np.full(load.shape, np.nan)
     status = np.zeros(len(load), dtype=np.int8)
-    for r in range(len(load)):
-        try:
-            transition[r], response[r], status[r] = _solve_row(
-                lead[r], now[r], lag[r], load[r], persistence[r]
-            )
-        except (LinAlgError, ValueError):
-            # LAPACK gives up, cannot separate roots that are all but equal, or meets a singularity
-            status[r] = Status.NO_CONVERGENCE
+    with warnings.catch_warnings():
+        # scipy only warns where the QZ iteration gave up, and hands back matrices that mean nothing
+        warnings.simplefilter("error", LinAlgWarning)
+        for r in range(len(load)):
+            try:
+                transition[r], response[r], status[r] = _solve_row(
+                    lead[r], now[r], lag[r], load[r], persistence[r]
+                )
+            except (LinAlgError, LinAlgWarning, ValueError):
+                # LAPACK gives up, cannot separate roots that are all but equal, or meets a
+                # singularity
+                status[r] = Status.NO_CONVERGENCE
     status = worst(status, _exogenous_status(persistence))
     transition[status != Status.OK] = np.nan
     response[status != Status.OK] = np.nan

@@ -29,6 +29,10 @@ appear in no log-linear equation.
 Observables: output 100 y, inflation 400 pi, rate 400 ii. State at the end of a quarter: (k, a, b,
 m).
 
+Identities that must hold, with c, inv, n recovered from resources, capital and production: along a
+response labour supply, both Euler equations, Fisher and the Taylor rule in every quarter, impact
+included; output does not react to the monetary shock.
+
 Shocks: see `RealBusinessCycle.shocks`. With flexible prices the monetary shock moves inflation by
 -1/(phi_pi - rho_m) and the nominal rate by -rho_m/(phi_pi - rho_m), and output not at all.
 

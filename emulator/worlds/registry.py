@@ -1,7 +1,8 @@
 """Finding worlds by name.
 
 Built-in worlds are listed here; an installed package adds its own through the entry-point group
-`emulator.worlds`, whose value names a `World` subclass. Nothing is imported until it is asked for.
+`emulator.worlds`, whose value names a `World` subclass. Nothing is imported until it is asked for,
+and a package whose world cannot be loaded is an error only for those who ask for that world.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ _BUILT_IN = {
     "sw07": "emulator.worlds.sw07:SmetsWouters",
 }
 
+BUILT_IN = tuple(_BUILT_IN)
+
 
 @cache
 def _entry_points() -> dict[str, EntryPoint]:
@@ -39,13 +42,33 @@ def list_worlds() -> tuple[str, ...]:
 
 @cache
 def get_world(name: str) -> World[Any]:
-    """The world called `name`. Raises UnknownNameError with the nearest valid name."""
+    """The world called `name`.
+
+    Raises UnknownNameError with the nearest valid name, and InputError, naming entry point and
+    package, where an installed package's world cannot be loaded or is none.
+    """
     if name in _BUILT_IN:
         module, attribute = _BUILT_IN[name].split(":")
         return _instance(name, getattr(import_module(module), attribute))
     if name in _entry_points():
-        return _instance(name, _entry_points()[name].load())
+        return _load(_entry_points()[name])
     raise unknown_name("world", name, list_worlds())
+
+
+def _load(entry: EntryPoint) -> World[Any]:
+    package = f" of {entry.dist.name!r}" if entry.dist else ""
+    place = f"entry point {entry.name} = {entry.value!r}{package}"
+    try:
+        world = _instance(entry.name, entry.load())
+        world.spec  # noqa: B018  (a class that leaves out a name fails here)
+        return world
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
+    except Exception as error:  # another package's code may raise anything
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(
+            f"{place}: cannot be loaded ({reason}); repair or uninstall that package"
+        ) from error
 
 
 def _instance(name: str, factory: Any) -> World[Any]:

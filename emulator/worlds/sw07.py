@@ -36,6 +36,10 @@ unconditional s.d. of output exceeds 15 percent are inadmissible.
 Observables: output y, inflation 4 pi, rate 4 r. State at the end of a quarter: the variables with a
 lag, (c, inv, k, pi, w, r, cf, invf, kf, gap), then the exogenous ones.
 
+Identities that must hold along a response, where what is expected comes true: with z recovered from
+resources, l from the rental rate and q from investment, every other equation of the economy, and
+its like with flexible prices; y = yf + gap, and the state's pi and r are the reported ones.
+
 Source: Smets and Wouters (2007, AER 97(3)), equations 1 to 14 and table 1.
 """
 
@@ -155,6 +159,7 @@ class SmetsWouters(RationalExpectationsWorld):
         "c", "inv", "k", "pi", "w", "r", "cf", "invf", "kf", "gap",
         "ea", "eb", "eg", "ei", "er", "ep", "ew", "etap", "etaw",
     )  # fmt: skip
+    restrictions = ("The unconditional s.d. of output is at most 15 percent.",)
     observed = ("y", "pi", "r")
     units = np.array([1.0, 4.0, 4.0])
 

@@ -36,6 +36,9 @@ here asks for it: in 8,000 of them the root that governs second moments stayed b
 Shocks: innovation j raises observable j on impact by d[s]; a later shock moves no earlier
 observable on impact.
 
+Identities that must hold: along every simulated path the equation above, with the regime that the
+flag reports; the ergodic mix of the responses from either regime is the response from rest.
+
 Source: Hamilton (1989, Econometrica 57(2)); Krolzig (1997).
 """
 
@@ -45,10 +48,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from emulator.errors import InputError
 from emulator.specs import Parameter, Shock, normal
-from emulator.worlds.base import FloatArray, Status, StatusArray, World, worst
+from emulator.worlds.base import FloatArray, Status, StatusArray, World
 from emulator.worlds.roots import root_status
 
 MAX_RADIUS = 0.97
@@ -126,10 +130,9 @@ class SwitchingVAR(World[SwitchingSolution]):
     hidden_chain = True
     flag = "turbulent regime"
 
-    def solve(self, theta: ArrayLike) -> SwitchingSolution:
-        theta = self._theta(theta)
-        bounds = self._bounds_status(theta)
-        theta = np.where((bounds == Status.NOT_FINITE)[:, None], self.pack(), theta)
+    restrictions = ("The spectral radius of A is below .97 in either regime.",)
+
+    def _solve(self, theta: FloatArray) -> SwitchingSolution:
         rows = len(theta)
         stay = np.ascontiguousarray(theta[:, :2])
         lags = theta[:, 2:20].reshape(rows, 2, 3, 3)
@@ -146,7 +149,7 @@ class SwitchingVAR(World[SwitchingSolution]):
         status = np.where(each.max(axis=1) == Status.OK, Status.OK, Status.INADMISSIBLE)
         unstable = root_status(expectation_operator(stay, lags), 1.0) != Status.OK
         status[unstable | ~chain] = Status.NO_STABLE_SOLUTION
-        return SwitchingSolution(stay, lags, impact, ergodic, worst(bounds, status.astype(np.int8)))
+        return SwitchingSolution(stay, lags, impact, ergodic, status.astype(np.int8))
 
     def _responses(
         self,
@@ -158,7 +161,7 @@ class SwitchingVAR(World[SwitchingSolution]):
     ) -> FloatArray:
         turbulent = solution.ergodic
         if state is not None:
-            turbulent = one_ahead(solution.stay, state[:, 3])
+            turbulent = one_ahead(solution.stay, _probability(state))
         return responses(solution.stay, solution.lags, solution.impact, turbulent, size, horizon)
 
     def _simulate(
@@ -173,6 +176,8 @@ class SwitchingVAR(World[SwitchingSolution]):
         if state is None:
             state = np.zeros((len(theta), 4))
             state[:, 3] = solution.ergodic
+        else:
+            _probability(state)
         return simulate(
             solution.stay, solution.lags, solution.impact, eps, state,
             np.ascontiguousarray(uniforms),
@@ -193,6 +198,18 @@ def expectation_operator(stay: FloatArray, lags: FloatArray) -> FloatArray:
 def one_ahead(stay: FloatArray, turbulent: FloatArray) -> FloatArray:
     """Probability of turbulence (B,) in the quarter after one where it is `turbulent` (B,)."""
     return turbulent * stay[:, 1] + (1.0 - turbulent) * (1.0 - stay[:, 0])
+
+
+def _probability(state: FloatArray) -> FloatArray:
+    """The probability of turbulence (B,) in states (B, 4); InputError where it is none."""
+    probability = state[:, 3]
+    bad = (probability < 0.0) | (probability > 1.0)  # NaN is the state of a row without a solution
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise InputError(
+            f"state: probability_turbulent must lie in [0, 1], row {row} has {probability[row]:g}"
+        )
+    return probability
 
 
 @njit(cache=True, nogil=True)

@@ -16,16 +16,18 @@ inflation, rate, so a later shock moves no earlier observable on impact.
 The labels say which series such a VAR is fitted to. It is a statistical model of them: nothing in
 its prior but the recursive order tells one series from another, and no shock is a policy shock.
 
+Identities that must hold: along every simulated path the equation above, quarter by quarter; L L'
+is the covariance of its residuals.
+
 Source: Sims (1980, Econometrica 48(1)); Lutkepohl (2005), ch. 2.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from emulator.specs import Parameter, Shock, normal
-from emulator.worlds.base import FloatArray, Status, worst
+from emulator.worlds.base import FloatArray
 from emulator.worlds.linear import LinearWorld, StateSpace
 from emulator.worlds.roots import root_status
 
@@ -78,10 +80,9 @@ class VectorAutoregression(LinearWorld):
         "output", "inflation", "rate", "output_lag", "inflation_lag", "rate_lag",
     )  # fmt: skip
 
-    def solve(self, theta: ArrayLike) -> StateSpace:
-        theta = self._theta(theta)
-        bounds = self._bounds_status(theta)
-        theta = np.where((bounds == Status.NOT_FINITE)[:, None], self.pack(), theta)
+    restrictions = ("The largest root of the companion matrix is below .98 in modulus.",)
+
+    def _solve(self, theta: FloatArray) -> StateSpace:
         lags, impact = coefficients(theta)
         rows = len(theta)
         a = np.zeros((rows, 6, 6))
@@ -89,7 +90,7 @@ class VectorAutoregression(LinearWorld):
         a[:, 3:, :3] = np.eye(3)
         b = np.zeros((rows, 6, 3))
         b[:, :3, :] = impact
-        return StateSpace(a, b, lags, impact, worst(bounds, root_status(a, MAX_ROOT)))
+        return StateSpace(a, b, lags, impact, root_status(a, MAX_ROOT))
 
 
 def coefficients(theta: FloatArray) -> tuple[FloatArray, FloatArray]:

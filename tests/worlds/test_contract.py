@@ -19,6 +19,7 @@ from emulator import get_world, list_worlds
 from emulator.errors import InputError, UnknownNameError, WorldError
 from emulator.specs import OBSERVABLE_NAMES, WorldSpec
 from emulator.worlds import Status, World
+from emulator.worlds.priors import quantiles
 
 pytestmark = pytest.mark.fast
 
@@ -66,6 +67,32 @@ def test_spec_survives_json(name: str) -> None:
 
 
 @every_world
+def test_spec_stored_without_restrictions_and_notes_can_be_read(name: str) -> None:
+    spec = get_world(name).spec
+    stored = spec.to_dict()
+    del stored["restrictions"]
+    for parameter in stored["parameters"]:
+        del parameter["prior_note"]
+    read = WorldSpec.from_dict(stored)
+    assert read.restrictions == ()
+    assert read.parameter_names == spec.parameter_names
+
+
+@every_world
+def test_priors_and_restrictions_are_stated(name: str) -> None:
+    world = get_world(name)
+    theta = world.from_uniforms(np.random.default_rng(1).random((500, len(world.parameters))))
+    if (world.check(theta) == Status.INADMISSIBLE).any():
+        assert world.restrictions
+    # A parameter that is not drawn on its own has a note.
+    u = np.full((2, len(world.parameters)), 0.5)
+    alone = quantiles(world.parameters, u)[0]
+    drawn = world.from_uniforms(u)[0]
+    for parameter, own, joint in zip(world.parameters, alone, drawn, strict=True):
+        assert bool(parameter.prior_note) == (own != joint), parameter.name
+
+
+@every_world
 def test_names_are_unique_and_refer_to_each_other(name: str) -> None:
     world = get_world(name)
     for names in (world.parameter_names, world.shock_names, world.state_names):
@@ -90,6 +117,10 @@ def test_pack_names_values_and_suggests_the_nearest_name(name: str) -> None:
         world.pack({first.name + "x": 1.0})
     with pytest.raises(InputError, match="expected a number"):
         world.pack({first.name: "high"})  # type: ignore[dict-item]
+    with pytest.raises(InputError, match="expected names and numbers"):
+        world.pack([1, 2])  # type: ignore[arg-type]
+    with pytest.raises(UnknownNameError):
+        world.pack({1: 2.0})  # type: ignore[dict-item]
 
 
 @every_world
@@ -241,6 +272,74 @@ def test_wrong_shapes_are_named(name: str) -> None:
         world.simulate(theta, eps[1:])
     with pytest.raises(InputError, match="uniforms"):
         world.simulate(theta, eps, uniforms=np.zeros((ROWS, QUARTERS + 1)))
+    for outside in (1.0, -0.1, np.nan):
+        with pytest.raises(InputError, match="uniforms"):
+            world.simulate(theta, eps, uniforms=np.full((ROWS, QUARTERS), outside))
+
+
+@every_world
+def test_values_that_are_no_numbers_or_not_finite_are_named(name: str) -> None:
+    world, theta = world_and_draws(name)
+    eps = innovations(world)
+    calls = (
+        ("theta: .*pack", lambda: world.irf({"phi_pi": 2.0})),  # type: ignore[arg-type]
+        ("horizon", lambda: world.irf(theta, "a")),  # type: ignore[arg-type]
+        ("horizon", lambda: world.irf(theta, None)),  # type: ignore[arg-type]
+        ("horizon", lambda: world.irf(theta, np.inf)),  # type: ignore[arg-type]
+        ("size", lambda: world.irf(theta, size="a")),
+        ("size", lambda: world.irf(theta, size=None)),  # type: ignore[arg-type]
+        ("size", lambda: world.irf(theta, size=10**400)),
+        ("state", lambda: world.irf(theta, state="a")),
+        ("state", lambda: world.irf(theta, state=np.full(len(world.state_names), np.nan))),
+        ("state", lambda: world.simulate(theta, eps, np.full(len(world.state_names), np.inf))),
+        ("eps", lambda: world.simulate(theta, "a")),
+        ("eps", lambda: world.simulate(theta, np.full_like(eps, np.nan))),
+        ("eps", lambda: world.simulate(theta, np.full_like(eps, np.inf))),
+    )
+    for argument, call in calls:
+        with pytest.raises(InputError, match=f"^{argument}"):
+            call()
+
+
+@every_world
+def test_a_solution_of_other_rows_is_refused(name: str) -> None:
+    world, theta = world_and_draws(name)
+    for solution in (world.solve(theta[:2]), world.solve(np.tile(theta, (2, 1)))):
+        with pytest.raises(InputError, match=f"solution: .*{ROWS} rows"):
+            world.irf(theta, HORIZON, solution=solution)
+        with pytest.raises(InputError, match=f"solution: .*{ROWS} rows"):
+            world.simulate(theta, innovations(world), solution=solution)
+
+
+@every_world
+def test_rows_without_a_solution_have_no_flags_and_any_state(name: str) -> None:
+    world, theta = world_and_draws(name)
+    bad = theta.copy()
+    bad[1] = np.nan
+    eps = 3.0 * innovations(world)
+    paths = world.simulate(bad, eps, uniforms=chain(world))
+    assert not paths.flags[1].any()
+    assert paths.flags.any() == (world.flag is not None)
+    again = world.irf(bad, HORIZON, state=paths.states[:, -1])  # row 1's state is NaN
+    assert np.isnan(again.values[1]).all()
+    assert np.isfinite(again.values[[0, 2, 3, 4]]).all()
+
+
+@every_world
+def test_absurd_parameters_warn_nobody(name: str) -> None:
+    # Warnings are errors here, and a batch with an absurd row must not raise.
+    world, theta = world_and_draws(name)
+    count = len(world.parameters)
+    some = np.arange(0, count, 1 + count // 14)  # rows of large models take the slow road
+    bad = np.tile(world.pack(), (2 * len(some) + 2, 1))
+    bad[np.arange(len(some)), some] = 1e300
+    bad[len(some) + np.arange(len(some)), some] = -1e300
+    bad[-2:] = [[1e300], [-1e300]]
+    batch = np.concatenate([theta, bad])
+    responses = world.irf(batch, HORIZON)
+    np.testing.assert_array_equal(responses.values[:ROWS], world.irf(theta, HORIZON).values)
+    assert (responses.status[ROWS:] != Status.OK).all()
+    world.simulate(batch, innovations(world, rows=len(batch), quarters=4))
 
 
 # ---------------------------------------------------------------------- responses

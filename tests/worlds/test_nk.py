@@ -61,6 +61,12 @@ def test_verdict_is_the_closed_condition_on_both_sides_of_the_frontier() -> None
     assert (status[determinate] <= Status.OUT_OF_BOUNDS).all()
 
 
+def test_an_exploding_shock_is_outranked_by_indeterminacy() -> None:
+    explosive = {"rho_m": 1.0}
+    theta = np.stack([WORLD.pack({**explosive, "phi_pi": p, "phi_y": 0.0}) for p in (1.5, 0.5)])
+    assert WORLD.check(theta).tolist() == [Status.NO_STABLE_SOLUTION, Status.INDETERMINATE]
+
+
 @settings(deadline=None, max_examples=60)
 @given(box(LOWER, UPPER))
 def test_decision_rule_is_an_equilibrium(theta: np.ndarray) -> None:

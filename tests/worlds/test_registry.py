@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from emulator import get_world, list_worlds
+from emulator.cli.app import run
 from emulator.errors import InputError, UnknownNameError
 from emulator.worlds import World, registry
 
@@ -40,7 +42,14 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no
     yield put
     monkeypatch.undo()
     forget()
-    for module in ("custom_world", "misnamed_world", "broken_world", "shadow_world"):
+    for module in (
+        "erring_world",
+        "abstract_world",
+        "custom_world",
+        "misnamed_world",
+        "broken_world",
+        "shadow_world",
+    ):
         sys.modules.pop(module, None)
 
 
@@ -79,6 +88,45 @@ def test_an_entry_point_that_is_no_world_is_refused(install) -> None:  # type: i
 
 
 @pytest.mark.fast
+@pytest.mark.parametrize(
+    ("module", "body", "reason"),
+    [
+        ("erring_world", "import no_such_module\n", "ModuleNotFoundError: No module named"),
+        (
+            "abstract_world",
+            "from emulator.worlds import World\n\nclass Custom(World):\n    name = 'bad'\n",
+            "TypeError: Can't instantiate abstract class",
+        ),
+        ("broken_world", "Custom = 3\n", "expected a World, got int"),
+        (
+            "custom_world",
+            "from emulator.worlds.linear import LinearWorld\n\n"
+            "class Custom(LinearWorld):\n    name = 'bad'\n    def _solve(self, theta): ...\n",
+            "AttributeError: .*title",
+        ),
+    ],
+)
+def test_a_broken_package_is_named_and_takes_nothing_else_down(
+    install,  # type: ignore[no-untyped-def]
+    capsys: pytest.CaptureFixture[str],
+    module: str,
+    body: str,
+    reason: str,
+) -> None:
+    install("bad", module, body)
+    with pytest.raises(InputError, match=f"bad = '{module}:Custom' of '{module}': .*{reason}"):
+        get_world("bad")
+    assert run(["worlds", "bad"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert run(["worlds", "--format", "json"]) == 0
+    listing = capsys.readouterr()
+    assert [spec["name"] for spec in json.loads(listing.out)] == list(registry.BUILT_IN)
+    assert listing.err.count("\n") == 1
+    assert "'bad' left out" in listing.err
+    assert module in listing.err
+
+
+@pytest.mark.fast
 def test_an_unknown_world_suggests_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'switching'") as error:
         get_world("swiching")
@@ -87,7 +135,7 @@ def test_an_unknown_world_suggests_the_nearest() -> None:
 
 @pytest.mark.fast
 def test_built_in_names_are_those_of_their_classes() -> None:
-    for name in list_worlds():
+    for name in registry.BUILT_IN:
         assert get_world(name).name == name
 
 

@@ -7,6 +7,7 @@ import pytest
 from statsmodels.tsa.vector_ar.var_model import VARProcess
 
 from emulator import get_world
+from emulator.errors import InputError
 from emulator.worlds import Status
 from emulator.worlds.switching import expectation_operator
 
@@ -63,6 +64,16 @@ def test_state_moves_responses_through_its_regime_alone() -> None:
     assert turbulent[0, 0, 0, 0] == pytest.approx(
         stay_turbulent * d_turbulent + (1 - stay_turbulent) * d_calm
     )
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("probability", [-0.1, 1.1])
+def test_a_probability_of_turbulence_outside_its_range_is_refused(probability: float) -> None:
+    state = [0.0, 0.0, 0.0, probability]
+    with pytest.raises(InputError, match="probability_turbulent must lie in"):
+        WORLD.irf(WORLD.pack(), state=state)
+    with pytest.raises(InputError, match="probability_turbulent must lie in"):
+        WORLD.simulate(WORLD.pack(), np.zeros((1, 3, 3)), state)
 
 
 @pytest.mark.fast

@@ -312,11 +312,6 @@ def test_bad_rows_are_named_and_spoil_nothing() -> None:
     for row, status in enumerate(expected):
         assert np.isfinite(response.values[row]).all() == status.solved
         assert np.isnan(paths.observables[row]).all() != status.solved
-    states = np.zeros((2, 4))
-    states[1, 0] = np.nan
-    broken = WORLD.irf(np.stack([good, good]), 5, 1.0, states)
-    assert broken.status[1] == Status.NO_CONVERGENCE
-    assert np.isfinite(broken.values[0]).all()
 
 
 def test_prior_draws_are_admissible_but_for_a_few_deep_ones() -> None:

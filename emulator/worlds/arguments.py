@@ -1,0 +1,34 @@
+"""Arguments as users give them, turned into arrays and whole numbers or refused by name."""
+
+from __future__ import annotations
+
+import reprlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from emulator.errors import InputError
+
+# What NumPy and float() raise for what is no number, or too large an integer for one.
+NOT_NUMBERS = (TypeError, ValueError, OverflowError)
+
+
+def numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """`values` as float64, or InputError naming the argument."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except NOT_NUMBERS:
+        raise InputError(f"{name}: expected numbers, got {reprlib.repr(values)}") from None
+
+
+def whole(name: str, value: Any) -> int:
+    """`value` as an int, or InputError naming the argument."""
+    try:
+        count = int(value)
+        valid = not isinstance(value, bool) and count == value and count >= 0
+    except NOT_NUMBERS:
+        valid = False
+    if not valid:
+        raise InputError(f"{name}: expected a whole number >= 0, got {reprlib.repr(value)}")
+    return count
