@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from emulator.errors import ConfigError, nearest
 
@@ -26,6 +26,17 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=()
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers_are_numbers(cls, data: Any) -> Any:
+        """Refuse `true` and `"3"` where a number belongs, which pydantic would convert."""
+        if isinstance(data, dict):
+            for name, field in cls.model_fields.items():
+                value = data.get(name)
+                if field.annotation in (int, float) and isinstance(value, (bool, str)):
+                    raise ValueError(f"{name}: expected a number, got {value!r}")
+        return data
 
 
 ModelT = TypeVar("ModelT", bound=StrictModel)
@@ -45,6 +56,27 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+# YAML 1.1 also reads yes and on as booleans, 010 as 8, 1:30 as 90 and 1_0 as 10. Here, as in the
+# core schema of YAML 1.2, only true and false are booleans and only plain decimals are integers.
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag.rsplit(":", 1)[1] not in ("bool", "int", "float", "timestamp")
+    ]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"^[-+]?(0|[1-9][0-9]*)$"), list("-+0123456789")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$|^[-+]?[0-9]+\.[0-9]*$|^[-+]?\.[0-9]+$"),
+    list("-+.0123456789"),
+)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)$"),
@@ -97,7 +129,8 @@ def _first_problem(error: ValidationError, model: type[BaseModel]) -> str:
         return f"unknown key {place!r}: {hint}valid keys: {', '.join(valid)}"
     message = problem["msg"].removeprefix("Value error, ")
     value = problem.get("input")
-    got = "" if problem["type"] == "missing" else f" (got {value!r})"
+    # A whole section in the message would say nothing about what is wrong in it.
+    got = "" if problem["type"] == "missing" or isinstance(value, dict) else f" (got {value!r})"
     return f"{place or 'configuration'}: {message[0].lower()}{message[1:]}{got[:120]}"
 
 

@@ -16,11 +16,12 @@ from numpy.typing import ArrayLike
 from emulator.errors import InputError, WeightsError, unknown_name
 from emulator.models.base import Model
 from emulator.models.weights import DESCRIPTION_FILE, load_weights
-from emulator.regimes import Regime, build_inputs
+from emulator.regimes import MAX_SIZE, MIN_SIZE, Regime, build_inputs
 from emulator.specs import WorldSpec
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 MAX_HORIZON = 80
+MAX_SIZE_ASKED = 1e6  # far beyond any use; keeps float32 finite
 CHUNK = 4096  # draws a forward pass; bounds memory, does not change the result
 
 Theta = Mapping[str, float] | pd.DataFrame | ArrayLike | None
@@ -70,20 +71,34 @@ class Emulator:
         """Responses to shocks of `size` s.d.s from the steady state.
 
         theta: a mapping (defaults for the rest), an array (P,) or (B, P), or a DataFrame with one
-        column a parameter (missing ones take their default). Returns dims (draw, shock, horizon,
-        observable), single draws and shocks dropped; units, provenance and whether any draw is out
-        of bounds are in `attrs`. Raises UnknownNameError or InputError.
+        column a parameter (missing ones take their default). Beyond the trained horizon the answer
+        is extrapolated. Returns dims (draw, shock, horizon, observable), single draws and shocks
+        dropped; units and provenance are in `attrs`, and `out_of_bounds` names what lies outside
+        the trained range: parameters, and the size in worlds where it matters.
+        Raises UnknownNameError or InputError.
         """
+        trained = self.provenance["regime"]
+        if trained not in (Regime.A, "all"):
+            raise InputError(
+                f"these weights were trained in regime {trained}; answers from parameters alone "
+                "need weights trained in regime A or all"
+            )
         spec = self.spec(world)
         values, single = pack(spec, theta)
         if shock is not None and shock not in spec.shock_names:
             raise unknown_name(f"shock of world {world!r}", shock, spec.shock_names)
         if isinstance(horizon, bool) or int(horizon) != horizon or not 0 <= horizon <= MAX_HORIZON:
             raise InputError(f"horizon: expected 0 to {MAX_HORIZON} quarters, got {horizon!r}")
-        if not np.isfinite(size) or size == 0:
-            raise InputError(f"size: expected a finite number other than zero, got {size!r}")
+        if not (np.isfinite(size) and 0 < abs(size) <= MAX_SIZE_ASKED):
+            raise InputError(
+                f"size: expected a number other than zero, up to {MAX_SIZE_ASKED:g} s.d., "
+                f"got {size!r}"
+            )
         outside = out_of_bounds(spec, values)
-        response = size * self._responses(spec, values, float(size), int(horizon))
+        if not spec.linear and not MIN_SIZE <= abs(size) <= MAX_SIZE:
+            outside.append("size")
+        horizon = int(horizon)
+        response = size * self._responses(spec, values, float(size), horizon)
         data = xr.DataArray(
             response,
             dims=("draw", "shock", "horizon", "observable"),
@@ -95,13 +110,13 @@ class Emulator:
             },
             name="response",
             attrs={
+                **self.provenance,
                 "world": world,
                 "size": float(size),
                 "regime": Regime.A.value,
                 "units": {o.name: o.unit for o in spec.observables},
                 "out_of_bounds": outside,
                 "source": "emulator",
-                **self.provenance,
             },
         )
         if single:

@@ -29,7 +29,7 @@ from emulator.specs import WorldSpec
 
 RUN_IN = 40  # first quarters of a simulation: known through eps, never shown as history
 MIN_HISTORY, MAX_HISTORY = 40, 200
-MAX_SIZE = 3.0  # s.d.s; the largest shock size asked for, which scales sizes to order one
+MIN_SIZE, MAX_SIZE = 0.25, 3.0  # moduli of the shock sizes drawn, in s.d.s
 
 
 class Regime(StrEnum):
@@ -158,10 +158,3 @@ def build_inputs(
         history=history,
         eps=sample["eps"] if _uses_eps(contract, task) else None,
     )
-
-
-def require_theta(inputs: Inputs) -> torch.Tensor:
-    """theta (B, P), for models that answer from parameters alone; InputError without."""
-    if inputs.theta is None:
-        raise InputError("this model answers from parameters; the regime gives none (use A or C)")
-    return inputs.theta

@@ -98,12 +98,31 @@ def test_bad_parameters_are_refused(
         ({"horizon": 81}, "0 to 80"),
         ({"horizon": 2.5}, "0 to 80"),
         ({"size": 0.0}, "other than zero"),
-        ({"size": float("inf")}, "finite"),
+        ({"size": float("inf")}, "size"),
+        ({"size": 1e300}, "size"),
     ],
 )
 def test_bad_options_are_refused(model: emulator.Emulator, options: dict, expected: str) -> None:
     with pytest.raises(EmulatorError, match=expected):
         model.irf("nk", **options)
+
+
+@pytest.mark.parametrize("regime", ["C", "B1"])
+def test_weights_of_another_regime_do_not_answer_from_parameters_alone(
+    model: emulator.Emulator, regime: str
+) -> None:
+    other = emulator.Emulator(model.model, {**model.provenance, "regime": regime})
+    with pytest.raises(InputError, match=f"trained in regime {regime}"):
+        other.irf("nk")
+    mixed = emulator.Emulator(model.model, {**model.provenance, "regime": "all"})
+    assert mixed.irf("nk").attrs["regime"] == "A"
+
+
+def test_beyond_the_trained_horizon_there_is_no_jump(model: emulator.Emulator) -> None:
+    """The trained horizon is 12: the step after it is like the steps before it."""
+    data = abs(model.irf("nk", horizon=30).diff("horizon"))
+    before = data.sel(horizon=slice(8, 12)).max("horizon")
+    assert bool((data.sel(horizon=13) <= 3 * before + 1e-3).all())
 
 
 def test_without_weights_load_says_how_to_get_some(

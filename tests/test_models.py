@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from emulator.errors import InputError, UnknownNameError
 from emulator.models.base import Model
-from emulator.models.baselines.linear import LinearConfig
 from emulator.models.baselines.mlp import MLPConfig
 from emulator.models.heads import ModalHead
 from emulator.models.normalization import ParameterNormalizer, normalize_bounded
@@ -24,7 +23,7 @@ from tests.specs import LARGE, SMALL, SPECS, sample
 pytestmark = pytest.mark.fast
 
 UNIVERSAL = UniversalConfig(hidden_dim=16, world_embed_dim=4, param_embed_dim=8, poles=4)
-CONFIGS = [UNIVERSAL, MLPConfig(hidden_dim=8), LinearConfig()]
+CONFIGS = [UNIVERSAL, MLPConfig(hidden_dim=8)]
 
 
 def _model(config=UNIVERSAL, horizon: int = 10) -> Model:

@@ -22,7 +22,7 @@ from emulator.models.weights import load_weights
 from emulator.regimes import Regime
 from emulator.training.batches import Batches
 from emulator.training.trainer import train
-from tests.conftest import run_config
+from tests.conftest import TINY_MODEL, run_config
 
 pytestmark = pytest.mark.slow
 
@@ -39,12 +39,17 @@ def _log(run: Path) -> list[dict]:
 class _Stop:
     """A progress callback that asks the process to terminate after some steps."""
 
-    def __init__(self, after: int) -> None:
-        self.after = after
+    def __init__(self, after: int, number: int = signal.SIGTERM) -> None:
+        self.after, self.number = after, number
 
     def __call__(self, done: int, total: int, note: str) -> None:
         if done == self.after:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), self.number)
+
+
+def _flip(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
 
 
 def test_the_same_config_and_seed_give_the_same_weights(
@@ -169,9 +174,67 @@ def test_a_run_folder_is_not_overwritten_and_not_resumed_as_something_else(
 
 
 def test_resuming_a_finished_run_changes_nothing(dataset_path: Path, run_path: Path) -> None:
-    before = _hash(run_path), _log(run_path)
+    before = {path.name: path.read_bytes() for path in run_path.iterdir() if path.is_file()}
     assert train(run_config(dataset_path), run_path, resume=True)
-    assert (_hash(run_path), _log(run_path)) == before
+    assert {p.name: p.read_bytes() for p in run_path.iterdir() if p.is_file()} == before
+
+
+def test_other_data_at_the_same_place_is_refused(
+    dataset_path: Path, run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Resuming on it would train on, or relabel the weights with, rows that were held out."""
+    config = run_config(dataset_path)
+    train(config, tmp_path / "half", progress=_Stop(2))
+    opened = Dataset.open(dataset_path)
+    other = Dataset(opened.path, opened.manifest.model_copy(update={"contents": "f" * 16}))
+    monkeypatch.setattr(Dataset, "open", lambda path: other)
+    for run in (run_path, tmp_path / "half"):
+        with pytest.raises(ConfigError, match="was trained on data"):
+            train(config, run, resume=True)
+
+
+def test_the_same_data_at_another_place_is_the_same_run(
+    dataset_path: Path, run_path: Path, tmp_path: Path
+) -> None:
+    train(run_config(dataset_path), tmp_path / "run", progress=_Stop(3))
+    moved = tmp_path / "moved"
+    moved.symlink_to(dataset_path)
+    train(run_config(moved), tmp_path / "run", resume=True)
+    assert _hash(tmp_path / "run") == _hash(run_path)
+
+
+def test_ctrl_c_keeps_a_checkpoint(dataset_path: Path, run_path: Path, tmp_path: Path) -> None:
+    config = run_config(dataset_path)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, tmp_path, progress=_Stop(2, signal.SIGINT))
+    train(config, tmp_path, resume=True)
+    assert _hash(tmp_path) == _hash(run_path)
+
+
+def test_a_run_that_wrote_nothing_leaves_its_folder_free(
+    dataset_path: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "config.yaml").write_text("left over from a start that failed")
+    train(run_config(dataset_path, model={"type": "baseline_linear"}), tmp_path)
+    load_weights(tmp_path)
+
+
+def test_a_checkpoint_of_another_model_is_refused(dataset_path: Path, tmp_path: Path) -> None:
+    for name, model in (("a", TINY_MODEL), ("b", {**TINY_MODEL, "poles": 5})):
+        train(run_config(dataset_path, model=model), tmp_path / name, progress=_Stop(1))
+    (tmp_path / "a" / "checkpoint.pt").write_bytes((tmp_path / "b/checkpoint.pt").read_bytes())
+    with pytest.raises(WeightsError, match="does not fit this run"):
+        train(run_config(dataset_path), tmp_path / "a", resume=True)
+
+
+def test_a_damaged_log_does_not_stop_a_resume(
+    dataset_path: Path, run_path: Path, tmp_path: Path
+) -> None:
+    train(run_config(dataset_path), tmp_path, progress=_Stop(3))
+    with (tmp_path / "train_log.jsonl").open("ab") as file:
+        file.write(b'{bad}\n{"no": 1}\n\xff\n{"step": 4, "lo')
+    train(run_config(dataset_path), tmp_path, resume=True)
+    assert _log(tmp_path) == _log(run_path)
 
 
 def test_a_diverging_run_stops_with_a_diagnosis(dataset_path: Path, tmp_path: Path) -> None:
@@ -180,14 +243,14 @@ def test_a_diverging_run_stops_with_a_diagnosis(dataset_path: Path, tmp_path: Pa
         train(config, tmp_path / "run")
 
 
-@pytest.mark.parametrize("keep", [0, 1000, -1])
+@pytest.mark.parametrize("damage", [lambda d: b"", lambda d: d[:1000], lambda d: d[:-1], _flip])
 def test_a_damaged_checkpoint_is_refused_by_name(
-    dataset_path: Path, tmp_path: Path, keep: int
+    dataset_path: Path, tmp_path: Path, damage
 ) -> None:
     config = run_config(dataset_path)
     train(config, tmp_path, progress=_Stop(2))
     checkpoint = tmp_path / "checkpoint.pt"
-    checkpoint.write_bytes(checkpoint.read_bytes()[:keep])
+    checkpoint.write_bytes(damage(checkpoint.read_bytes()))
     with pytest.raises(WeightsError, match=r"checkpoint\.pt: damaged"):
         train(config, tmp_path, resume=True)
 

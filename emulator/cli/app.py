@@ -42,18 +42,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code; errors become one line on stderr."""
-    from emulator.cli import commands  # noqa: F401  (registers the subcommands)
-
     try:
+        from emulator.cli import commands  # noqa: F401  (registers the subcommands)
+
         result = typer.main.get_command(app).main(
             args=arguments, prog_name="emulator", standalone_mode=False
         )
         sys.stdout.flush()
-        return result if isinstance(result, int) else 0
+        code = result if isinstance(result, int) else 0
+        # Typer makes an exit code of Ctrl-C, without a word.
+        return _interrupted(arguments) if code == 130 else code
     except typer.exceptions.Exit as stop:
         return stop.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted", 130)
+        return _interrupted(arguments)
+    except MemoryError:
+        return _fail("out of memory; ask for less at once, or use a larger machine", 2)
     except typer.TyperException as error:
         format_message = getattr(error, "format_message", None)
         return _fail(format_message() if format_message else str(error), 2)
@@ -65,6 +69,11 @@ def run(arguments: list[str]) -> int:
         return 0
     except OSError as error:
         return _fail(_describe(error), 2)
+
+
+def _interrupted(arguments: list[str]) -> int:
+    resumes = arguments[:1] == ["generate"]
+    return _fail(f"interrupted{'; run the same command again to go on' * resumes}", 130)
 
 
 def _describe(error: OSError) -> str:

@@ -88,4 +88,4 @@ def print_table(
     for row in rows:
         table.add_row(*row)
     width = None if sys.stdout.isatty() else 200
-    Console(width=width, soft_wrap=False).print(table)
+    Console(width=width, soft_wrap=False, markup=False).print(table)

@@ -69,19 +69,23 @@ def leaderboard(
 ) -> None:
     """Rank all evaluated runs below a folder; write leaderboard.csv and .md there."""
     from emulator.errors import unknown_name
-    from emulator.evaluation.leaderboard import find_runs, ranked, write_leaderboard
+    from emulator.evaluation.leaderboard import ranked, write_leaderboard
 
-    table = write_leaderboard(find_runs(folder), folder)
+    table = write_leaderboard(folder, folder)
     if split not in set(table["split"]):
         raise unknown_name("split", split, table["split"].unique())
     if output_format is Format.json:
         print_json(table[table["split"] == split].to_dict("records"))
         return
-    wide = ranked(table, split)
-    values = [c for c in wide.columns if c not in ("regime", "model", "run")]
-    rows = [
-        [row["regime"], row["model"], row["run"], *(f"{row[c]:.4f}" for c in values)]
-        for _, row in wide.iterrows()
-    ]
-    print_table(f"NRMSE on {split}", ["regime", "model", "run", *values], rows)
+    for data, wide in ranked(table, split).groupby("data_sha", sort=False):
+        names = ["regime", "model", "run"]
+        values = [c for c in wide.columns if c not in ("data_sha", *names)]
+        rows = [
+            [
+                *(row[n] for n in names),
+                *("-" if row[c] != row[c] else f"{row[c]:.4f}" for c in values),
+            ]
+            for _, row in wide.iterrows()
+        ]
+        print_table(f"NRMSE on {split}, data {data}", [*names, *values], rows)
     typer.echo(f"written: {folder}/leaderboard.csv, leaderboard.md")

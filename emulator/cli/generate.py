@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import typer
@@ -25,7 +27,9 @@ from emulator.errors import InputError
 def generate(
     config: Path = typer.Argument(..., help="What to draw: a YAML file as in configs/data."),
     output: Path = typer.Option(..., "--output", "-o", help="The data set's directory."),
-    workers: int = typer.Option(1, "--workers", "-w", min=1, help="Processes of this machine."),
+    workers: int | None = typer.Option(
+        None, "--workers", "-w", min=1, help="Processes of this machine; one unless given."
+    ),
     scheduler: str | None = typer.Option(
         None,
         "--scheduler",
@@ -41,11 +45,15 @@ def generate(
     from emulator.data.generate import generate as write
     from emulator.data.schema import SPLITS, DataConfig
 
+    if scheduler and workers is not None:
+        raise InputError(
+            "--workers and --scheduler: give one of them; a cluster has as many workers as it has"
+        )
     settings = load_config(config, DataConfig)
     with ExitStack() as stack:
-        executor = _dask(scheduler, stack) if scheduler else None
+        executor = stack.enter_context(_dask(scheduler)) if scheduler else None
         progress = stack.enter_context(progress_bar("Samples"))
-        done = write(settings, output, executor=executor, workers=workers, progress=progress)
+        done = write(settings, output, executor=executor, workers=workers or 1, progress=progress)
     manifest = done.manifest
     rate = done.samples / done.seconds
     if output_format is Format.json:
@@ -75,7 +83,8 @@ def generate(
     )
 
 
-def _dask(address: str, stack: ExitStack) -> Executor:
+@contextmanager
+def _dask(address: str) -> Iterator[Executor]:
     """The executor of a running Dask cluster."""
     try:
         from distributed import Client
@@ -83,9 +92,15 @@ def _dask(address: str, stack: ExitStack) -> Executor:
         raise InputError(
             "--scheduler needs Dask: pip install 'universal-macro-emulator[cluster]'"
         ) from None
+    # What goes wrong is said once, by this command; Dask's loggers each have a level of their own.
+    for name in [n for n in logging.root.manager.loggerDict if n.split(".")[0] == "distributed"]:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
-        client = stack.enter_context(Client(address, timeout=10))  # type: ignore[no-untyped-call]
+        client = Client(address, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise InputError(f"--scheduler {address}: no Dask scheduler answers ({error})") from None
-    executor: Executor = client.get_executor()
-    return executor
+    try:
+        yield client.get_executor()  # type: ignore[no-untyped-call]
+    finally:
+        with suppress(OSError):  # a cluster that has gone away cannot be taken leave of
+            client.close()  # type: ignore[no-untyped-call]

@@ -58,6 +58,8 @@ def irf(
         bounds = ", ".join(
             f"{p.name} in [{p.lower:g}, {p.upper:g}]" for p in spec.parameters if p.name in outside
         )
+        if "size" in outside:
+            bounds += ", " * bool(bounds) + "size from 0.25 to 3 s.d. of either sign"
         raise InputError(
             f"outside the bounds the emulator was trained on ({bounds}); add --extrapolate to "
             "answer all the same"

@@ -10,11 +10,11 @@ from emulator.cli.app import app
 from emulator.cli.console import progress_bar
 
 
-@app.command(epilog="Example: emulator train configs/smoke/universal_A.yaml --output runs/smoke")
+@app.command(epilog="Example: emulator train configs/smoke/universal_A.yaml")
 def train(
     config: Path = typer.Argument(..., help="A run's YAML file."),
     output: Path | None = typer.Option(
-        None, help="The run folder; runs/NAME of the file when left out."
+        None, help="The run folder; runs/NAME for configs/NAME.yaml."
     ),
     resume: bool = typer.Option(False, "--resume", help="Go on from the folder's checkpoint."),
     data: str | None = typer.Option(None, help="A data set, instead of data.dataset_path."),
@@ -22,13 +22,14 @@ def train(
     """Train one model from a configuration file."""
     from emulator.config import load_config
     from emulator.training.config import RunConfig
+    from emulator.training.trainer import default_output
     from emulator.training.trainer import train as run
 
     settings = load_config(config, RunConfig)
     if data is not None:
         changed = settings.data.model_copy(update={"dataset_path": data})
         settings = settings.model_copy(update={"data": changed})
-    folder = output or Path("runs") / config.stem
+    folder = output or default_output(config)
     with progress_bar(f"train {folder.name}") as progress:
         finished = run(settings, folder, resume=resume, progress=progress)
     if finished:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from emulator.config import load_config
+from emulator.config import config_hash, load_config
 from emulator.data import Dataset
 from emulator.errors import WeightsError
 from emulator.evaluation.leaderboard import write_leaderboard
@@ -46,8 +47,14 @@ def evaluate(
     the run folder. dataset_path None is the data set the run was trained on. Raises WeightsError
     when the weights were trained on other data than is scored.
     """
+    run = run.resolve()
     loaded = load_weights(run)
     config = load_config(run / CONFIG_FILE, RunConfig)
+    if config_hash(config) != loaded.provenance["config_sha"]:
+        raise WeightsError(
+            f"{run / CONFIG_FILE}: is not the configuration these weights were trained with; "
+            "restore it, or train again"
+        )
     dataset = Dataset.open(dataset_path or config.data.dataset_path)
     if dataset.hash != loaded.provenance["data_sha"]:
         raise WeightsError(
@@ -94,13 +101,13 @@ def evaluate(
         "training_commit": loaded.provenance["commit"],
     }
     table = pd.concat(frames, ignore_index=True)
-    temporary = run / f".{STATISTICS_FILE}.tmp"
-    table.to_parquet(temporary, index=False)
-    temporary.replace(run / STATISTICS_FILE)
+    parquet = io.BytesIO()
+    table.to_parquet(parquet, index=False)
+    write_atomically(run / STATISTICS_FILE, parquet.getvalue())
     figures = run / "figures"
     figures.mkdir(exist_ok=True)
     irf_panel(panel, [dataset.spec(w) for w in worlds], figures / "irf_panel.png")
     write_atomically(run / METRICS_FILE, json.dumps(result, indent=1, allow_nan=False).encode())
-    write_leaderboard([run], run)
+    write_leaderboard(run, run)
     progress(len(cases), len(cases), "")
     return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,42 +30,38 @@ COLUMNS = [
     "nrmse_pooled",
 ]
 HASHES = ["commit", "config_sha", "data_sha"]
+_NAMES = ["regime", "model", "run"]
 
 
-def find_runs(root: Path) -> list[Path]:
-    """Evaluated run folders at or below `root`. Raises DatasetError when there are none."""
-    runs = sorted(path.parent for path in root.rglob(METRICS_FILE))
-    if not runs:
+def find_runs(root: Path) -> dict[str, Path]:
+    """Evaluated run folders at or below `root`, by their path from it (its own name for `root`).
+
+    Raises DatasetError when there are none.
+    """
+    root = root.resolve()
+    folders = sorted(path.parent for path in root.rglob(METRICS_FILE))
+    if not folders:
         raise DatasetError(f"{root}: no {METRICS_FILE} here or below; run `emulator evaluate RUN`")
-    return runs
+    return {
+        folder.name if folder == root else folder.relative_to(root).as_posix(): folder
+        for folder in folders
+    }
 
 
-def collect(runs: Sequence[Path]) -> pd.DataFrame:
-    """One row a regime, split, world and run; the null model once a data set."""
+def collect(runs: Mapping[str, Path]) -> pd.DataFrame:
+    """One row a regime, split, world, task and run; the null model once a data set."""
     rows: list[dict[str, Any]] = []
-    for run in runs:
-        metrics = _read(run / METRICS_FILE)
-        hashes = {key: metrics[key] for key in HASHES}
-        for source, model, name in (
-            ("worlds", metrics["model"], run.name),
-            (NULL_MODEL, NULL_MODEL, NULL_MODEL),
-        ):
-            for world, regimes in metrics[source].items():
-                for regime, splits in regimes.items():
-                    for split, steady in splits.items():
-                        for task in Task:
-                            entry = steady if task is Task.steady_state else steady.get(task)
-                            if entry is None:  # linear worlds have one task
-                                continue
-                            low, high = entry["ci95"]
-                            rows.append(
-                                {
-                                    "regime": regime, "split": split, "world": world,
-                                    "task": task.value, "model": model, "run": name,
-                                    "nrmse": entry["nrmse"], "low": low, "high": high,
-                                    "nrmse_pooled": entry["nrmse_pooled"], **hashes,
-                                }
-                            )  # fmt: skip
+    for run, folder in runs.items():
+        path = folder / METRICS_FILE
+        try:
+            rows += _rows(json.loads(path.read_text(encoding="utf-8")), run)
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise DatasetError(
+                f"{path}: damaged ({type(error).__name__}); run `emulator evaluate` on this run "
+                "again"
+            ) from None
+    if not rows:
+        raise DatasetError(f"{next(iter(runs.values()))}: its {METRICS_FILE} holds no scores")
     table = pd.DataFrame(rows, columns=[*COLUMNS, *HASHES])
     null = table["model"] == NULL_MODEL
     table.loc[null, "config_sha"] = ""
@@ -73,24 +69,52 @@ def collect(runs: Sequence[Path]) -> pd.DataFrame:
     return pd.concat([table[~null], table[null].drop_duplicates(keys)], ignore_index=True)
 
 
-def ranked(table: pd.DataFrame, split: str) -> pd.DataFrame:
-    """Models by regime with one NRMSE column a world and task, best mean first.
+def _rows(metrics: dict[str, Any], run: str) -> list[dict[str, Any]]:
+    """The scores of one metrics.json, its null model included."""
+    hashes = {key: metrics[key] for key in HASHES}
+    rows = []
+    for source, model, name in (
+        ("worlds", metrics["model"], run),
+        (NULL_MODEL, NULL_MODEL, NULL_MODEL),
+    ):
+        for world, regimes in metrics[source].items():
+            for regime, splits in regimes.items():
+                for split, steady in splits.items():
+                    for task in Task:
+                        entry = steady if task is Task.steady_state else steady.get(task)
+                        if entry is None:  # linear worlds have one task
+                            continue
+                        low, high = entry["ci95"]
+                        values = (
+                            regime, split, world, task.value, model, name, entry["nrmse"],
+                            low, high, entry["nrmse_pooled"],
+                        )  # fmt: skip
+                        rows.append({**dict(zip(COLUMNS, values, strict=True)), **hashes})
+    return rows
 
-    A star marks the responses from the state at the end of a history.
+
+def ranked(table: pd.DataFrame, split: str) -> pd.DataFrame:
+    """Models by data set and regime with one NRMSE column a world and task, best mean first.
+
+    A star marks the responses from the state at the end of a history. A model that leaves a column
+    of its group out has no mean and comes last.
     """
     part = table[table["split"] == split]
-    suffix = np.where(part["task"] == Task.state_dependent, "*", "")
-    part = part.assign(world=part["world"] + suffix)
-    wide = part.pivot_table(
-        index=["regime", "model", "run"], columns="world", values="nrmse", sort=False
-    )
-    wide.insert(0, "mean", wide.mean(axis=1))
-    return wide.reset_index().sort_values(["regime", "mean"], kind="stable", ignore_index=True)
+    star = np.where(part["task"] == Task.state_dependent, "*", "")
+    part = part.assign(world=part["world"] + star)
+    wide = part.pivot(index=["data_sha", "regime", "model", "run"], columns="world", values="nrmse")
+    wide = wide[list(dict.fromkeys(part["world"]))]
+    groups = wide.groupby(level=["data_sha", "regime"])
+    asked = groups.transform(lambda column: column.notna().any())
+    complete = (wide.notna() | ~asked.astype(bool)).all(axis=1)
+    wide.insert(0, "mean", wide.mean(axis=1).where(complete))
+    order = ["data_sha", "regime", "mean"]
+    return wide.reset_index().sort_values(order, kind="stable", ignore_index=True)
 
 
-def write_leaderboard(runs: Sequence[Path], folder: Path) -> pd.DataFrame:
-    """Write leaderboard.csv and leaderboard.md to `folder`; returns the long table."""
-    table = collect(runs)
+def write_leaderboard(root: Path, folder: Path) -> pd.DataFrame:
+    """Write leaderboard.csv and .md of the runs below `root` to `folder`; the long table."""
+    table = collect(find_runs(root))
     write_atomically(folder / CSV_FILE, table.to_csv(index=False).encode())
     write_atomically(folder / MARKDOWN_FILE, _markdown(table).encode())
     return table
@@ -100,35 +124,27 @@ def _markdown(table: pd.DataFrame) -> str:
     lines = [
         "# Leaderboard",
         "",
-        "NRMSE of per-unit responses (lower is better): the root mean squared error over horizons "
+        "NRMSE of per-unit responses (lower is better): the root mean squared error over horizons",
         "divided by the s.d. of training responses, averaged over samples, shocks and observables.",
-        "A star marks responses from the state at the end of a history. A model is ranked by its",
-        "mean over the columns it answers.",
+        "A star marks responses from the state at the end of a history. Models are ranked by the",
+        "mean over the columns; one that leaves a column out is not ranked.",
         "",
     ]
+    several = table["data_sha"].nunique() > 1
     for split in table["split"].unique():
         wide = ranked(table, split)
-        worlds = [c for c in wide.columns if c not in ("regime", "model", "run", "mean")]
-        lines += [f"## {split}", "", "| regime | model | run | mean | " + " | ".join(worlds) + " |"]
-        lines.append("| --- | --- | --- |" + " ---: |" * (len(worlds) + 1))
-        for _, row in wide.iterrows():
-            cells = ["" if pd.isna(v) else f"{v:.4f}" for v in (row["mean"], *row[worlds])]
-            name = [row["regime"], row["model"], row["run"]]
-            lines.append("| " + " | ".join([*name, *cells]) + " |")
-        lines.append("")
-    lines.append("| run | commit | config | data |")
-    lines.append("| --- | --- | --- | --- |")
+        for data, part in wide.groupby("data_sha", sort=False):
+            part = part.dropna(axis=1, how="all")
+            worlds = [c for c in part.columns if c not in ("data_sha", *_NAMES, "mean")]
+            lines += [f"## {split}" + (f", data {data}" if several else ""), ""]
+            lines.append("| regime | model | run | mean | " + " | ".join(worlds) + " |")
+            lines.append("| --- | --- | --- |" + " ---: |" * (len(worlds) + 1))
+            for _, row in part.iterrows():
+                values = (row.get("mean"), *row[worlds])
+                cells = ["" if pd.isna(v) else f"{v:.4f}" for v in values]
+                lines.append("| " + " | ".join([*(row[n] for n in _NAMES), *cells]) + " |")
+            lines.append("")
+    lines += ["## origins", "", "| run | commit | config | data |", "| --- | --- | --- | --- |"]
     origins = table[["run", *HASHES]].drop_duplicates()
     lines += ["| " + " | ".join(map(str, row)) + " |" for row in origins.itertuples(index=False)]
     return "\n".join(lines) + "\n"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        metrics: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        metrics["worlds"], metrics[NULL_MODEL], metrics["model"]
-    except (OSError, ValueError, KeyError) as error:
-        raise DatasetError(
-            f"{path}: damaged ({type(error).__name__}); run `emulator evaluate` on this run again"
-        ) from None
-    return metrics

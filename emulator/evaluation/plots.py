@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from emulator.evaluation.statistics import Scored
+from emulator.models.weights import write_atomically
 from emulator.specs import WorldSpec
 
 TRUTH, EMULATED, NULL = "#000000", "#0072B2", "#999999"
@@ -27,9 +29,9 @@ def figure(rows: int, columns: int, width: float, height: float) -> tuple[Any, A
 
 def save(canvas: Any, path: Path) -> None:
     """Write a PNG under a temporary name, then rename."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    canvas.savefig(temporary, dpi=150, format="png")
-    temporary.replace(path)
+    buffer = io.BytesIO()
+    canvas.savefig(buffer, dpi=150, format="png")
+    write_atomically(path, buffer.getvalue())
 
 
 def irf_panel(scored: Sequence[Scored], specs: Sequence[WorldSpec], path: Path) -> None:

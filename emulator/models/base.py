@@ -18,6 +18,9 @@ from emulator.errors import InputError, unknown_name
 from emulator.regimes import Inputs
 from emulator.specs import WorldSpec
 
+# Inputs of a batch and the per-unit responses (B, S, H+1, 3) that answer them.
+Answered = tuple[Inputs, torch.Tensor]
+
 
 class Model(nn.Module, ABC):
     """Base of all models. `horizon` is the last horizon the weights were trained on."""
@@ -36,6 +39,23 @@ class Model(nn.Module, ABC):
         """Take each world's output scales (S, 3) from the training split."""
         for world, values in sd.items():
             self.scales(world).sd.copy_(torch.as_tensor(values))
+
+    def prepare(self, world: str, inputs: Inputs) -> None:
+        """See all training rows of a world once before training, to take moments of the inputs.
+
+        Most models need none; for those the trainer does not read the rows.
+        """
+
+    def physical(self, output: torch.Tensor, inputs: Inputs) -> torch.Tensor:
+        """Network outputs (B, S, H+1, 3) to per-unit responses in the observables' units.
+
+        They are scaled as the world's training responses; where the world is not named the only
+        scale there is comes from the data, the s.d. of the history.
+        """
+        if inputs.world is not None:
+            return self.scales(inputs.world)(output, inputs.theta)  # type: ignore[no-any-return]
+        assert inputs.history is not None
+        return output * inputs.history.std(dim=1)[:, None, None]
 
     def scales(self, world: str) -> ResponseScales:
         """The output scales of a world."""
@@ -67,8 +87,11 @@ class ClosedFormModel(Model):
     """A model fitted in one pass instead of trained by gradient steps."""
 
     @abstractmethod
-    def fit(self, world: str, inputs: Inputs, target: torch.Tensor) -> None:
-        """Fit one world on all its training samples; target (B, S, H+1, 3), per unit of size."""
+    def fit(self, world: str, train: Answered, validation: Sequence[Answered]) -> None:
+        """Fit one world and task on all its training samples.
+
+        validation: batches of the validation split, for what is chosen rather than estimated.
+        """
 
 
 class ResponseScales(nn.Module):

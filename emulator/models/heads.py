@@ -12,6 +12,8 @@ import math
 import torch
 from torch import nn
 
+FADE = 0.9  # a quarter, beyond the trained horizon: a half-life of 6.6 quarters
+
 
 class ModalHead(nn.Module):
     """`y_h = sum_k Re(c_k lambda_k^h)` with poles shared by all shocks and observables of a draw.
@@ -47,7 +49,7 @@ class ModalHead(nn.Module):
 
 
 class DirectHead(nn.Module):
-    """One output a horizon up to the trained one; zero beyond it."""
+    """One output a horizon up to the trained one; beyond it the last one, dying out."""
 
     def __init__(self, hidden: int, horizon: int) -> None:
         super().__init__()
@@ -60,5 +62,8 @@ class DirectHead(nn.Module):
         """shock (B, S, hidden) to (B, S, H+1, 3)."""
         response = self.out(shock).unflatten(-1, (self.horizon + 1, 3))
         if horizon > self.horizon:
-            return nn.functional.pad(response, (0, 0, 0, horizon - self.horizon))
+            # A correction that stopped at once would show as a jump.
+            beyond = torch.arange(1, horizon - self.horizon + 1, device=shock.device)
+            tail = response[:, :, -1:] * (FADE**beyond)[:, None]
+            return torch.cat([response, tail], dim=2)
         return response[:, :, : horizon + 1]  # type: ignore[no-any-return]

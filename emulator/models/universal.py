@@ -83,7 +83,7 @@ class Universal(Model):
             shock = block(shock, world)
         shock = self.norm(shock)
         output = self.modal(draw, shock, horizon) + self.direct(shock, horizon)
-        return self._physical(output, inputs)
+        return self.physical(output, inputs)
 
     def _known(self, inputs: Inputs, world: torch.Tensor) -> torch.Tensor:
         """World, task, theta and what happened so far, or their absence, (B, hidden)."""
@@ -97,13 +97,6 @@ class Universal(Model):
             return torch.add(known, self.absent[1])
         sequence = self.sequence_in(inputs.history, inputs.eps, inputs.shocks, known)
         return known + sequence  # type: ignore[no-any-return]
-
-    def _physical(self, output: torch.Tensor, inputs: Inputs) -> torch.Tensor:
-        if inputs.world is not None:
-            return self.scales(inputs.world)(output, inputs.theta)  # type: ignore[no-any-return]
-        # Blind: the only scale there is comes from the data.
-        assert inputs.history is not None
-        return output * inputs.history.std(dim=1)[:, None, None]
 
 
 class Block(nn.Module):

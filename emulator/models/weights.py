@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
+from emulator.config import canonical_json
 from emulator.errors import WeightsError
 from emulator.models.base import Model
 from emulator.models.catalogue import ModelConfig
@@ -45,7 +46,7 @@ class Loaded:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write to a temporary name beside `path`, then rename."""
+    """Write to a temporary name beside `path`, then rename. An OSError names `path`."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -53,6 +54,8 @@ def write_atomically(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -73,10 +76,17 @@ def save_weights(
         "provenance": dict(provenance),
         "sha256": sha,
     }
+    description["checksum"] = _checksum(description)
     write_atomically(folder / WEIGHTS_FILE, data)
     write_atomically(folder / CARD_FILE, card.encode())
     write_atomically(folder / DESCRIPTION_FILE, json.dumps(description, indent=1).encode())
     return sha
+
+
+def _checksum(description: Mapping[str, Any]) -> str:
+    """SHA-256 of the description without its own checksum."""
+    rest = {key: value for key, value in description.items() if key != "checksum"}
+    return hashlib.sha256(canonical_json(rest).encode()).hexdigest()
 
 
 def load_weights(folder: str | os.PathLike[str]) -> Loaded:
@@ -96,14 +106,19 @@ def load_weights(folder: str | os.PathLike[str]) -> Loaded:
                 f"{description_path}: format {found}, this version reads {FORMAT}; install the "
                 "version that wrote it, or train again"
             )
+        if description["checksum"] != _checksum(description):
+            raise WeightsError(f"{description_path}: altered since it was written; {_REMEDY}")
         config: ModelConfig = TypeAdapter(ModelConfig).validate_python(description["model"])
         specs = [WorldSpec.from_dict(world) for world in description["worlds"]]
         model = config.build(specs, int(description["horizon"]))
         expected = str(description["sha256"])
         provenance = dict(description["provenance"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
-        if isinstance(error, WeightsError):
-            raise
+    except WeightsError:
+        raise
+    except (
+        ArithmeticError, AttributeError, LookupError, MemoryError, OSError, RuntimeError, TypeError,
+        ValueError,
+    ) as error:  # fmt: skip
         raise WeightsError(
             f"{description_path}: damaged ({type(error).__name__}); {_REMEDY}"
         ) from (None)

@@ -1,11 +1,13 @@
 """Checkpoints: everything that makes k steps + resume + k steps equal 2k steps, bit for bit.
 
 One file holds weights, optimiser, schedule, step (which is also the data position), random states
-and the resolved configuration. It is read with `weights_only=True`, so it cannot run code.
+and the resolved configuration, followed by the SHA-256 of all that. It is read with
+`weights_only=True`, so it cannot run code.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import pickle
 from pathlib import Path
@@ -24,7 +26,8 @@ def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     torch.save({**state, "rng": _random_state()}, buffer)
-    write_atomically(folder / CHECKPOINT_FILE, buffer.getvalue())
+    data = buffer.getvalue()
+    write_atomically(folder / CHECKPOINT_FILE, data + hashlib.sha256(data).digest())
 
 
 def load_checkpoint(folder: Path, device: str) -> dict[str, Any] | None:
@@ -32,8 +35,12 @@ def load_checkpoint(folder: Path, device: str) -> dict[str, Any] | None:
     path = folder / CHECKPOINT_FILE
     if not path.exists():
         return None
+    content = path.read_bytes()
+    data, digest = content[:-32], content[-32:]
     try:
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        if hashlib.sha256(data).digest() != digest:
+            raise EOFError
+        state: dict[str, Any] = torch.load(io.BytesIO(data), map_location=device, weights_only=True)
         rng = state.pop("rng")
         torch.set_rng_state(rng["cpu"].cpu())
         if device == "cuda" and rng["cuda"]:

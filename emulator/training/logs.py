@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
+
+from emulator.models.weights import write_atomically
 
 CSV_FILE, JSONL_FILE = "train_log.csv", "train_log.jsonl"
 
@@ -16,19 +19,17 @@ class TrainingLog:
     def __init__(self, folder: Path, columns: list[str], first_step: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.columns = columns
-        kept: list[dict[str, Any]] = []
-        jsonl = folder / JSONL_FILE
-        if jsonl.exists():
-            lines = jsonl.read_text(encoding="utf-8").splitlines()
-            # A row cut short by a kill is after the checkpoint, so it goes as well.
-            rows = [json.loads(line) for line in lines if line.endswith("}")]
-            kept = [row for row in rows if row["step"] <= first_step]
-        self._jsonl = jsonl.open("w", encoding="utf-8")
-        self._csv = (folder / CSV_FILE).open("w", encoding="utf-8", newline="")
+        kept = [row for row in _rows(folder / JSONL_FILE) if row["step"] <= first_step]
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, columns)
+        writer.writeheader()
+        writer.writerows({key: row.get(key, "") for key in columns} for row in kept)
+        write_atomically(folder / CSV_FILE, text.getvalue().encode())
+        lines = "".join(json.dumps(row) + "\n" for row in kept)
+        write_atomically(folder / JSONL_FILE, lines.encode())
+        self._jsonl = (folder / JSONL_FILE).open("a", encoding="utf-8")
+        self._csv = (folder / CSV_FILE).open("a", encoding="utf-8", newline="")
         self._writer = csv.DictWriter(self._csv, columns)
-        self._writer.writeheader()
-        for row in kept:
-            self.write(row)
 
     def write(self, row: dict[str, Any]) -> None:
         """Append one row; missing columns stay empty."""
@@ -40,3 +41,18 @@ class TrainingLog:
     def close(self) -> None:
         self._csv.close()
         self._jsonl.close()
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a JSONL log; what cannot be read (a row cut short by a kill) is left out."""
+    if not path.exists():
+        return []
+    rows = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and isinstance(row.get("step"), int):
+            rows.append(row)
+    return rows

@@ -7,8 +7,10 @@ weights with their description and card.
 
 from __future__ import annotations
 
+import argparse
 import math
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,11 +21,22 @@ from typing import Any
 import torch
 import yaml
 
-from emulator.config import config_hash, parse_config, read_yaml
+from emulator.config import config_hash, load_config, parse_config, read_yaml
 from emulator.data import Dataset, Moments
-from emulator.errors import ConfigError, TrainingError, unknown_name
+from emulator.errors import (
+    ConfigError,
+    EmulatorError,
+    TrainingError,
+    WeightsError,
+    unknown_name,
+)
 from emulator.models.base import ClosedFormModel, Model
-from emulator.models.weights import save_weights, write_atomically
+from emulator.models.weights import (
+    DESCRIPTION_FILE,
+    load_weights,
+    save_weights,
+    write_atomically,
+)
 from emulator.provenance import commit
 from emulator.regimes import Task, tasks
 from emulator.seeding import derived_seed
@@ -50,13 +63,15 @@ def train(
     """Train one run into the folder `output`; True when it reached its end.
 
     resume: go on from the folder's checkpoint, bit for bit as if never stopped. SIGTERM makes it
-    save a checkpoint and return False. Raises ConfigError when the folder holds a run already (or,
-    with `resume`, one of another configuration), TrainingError when the run diverges.
+    save a checkpoint and return False, SIGINT save one and raise KeyboardInterrupt. Raises
+    ConfigError when the folder holds a run already (or, with `resume`, one of another configuration
+    or of other data), TrainingError when the run diverges.
     """
     device = _device(config.training)
     dataset = Dataset.open(config.data.dataset_path)
     worlds = _worlds(dataset, config)
-    _claim(output, config, resume)
+    if _is_finished(output, config, resume, dataset):
+        return True
     settings = config.training
     specs = [dataset.spec(world) for world in worlds]
     moments = {world: dataset.moments(world) for world in worlds}
@@ -80,19 +95,24 @@ def train(
         "commit": commit(),
         "config_sha": config_hash(config),
         "data_sha": dataset.hash,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "regime": config.data.regime,
     }
 
     def finish() -> None:
         save_weights(output, model, config.model, provenance, _card(config, provenance, output))
 
+    _claim(output, config)
+    if type(model).prepare is not Model.prepare:  # it needs every training row in memory
+        for world in worlds:
+            model.prepare(world, batches.whole(world)[0].inputs)
     if isinstance(model, ClosedFormModel):
         for done, world in enumerate(worlds):
-            for inputs, target in batches.whole(world):
-                model.fit(world, inputs, target)
+            for whole in batches.whole(world):
+                same = [b for b in validation[world] if b.inputs.task is whole.inputs.task]
+                model.fit(world, whole, same)
             progress(done + 1, len(worlds), world)
-        log = TrainingLog(output, ["step", *_names("val", worlds)], 0)
+        log = TrainingLog(output, ["step", *_names("val", worlds)], -1)
         log.write({"step": 0, **_validate(model, validation, sigma)})
         log.close()
         finish()
@@ -105,11 +125,19 @@ def train(
     )
     step = 0
     if resume and (state := load_checkpoint(output, device)):
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        schedule.load_state_dict(state["schedule"])
-        batches.source.restore(state["data"])
-        step = state["step"]
+        try:
+            provenance = state["provenance"]
+            model.load_state_dict(state["model"])
+            optimiser.load_state_dict(state["optimiser"])
+            schedule.load_state_dict(state["schedule"])
+            batches.source.restore(state["data"])
+            step = state["step"]
+        except (LookupError, RuntimeError, TypeError, ValueError) as error:
+            raise WeightsError(
+                f"{output / CHECKPOINT_FILE}: does not fit this run ({type(error).__name__}); "
+                "it is another version's or another model's: train into another folder"
+            ) from None
+        _same_data(output, provenance, dataset)
 
     def checkpoint() -> None:
         state = {
@@ -118,7 +146,7 @@ def train(
             "optimiser": optimiser.state_dict(),
             "schedule": schedule.state_dict(),
             "data": batches.source.position(),
-            "config": config.model_dump(mode="json"),
+            "provenance": provenance,
         }
         save_checkpoint(output, state)
 
@@ -126,8 +154,8 @@ def train(
     columns += _names("loss", worlds) + _names("val", worlds)
     log = TrainingLog(output, columns, step)
     try:
-        with _termination() as terminated:
-            while step < total and not terminated:
+        with _termination() as stopped:
+            while step < total and not stopped:
                 started = time.perf_counter()
                 batch = batches.batch(step)
                 model.train()
@@ -147,7 +175,14 @@ def train(
                     "gradient_norm": norm.item(),
                     **{f"loss_{world}": value.item() for world, value in losses.items()},
                 }
-                _diagnose(row, worlds)
+                if not (math.isfinite(row["loss"]) and math.isfinite(row["gradient_norm"])):
+                    log.write(
+                        {
+                            key: value if math.isfinite(value) else str(value)
+                            for key, value in row.items()
+                        }
+                    )
+                    raise _divergence(row, worlds)
                 optimiser.step()
                 schedule.step()
                 step += 1
@@ -162,6 +197,8 @@ def train(
                 progress(step, total, f"loss {row['loss']:.4f}")
         if step < total:  # asked to stop between two checkpoints
             checkpoint()
+            if signal.SIGINT in stopped:
+                raise KeyboardInterrupt
     finally:
         log.close()
     if step == total:
@@ -171,16 +208,26 @@ def train(
 
 @contextmanager
 def _termination() -> Iterator[list[int]]:
-    """A list that SIGTERM appends to, so that the loop can end between two steps."""
+    """A list that SIGTERM and SIGINT append to, so that the loop can end between two steps."""
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield received  # only the main thread may set handlers
         return
-    before = signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(n, lambda number, frame: received.append(number)) for n in numbers]
     try:
         yield received
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def default_output(config: Path) -> Path:
+    """Where a configuration's run goes: configs/a/b.yaml to runs/a/b, any other file to runs/b."""
+    stem = config.with_suffix("")
+    if "configs" in stem.parts:
+        return Path("runs", *stem.parts[stem.parts.index("configs") + 1 :])
+    return Path("runs", stem.name)
 
 
 def _rate(step: int, total: int, warmup: float) -> float:
@@ -200,32 +247,35 @@ def _parameter_groups(model: Model, weight_decay: float) -> list[dict[str, Any]]
     ]
 
 
-def _diagnose(row: dict[str, Any], worlds: tuple[str, ...]) -> None:
-    """Stop a diverging run before the step is taken, saying where."""
-    if math.isfinite(row["loss"]) and math.isfinite(row["gradient_norm"]):
-        return
+def _divergence(row: dict[str, Any], worlds: tuple[str, ...]) -> TrainingError:
+    """What to say of a step whose loss or gradient is not finite; the step is not taken."""
     bad = [w for w in worlds if not math.isfinite(row[f"loss_{w}"])] or ["none alone"]
-    raise TrainingError(
+    return TrainingError(
         f"training diverged at step {row['step']}: worlds with a non-finite loss: "
-        f"{', '.join(bad)}; gradient norm {row['gradient_norm']:g}; try a lower lr, then --resume"
+        f"{', '.join(bad)}; gradient norm {row['gradient_norm']:g}; try a lower lr in a new run "
+        "(--output)"
     )
 
 
 def _validation(
     dataset: Dataset, worlds: tuple[str, ...], config: RunConfig, device: str
 ) -> dict[str, list[Batch]]:
-    """Validation batches a world, every task, in the first regime trained on."""
-    regime = config.data.regimes[0]
+    """Validation batches a world: every task in every regime trained on."""
+    regimes = config.data.regimes
     length, run_in = history_quarters(dataset), dataset.manifest.config.run_in
     out: dict[str, list[Batch]] = {}
     for world in worlds:
         spec = dataset.spec(world)
         rows = dataset.rows(world, "val")
-        fields = read_fields(dataset, world, rows, (regime,), device)
+        fields = read_fields(dataset, world, rows, regimes, device)
         out[world] = []
         for first in range(0, len(rows), VALIDATION_ROWS):
             part = {k: v[first : first + VALIDATION_ROWS] for k, v in fields.items()}
-            out[world] += [cut(part, spec, regime, task, length, run_in) for task in tasks(spec)]
+            out[world] += [
+                cut(part, spec, regime, task, length, run_in)
+                for regime in regimes
+                for task in tasks(spec)
+            ]
     return out
 
 
@@ -233,7 +283,7 @@ def _validation(
 def _validate(
     model: Model, validation: dict[str, list[Batch]], sigma: dict[str, Sigma]
 ) -> dict[str, float]:
-    """Validation NRMSE by world, the mean over its tasks."""
+    """Validation NRMSE by world, the mean over regimes and tasks."""
     model.eval()
     out = {}
     for world, batches in validation.items():
@@ -272,37 +322,57 @@ def _device(settings: TrainingConfig) -> str:
     return settings.device
 
 
-def _claim(output: Path, config: RunConfig, resume: bool) -> None:
-    """Make the run folder ours: a new one, or, with `resume`, one with the same configuration."""
+def _is_finished(output: Path, config: RunConfig, resume: bool, dataset: Dataset) -> bool:
+    """Whether the folder holds this very run, finished.
+
+    ConfigError when it holds a run and `resume` was not asked for, or a run of another
+    configuration or other data. A folder with neither checkpoint nor weights holds no run.
+    """
     path = output / CONFIG_FILE
-    if path.exists():
-        before = parse_config(read_yaml(path), RunConfig, str(path))
-        if not resume:
-            raise ConfigError(
-                f"{output}: holds a run already; add --resume to go on with it, or name another "
-                "folder with --output"
-            )
-        if before != config:
-            raise ConfigError(
-                f"{output}: cannot resume with another configuration ({_difference(before, config)}"
-                "); name another folder with --output"
-            )
-        return
-    if (output / CHECKPOINT_FILE).exists():
-        raise ConfigError(f"{output}: holds a checkpoint but no {CONFIG_FILE}; name another folder")
-    output.mkdir(parents=True, exist_ok=True)
-    text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
-    write_atomically(path, text.encode())
+    done = (output / DESCRIPTION_FILE).exists()
+    if not done and not (output / CHECKPOINT_FILE).exists():
+        return False
+    if not resume:
+        raise ConfigError(
+            f"{output}: holds a run already; add --resume to go on with it, or name another "
+            "folder with --output"
+        )
+    before = parse_config(read_yaml(path), RunConfig, str(path))
+    if (difference := _difference(before, config)) is not None:
+        raise ConfigError(
+            f"{output}: cannot resume with another configuration ({difference}); name another "
+            "folder with --output"
+        )
+    if done:
+        _same_data(output, load_weights(output).provenance, dataset)
+    return done
 
 
-def _difference(before: RunConfig, after: RunConfig) -> str:
-    """The first key in which two configurations differ."""
+def _same_data(output: Path, provenance: dict[str, Any], dataset: Dataset) -> None:
+    if provenance["data_sha"] != dataset.hash:
+        raise ConfigError(
+            f"{output}: was trained on data {provenance['data_sha']}, but {dataset.path} now holds "
+            f"{dataset.hash}; name another folder with --output"
+        )
+
+
+def _claim(output: Path, config: RunConfig) -> None:
+    """Write the resolved configuration, unless this run's is there."""
+    if not (output / CHECKPOINT_FILE).exists():
+        output.mkdir(parents=True, exist_ok=True)
+        text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+        write_atomically(output / CONFIG_FILE, text.encode())
+
+
+def _difference(before: RunConfig, after: RunConfig) -> str | None:
+    """The first key in which two configurations differ. The path of the data set does not count:
+    its contents are compared instead."""
     old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
     for section in new:
         for key, value in new[section].items():
-            if old.get(section, {}).get(key) != value:
-                return f"{section}.{key}: {old.get(section, {}).get(key)!r}, now {value!r}"
-    return "sections differ"
+            if key != "dataset_path" and old[section].get(key) != value:
+                return f"{section}.{key}: {old[section].get(key)!r}, now {value!r}"
+    return None
 
 
 def _card(config: RunConfig, provenance: dict[str, Any], output: Path) -> str:
@@ -327,15 +397,19 @@ def _card(config: RunConfig, provenance: dict[str, Any], output: Path) -> str:
 
 
 def main() -> None:
-    """The command line of this module, through the same code as `emulator train`."""
-    import sys
-
-    # The command line sits above training in the import order; it is only reached from here when
-    # this file is run as a program.
-    from importlib import import_module
-
-    arguments = [a for a in sys.argv[1:] if a != "--config"]
-    import_module("emulator.cli").main(["train", *arguments])
+    """`python -m emulator.training.trainer --config CONFIG [--output RUN] [--resume]`."""
+    parser = argparse.ArgumentParser(description="Train one model; as `emulator train`.")
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--resume", action="store_true")
+    options = parser.parse_args()
+    try:
+        config = load_config(options.config, RunConfig)
+        folder = options.output or default_output(options.config)
+        train(config, folder, resume=options.resume)
+    except EmulatorError as error:
+        print(f"emulator: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -84,3 +84,5 @@ def test_a_missing_configuration_and_a_silent_scheduler_are_said(
     assert "none.yaml: no such file" in capsys.readouterr().err
     assert run(["generate", str(config), *output, "--scheduler", "nonsense://x"]) == 2
     assert "no Dask scheduler answers" in capsys.readouterr().err
+    assert run(["generate", str(config), *output, "--scheduler", "x", "--workers", "2"]) == 2
+    assert "give one of them" in capsys.readouterr().err

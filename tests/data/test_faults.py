@@ -39,7 +39,7 @@ def flip(file: Path, position: int) -> None:
 @pytest.mark.parametrize(
     "name",
     [SHARD, "switching/flags/c/0/0", "var/theta/zarr.json", "params.parquet", "moments.json",
-     "shards/nk/00000.json", "shards/nk/00001.parquet", "manifest.json"],
+     "shards/nk/00000.json", "shards/nk/00001.parquet", "manifest.json", "config.json"],
 )  # fmt: skip
 def test_one_flipped_byte(copy: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     file = copy / name

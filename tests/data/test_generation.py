@@ -171,9 +171,6 @@ def test_an_empty_split_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"world 'nk': no sample of 3 .* raise `samples`"):
         generate(small(worlds=("nk",), samples=3), tmp_path / "few")
     assert not (tmp_path / "few" / "manifest.json").exists()
-    never = {"nk": {**RULES["nk"], "slice": [{"parameter": "phi_pi", "above": 3.6}]}}
-    with pytest.raises(ConfigError, match="split 'slice'"):
-        generate(small(worlds=("nk",), rules=never), tmp_path / "never")
 
 
 def test_a_world_without_slice_rules_has_a_corner_only(tmp_path: Path) -> None:

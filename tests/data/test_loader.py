@@ -11,7 +11,7 @@ import pytest
 from emulator.data import Dataset, FreshLoader, StreamLoader, draw_samples
 from emulator.data.loader import Batch, Loader
 from emulator.data.splits import in_corner, in_slice, summarise
-from emulator.errors import DatasetError, InputError, UnknownNameError
+from emulator.errors import ConfigError, DatasetError, InputError, UnknownNameError
 from emulator.seeding import derived_seed
 from emulator.worlds import get_world
 from tests.data.configs import WORLDS, small
@@ -172,5 +172,68 @@ def test_wrong_names_sizes_and_empty_splits_are_said(dataset: Dataset) -> None:
         stream(dataset, batch_size={"nkk": 1})
     with pytest.raises(InputError, match="at least 1"):
         stream(dataset, batch_size=0)
-    with pytest.raises(DatasetError, match="empty"):
-        stream(dataset, limit=0)
+    for size in (True, 2.0, "3", {"nk": -1}):
+        with pytest.raises(InputError, match=r"batch_size.*at least 1"):
+            stream(dataset, batch_size=size)
+    with pytest.raises(InputError, match="names no world"):
+        stream(dataset, batch_size={})
+    for limit in (0, -5, 1.5):
+        with pytest.raises(InputError, match=r"limit: .* at least 1"):
+            stream(dataset, limit=limit)
+
+
+def test_numpy_numbers_are_numbers(dataset: Dataset) -> None:
+    loader = stream(dataset, batch_size=np.int64(3), limit=np.int32(9))
+    assert json.dumps(loader.state_dict()) == json.dumps(
+        stream(dataset, batch_size=3, limit=9).state_dict()
+    )
+
+
+@pytest.mark.parametrize("place", [[0, 10**6], [0, -1], [-1, 0], [0], 3, ["0", 0], None])
+def test_a_position_that_cannot_be_is_refused(dataset: Dataset, place: Any) -> None:
+    loader = stream(dataset)
+    before = loader.state_dict()
+    positions = {**before["positions"], "switching": place}
+    with pytest.raises(InputError, match="position of world 'switching'"):
+        loader.load_state_dict({**before, "positions": positions})
+    with pytest.raises(InputError, match="expected positions of nk, switching"):
+        loader.load_state_dict({**before, "positions": {"nk": [0, 0]}})
+    assert loader.state_dict() == before
+
+
+def test_a_loader_goes_on_after_a_failed_read(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings: dict[str, Any] = {"batch_size": {"nk": 7}, "buffer_rows": 1}
+    good, loader = stream(dataset, **settings), stream(dataset, **settings)
+    start = loader.state_dict()
+    expected = [good.batch() for _ in range(12)]
+
+    def fail(*args: Any) -> None:
+        raise DatasetError("damaged")
+
+    assert_equal(loader.batch(), expected[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(Dataset, "read", fail)
+        with pytest.raises(DatasetError, match="damaged"):
+            _ = [loader.batch() for _ in range(12)]
+    # Back to the window that was in memory before the failure.
+    loader.load_state_dict(start)
+    for batch in expected:
+        assert_equal(loader.batch(), batch)
+
+
+def test_rules_that_hold_out_everything_end_in_an_error() -> None:
+    everything = {"corner": {"persistence": -9.0, "volatility": -99.0}}
+    config = small(worlds=("nk",), rules={"nk": everything})
+    loader = FreshLoader(config, batch_size=1, fields=["theta"], seed=0)
+    with pytest.raises(ConfigError, match="10000 fresh samples in a row"):
+        loader.batch()
+
+
+def test_columns_are_arrays_with_one_entry_a_sample(dataset: Dataset) -> None:
+    columns = dataset.params("switching", ["split", "crc32c", "phi_pi", "volatility"])
+    assert {k: v.shape for k, v in columns.items()} == dict.fromkeys(columns, (120,))
+    assert [columns[k].dtype.kind for k in columns] == ["U", "u", "f", "f"]
+    assert np.isnan(columns["phi_pi"]).all()
+    assert (columns["split"][dataset.rows("switching", "val")] == "val").all()

@@ -1,4 +1,9 @@
-"""Ridge regression of each world's responses on its normalised parameters and shock sizes."""
+"""Ridge regression of each world's responses on a vector that stands for the economy.
+
+That vector is the normalised parameters where the regime gives them, otherwise the classical
+summary of the history (summary.py). Where responses depend on the size of the shock, sizes and
+their moduli stand beside it.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +16,11 @@ from sklearn.linear_model import RidgeCV
 from torch import nn
 
 from emulator.config import StrictModel
-from emulator.models.base import ClosedFormModel
+from emulator.errors import InputError
+from emulator.models.base import Answered, ClosedFormModel
+from emulator.models.baselines.summary import SUMMARY_SIZE, Summaries
 from emulator.models.normalization import ParameterNormalizer
-from emulator.regimes import Inputs, require_theta, tasks
+from emulator.regimes import Inputs, Task, tasks
 from emulator.specs import WorldSpec
 
 PENALTIES = np.logspace(-4, 4, 17)  # the chosen one is inside this range on every built-in world
@@ -34,41 +41,65 @@ class Linear(ClosedFormModel):
     def __init__(self, specs: Sequence[WorldSpec], horizon: int) -> None:
         super().__init__(specs, horizon)
         self.normalizers = nn.ModuleDict({s.name: ParameterNormalizer(s) for s in specs})
-        self.maps = nn.ModuleDict(
-            {
-                f"{s.name}_{task}": nn.Linear(
-                    len(s.parameters) + (0 if s.linear else 2 * len(s.shocks)),
-                    len(s.shocks) * (horizon + 1) * 3,
-                )
-                for s in specs
-                for task in tasks(s)
-            }
-        )
+        self.summaries = Summaries(specs)
+        self.maps = nn.ModuleDict()
+        for spec in specs:
+            outputs = len(spec.shocks) * (horizon + 1) * 3
+            sizes = 0 if spec.linear else 2 * len(spec.shocks)
+            for source, width in (("theta", len(spec.parameters)), ("history", SUMMARY_SIZE)):
+                for task in tasks(spec):
+                    self.maps[f"{spec.name}_{task}_{source}"] = _Map(width + sizes, outputs)
 
-    def fit(self, world: str, inputs: Inputs, target: torch.Tensor) -> None:
-        theta = require_theta(inputs)
-        scale = self.scales(world)(torch.ones_like(target), theta)
+    def fit(self, world: str, train: Answered, validation: Sequence[Answered]) -> None:
+        inputs, target = train
+        # The steady-state task comes first in every world; the others have the same histories.
+        if inputs.theta is None and inputs.task is Task.steady_state:
+            self.summaries.update(inputs)
+        scale = self.scales(world)(torch.ones_like(target), inputs.theta)
         standard = torch.where(scale > 0, target / torch.where(scale > 0, scale, 1.0), 0.0)
-        x = self._features(world, inputs).double().cpu().numpy()
+        x = self._features(inputs).double().cpu().numpy()
         y = standard.double().cpu().numpy().reshape(len(x), -1)
         ridge = RidgeCV(alphas=PENALTIES).fit(x, y)
-        layer = self.maps[f"{world}_{inputs.task}"]
-        assert isinstance(layer, nn.Linear)
+        layer = self._map(inputs)
         layer.weight.data.copy_(torch.as_tensor(ridge.coef_))
         layer.bias.data.copy_(torch.as_tensor(ridge.intercept_))
+        layer.fitted.fill_(True)
 
     def forward(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
-        theta = require_theta(inputs)
-        assert inputs.world is not None
-        features = self._features(inputs.world, inputs)
-        flat = self.maps[f"{inputs.world}_{inputs.task}"](features)
-        output = flat.unflatten(-1, (len(inputs.shocks), self.horizon + 1, 3))
-        output = self.trained_horizons(output, horizon)
-        return self.scales(inputs.world)(output, theta)  # type: ignore[no-any-return]
+        layer = self._map(inputs)
+        if not layer.fitted:
+            source = "a history" if inputs.theta is None else "parameters"
+            raise InputError(f"this model was not fitted on {source} of world {inputs.world!r}")
+        output = layer(self._features(inputs)).unflatten(
+            -1, (len(inputs.shocks), self.horizon + 1, 3)
+        )
+        return self.physical(self.trained_horizons(output, horizon), inputs)
 
-    def _features(self, world: str, inputs: Inputs) -> torch.Tensor:
-        """Normalised theta (B, P); where the size matters, also sizes and their moduli (B, 2S)."""
-        theta = self.normalizers[world](require_theta(inputs))
-        if self.specs[world].linear:
-            return theta  # type: ignore[no-any-return]
-        return torch.cat([theta, inputs.size, inputs.size.abs()], dim=1)
+    def _map(self, inputs: Inputs) -> _Map:
+        if inputs.world is None:
+            raise InputError("this model answers world by world; the regime does not name it")
+        source = "history" if inputs.theta is None else "theta"
+        layer = self.maps[f"{inputs.world}_{inputs.task}_{source}"]
+        assert isinstance(layer, _Map)
+        return layer
+
+    def _features(self, inputs: Inputs) -> torch.Tensor:
+        """(B, P) or (B, 45); where the size matters, also sizes and their moduli (B, 2S)."""
+        assert inputs.world is not None
+        if inputs.theta is None:
+            economy = self.summaries(inputs)
+        else:
+            economy = self.normalizers[inputs.world](inputs.theta)
+        if self.specs[inputs.world].linear:
+            return economy  # type: ignore[no-any-return]
+        return torch.cat([economy, inputs.size, inputs.size.abs()], dim=1)
+
+
+class _Map(nn.Linear):
+    """A linear map that knows whether it was fitted."""
+
+    fitted: torch.Tensor
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs)
+        self.register_buffer("fitted", torch.tensor(False))

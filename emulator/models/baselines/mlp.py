@@ -1,12 +1,15 @@
 """A plain multilayer perceptron, pooled over worlds or, with one world in the data, per world.
 
-Pooled, it sees a world's normalised parameters in the first P of the widest world's slots, the
-shock sizes in the first S, a one-hot world and the task. It has no notion of names or time: all
-responses come out at once.
+It sees one vector: a world's normalised parameters in the first P of the widest world's slots, or,
+in regimes that do not give them, the classical summary of the history (summary.py) and its length;
+the shock sizes in the slots of the shocks' names; a one-hot world, where it is named; the task.
+What is not given is zero. It has no notion of parameter names or time: all responses come out at
+once.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -16,8 +19,9 @@ from torch import nn
 
 from emulator.config import StrictModel
 from emulator.models.base import Model
-from emulator.models.normalization import ParameterNormalizer
-from emulator.regimes import MAX_SIZE, Inputs, Task, require_theta
+from emulator.models.baselines.summary import SUMMARY_SIZE, Summaries
+from emulator.models.baselines.tokens import Tokens
+from emulator.regimes import MAX_HISTORY, Inputs
 from emulator.specs import WorldSpec
 
 
@@ -37,29 +41,32 @@ class MLP(Model):
 
     def __init__(self, config: MLPConfig, specs: Sequence[WorldSpec], horizon: int) -> None:
         super().__init__(specs, horizon)
-        self.normalizers = nn.ModuleDict({s.name: ParameterNormalizer(s) for s in specs})
-        self.slots = max(len(s.parameters) for s in specs)
-        self.shocks = max(len(s.shocks) for s in specs)
+        self.summaries = Summaries(specs)
+        self.tokens = Tokens(specs)
         width = config.hidden_dim
-        inputs = self.slots + self.shocks + len(specs) + 1
+        inputs = self.tokens.size + SUMMARY_SIZE + 1
         layers: list[nn.Module] = [nn.Linear(inputs, width), nn.SiLU()]
         for _ in range(config.layers - 1):
             layers += [nn.Linear(width, width), nn.SiLU()]
-        self.net = nn.Sequential(*layers, nn.Linear(width, self.shocks * (horizon + 1) * 3))
+        outputs = len(self.tokens.shocks) * (horizon + 1) * 3
+        self.net = nn.Sequential(*layers, nn.Linear(width, outputs))
+
+    def prepare(self, world: str, inputs: Inputs) -> None:
+        if inputs.theta is None:
+            self.summaries.update(inputs)
 
     def forward(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
-        theta = require_theta(inputs)
-        assert inputs.world is not None
-        value = self.normalizers[inputs.world](theta)
-        which = torch.zeros(len(theta), len(self.specs), device=theta.device)
-        which[:, list(self.specs).index(inputs.world)] = 1.0
-        padded = nn.functional.pad(value, (0, self.slots - value.shape[1]))
-        size = inputs.size / MAX_SIZE
-        if self.specs[inputs.world].linear:
-            size = torch.zeros_like(size)  # the response per unit does not depend on it
-        sizes = nn.functional.pad(size, (0, self.shocks - size.shape[1]))
-        task = torch.full_like(which[:, :1], float(inputs.task is Task.state_dependent))
-        flat = self.net(torch.cat([padded, sizes, which, task], dim=1))
-        output = flat.unflatten(-1, (self.shocks, self.horizon + 1, 3))
-        output = self.trained_horizons(output[:, : len(inputs.shocks)], horizon)
-        return self.scales(inputs.world)(output, theta)  # type: ignore[no-any-return]
+        flat = self.net(torch.cat([self.tokens(inputs), self._observed(inputs)], dim=1))
+        output = flat.unflatten(-1, (len(self.tokens.shocks), self.horizon + 1, 3))
+        output = self.trained_horizons(output[:, self.tokens.rows(inputs)], horizon)
+        return self.physical(output, inputs)
+
+    def _observed(self, inputs: Inputs) -> torch.Tensor:
+        """Summary and log length of the history (B, 46); zeros where theta is known."""
+        if inputs.theta is not None:
+            return inputs.theta.new_zeros(len(inputs), SUMMARY_SIZE + 1)
+        summary = self.summaries(inputs)
+        assert inputs.history is not None
+        # Estimation errors, and so what a coefficient is worth, depend on the length.
+        length = math.log(inputs.history.shape[1] / MAX_HISTORY)
+        return torch.cat([summary, torch.full_like(summary[:, :1], length)], dim=1)
