@@ -124,14 +124,23 @@ class Dataset:
     def _split_codes(self, world: str) -> NDArray[np.int8]:
         """The split of every sample (N,), as its position in SPLITS."""
         if world not in self._splits:
-            table = self.params(world, ["split"])
-            self._splits[world] = np.array(
-                [SPLITS.index(name) for name in table["split"]], dtype=np.int8
-            )
+            names = self.params(world, ["split"])["split"]
+            codes = np.full(len(names), -1, dtype=np.int8)
+            for code, split in enumerate(SPLITS):
+                codes[names == split] = code
+            if (codes < 0).any():
+                raise DatasetError(
+                    f"{self.path / PARAMS}: a split of {world!r} that does not exist; "
+                    f"{repair(self.path)}"
+                )
+            self._splits[world] = codes
         return self._splits[world]
 
-    def params(self, world: str, columns: Sequence[str]) -> dict[str, list[Any]]:
-        """Columns of params.parquet for one world, in the order of the samples."""
+    def params(self, world: str, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """Columns (N,) of params.parquet for one world, in the order of the samples.
+
+        Raises DatasetError when the file is damaged.
+        """
         import pyarrow.parquet as pq
 
         check_size(self.path, PARAMS, self.manifest)
@@ -143,13 +152,14 @@ class Dataset:
                 filters=[("world", "=", self._world(world))],
                 use_threads=False,
                 page_checksum_verification=True,
+                # One object a distinct label, not one a sample.
+                read_dictionary=["split", "status"],
             )
         except (OSError, ValueError, KeyError) as error:
             raise DatasetError(f"{file}: damaged ({error}); {repair(self.path)}") from None
         if table.num_rows != self.manifest.config.samples:
             raise DatasetError(f"{file}: rows of {world!r} are missing; {repair(self.path)}")
-        columns_read: dict[str, list[Any]] = table.to_pydict()
-        return columns_read
+        return {name: _numpy(table[name].combine_chunks()) for name in columns}
 
     def _verified(self, name: str) -> bytes:
         """The contents of a small file, checked against the manifest."""
@@ -207,17 +217,29 @@ class Dataset:
         return out
 
 
+def _numpy(column: Any) -> NDArray[Any]:
+    """An Arrow column (N,) as numbers, or as strings of fixed width."""
+    import pyarrow as pa
+
+    if isinstance(column, pa.ChunkedArray):  # combine_chunks leaves dictionaries in chunks
+        column = column.unify_dictionaries().combine_chunks()
+    if isinstance(column, pa.DictionaryArray):
+        labels = np.array(column.dictionary.to_pylist(), dtype=str)
+        return np.asarray(labels[column.indices.to_numpy(zero_copy_only=False)])
+    return np.asarray(column.to_numpy(zero_copy_only=False))
+
+
 def check_size(root: Path, name: str, manifest: Manifest) -> None:
     """DatasetError unless the file is there with the size the manifest gives."""
     record = manifest.files.get(name)
     if record is None:
-        raise DatasetError(f"{root / name}: not in the manifest; {repair(root)}")
+        raise DatasetError(f"{root / name}: not in the manifest; {repair(root, name)}")
     try:
         size = (root / name).stat().st_size
     except OSError:
-        raise DatasetError(f"{root / name}: missing; {rerun(root)}") from None
+        raise DatasetError(f"{root / name}: missing; {rerun(root, name)}") from None
     if size != record.bytes:
         raise DatasetError(
             f"{root / name}: {size} bytes instead of {record.bytes}, truncated or altered; "
-            f"{repair(root)}"
+            f"{repair(root, name)}"
         )

@@ -1,61 +1,39 @@
-"""Making a data set: which shards are missing, who writes them, and what is written last."""
+"""Making a data set: which shards are missing, and who writes them."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import multiprocessing
 import shutil
+import signal
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    as_completed,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
 
-import numpy as np
-import pyarrow.parquet as pq
-
-from emulator import __version__
-from emulator.config import canonical_json, config_hash, load_config
-from emulator.data.dataset import check_size
-from emulator.data.moments import WorldMoments
-from emulator.data.schema import (
-    CONFIG,
-    MANIFEST,
-    MOMENTS,
-    PARAMS,
-    RECORDS,
-    SCHEMA_VERSION,
-    SPLITS,
-    TEMPORARY,
-    Code,
-    DataConfig,
-    FileRecord,
-    Manifest,
-    WorldRecord,
-    manifest_text,
-    part_file,
-    read_manifest,
-    record_file,
-)
+from emulator.data.claim import config_text, finished, lock, refuse_foreign
+from emulator.data.finish import finish
+from emulator.data.schema import CONFIG, MANIFEST, RECORDS, TEMPORARY, DataConfig, Manifest
 from emulator.data.shards import (
-    PARQUET_OPTIONS,
-    end_with_parent,
+    begin_worker,
     metadata,
     parameter_columns,
     read_record,
     write_file,
     write_shard,
-    write_stream,
 )
-from emulator.data.splits import check_rules
-from emulator.errors import ConfigError, DatasetError
-from emulator.provenance import commit
-from emulator.worlds import get_world
+from emulator.data.splits import check_rules, expect_splits
+from emulator.errors import DatasetError, unknown_name
+from emulator.worlds import get_world, list_worlds
 
 Progress = Callable[[int, int, str], None]
 
@@ -87,58 +65,36 @@ def generate(
     """
     root = Path(output).resolve()
     _check_config(config)
-    _claim(root, config)
     started = time.perf_counter()
-    finished = _finished(root, config)
-    if finished is not None:
-        return Generated(finished, 0, time.perf_counter() - started)
-    (root / MANIFEST).unlink(missing_ok=True)
-    shutil.rmtree(root / TEMPORARY, ignore_errors=True)
-    for world in config.worlds:
-        for name, content in metadata(get_world(world), config).items():
-            write_file(root, name, content)
-    missing = [t for t in config.tasks() if read_record(root, config, *t) is None]
-    drawn = _write_missing(config, root, missing, executor, workers, progress)
-    manifest = _finish(root, config)
+    refuse_foreign(root, config)
+    complete = finished(root, config)
+    if complete is not None:
+        return Generated(complete, 0, time.perf_counter() - started)
+    if not (root / RECORDS).is_dir():
+        for world in config.worlds:
+            expect_splits(get_world(world), config)
+    with lock(root):
+        refuse_foreign(root, config)  # whoever held the directory until now may have changed it
+        shutil.rmtree(root / TEMPORARY, ignore_errors=True)
+        # Before the manifest goes, so that the directory is never without a sign of whose it is.
+        write_file(root, CONFIG, config_text(config))
+        (root / MANIFEST).unlink(missing_ok=True)
+        for world in config.worlds:
+            for name, content in metadata(get_world(world), config).items():
+                write_file(root, name, content)
+        missing = [t for t in config.tasks() if read_record(root, config, *t) is None]
+        drawn = _write_missing(config, root, missing, executor, workers, progress)
+        manifest = finish(root, config)
     return Generated(manifest, drawn, time.perf_counter() - started)
 
 
 def _check_config(config: DataConfig) -> None:
+    for name in config.rules:
+        if name not in list_worlds():
+            raise unknown_name("world in `rules`", name, list_worlds())
     for name in config.worlds:
         check_rules(get_world(name), config.rules[name])
     parameter_columns(config)
-
-
-def _claim(root: Path, config: DataConfig) -> None:
-    """Make the directory this configuration's, or refuse one that holds something else."""
-    known = {MANIFEST, CONFIG, PARAMS, MOMENTS, RECORDS, TEMPORARY, *config.worlds}
-    if root.exists() and not root.is_dir():
-        raise DatasetError(f"{root}: not a directory; choose another --output")
-    file = root / CONFIG
-    if file.is_file():
-        if config_hash(load_config(file, DataConfig)) != config_hash(config):
-            raise DatasetError(
-                f"{root}: holds a data set of another configuration ({file}); choose another "
-                "--output, or delete the directory"
-            )
-    elif root.is_dir() and not {entry.name for entry in root.iterdir()} <= known:
-        raise DatasetError(f"{root}: not empty and not a data set; choose another --output")
-    else:
-        text = json.dumps(config.model_dump(mode="json"), indent=1, allow_nan=False)
-        write_file(root, CONFIG, (text + "\n").encode())
-
-
-def _finished(root: Path, config: DataConfig) -> Manifest | None:
-    """The manifest, when the data set is already complete (every file there, right size)."""
-    if not (root / MANIFEST).is_file():
-        return None
-    try:
-        manifest = read_manifest(root)
-        for name in manifest.files:
-            check_size(root, name, manifest)
-    except DatasetError:
-        return None
-    return manifest if manifest.config_hash == config_hash(config) else None
 
 
 # --------------------------------------------------------------------- shards
@@ -174,20 +130,51 @@ def _write_missing(
     with _pool(executor, min(workers, max(len(missing), 1))) as pool:
         tasks: dict[Future[None], tuple[str, int]] = {}
         try:
-            for task in missing:
-                tasks[pool.submit(write_shard, data, str(root), *task)] = task
+            with _interrupts_later():
+                for task in missing:
+                    tasks[pool.submit(write_shard, data, str(root), *task)] = task
             for future in as_completed(tasks):
                 future.result()
                 advance(tasks[future])
         except BrokenProcessPool:
+            # Its futures have all failed; cancelling them beside that confuses the pool's thread.
             raise DatasetError(
                 f"{root}: a worker process was ended from outside (out of memory?); run the same "
                 "command again, perhaps with fewer --workers (finished shards are kept)"
             ) from None
-        finally:
+        except BaseException as error:
             for future in tasks:
                 future.cancel()
+            if executor is None or not _lost(error):
+                raise
+            reason = " ".join(f"{type(error).__name__} {error}".split())[:200]
+            raise DatasetError(
+                f"{root}: the workers were lost ({reason}); run the same command again when they "
+                "are back (finished shards are kept)"
+            ) from None
     return drawn
+
+
+def _lost(error: BaseException) -> bool:
+    """Whether an executor failed rather than the work it was given."""
+    if isinstance(error, (BrokenExecutor, CancelledError)):
+        return True
+    if isinstance(error, OSError):  # its connections; what write_shard raises says what to do
+        return not isinstance(error, DatasetError)
+    return type(error).__module__.split(".")[0] == "distributed"
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Hold Ctrl-C back; processes started meanwhile never see it, not even as they start.
+
+    A terminal sends it to the workers too, which would die with a traceback each.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -198,101 +185,5 @@ def _pool(executor: Executor | None, workers: int) -> Iterator[Executor]:
         return
     # Not fork: numba, Zarr and Arrow hold threads and locks that a forked child would inherit.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker) as pool:
         yield pool
-
-
-# --------------------------------------------------------------------- what is written last
-
-
-def _finish(root: Path, config: DataConfig) -> Manifest:
-    """Write params.parquet, moments.json and, last of all, the manifest."""
-    files: dict[str, FileRecord] = {}
-    worlds: dict[str, WorldRecord] = {}
-    moments: dict[str, Any] = {}
-    for name in config.worlds:
-        world = get_world(name)
-        for file, content in metadata(world, config).items():
-            files[file] = _record(content)
-        splits: Counter[str] = Counter()
-        rejections: Counter[str] = Counter()
-        merged: WorldMoments | None = None
-        for shard in range(config.shards):
-            file = record_file(name, shard)
-            content = (root / file).read_bytes()
-            record = json.loads(content)
-            files[file] = _record(content)
-            files |= {k: FileRecord(**v) for k, v in record["files"].items()}
-            splits.update(record["splits"])
-            rejections.update(record["rejections"])
-            part = WorldMoments.from_json(record["moments"])
-            merged = part if merged is None else merged.merge(part)
-        _refuse_empty(config, name, splits)
-        assert merged is not None
-        moments[name] = merged.to_json()
-        worlds[name] = WorldRecord(
-            spec=world.spec.to_dict(),
-            samples=config.samples,
-            splits={split: splits[split] for split in SPLITS},
-            rejections=dict(sorted(rejections.items())),
-            contents=_contents(root, config, name),
-        )
-    write_stream(root, PARAMS, lambda stream: _join_params(root, config, stream))
-    files[PARAMS] = _record_of(root / PARAMS)
-    text = (json.dumps(moments, allow_nan=False) + "\n").encode()
-    write_file(root, MOMENTS, text)
-    files[MOMENTS] = _record(text)
-    contents = {name: record.contents for name, record in worlds.items()}
-    manifest = Manifest(
-        schema_version=SCHEMA_VERSION,
-        seed=config.seed,
-        config=config,
-        config_hash=config_hash(config),
-        contents=hashlib.sha256(canonical_json(contents).encode()).hexdigest()[:16],
-        code=Code(version=__version__, commit=commit()),
-        worlds=worlds,
-        files=files,
-    )
-    write_file(root, MANIFEST, manifest_text(manifest).encode())
-    shutil.rmtree(root / TEMPORARY, ignore_errors=True)
-    return manifest
-
-
-def _refuse_empty(config: DataConfig, world: str, splits: Counter[str]) -> None:
-    for split in SPLITS:
-        if not splits[split] and (split != "slice" or config.rules[world].slice):
-            raise ConfigError(
-                f"world {world!r}: no sample of {config.samples} falls into split {split!r}; raise "
-                "`samples` (or mend the rule) and generate into another directory"
-            )
-
-
-def _contents(root: Path, config: DataConfig, world: str) -> str:
-    """SHA-256 over the samples' CRCs in order: the same for any size of shard."""
-    digest = hashlib.sha256()
-    for shard in range(config.shards):
-        column = pq.read_table(root / part_file(world, shard), columns=["crc32c"])["crc32c"]
-        digest.update(np.asarray(column.to_numpy(), dtype="<u4").tobytes())
-    return digest.hexdigest()
-
-
-def _join_params(root: Path, config: DataConfig, stream: BinaryIO) -> None:
-    """All shards' parts as one file, a row group each."""
-    writer: pq.ParquetWriter | None = None
-    for world, shard in config.tasks():
-        table = pq.read_table(root / part_file(world, shard), use_threads=False)
-        if writer is None:
-            writer = pq.ParquetWriter(stream, table.schema, **PARQUET_OPTIONS)
-        writer.write_table(table)
-    assert writer is not None
-    writer.close()
-
-
-def _record(content: bytes) -> FileRecord:
-    return FileRecord(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
-
-
-def _record_of(file: Path) -> FileRecord:
-    with file.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return FileRecord(bytes=file.stat().st_size, sha256=digest)

@@ -17,12 +17,16 @@ from emulator.data.dataset import Dataset
 from emulator.data.samples import draw_samples
 from emulator.data.schema import FIELDS, HOLD_OUTS, SPLITS, DataConfig
 from emulator.data.splits import BLOCK, assign, check_rules, summarise
-from emulator.errors import DatasetError, InputError, unknown_name
+from emulator.errors import ConfigError, DatasetError, InputError, unknown_name
 from emulator.seeding import derived_seed
 from emulator.worlds import get_world
 
 Batch = dict[str, dict[str, NDArray[Any]]]
 BatchSize = int | Mapping[str, int]
+
+# Blocks of fresh samples in a row without one to hand out before the rules count as holding out
+# everything: 10,000 samples, of which the shipped rules keep about 8,000.
+_EMPTY_BLOCKS = 40
 
 
 class Loader(Protocol):
@@ -64,6 +68,8 @@ class StreamLoader:
     ) -> None:
         self._sizes = _batch_sizes(batch_size, dataset.worlds)
         _check_fields(fields)
+        limit = None if limit is None else _count("limit", limit)
+        buffer_rows = _count("buffer_rows", buffer_rows)
         self._identity = {
             "loader": "stream",
             "dataset": dataset.hash,
@@ -95,9 +101,17 @@ class StreamLoader:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue exactly where `state` was taken. Raises InputError for another loader's."""
         _same_identity(self._identity, state)
-        for world, (epoch, position) in state["positions"].items():
-            self._streams[world].epoch = int(epoch)
-            self._streams[world].position = int(position)
+        positions = _positions(state, self._sizes)
+        for world, place in positions.items():
+            length = self._streams[world].length
+            pair = isinstance(place, (list, tuple)) and len(place) == 2
+            if not pair or not all(map(_whole, place)) or place[1] >= length:
+                raise InputError(
+                    f"loader state: position of world {world!r}: expected an epoch and a row below "
+                    f"{length}, got {place!r}"
+                )
+        for world, (epoch, position) in positions.items():
+            self._streams[world].move(int(epoch), int(position))
 
 
 class _WorldStream:
@@ -124,12 +138,17 @@ class _WorldStream:
         self._seed, self._buffer_rows = seed, buffer_rows
         shard = rows // dataset.manifest.config.shard_rows
         self._shards = [rows[shard == k] for k in np.unique(shard)]
-        self._length = len(rows)
+        self.length = len(rows)
         self._plan: tuple[int, list[NDArray[np.int64]]] | None = None
         self._window: tuple[int, int] | None = None
         # The rows in memory, ascending, and their fields.
         self._held = np.empty(0, dtype=np.int64)
         self._values: dict[str, NDArray[Any]] = {}
+
+    def move(self, epoch: int, position: int) -> None:
+        """Go on from `position` of `epoch`."""
+        self.epoch, self.position = epoch, position
+        self._window = None
 
     def take(self, count: int) -> dict[str, NDArray[Any]]:
         """The next `count` rows, across windows and epochs as needed."""
@@ -142,7 +161,7 @@ class _WorldStream:
             pieces.append({"index": index, **{k: v[place] for k, v in self._values.items()}})
             count -= here
             self.position += here
-            if self.position == self._length:
+            if self.position == self.length:
                 self.epoch, self.position = self.epoch + 1, 0
         if len(pieces) == 1:
             return pieces[0]
@@ -158,6 +177,7 @@ class _WorldStream:
             start += len(windows[number])
             number += 1
         if self._window != (self.epoch, number):
+            self._window = None  # nothing is held should the read fail
             self._hold(np.sort(windows[number]))
             self._window = (self.epoch, number)
         return windows[number][self.position - start :]
@@ -230,14 +250,29 @@ class FreshLoader:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue exactly where `state` was taken. Raises InputError for another loader's."""
         _same_identity(self._identity, state)
-        for world, position in state["positions"].items():
+        positions = _positions(state, self._sizes)
+        for world, position in positions.items():
+            if not _whole(position):
+                raise InputError(
+                    f"loader state: position of world {world!r}: expected a sample's index, got "
+                    f"{position!r}"
+                )
+        for world, position in positions.items():
             self._next[world] = self._drawn[world] = int(position)
             self._waiting[world] = []
 
     def _take(self, world: str, count: int) -> dict[str, NDArray[Any]]:
-        waiting = self._waiting[world]
+        waiting, empty = self._waiting[world], 0
         while sum(len(piece["index"]) for piece in waiting) < count:
-            waiting.append(self._draw(world))
+            piece = self._draw(world)
+            waiting.append(piece)
+            empty = 0 if len(piece["index"]) else empty + 1
+            if empty == _EMPTY_BLOCKS:
+                self._waiting[world], self._drawn[world] = [], self._next[world]
+                raise ConfigError(
+                    f"rules: world {world!r}: slice and corner hold out each of {empty * BLOCK} "
+                    "fresh samples in a row, nothing is left to train on; narrow them"
+                )
         joined = {k: np.concatenate([piece[k] for piece in waiting]) for k in waiting[0]}
         self._waiting[world] = [{k: v[count:] for k, v in joined.items()}]
         taken = {k: v[:count] for k, v in joined.items()}
@@ -264,14 +299,34 @@ class FreshLoader:
         return out
 
 
+def _whole(value: object) -> bool:
+    """Whether a value is a whole number from 0, of Python or NumPy; True and False are not."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(value >= 0)
+
+
+def _count(name: str, value: object) -> int:
+    if not _whole(value) or value == 0:
+        raise InputError(f"{name}: expected a whole number, at least 1, got {value!r}")
+    return int(value)  # type: ignore[call-overload, no-any-return]  # _whole has looked
+
+
 def _batch_sizes(batch_size: BatchSize, worlds: tuple[str, ...]) -> dict[str, int]:
-    sizes = dict.fromkeys(worlds, batch_size) if isinstance(batch_size, int) else dict(batch_size)
-    for world, size in sizes.items():
+    if not isinstance(batch_size, Mapping):
+        return dict.fromkeys(worlds, _count("batch_size", batch_size))
+    if not batch_size:
+        raise InputError(f"batch_size: names no world; valid: {', '.join(worlds)}")
+    for world in batch_size:
         if world not in worlds:
             raise unknown_name("world in this data set", world, worlds)
-        if size < 1:
-            raise InputError(f"batch_size of world {world!r}: expected at least 1, got {size}")
-    return sizes
+    return {w: _count(f"batch_size of world {w!r}", size) for w, size in batch_size.items()}
+
+
+def _positions(state: Mapping[str, Any], worlds: Mapping[str, int]) -> Mapping[str, Any]:
+    """The positions in a state, once they are known to be of these worlds."""
+    positions = state.get("positions")
+    if not isinstance(positions, Mapping) or set(positions) != set(worlds):
+        raise InputError(f"loader state: expected positions of {', '.join(worlds)}")
+    return positions
 
 
 def _check_fields(fields: Sequence[str]) -> None:

@@ -6,12 +6,14 @@
     moments.json             normalisation moments of the training split
     {world}/{array}/c/...    Zarr v3 arrays; one file is one shard of `shard_rows` samples
     shards/{world}/{k}.json  the record that shard k is complete; {k}.parquet, its part of params
+    .lock                    while `emulator generate` is at work: its process id
 
 Axis letters: N samples, P parameters, T quarters, S shocks, H last horizon, n states.
 """
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import math
@@ -21,8 +23,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
+from emulator import __version__
 from emulator.config import StrictModel, canonical_json
 from emulator.errors import DatasetError
 from emulator.specs import WorldSpec
@@ -38,9 +49,18 @@ PARAMS = "params.parquet"
 MOMENTS = "moments.json"
 RECORDS = "shards"
 TEMPORARY = ".tmp"
+LOCK = ".lock"
 
 # The shock sizes drawn, in standard deviations: the sign is free, the modulus in this interval.
 SMALLEST_SHOCK, LARGEST_SHOCK = 0.25, 3.0
+
+# The shortest history that a model is shown (regimes B1, B2, C and D).
+SHORTEST_HISTORY = 40
+# Bounds that catch a slip of the keyboard before it fills a disk or the memory. Ten times the
+# longest histories in use; a terabyte a world at 10 kB a sample; 100,000 files an array.
+MOST_QUARTERS, MOST_SAMPLES, MOST_SHARDS = 10_000, 100_000_000, 100_000
+# A shard is in memory while it is written, 24 to 40 bytes a sample and quarter: 2 GB at most.
+MOST_SHARD_QUARTERS = 50_000_000
 
 # World names become folder names.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -108,16 +128,18 @@ class Design(StrictModel):
     of that series' own s.d. after the run-in.
     """
 
-    quarters: int = Field(default=240, ge=3)
+    quarters: int = Field(default=240, le=MOST_QUARTERS)
     run_in: int = Field(default=40, ge=0)
     horizon: int = Field(default=40, ge=0, le=80)
     measurement_noise: float = Field(default=0.0, ge=0)
 
     @model_validator(mode="after")
     def _long_enough(self) -> Self:
-        # The lag-one autocorrelation needs three points.
-        if self.quarters - self.run_in < 3:
-            raise ValueError("quarters must exceed run_in by at least 3")
+        if self.quarters - self.run_in < SHORTEST_HISTORY:
+            raise ValueError(
+                f"quarters must exceed run_in by at least {SHORTEST_HISTORY}, the shortest history "
+                f"a model is shown (quarters {self.quarters}, run_in {self.run_in})"
+            )
         return self
 
 
@@ -129,7 +151,7 @@ class DataConfig(Design):
     """
 
     worlds: tuple[WorldName, ...] = Field(min_length=1)
-    samples: int = Field(gt=0)
+    samples: int = Field(gt=0, le=MOST_SAMPLES)
     seed: int = Field(default=42, ge=0)
     shard_rows: int = Field(default=1000, gt=0)
     chunk_rows: int = Field(default=250, gt=0)
@@ -142,6 +164,16 @@ class DataConfig(Design):
             raise ValueError("worlds: a world is named twice")
         if self.shard_rows % self.chunk_rows:
             raise ValueError("shard_rows must be a multiple of chunk_rows")
+        if self.shard_rows * self.quarters > MOST_SHARD_QUARTERS:
+            raise ValueError(
+                f"shard_rows: {self.shard_rows} samples of {self.quarters} quarters are more than "
+                f"a writer should hold in memory; at most {MOST_SHARD_QUARTERS // self.quarters}"
+            )
+        if self.shards > MOST_SHARDS:
+            raise ValueError(
+                f"shard_rows: {self.samples} samples in shards of {self.shard_rows} are "
+                f"{self.shards} files an array, at most {MOST_SHARDS}; raise shard_rows"
+            )
         for world in self.worlds:
             if world not in self.rules:
                 raise ValueError(
@@ -255,6 +287,23 @@ class _Record(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
 
+def _known_keys(data: Any) -> Any:
+    """A configuration without the keys that a later minor version added."""
+    if not isinstance(data, dict):
+        return data
+    try:
+        DataConfig.model_validate(data)
+    except ValidationError as error:
+        data = copy.deepcopy(data)
+        for problem in error.errors():
+            if problem["type"] == "extra_forbidden":
+                place: Any = data
+                for part in problem["loc"][:-1]:
+                    place = place[part]
+                del place[problem["loc"][-1]]
+    return data
+
+
 class FileRecord(_Record):
     bytes: int = Field(ge=0)
     sha256: str
@@ -285,7 +334,7 @@ class Manifest(_Record):
 
     schema_version: str
     seed: int
-    config: DataConfig
+    config: Annotated[DataConfig, BeforeValidator(_known_keys)]
     config_hash: str
     contents: str
     code: Code
@@ -296,11 +345,12 @@ class Manifest(_Record):
 def manifest_text(manifest: Manifest) -> str:
     """The manifest as JSON, with a checksum of itself."""
     data = manifest.model_dump(mode="json")
-    data["checksum"] = _self_checksum(data)
+    data["checksum"] = self_checksum(data)
     return json.dumps(data, indent=1, allow_nan=False) + "\n"
 
 
-def _self_checksum(data: dict[str, Any]) -> str:
+def self_checksum(data: dict[str, Any]) -> str:
+    """SHA-256 of JSON data, whatever the order of its keys."""
     return hashlib.sha256(canonical_json(data).encode()).hexdigest()
 
 
@@ -326,11 +376,11 @@ def read_manifest(path: str | os.PathLike[str]) -> Manifest:
     if not isinstance(version, str) or not re.fullmatch(r"\d+\.\d+", version):
         raise DatasetError(f"{file}: names no schema version; {repair(root)}")
     if version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
-        raise DatasetError(
+        raise SchemaVersionError(
             f"{file}: schema version {version}, this program reads {SCHEMA_VERSION}; generate "
             "the data set again with `emulator generate`, or use the version that wrote it"
         )
-    if data.pop("checksum", None) != _self_checksum(data):
+    if data.pop("checksum", None) != self_checksum(data):
         raise DatasetError(f"{file}: altered since it was written; {repair(root)}")
     try:
         return Manifest.model_validate(data)
@@ -340,11 +390,52 @@ def read_manifest(path: str | os.PathLike[str]) -> Manifest:
         raise DatasetError(f"{file}: {place}: {problem['msg']}; {repair(root)}") from None
 
 
-def rerun(root: Path) -> str:
-    """What to do about a missing file."""
+class SchemaVersionError(DatasetError):
+    """A data set whose schema has another major version."""
+
+
+def rerun(root: Path, name: str = "") -> str:
+    """What to do about a missing file, `name` in the data set."""
+    if name == CONFIG:
+        return (
+            f"run `emulator generate CONFIG --output {root}` with the configuration it was made "
+            f"from (`config` in {MANIFEST})"
+        )
     return f"run `emulator generate {root / CONFIG} --output {root}` to write it again"
 
 
-def repair(root: Path) -> str:
-    """What to do about a damaged file."""
-    return f"delete it and {rerun(root)}"
+def repair(root: Path, name: str = "") -> str:
+    """What to do about a damaged file, `name` in the data set."""
+    return f"delete it and {rerun(root, name)}"
+
+
+# --------------------------------------------------------------------- what drew the samples
+
+# Keys of a spec that are prose: changing them changes no number.
+_PROSE = {"title", "source", "description", "label", "prior_note", "restrictions"}
+
+
+def fingerprint(spec: WorldSpec) -> str:
+    """16 hex digits of what in a world's spec bears on numbers: names, bounds, priors, units.
+
+    Equal for worlds that differ in titles, descriptions and notes alone. A world may also change
+    its equations without changing its spec: the package version is recorded beside it.
+    """
+
+    def bare(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: bare(v) for k, v in value.items() if k not in _PROSE}
+        return [bare(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+    data = bare(spec.to_dict())
+    data["flag"] = spec.flag is not None
+    return self_checksum(data)[:16]
+
+
+def program(spec: WorldSpec) -> dict[str, str]:
+    """What a shard of this world depends on beside its configuration.
+
+    Shards whose programs differ are never joined in one data set. The commit is left out: it
+    changes with every edit of any file, and development could never resume.
+    """
+    return {"schema_version": SCHEMA_VERSION, "version": __version__, "world": fingerprint(spec)}

@@ -1,9 +1,9 @@
 """Writing one shard of one world: draw, classify, encode, rename, and last the record.
 
-A shard is complete when its record (`schema.record_file`) is there and names files of the right
-size. Everything reaches its place by renaming, the record after the rest, so a process killed at
-any moment leaves either a complete shard or one that the next run writes again, with the same
-bytes.
+A shard is complete when its record (`schema.record_file`) is there, was made by this program from
+this configuration, and names files of the right size. Everything reaches its place by renaming, the
+record after the rest, so a process killed at any moment leaves either a complete shard or one that
+the next run writes again, with the same bytes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import os
+import signal
 import threading
 import warnings
 from collections import Counter
@@ -43,7 +44,9 @@ from emulator.data.schema import (
     Layout,
     layout,
     part_file,
+    program,
     record_file,
+    self_checksum,
     shard_file,
 )
 from emulator.data.splits import BLOCK, Summary, assign, summarise
@@ -77,6 +80,7 @@ def write_shard(config_data: dict[str, Any], root: str, name: str, shard: int) -
         sizes[file] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         write_file(folder, file, content)
     record["files"] = sizes
+    record["checksum"] = self_checksum(record)
     write_file(folder, record_file(name, shard), json.dumps(record).encode())
 
 
@@ -113,6 +117,7 @@ def _draw_shard(
     counts = np.bincount(codes, minlength=len(SPLITS))
     record = {
         "config_hash": config_hash(config),
+        "program": program(world.spec),
         "world": world.name,
         "shard": shard,
         "splits": dict(zip(SPLITS, counts.tolist(), strict=True)),
@@ -290,20 +295,51 @@ def write_stream(root: Path, name: str, fill: Callable[[BinaryIO], object]) -> N
 
 
 def read_record(root: Path, config: DataConfig, world: str, shard: int) -> dict[str, Any] | None:
-    """The record of a complete shard of this configuration, or None when it must be written."""
+    """The record of a complete shard, or None when the shard must be written (again).
+
+    None also where another program (see `schema.program`) or another configuration wrote it, and
+    where the record or its part of params.parquet is not what was written.
+    """
     try:
         record = json.loads((root / record_file(world, shard)).read_bytes())
-        if record["config_hash"] != config_hash(config):
+        if record.pop("checksum") != self_checksum(record):
+            return None
+        mine = (config_hash(config), program(get_world(world).spec), world, shard)
+        if tuple(record[k] for k in ("config_hash", "program", "world", "shard")) != mine:
             return None
         for name, expected in record["files"].items():
             if (root / name).stat().st_size != expected["bytes"]:
                 return None
-    except (OSError, ValueError, KeyError, TypeError):
+        read_part(root, world, shard, record)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return dict(record)
 
 
-def end_with_parent() -> None:
+def read_part(root: Path, world: str, shard: int, record: dict[str, Any]) -> pa.Table:
+    """The shard's rows of params.parquet. Raises DatasetError when they were altered."""
+    name = part_file(world, shard)
+    try:
+        content = (root / name).read_bytes()
+    except OSError as error:
+        raise DatasetError(
+            f"{root / name}: cannot be read ({error.strerror}); run the same command again"
+        ) from None
+    if hashlib.sha256(content).hexdigest() != record["files"][name]["sha256"]:
+        raise DatasetError(
+            f"{root / name}: altered since it was written; run the same command again to draw "
+            "this shard again"
+        )
+    return pq.read_table(io.BytesIO(content), use_threads=False)
+
+
+def begin_worker() -> None:
+    """Set a worker process up: Ctrl-C is its parent's business, and it ends with its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_parent()
+
+
+def _end_with_parent() -> None:
     """Let this worker process end when the one that started it does, even if that was killed."""
     parent = parent_process()
     assert parent is not None
