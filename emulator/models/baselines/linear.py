@@ -12,7 +12,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from sklearn.linear_model import RidgeCV
 from torch import nn
 
 from emulator.config import StrictModel
@@ -59,6 +58,8 @@ class Linear(ClosedFormModel):
         standard = torch.where(scale > 0, target / torch.where(scale > 0, scale, 1.0), 0.0)
         x = self._features(inputs).double().cpu().numpy()
         y = standard.double().cpu().numpy().reshape(len(x), -1)
+        from sklearn.linear_model import RidgeCV  # slow to import, and only fitting needs it
+
         ridge = RidgeCV(alphas=PENALTIES).fit(x, y)
         layer = self._map(inputs)
         layer.weight.data.copy_(torch.as_tensor(ridge.coef_))
