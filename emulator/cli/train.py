@@ -22,7 +22,7 @@ def train(
     """Train one model from a configuration file."""
     from emulator.config import load_config
     from emulator.training.config import RunConfig
-    from emulator.training.trainer import default_output
+    from emulator.training.run_folder import default_output
     from emulator.training.trainer import train as run
 
     settings = load_config(config, RunConfig)

@@ -9,6 +9,8 @@
     .lock                    while `emulator generate` is at work: its process id
 
 Axis letters: N samples, P parameters, T quarters, S shocks, H last horizon, n states.
+
+The file is long because configuration, layout and manifest describe one format and change together.
 """
 
 from __future__ import annotations

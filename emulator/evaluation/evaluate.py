@@ -27,7 +27,7 @@ from emulator.models.weights import load_weights, write_atomically
 from emulator.provenance import commit
 from emulator.regimes import Task, tasks
 from emulator.training.config import RunConfig
-from emulator.training.trainer import CONFIG_FILE
+from emulator.training.run_folder import CONFIG_FILE
 
 SPLITS = ("test", "slice", "corner")
 METRICS_FILE, STATISTICS_FILE = "metrics.json", "statistics.parquet"

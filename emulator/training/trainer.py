@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
-from emulator.config import config_hash, load_config, parse_config, read_yaml
+from emulator.config import config_hash, load_config
 from emulator.data import Dataset, Moments
 from emulator.errors import (
     ConfigError,
@@ -32,10 +31,7 @@ from emulator.errors import (
 )
 from emulator.models.base import ClosedFormModel, Model
 from emulator.models.weights import (
-    DESCRIPTION_FILE,
-    load_weights,
     save_weights,
-    write_atomically,
 )
 from emulator.provenance import commit
 from emulator.regimes import Task, tasks
@@ -45,8 +41,14 @@ from emulator.training.checkpoint import CHECKPOINT_FILE, load_checkpoint, save_
 from emulator.training.config import RunConfig, TrainingConfig
 from emulator.training.logs import TrainingLog
 from emulator.training.losses import response_loss
+from emulator.training.run_folder import (
+    card,
+    claim,
+    default_output,
+    is_finished,
+    require_same_data,
+)
 
-CONFIG_FILE = "config.yaml"
 VALIDATION_ROWS = 1024  # a chunk of validation rows; bounds memory, does not change the result
 
 Progress = Callable[[int, int, str], None]
@@ -70,7 +72,7 @@ def train(
     device = _device(config.training)
     dataset = Dataset.open(config.data.dataset_path)
     worlds = _worlds(dataset, config)
-    if _is_finished(output, config, resume, dataset):
+    if is_finished(output, config, resume, dataset):
         return True
     settings = config.training
     specs = [dataset.spec(world) for world in worlds]
@@ -100,9 +102,9 @@ def train(
     }
 
     def finish() -> None:
-        save_weights(output, model, config.model, provenance, _card(config, provenance, output))
+        save_weights(output, model, config.model, provenance, card(config, provenance, output))
 
-    _claim(output, config)
+    claim(output, config)
     if type(model).prepare is not Model.prepare:  # it needs every training row in memory
         for world in worlds:
             model.prepare(world, batches.whole(world)[0].inputs)
@@ -137,7 +139,7 @@ def train(
                 f"{output / CHECKPOINT_FILE}: does not fit this run ({type(error).__name__}); "
                 "it is another version's or another model's: train into another folder"
             ) from None
-        _same_data(output, provenance, dataset)
+        require_same_data(output, provenance, dataset)
 
     def checkpoint() -> None:
         state = {
@@ -220,14 +222,6 @@ def _termination() -> Iterator[list[int]]:
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
-
-
-def default_output(config: Path) -> Path:
-    """Where a configuration's run goes: configs/a/b.yaml to runs/a/b, any other file to runs/b."""
-    stem = config.with_suffix("")
-    if "configs" in stem.parts:
-        return Path("runs", *stem.parts[stem.parts.index("configs") + 1 :])
-    return Path("runs", stem.name)
 
 
 def _rate(step: int, total: int, warmup: float) -> float:
@@ -320,80 +314,6 @@ def _device(settings: TrainingConfig) -> str:
     if settings.device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("training.device: cuda asked for, but torch sees no GPU; use cpu or auto")
     return settings.device
-
-
-def _is_finished(output: Path, config: RunConfig, resume: bool, dataset: Dataset) -> bool:
-    """Whether the folder holds this very run, finished.
-
-    ConfigError when it holds a run and `resume` was not asked for, or a run of another
-    configuration or other data. A folder with neither checkpoint nor weights holds no run.
-    """
-    path = output / CONFIG_FILE
-    done = (output / DESCRIPTION_FILE).exists()
-    if not done and not (output / CHECKPOINT_FILE).exists():
-        return False
-    if not resume:
-        raise ConfigError(
-            f"{output}: holds a run already; add --resume to go on with it, or name another "
-            "folder with --output"
-        )
-    before = parse_config(read_yaml(path), RunConfig, str(path))
-    if (difference := _difference(before, config)) is not None:
-        raise ConfigError(
-            f"{output}: cannot resume with another configuration ({difference}); name another "
-            "folder with --output"
-        )
-    if done:
-        _same_data(output, load_weights(output).provenance, dataset)
-    return done
-
-
-def _same_data(output: Path, provenance: dict[str, Any], dataset: Dataset) -> None:
-    if provenance["data_sha"] != dataset.hash:
-        raise ConfigError(
-            f"{output}: was trained on data {provenance['data_sha']}, but {dataset.path} now holds "
-            f"{dataset.hash}; name another folder with --output"
-        )
-
-
-def _claim(output: Path, config: RunConfig) -> None:
-    """Write the resolved configuration, unless this run's is there."""
-    if not (output / CHECKPOINT_FILE).exists():
-        output.mkdir(parents=True, exist_ok=True)
-        text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
-        write_atomically(output / CONFIG_FILE, text.encode())
-
-
-def _difference(before: RunConfig, after: RunConfig) -> str | None:
-    """The first key in which two configurations differ. The path of the data set does not count:
-    its contents are compared instead."""
-    old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
-    for section in new:
-        for key, value in new[section].items():
-            if key != "dataset_path" and old[section].get(key) != value:
-                return f"{section}.{key}: {old[section].get(key)!r}, now {value!r}"
-    return None
-
-
-def _card(config: RunConfig, provenance: dict[str, Any], output: Path) -> str:
-    """The model card: what the weights are and the one command that makes them again."""
-    settings = config.training
-    lines = [
-        f"# {config.model.type}, regime {config.data.regime}",
-        "",
-        "Predicts impulse responses of output, inflation and the interest rate.",
-        "",
-        f"- made by: `emulator train {output / CONFIG_FILE} --output DIR`",
-        f"- commit {provenance['commit']}, config {provenance['config_sha']}, "
-        f"data {provenance['data_sha']} ({config.data.dataset_path})",
-        f"- {settings.epochs} epochs of {settings.batch_size} rows a world and step, "
-        f"peak learning rate {settings.lr:g}, seed {settings.seed}",
-        "- accuracy: run `emulator evaluate` on this folder; it is not measured while training",
-        "",
-        "The weights are safetensors; `model.json` holds names, bounds and the checksum.",
-        "",
-    ]
-    return "\n".join(lines)
 
 
 def main() -> None:

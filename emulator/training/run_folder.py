@@ -1,0 +1,99 @@
+"""A run's folder: whose it is, what it was trained on, what its card says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from emulator.config import parse_config, read_yaml
+from emulator.data import Dataset
+from emulator.errors import ConfigError
+from emulator.models.weights import DESCRIPTION_FILE, load_weights, write_atomically
+from emulator.training.checkpoint import CHECKPOINT_FILE
+from emulator.training.config import RunConfig
+
+CONFIG_FILE = "config.yaml"
+
+
+def default_output(config: Path) -> Path:
+    """Where a configuration's run goes: configs/a/b.yaml to runs/a/b, any other file to runs/b."""
+    stem = config.with_suffix("")
+    if "configs" in stem.parts:
+        return Path("runs", *stem.parts[stem.parts.index("configs") + 1 :])
+    return Path("runs", stem.name)
+
+
+def is_finished(output: Path, config: RunConfig, resume: bool, dataset: Dataset) -> bool:
+    """Whether the folder holds this very run, finished.
+
+    ConfigError when it holds a run and `resume` was not asked for, or a run of another
+    configuration or other data. A folder with neither checkpoint nor weights holds no run.
+    """
+    path = output / CONFIG_FILE
+    done = (output / DESCRIPTION_FILE).exists()
+    if not done and not (output / CHECKPOINT_FILE).exists():
+        return False
+    if not resume:
+        raise ConfigError(
+            f"{output}: holds a run already; add --resume to go on with it, or name another "
+            "folder with --output"
+        )
+    before = parse_config(read_yaml(path), RunConfig, str(path))
+    if (difference := _difference(before, config)) is not None:
+        raise ConfigError(
+            f"{output}: cannot resume with another configuration ({difference}); name another "
+            "folder with --output"
+        )
+    if done:
+        require_same_data(output, load_weights(output).provenance, dataset)
+    return done
+
+
+def require_same_data(output: Path, provenance: dict[str, Any], dataset: Dataset) -> None:
+    if provenance["data_sha"] != dataset.hash:
+        raise ConfigError(
+            f"{output}: was trained on data {provenance['data_sha']}, but {dataset.path} now holds "
+            f"{dataset.hash}; name another folder with --output"
+        )
+
+
+def claim(output: Path, config: RunConfig) -> None:
+    """Write the resolved configuration, unless this run's is there."""
+    if not (output / CHECKPOINT_FILE).exists():
+        output.mkdir(parents=True, exist_ok=True)
+        text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+        write_atomically(output / CONFIG_FILE, text.encode())
+
+
+def _difference(before: RunConfig, after: RunConfig) -> str | None:
+    """The first key in which two configurations differ. The path of the data set does not count:
+    its contents are compared instead."""
+    old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
+    for section in new:
+        for key, value in new[section].items():
+            if key != "dataset_path" and old[section].get(key) != value:
+                return f"{section}.{key}: {old[section].get(key)!r}, now {value!r}"
+    return None
+
+
+def card(config: RunConfig, provenance: dict[str, Any], output: Path) -> str:
+    """The model card: what the weights are and the one command that makes them again."""
+    settings = config.training
+    lines = [
+        f"# {config.model.type}, regime {config.data.regime}",
+        "",
+        "Predicts impulse responses of output, inflation and the interest rate.",
+        "",
+        f"- made by: `emulator train {output / CONFIG_FILE} --output DIR`",
+        f"- commit {provenance['commit']}, config {provenance['config_sha']}, "
+        f"data {provenance['data_sha']} ({config.data.dataset_path})",
+        f"- {settings.epochs} epochs of {settings.batch_size} rows a world and step, "
+        f"peak learning rate {settings.lr:g}, seed {settings.seed}",
+        "- accuracy: run `emulator evaluate` on this folder; it is not measured while training",
+        "",
+        "The weights are safetensors; `model.json` holds names, bounds and the checksum.",
+        "",
+    ]
+    return "\n".join(lines)
