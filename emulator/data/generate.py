@@ -127,6 +127,7 @@ def _write_missing(
             write_shard(data, str(root), *task)
             advance(task)
         return drawn
+    others = set(multiprocessing.active_children())
     with _pool(executor, min(workers, max(len(missing), 1))) as pool:
         tasks: dict[Future[None], tuple[str, int]] = {}
         try:
@@ -142,6 +143,16 @@ def _write_missing(
                 f"{root}: a worker process was ended from outside (out of memory?); run the same "
                 "command again, perhaps with fewer --workers (finished shards are kept)"
             ) from None
+        except KeyboardInterrupt:
+            if executor is None:
+                # Workers may be a minute from the end of a shard, or still compiling. What they
+                # leave unfinished is written again. Their futures fail with them, see above.
+                for worker in set(multiprocessing.active_children()) - others:
+                    worker.kill()
+            else:
+                for future in tasks:
+                    future.cancel()
+            raise
         except BaseException as error:
             for future in tasks:
                 future.cancel()

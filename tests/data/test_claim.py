@@ -256,7 +256,7 @@ def test_ctrl_c_is_one_line_also_while_workers_start(tmp_path: Path, delay: floa
          "--output", str(output), "--workers", "2"],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180  # a first run compiles first
     # The last thing written before the workers are started.
     while not (output / "switching" / "zarr.json").exists():
         assert process.poll() is None
