@@ -245,6 +245,15 @@ def test_lost_workers_are_said_and_errors_of_the_work_are_not_hidden(tmp_path: P
         generate(small(worlds=("nk",)), tmp_path / "data", executor=Lost(ZeroDivisionError()))
 
 
+# A shell's background job, as continuous integration may be, hands down an ignored SIGINT.
+HEARING_SIGINT = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from emulator.cli import main
+main()
+"""
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize("delay", [0.0, 2.0])
 def test_ctrl_c_is_one_line_also_while_workers_start(tmp_path: Path, delay: float) -> None:
@@ -252,7 +261,7 @@ def test_ctrl_c_is_one_line_also_while_workers_start(tmp_path: Path, delay: floa
     config = small(samples=200_000, shard_rows=200)
     file.write_text(json.dumps(config.model_dump(mode="json")))
     process = subprocess.Popen(
-        [sys.executable, "-m", "emulator.cli", "generate", str(file),
+        [sys.executable, "-c", HEARING_SIGINT, "generate", str(file),
          "--output", str(output), "--workers", "2"],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
