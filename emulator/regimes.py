@@ -9,27 +9,33 @@
 | D      | yes   | no    | yes         | yes          | yes     | shocks identified, not theta   |
 
 `shock_token = (shock, size)` says which response is asked for and is always given. `eps_sequence`
-is the innovation path from rest to now; it is not the same thing. Where theta is known, past
-innovations do not move the response from the steady state, so that task leaves them out.
+is the innovation path from rest to now (for trajectories, on through the forecast window); it is
+not the same thing. Where theta is known, past innovations do not move the response from the steady
+state, so that task leaves them out.
 
 `build_inputs` is the only place where a model's inputs are made from data. What a regime forbids is
-never put in, so no model can read it.
+never put in, so no model can read it. Two departures exist for ablations, `without` and `extra`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import torch
 
-from emulator.errors import InputError
+from emulator.errors import InputError, unknown_name
 from emulator.specs import WorldSpec
 
 RUN_IN = 40  # first quarters of a simulation: known through eps, never shown as history
 MIN_HISTORY, MAX_HISTORY = 40, 200
 MIN_SIZE, MAX_SIZE = 0.25, 3.0  # moduli of the shock sizes drawn, in s.d.s
+MIN_NOW, MAX_NOW = 80, 200  # quarters from rest after which a trajectory is forecast
+AHEAD = 40  # quarters a trajectory is forecast
+QUANTILES = (0.05, 0.25, 0.50, 0.75, 0.95)  # levels of the bands around a response
+REMOVABLE = ("world", "theta", "eps", "history")  # inputs an ablation can take away
+ADDABLE = ("history", "flags")  # inputs an ablation can give beyond the contract
 
 
 class Regime(StrEnum):
@@ -65,18 +71,20 @@ class Task(StrEnum):
     """What is asked of a model.
 
     steady_state: the response from the steady state. state_dependent: the response from the state
-    at the end of the sample; in linear worlds the two are equal.
+    at the end of the sample; in linear worlds the two are equal. trajectory: the observables of
+    the quarters after now, a simulation where the innovations are known, a forecast otherwise.
     """
 
     steady_state = "steady_state"
     state_dependent = "state_dependent"
+    trajectory = "trajectory"
 
 
 TARGETS: Mapping[Task, str] = {Task.steady_state: "irfs", Task.state_dependent: "irfs_state"}
 
 
 def tasks(spec: WorldSpec) -> tuple[Task, ...]:
-    """The tasks that are distinct in a world."""
+    """The response tasks that are distinct in a world."""
     return (Task.steady_state,) if spec.linear else (Task.steady_state, Task.state_dependent)
 
 
@@ -84,9 +92,11 @@ def tasks(spec: WorldSpec) -> tuple[Task, ...]:
 class Inputs:
     """What a model sees of B draws of one world. None marks what the regime does not give.
 
-    world: the world's name. shocks: names of the S shocks asked for. size: (B, S) in s.d.s.
-    theta: (B, P), physical units. history: (B, L, 3), the last L quarters before now. eps:
-    (B, T, S), the innovations from rest to now, in s.d.s.
+    world: the world's name. shocks: names of the S shocks asked for. size: (B, S) in s.d.s, one
+    for trajectories. theta: (B, P), physical units. history: (B, L, 3), the last L quarters before
+    now. eps: (B, T + ahead, S), the innovations from rest to now and through the quarters ahead,
+    in s.d.s. flags: (B, T), the regime or whether the bound binds, from rest to now; only where an
+    ablation gives them. ahead: quarters to forecast, 0 where a response is asked for.
     """
 
     world: str | None
@@ -96,26 +106,59 @@ class Inputs:
     theta: torch.Tensor | None = None
     history: torch.Tensor | None = None
     eps: torch.Tensor | None = None
+    flags: torch.Tensor | None = None
+    ahead: int = 0
 
     def __len__(self) -> int:
         return len(self.size)
 
+    @property
+    def has_sequence(self) -> bool:
+        """Whether anything is known of the past."""
+        return not (self.history is None and self.eps is None and self.flags is None)
 
-def fields_needed(regime: Regime, task: Task = Task.steady_state) -> tuple[str, ...]:
+
+def contract(regime: Regime, without: Set[str] = frozenset()) -> Contract:
+    """What a regime gives, less the inputs an ablation takes away. Raises InputError where theta
+    would be left without the world that names it, or nothing but the shock is left."""
+    given = CONTRACTS[regime]
+    for name in without:
+        if name not in REMOVABLE:
+            raise unknown_name("input to leave out", name, REMOVABLE)
+    given = Contract(
+        world=given.world and "world" not in without,
+        theta=given.theta and "theta" not in without,
+        eps_sequence=given.eps_sequence and "eps" not in without,
+        history=given.history and "history" not in without,
+    )
+    if not given.world and given.theta:
+        raise InputError("theta means nothing without the world: leave out both")
+    if not given.world and not given.history:
+        raise InputError("neither world nor history is left: nothing says which model is meant")
+    return given
+
+
+def fields_needed(
+    regime: Regime,
+    task: Task = Task.steady_state,
+    *,
+    without: Set[str] = frozenset(),
+    extra: Set[str] = frozenset(),
+) -> tuple[str, ...]:
     """The data-set fields `build_inputs` reads."""
-    contract = CONTRACTS[regime]
-    names = ["shock_size"]
-    if contract.theta:
-        names.append("theta")
-    if contract.history:
-        names.append("trajectories")
-    if _uses_eps(contract, task):
-        names.append("eps")
-    return tuple(names)
+    given = contract(regime, without)
+    wanted = {
+        "shock_size": task is not Task.trajectory,
+        "theta": given.theta,
+        "trajectories": given.history or "history" in extra,
+        "eps": _uses_eps(given, task),
+        "flags": "flags" in extra,
+    }
+    return tuple(name for name, read in wanted.items() if read)
 
 
-def _uses_eps(contract: Contract, task: Task) -> bool:
-    return contract.eps_sequence and not (contract.theta and task is Task.steady_state)
+def _uses_eps(given: Contract, task: Task) -> bool:
+    return given.eps_sequence and not (given.theta and task is Task.steady_state)
 
 
 def build_inputs(
@@ -126,22 +169,32 @@ def build_inputs(
     *,
     history_length: int = MAX_HISTORY,
     run_in: int = RUN_IN,
+    now: int | None = None,
+    ahead: int = AHEAD,
+    without: Set[str] = frozenset(),
+    extra: Set[str] = frozenset(),
 ) -> Inputs:
     """Model inputs for a batch of one world's samples, exactly what `regime` allows.
 
     sample: data-set fields (theta (B, P), shock_size (B, S), trajectories (B, T, 3), eps
-    (B, T, S)); fields the regime forbids may be absent or hold anything. history_length: quarters
-    of history, between 40 and 200, taken from the end; the first `run_in` quarters are never
-    shown.
+    (B, T, S), flags (B, T)); fields the regime forbids may be absent or hold anything. now:
+    quarters from rest to now, None for the end of the sample. history_length: quarters of history
+    before now, between 40 and 200; the first `run_in` quarters are never shown. ahead: quarters a
+    trajectory goes on after now. without, extra: inputs taken away from or given beyond the
+    contract, for ablations. Raises InputError.
     """
-    contract = CONTRACTS[regime]
-    history = None
-    if contract.history:
+    given = contract(regime, without)
+    for name in extra:
+        if name not in ADDABLE:
+            raise unknown_name("input to add", name, ADDABLE)
+    ahead = ahead if task is Task.trajectory else 0
+    history = flags = eps = None
+    if given.history or "history" in extra:
         if not MIN_HISTORY <= history_length <= MAX_HISTORY:
             raise InputError(
                 f"history: expected {MIN_HISTORY} to {MAX_HISTORY} quarters, got {history_length}"
             )
-        path = sample["trajectories"]
+        path = sample["trajectories"][:, :now]
         available = path.shape[1] - run_in
         if available < history_length:
             raise InputError(
@@ -149,12 +202,38 @@ def build_inputs(
                 f"run-in of {run_in}"
             )
         history = path[:, path.shape[1] - history_length :]
+    if _uses_eps(given, task):
+        eps = sample["eps"]
+        if now is not None:
+            if eps.shape[1] < now + ahead:
+                raise InputError(
+                    f"eps: {now} quarters to now and {ahead} ahead asked for, {eps.shape[1]} there"
+                )
+            eps = eps[:, : now + ahead]
+    if "flags" in extra:
+        flags = sample["flags"][:, :now]
+    if task is Task.trajectory:
+        some = next(t for t in (sample.get("theta"), history, eps) if t is not None)
+        size = some.new_ones(len(some), len(spec.shock_names))
+    else:
+        size = sample["shock_size"]
     return Inputs(
-        world=spec.name if contract.world else None,
+        world=spec.name if given.world else None,
         shocks=spec.shock_names,
         task=task,
-        size=sample["shock_size"],
-        theta=sample["theta"] if contract.theta else None,
+        size=size,
+        theta=sample["theta"] if given.theta else None,
         history=history,
-        eps=sample["eps"] if _uses_eps(contract, task) else None,
+        eps=eps,
+        flags=flags,
+        ahead=ahead,
     )
+
+
+def response_inputs(inputs: Inputs) -> Inputs:
+    """From a trajectory's inputs, those of the response from rest to one s.d. of each shock: what
+    `build_inputs` would give for that task at the same "now"."""
+    eps = inputs.eps
+    if eps is not None:
+        eps = None if inputs.theta is not None else eps[:, : eps.shape[1] - inputs.ahead]
+    return replace(inputs, task=Task.steady_state, eps=eps, ahead=0)

@@ -52,4 +52,5 @@ def sample(spec: WorldSpec, rows: int = 5, seed: int = 0) -> dict[str, torch.Ten
         "shock_size": 0.25 + 2.75 * torch.rand(rows, len(spec.shocks), generator=rng),
         "trajectories": torch.randn(rows, 240, 3, generator=rng),
         "eps": torch.randn(rows, 240, len(spec.shocks), generator=rng),
+        "flags": (torch.rand(rows, 240, generator=rng) < 0.3).float(),
     }

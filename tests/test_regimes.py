@@ -5,15 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 
-from emulator.errors import InputError
+from emulator.errors import InputError, UnknownNameError
 from emulator.models.universal import UniversalConfig
 from emulator.regimes import (
     CONTRACTS,
+    REMOVABLE,
     RUN_IN,
+    TARGETS,
     Regime,
     Task,
     build_inputs,
     fields_needed,
+    response_inputs,
     tasks,
 )
 from tests.specs import LARGE, SMALL, SPECS, sample
@@ -58,6 +61,24 @@ def test_forbidden_inputs_change_no_bit(regime: Regime, field: str, noise) -> No
             clean = model(build_inputs(fields, spec, regime, task))
             fields[field] = noise(*fields[field].shape)
             assert torch.equal(model(build_inputs(fields, spec, regime, task)), clean)
+
+
+@pytest.mark.parametrize(("regime", "field"), FORBIDDEN)
+@pytest.mark.parametrize("noise", [torch.randn, lambda *s: torch.full(s, torch.nan)])
+def test_forbidden_inputs_change_no_bit_of_a_trajectory(regime: Regime, field: str, noise) -> None:
+    torch.manual_seed(0)
+    model = UNIVERSAL.build(SPECS, 10).eval()
+    torch.nn.init.normal_(model.correction.out.weight)
+    for spec in SPECS:
+        fields = sample(spec)
+
+        def path(fields=fields, spec=spec) -> torch.Tensor:
+            inputs = build_inputs(fields, spec, regime, Task.trajectory, now=120, history_length=80)
+            return model.forecast(inputs)
+
+        clean = path()
+        fields[field] = noise(*fields[field].shape)
+        assert torch.equal(path(), clean)
 
 
 @pytest.mark.parametrize("noise", [torch.randn, lambda *s: torch.full(s, torch.nan)])
@@ -115,7 +136,7 @@ def test_innovations_are_left_out_where_they_cannot_matter() -> None:
     assert build_inputs(sample(LARGE), LARGE, Regime.D, Task.steady_state).eps is not None
 
 
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", list(TARGETS))
 @pytest.mark.parametrize("regime", Regime)
 def test_the_needed_fields_are_enough(regime: Regime, task: Task) -> None:
     fields = sample(LARGE)
@@ -140,3 +161,88 @@ def test_a_history_must_not_reach_into_the_run_in() -> None:
     build_inputs(fields, SMALL, Regime.B1, history_length=50)
     with pytest.raises(InputError, match="50 there"):
         build_inputs(fields, SMALL, Regime.B1, history_length=51)
+
+
+@pytest.mark.parametrize("regime", Regime)
+def test_a_trajectory_gets_its_contract_up_to_now(regime: Regime) -> None:
+    fields, given = sample(LARGE), CONTRACTS[regime]
+    needed = {n: fields[n] for n in fields_needed(regime, Task.trajectory)}
+    inputs = build_inputs(needed, LARGE, regime, Task.trajectory, now=100, history_length=50)
+    assert inputs.ahead == 40
+    assert (inputs.theta is not None) == given.theta
+    if given.history:
+        assert torch.equal(inputs.history, fields["trajectories"][:, 50:100])
+    else:
+        assert inputs.history is None
+    if given.eps_sequence:  # from rest, through the forecast window
+        assert torch.equal(inputs.eps, fields["eps"][:, :140])
+    else:
+        assert inputs.eps is None
+
+
+def test_a_trajectory_cannot_go_on_past_the_sample() -> None:
+    with pytest.raises(InputError, match="40 ahead"):
+        build_inputs(sample(SMALL), SMALL, Regime.A, Task.trajectory, now=210)
+
+
+@pytest.mark.parametrize("regime", Regime)
+def test_the_responses_behind_a_path_are_asked_for_as_the_regime_allows(regime: Regime) -> None:
+    fields = sample(LARGE)
+    path = build_inputs(fields, LARGE, regime, Task.trajectory, now=120, history_length=80)
+    fields["shock_size"] = torch.ones(5, 3)
+    own = build_inputs(fields, LARGE, regime, now=120, history_length=80)
+    derived = response_inputs(path)
+    for name in ("theta", "history", "eps", "flags", "size"):
+        ours, theirs = getattr(derived, name), getattr(own, name)
+        assert (ours is None) == (theirs is None)
+        assert ours is None or torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("name", REMOVABLE)
+@pytest.mark.parametrize("regime", Regime)
+def test_an_input_taken_away_changes_no_bit_any_more(regime: Regime, name: str) -> None:
+    fields = sample(LARGE)
+    given = CONTRACTS[regime]
+    if name == "world":
+        if given.theta or not given.history:
+            with pytest.raises(InputError, match="world"):
+                build_inputs(fields, LARGE, regime, Task.state_dependent, without={name})
+            return
+    elif name == "history" and not given.world:
+        with pytest.raises(InputError, match="nothing says"):
+            build_inputs(fields, LARGE, regime, Task.state_dependent, without={name})
+        return
+    torch.manual_seed(0)
+    model = UNIVERSAL.build(SPECS, 10).eval()
+
+    def answer(fields) -> torch.Tensor:
+        return model(build_inputs(fields, LARGE, regime, Task.state_dependent, without={name}))
+
+    clean = answer(fields)
+    if name == "world":
+        inputs = build_inputs(fields, LARGE, regime, Task.state_dependent, without={name})
+        assert inputs.world is None
+        return
+    field = {"history": "trajectories"}.get(name, name)
+    fields[field] = torch.full_like(fields[field], torch.nan)
+    assert torch.equal(answer(fields), clean)
+
+
+def test_flags_and_a_history_in_a_are_seen_only_where_an_ablation_gives_them() -> None:
+    torch.manual_seed(0)
+    model = UNIVERSAL.build(SPECS, 10).eval()
+    for field, extra in (("flags", "flags"), ("trajectories", "history")):
+        fields, other = sample(LARGE), sample(LARGE)
+        other[field] = sample(LARGE, seed=1)[field]
+        for given, equal in ((frozenset(), True), (frozenset({extra}), False)):
+            first, second = (
+                model(build_inputs(f, LARGE, Regime.A, Task.state_dependent, extra=given))
+                for f in (fields, other)
+            )
+            assert torch.equal(first, second) == equal
+
+
+@pytest.mark.parametrize("option", ["without", "extra"])
+def test_unknown_inputs_are_refused_with_the_nearest_name(option: str) -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'history'"):
+        build_inputs(sample(LARGE), LARGE, Regime.C, **{option: {"histry"}})

@@ -1,14 +1,16 @@
 """What every model offers: physical inputs in, physical responses out.
 
-A model takes the `Inputs` of one world and returns per-unit responses (B, S, H+1, 3) in the
-observables' units. Scales learned from the training split are buffers, saved with the weights.
-World specs travel in the configuration, so a model never imports a world.
+A model takes the `Inputs` of one world, or of several at once, and returns per-unit responses
+(B, S, H+1, 3) in the observables' units, with quantiles where it has them. Scales learned from the
+training split are buffers, saved with the weights. World specs travel in the configuration, so a
+model never imports a world.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +19,15 @@ from torch import nn
 from emulator.errors import InputError, unknown_name
 from emulator.regimes import Inputs
 from emulator.specs import WorldSpec
+
+
+class Answer(NamedTuple):
+    """response: (B, S, H+1, 3) per unit of size, the point estimate. quantiles: the same with a
+    last axis over `QUANTILES`, for models that give bands."""
+
+    response: torch.Tensor
+    quantiles: torch.Tensor | None = None
+
 
 # Inputs of a batch and the per-unit responses (B, S, H+1, 3) that answer them.
 Answered = tuple[Inputs, torch.Tensor]
@@ -32,13 +43,22 @@ class Model(nn.Module, ABC):
         self.output_scales = nn.ModuleDict({spec.name: ResponseScales(spec) for spec in specs})
 
     @abstractmethod
-    def forward(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
-        """Per-unit responses (B, S, H+1, 3); `horizon` None is the trained one."""
+    def answer(self, asked: Sequence[Inputs], horizon: int | None = None) -> list[Answer]:
+        """Responses to each of `asked`; `horizon` None is the trained one."""
 
-    def set_scales(self, sd: Mapping[str, np.ndarray]) -> None:
-        """Take each world's output scales (S, 3) from the training split."""
-        for world, values in sd.items():
-            self.scales(world).sd.copy_(torch.as_tensor(values))
+    def forward(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
+        """Per-unit responses (B, S, H+1, 3) of one world."""
+        return self.answer([inputs], horizon)[0].response
+
+    def set_scales(
+        self, responses: Mapping[str, np.ndarray], paths: Mapping[str, np.ndarray]
+    ) -> None:
+        """Take each world's output scales from the training split: the s.d. of responses (S, 3) and
+        of trajectories (3,)."""
+        for world, sd in responses.items():
+            self.scales(world).sd.copy_(torch.as_tensor(sd))
+        for world, sd in paths.items():
+            self.scales(world).path.copy_(torch.as_tensor(sd))
 
     def prepare(self, world: str, inputs: Inputs) -> None:
         """See all training rows of a world once before training, to take moments of the inputs.
@@ -47,15 +67,26 @@ class Model(nn.Module, ABC):
         """
 
     def physical(self, output: torch.Tensor, inputs: Inputs) -> torch.Tensor:
-        """Network outputs (B, S, H+1, 3) to per-unit responses in the observables' units.
+        """Network outputs (B, S, H+1, 3) to per-unit responses in the observables' units."""
+        return output * self.response_scale(inputs)[:, :, None]
 
-        They are scaled as the world's training responses; where the world is not named the only
-        scale there is comes from the data, the s.d. of the history.
+    def response_scale(self, inputs: Inputs) -> torch.Tensor:
+        """What one unit of network output is worth, (B or 1, S or 1, 3).
+
+        The scale of the world's training responses; where the world is not named the only scale
+        there is comes from the data, the s.d. of the history.
         """
         if inputs.world is not None:
-            return self.scales(inputs.world)(output, inputs.theta)  # type: ignore[no-any-return]
+            return self.scales(inputs.world)(inputs.theta)  # type: ignore[no-any-return]
+        return self.path_scale(inputs)[:, None]
+
+    def path_scale(self, inputs: Inputs) -> torch.Tensor:
+        """The s.d. of the observables, (1, 3) from the world's training trajectories, or (B, 3)
+        from the history where the world is not named."""
+        if inputs.world is not None:
+            return self.scales(inputs.world).path[None]
         assert inputs.history is not None
-        return output * inputs.history.std(dim=1)[:, None, None]
+        return inputs.history.std(dim=1)
 
     def scales(self, world: str) -> ResponseScales:
         """The output scales of a world."""
@@ -83,7 +114,26 @@ class Model(nn.Module, ABC):
         return output[:, :, : horizon + 1]
 
 
-class ClosedFormModel(Model):
+class SeparateModel(Model):
+    """A model that answers one world at a time."""
+
+    @abstractmethod
+    def respond(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
+        """Per-unit responses (B, S, H+1, 3) of one world."""
+
+    def answer(self, asked: Sequence[Inputs], horizon: int | None = None) -> list[Answer]:
+        return [Answer(self.respond(inputs, horizon)) for inputs in asked]
+
+
+class Forecaster(ABC):
+    """A model that also answers `Task.trajectory`."""
+
+    @abstractmethod
+    def forecast(self, inputs: Inputs) -> torch.Tensor:
+        """The observables of the `inputs.ahead` quarters after now, (B, F, 3)."""
+
+
+class ClosedFormModel(SeparateModel):
     """A model fitted in one pass instead of trained by gradient steps."""
 
     @abstractmethod
@@ -98,12 +148,14 @@ class ResponseScales(nn.Module):
     """Network outputs to per-unit responses of one world: `response = unit * sd * output`.
 
     `sd` (S, 3) is the s.d. of the training responses over samples and horizons, a buffer saved
-    with the weights; a response that is identically zero has scale zero. `unit` is the shock's own
+    with the weights; a response that is identically zero has scale zero. `path` (3,) is that of
+    the training trajectories. `unit` is the shock's own
     s.d. parameter over the centre of its prior, where the world names one and theta is known: to
     first order a response is proportional to it. Otherwise it is 1.
     """
 
     sd: torch.Tensor
+    path: torch.Tensor
     columns: torch.Tensor
     reference: torch.Tensor
 
@@ -115,6 +167,7 @@ class ResponseScales(nn.Module):
         centre = [(low * high) ** 0.5 if c >= 0 else 1.0 for c, (low, high) in
                   zip(columns, bounds, strict=True)]  # fmt: skip
         self.register_buffer("sd", torch.ones(len(columns), 3))
+        self.register_buffer("path", torch.ones(3))
         # Known from the spec, so not saved.
         self.register_buffer("columns", torch.tensor(columns), persistent=False)
         self.register_buffer("reference", torch.tensor(centre), persistent=False)
@@ -126,6 +179,6 @@ class ResponseScales(nn.Module):
         named = self.columns >= 0
         return torch.where(named, theta[:, self.columns.clamp(min=0)] / self.reference, 1.0)
 
-    def forward(self, output: torch.Tensor, theta: torch.Tensor | None) -> torch.Tensor:
-        """(B, S, H+1, 3) network outputs to physical per-unit responses."""
-        return output * (self.unit(theta)[..., None] * self.sd)[:, :, None]
+    def forward(self, theta: torch.Tensor | None) -> torch.Tensor:
+        """The physical size of one unit of network output, (B or 1, S, 3)."""
+        return self.unit(theta)[..., None] * self.sd

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
 
 from emulator.models.embeddings import NameEmbedding
+from emulator.regimes import Inputs
 
 PATCH = 4  # quarters a token: a year, and a quarter of the attention's cost
 
@@ -37,6 +38,7 @@ class SequenceEncoder(nn.Module):
         self.observed = nn.Linear(3 * PATCH, width)
         self.scale = nn.Linear(3, width)
         self.innovation = NameEmbedding(shock_names, PATCH * width, std=PATCH**-0.5)
+        self.flag = nn.Linear(PATCH, width)
         self.condition = nn.Linear(hidden, width)
         layer = nn.TransformerEncoderLayer(
             width, heads, 2 * width, dropout=0.0, activation="gelu", batch_first=True,
@@ -45,30 +47,37 @@ class SequenceEncoder(nn.Module):
         self.blocks = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
         self.out = nn.Linear(2 * width, hidden)
 
-    def forward(
-        self,
-        history: torch.Tensor | None,
-        eps: torch.Tensor | None,
-        shocks: tuple[str, ...],
-        draw: torch.Tensor,
-    ) -> torch.Tensor:
-        """history (B, L, 3), eps (B, T, S), draw (B, hidden) to (B, hidden).
+    def forward(self, asked: Sequence[Inputs], draws: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """What has happened to the draws (B, hidden) of each of `asked`, (B, hidden).
 
-        The oldest L mod 4 (T mod 4) quarters are dropped.
+        The oldest quarters that do not fill a patch are dropped. Inputs with as many tokens go
+        through the transformer together.
         """
+        tokens = [self._tokens(i, d) for i, d in zip(asked, draws, strict=True)]
+        out: dict[int, torch.Tensor] = {}
+        for count in {t.shape[1] for t in tokens}:
+            together = [k for k, t in enumerate(tokens) if t.shape[1] == count]
+            x = self.blocks(torch.cat([tokens[k] for k in together]))
+            seen = self.out(torch.cat([x.mean(dim=1), x[:, -1]], dim=-1))
+            out |= zip(together, seen.split([len(tokens[k]) for k in together]), strict=True)
+        return [out[k] for k in range(len(tokens))]
+
+    def _tokens(self, inputs: Inputs, draw: torch.Tensor) -> torch.Tensor:
+        """(B, tokens, width)."""
         parts = []
-        if history is not None:
-            parts.append(self._observed(history))
-        if eps is not None:
-            patches = _patches(eps)  # (B, n, S, PATCH)
-            maps = self.innovation(shocks).unflatten(-1, (PATCH, self.width))
+        if inputs.history is not None:
+            parts.append(self._observed(inputs.history))
+        if inputs.eps is not None:
+            patches = _patches(inputs.eps[:, : inputs.eps.shape[1] - inputs.ahead])
+            maps = self.innovation(inputs.shocks).unflatten(-1, (PATCH, self.width))
             parts.append(torch.einsum("bnsp,spw->bnw", patches, maps))
-        tokens = max(part.shape[1] for part in parts)
-        x = self.condition(draw)[:, None] + self._positions(tokens, draw)
+        if inputs.flags is not None:
+            parts.append(self.flag(_patches(inputs.flags[..., None])[:, :, 0]))
+        count = max(part.shape[1] for part in parts)
+        x: torch.Tensor = self.condition(draw)[:, None] + self._positions(count, draw)
         for part in parts:
-            x = x + nn.functional.pad(part, (0, 0, tokens - part.shape[1], 0))
-        x = self.blocks(x)
-        return self.out(torch.cat([x.mean(dim=1), x[:, -1]], dim=-1))  # type: ignore[no-any-return]
+            x = x + nn.functional.pad(part, (0, 0, count - part.shape[1], 0))
+        return x
 
     def _observed(self, history: torch.Tensor) -> torch.Tensor:
         """(B, L, 3) to tokens (B, L // 4, width)."""

@@ -1,8 +1,8 @@
-"""From a hidden vector to a whole response.
+"""From a hidden vector to a whole response, its bands, or a path.
 
 A stable linear model's response is a sum of damped cosines, and any smooth decaying response is
 close to one. `ModalHead` predicts poles and residues; `DirectHead` predicts each horizon on its
-own and takes what is left. Neither knows a world.
+own and takes what is left; `SpreadHead` says how far off the two may be. None knows a world.
 """
 
 from __future__ import annotations
@@ -12,14 +12,18 @@ import math
 import torch
 from torch import nn
 
+from emulator.regimes import QUANTILES
+
 FADE = 0.9  # a quarter, beyond the trained horizon: a half-life of 6.6 quarters
 
 
 class ModalHead(nn.Module):
     """`y_h = sum_k Re(c_k lambda_k^h)` with poles shared by all shocks and observables of a draw.
 
-    Poles are stable by construction, `lambda = exp(-exp(nu) + i w)` (Orvieto et al. 2023), with
-    decay times from half a quarter to centuries. Any horizon.
+    Poles are stable by construction, `lambda = exp(-softplus(nu) + i w)`: as in Orvieto et al.
+    (2023) slow decays are resolved on a log scale, and the fastest stay finite. Any horizon. A
+    draw's vector gives the poles; the residues come from `source`, of which a draw may have several
+    (its shocks) or one (itself).
     """
 
     def __init__(self, hidden: int, poles: int) -> None:
@@ -33,37 +37,78 @@ class ModalHead(nn.Module):
             angle = torch.zeros(poles)
             angle[poles // 2 :] = torch.linspace(0.1, math.pi / 2, poles - poles // 2)
             self.pole.weight.mul_(0.1)
-            self.pole.bias.copy_(torch.cat([torch.log(-torch.log(modulus)), angle]))
+            rate = -torch.log(modulus)
+            self.pole.bias.copy_(torch.cat([torch.log(torch.expm1(rate)), angle]))  # softplus^-1
 
-    def forward(self, draw: torch.Tensor, shock: torch.Tensor, horizon: int) -> torch.Tensor:
-        """draw (B, hidden), shock (B, S, hidden) to (B, S, H+1, 3)."""
-        log_decay, angle = self.pole(draw).chunk(2, dim=-1)  # (B, K)
-        h = torch.arange(horizon + 1, device=draw.device, dtype=draw.dtype)
-        envelope = torch.exp(-torch.exp(log_decay)[..., None] * h)  # (B, K, H+1)
+    def basis(self, draw: torch.Tensor, points: int) -> torch.Tensor:
+        """Damped cosines and sines of draws (B, hidden) at horizons 0, 1, ..., (B, 2K, points)."""
+        rate, angle = self.pole(draw).float().chunk(2, dim=-1)  # (B, K)
+        h = torch.arange(points, device=draw.device, dtype=rate.dtype)
+        envelope = torch.exp(-nn.functional.softplus(rate)[..., None] * h)  # (B, K, points)
         phase = angle[..., None] * h
-        basis = torch.cat([envelope * phase.cos(), envelope * phase.sin()], dim=1)
-        residue = self.residue(shock).unflatten(-1, (3, 2 * self.poles))  # (B, S, 3, 2K)
-        batch, shocks = shock.shape[:2]
-        response: torch.Tensor = residue.flatten(1, 2) @ basis  # (B, 3S, H+1)
-        return response.reshape(batch, shocks, 3, horizon + 1).transpose(2, 3)
+        return torch.cat([envelope * phase.cos(), envelope * phase.sin()], dim=1)
+
+    def residues(self, source: torch.Tensor) -> torch.Tensor:
+        """(N, hidden) to (N, 3, 2K)."""
+        return self.residue(source).unflatten(-1, (3, 2 * self.poles))  # type: ignore[no-any-return]
 
 
 class DirectHead(nn.Module):
-    """One output a horizon up to the trained one; beyond it the last one, dying out."""
+    """One output a point up to the trained number; beyond it the last one, dying out."""
 
-    def __init__(self, hidden: int, horizon: int) -> None:
+    def __init__(self, hidden: int, points: int) -> None:
         super().__init__()
-        self.horizon = horizon
-        self.out = nn.Linear(hidden, 3 * (horizon + 1))
+        self.points = points
+        self.out = nn.Linear(hidden, 3 * points)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, shock: torch.Tensor, horizon: int) -> torch.Tensor:
-        """shock (B, S, hidden) to (B, S, H+1, 3)."""
-        response = self.out(shock).unflatten(-1, (self.horizon + 1, 3))
-        if horizon > self.horizon:
+    def forward(self, source: torch.Tensor, points: int) -> torch.Tensor:
+        """(N, hidden) to (N, 3, points)."""
+        response = self.out(source).unflatten(-1, (3, self.points))
+        if points > self.points:
             # A correction that stopped at once would show as a jump.
-            beyond = torch.arange(1, horizon - self.horizon + 1, device=shock.device)
-            tail = response[:, :, -1:] * (FADE**beyond)[:, None]
-            return torch.cat([response, tail], dim=2)
-        return response[:, :, : horizon + 1]  # type: ignore[no-any-return]
+            beyond = torch.arange(1, points - self.points + 1, device=source.device)
+            return torch.cat([response, response[..., -1:] * FADE**beyond], dim=-1)
+        return response[..., :points]  # type: ignore[no-any-return]
+
+
+class SpreadHead(nn.Module):
+    """Distances of the quantiles from the point estimate, in its units before scaling.
+
+    The four gaps between neighbouring levels are positive by construction, so quantiles never
+    cross. Their logarithms, and the median's place between its neighbours, are sums of decays
+    with fixed half-lives: smooth in the horizon, and defined at any horizon.
+    """
+
+    decay: torch.Tensor
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        half_lives = torch.tensor([0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0])  # quarters; and a constant
+        self.register_buffer("decay", torch.cat([0.5 ** (1.0 / half_lives), torch.ones(1)]), False)
+        self.coefficients = nn.Linear(hidden, 3 * len(QUANTILES) * len(self.decay))
+        with torch.no_grad():
+            self.coefficients.weight.mul_(0.1)
+            self.coefficients.bias.zero_()
+            # Start from gaps of exp(-2), a seventh of the s.d. of responses.
+            self.coefficients.bias.view(3, len(QUANTILES), -1)[:, :-1, -1] = -2.0
+
+    def forward(self, source: torch.Tensor, points: int) -> torch.Tensor:
+        """(N, hidden) to (N, 3, points, 5)."""
+        h = torch.arange(points, device=source.device)
+        basis = self.decay[:, None] ** h  # (8, points)
+        shape = (3, len(QUANTILES), len(self.decay))
+        curves = self.coefficients(source).float().unflatten(-1, shape) @ basis
+        gap = curves[:, :, :-1].exp()  # (N, 3, 4, points)
+        lower, upper = gap[:, :, 1], gap[:, :, 2]
+        median = torch.tanh(curves[:, :, -1]) * (lower + upper)
+        inner_low, inner_high = median - lower, median + upper
+        levels = [
+            inner_low - gap[:, :, 0],
+            inner_low,
+            median,
+            inner_high,
+            inner_high + gap[:, :, 3],
+        ]
+        return torch.stack(levels, dim=-1)

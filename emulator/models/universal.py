@@ -5,8 +5,11 @@
     shock token (name, size) ──────────────────────────────────────────────┘
 
 Inputs a regime does not give are replaced by a learned "absent" vector, so that one set of weights
-serves every regime. Heads: poles and residues plus a direct correction (heads.py). Outputs are
-per-unit responses in physical units (base.py).
+serves every regime. Heads: poles and residues plus a direct correction, and bands (heads.py).
+Outputs are per-unit responses in physical units (base.py).
+
+Trajectories: where innovations are known, the sum of the responses to them plus a correction
+(paths.py); where a history is known, a forecast of what it left behind, from the draw's vector.
 """
 
 from __future__ import annotations
@@ -19,11 +22,12 @@ from pydantic import Field
 from torch import nn
 
 from emulator.config import StrictModel
-from emulator.models.base import Model
+from emulator.models.base import Answer, Forecaster, Model
 from emulator.models.embeddings import NameEmbedding, ParameterEncoder
 from emulator.models.encoders import SequenceEncoder
-from emulator.models.heads import DirectHead, ModalHead
-from emulator.regimes import MAX_SIZE, Inputs, Task
+from emulator.models.heads import DirectHead, ModalHead, SpreadHead
+from emulator.models.paths import MEMORY, PathCorrection, convolve
+from emulator.regimes import AHEAD, MAX_SIZE, Inputs, Task, response_inputs
 from emulator.specs import WorldSpec
 
 BLIND = "(no world)"  # the row of the world table for regimes that do not name the world
@@ -44,59 +48,124 @@ class UniversalConfig(StrictModel):
         return Universal(self, specs, horizon)
 
 
-class Universal(Model):
+class Universal(Model, Forecaster):
     """See the module docstring."""
 
     def __init__(self, config: UniversalConfig, specs: Sequence[WorldSpec], horizon: int) -> None:
         super().__init__(specs, horizon)
         hidden, world_dim = config.hidden_dim, config.world_embed_dim
+        shocks = [n for s in specs for n in s.shock_names]
         self.world = NameEmbedding([BLIND, *self.specs], world_dim)
         self.world_in = nn.Linear(world_dim, hidden)
         self.parameters_in = ParameterEncoder(specs, config.param_embed_dim, hidden)
         self.task = NameEmbedding(Task, hidden, std=0.1)
-        self.sequence_in = SequenceEncoder((n for s in specs for n in s.shock_names), hidden)
+        self.sequence_in = SequenceEncoder(shocks, hidden)
         self.absent = nn.Parameter(torch.zeros(2, hidden))  # no theta, no sequence
         self.trunk = nn.ModuleList(Block(hidden, world_dim) for _ in range(config.blocks))
-        self.shock = NameEmbedding([n for s in specs for n in s.shock_names], hidden)
+        self.shock = NameEmbedding(shocks, hidden)
         self.shock_world = nn.Linear(world_dim, hidden)
         self.size_in = nn.Sequential(nn.Linear(2, hidden), nn.SiLU(), nn.Linear(hidden, hidden))
         self.shock_trunk = nn.ModuleList(
             Block(hidden, world_dim) for _ in range(config.shock_blocks)
         )
-        self.norm = nn.LayerNorm(hidden)
+        self.draw_norm = nn.LayerNorm(hidden)
+        self.shock_norm = nn.LayerNorm(hidden)
         self.modal = ModalHead(hidden, config.poles)
-        self.direct = DirectHead(hidden, horizon)
+        self.direct = DirectHead(hidden, horizon + 1)
+        self.spread = SpreadHead(hidden)
+        self.path_modal = ModalHead(hidden, config.poles)
+        self.path_direct = DirectHead(hidden, AHEAD)
+        self.correction = PathCorrection(shocks, hidden)
 
-    def forward(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
-        horizon = self.horizon if horizon is None else horizon
-        world = self.world((inputs.world or BLIND,))[0]
-        draw = self._known(inputs, world)  # (B, hidden)
+    def answer(self, asked: Sequence[Inputs], horizon: int | None = None) -> list[Answer]:
+        points = 1 + (self.horizon if horizon is None else horizon)
+        draws = self._draws(asked)
+        shocks = self._shocks(asked, draws)
+        answers = []
+        for inputs, draw, shock in zip(asked, draws, shocks, strict=True):
+            scale = self.response_scale(inputs)[:, :, None]
+            response = self._response(draw, shock, points) * scale
+            spread = self.spread(shock, points).unflatten(0, (len(inputs), -1)).transpose(2, 3)
+            # Bands form around the point estimate without moving it.
+            quantiles = response.detach()[..., None] + spread * scale[..., None]
+            answers.append(Answer(response, quantiles))
+        return answers
+
+    def forecast(self, inputs: Inputs) -> torch.Tensor:
+        ahead, scale = inputs.ahead, self.path_scale(inputs)[:, None]
+        path = inputs.size.new_zeros(len(inputs), ahead, 3)
+        if inputs.eps is not None:
+            at_rest = response_inputs(inputs)
+            draws = self._draws([at_rest])
+            shocks = self._shocks([at_rest], draws)
+            responses = self._response(draws[0], shocks[0], inputs.eps.shape[1])
+            linear = convolve(responses * self.response_scale(at_rest)[:, :, None], inputs.eps)
+            window = min(MEMORY + ahead, linear.shape[1])
+            # A history of a constant series has no scale; the floor is far below any of a world.
+            seen = linear[:, -window:] / scale.clamp(min=1e-6)
+            more = self.correction(seen, inputs.eps[:, -window:], inputs.shocks, draws[0])
+            path = path + linear[:, -ahead:] + more[:, -ahead:] * scale
+        if inputs.history is not None or inputs.eps is None:
+            draw = self._draws([inputs])[0]
+            basis = self.path_modal.basis(draw, ahead)
+            left = self.path_modal.residues(draw) @ basis + self.path_direct(draw, ahead)
+            path = path + left.mT * scale
+        return path
+
+    def _draws(self, asked: Sequence[Inputs]) -> tuple[torch.Tensor, ...]:
+        """The trunk's vectors, (B, hidden) for each of `asked`."""
+        worlds = self._worlds(asked)
+        known = [self._known(i, w) for i, w in zip(asked, worlds, strict=True)]
+        seen = [k for k, i in enumerate(asked) if i.has_sequence]
+        if seen:
+            sequences = self.sequence_in([asked[k] for k in seen], [known[k] for k in seen])
+            for k, sequence in zip(seen, sequences, strict=True):
+                known[k] = known[k] + sequence
+        sizes = [len(i) for i in asked]
+        draw, rows = torch.cat(known), _repeat(sizes, worlds)
         for block in self.trunk:
-            draw = block(draw, world)
-        token = self.shock(inputs.shocks) + self.shock_world(world)  # (S, hidden)
-        shock = draw[:, None] + token
-        if not (inputs.world and self.specs[inputs.world].linear):
-            # A linear world's response per unit does not depend on the size.
-            size = inputs.size / MAX_SIZE
-            shock = shock + self.size_in(torch.stack([size, size.abs()], dim=-1))
-        for block in self.shock_trunk:
-            shock = block(shock, world)
-        shock = self.norm(shock)
-        output = self.modal(draw, shock, horizon) + self.direct(shock, horizon)
-        return self.physical(output, inputs)
+            draw = block(draw, worlds, rows)
+        return torch.split(self.draw_norm(draw), sizes)
 
     def _known(self, inputs: Inputs, world: torch.Tensor) -> torch.Tensor:
-        """World, task, theta and what happened so far, or their absence, (B, hidden)."""
+        """World, task and theta, and the absence of theta or of a sequence, (B, hidden)."""
         known = self.world_in(world) + self.task((inputs.task,))
+        if not inputs.has_sequence:
+            known = known + self.absent[1]
         if inputs.theta is None:
-            known = (known + self.absent[0]).expand(len(inputs), -1)
-        else:
-            assert inputs.world is not None
-            known = known + self.parameters_in(inputs.world, inputs.theta)
-        if inputs.history is None and inputs.eps is None:
-            return torch.add(known, self.absent[1])
-        sequence = self.sequence_in(inputs.history, inputs.eps, inputs.shocks, known)
-        return known + sequence  # type: ignore[no-any-return]
+            return (known + self.absent[0]).expand(len(inputs), -1)  # type: ignore[no-any-return]
+        assert inputs.world is not None
+        return known + self.parameters_in(inputs.world, inputs.theta)  # type: ignore[no-any-return]
+
+    def _shocks(
+        self, asked: Sequence[Inputs], draws: Sequence[torch.Tensor]
+    ) -> tuple[torch.Tensor, ...]:
+        """What the heads read, (B S, hidden) for each of `asked`."""
+        worlds = self._worlds(asked)
+        tokens = []
+        for inputs, draw, world in zip(asked, draws, worlds, strict=True):
+            token = draw[:, None] + self.shock(inputs.shocks) + self.shock_world(world)
+            if inputs.world is None or not self.spec(inputs.world).linear:
+                # In a linear world the response per unit does not depend on the size.
+                size = inputs.size / MAX_SIZE
+                token = token + self.size_in(torch.stack([size, size.abs()], dim=-1))
+            tokens.append(token.flatten(0, 1))
+        sizes = [len(token) for token in tokens]
+        shock, rows = torch.cat(tokens), _repeat(sizes, worlds)
+        for block in self.shock_trunk:
+            shock = block(shock, worlds, rows)
+        return torch.split(self.shock_norm(shock), sizes)
+
+    def _response(self, draw: torch.Tensor, shock: torch.Tensor, points: int) -> torch.Tensor:
+        """draw (B, hidden), shock (B S, hidden) to (B, S, points, 3), before scaling."""
+        residues = self.modal.residues(shock).reshape(len(draw), -1, 2 * self.modal.poles)
+        modal = residues.float() @ self.modal.basis(draw, points)  # (B, 3 S, points)
+        direct: torch.Tensor = self.direct(shock, points)  # (B S, 3, points)
+        return (modal.reshape_as(direct) + direct).reshape(len(draw), -1, 3, points).mT
+
+    def _worlds(self, asked: Sequence[Inputs]) -> torch.Tensor:
+        """(len(asked), world_dim)."""
+        return self.world(tuple(i.world or BLIND for i in asked))  # type: ignore[no-any-return]
 
 
 class Block(nn.Module):
@@ -112,8 +181,14 @@ class Block(nn.Module):
         nn.init.zeros_(self.film.bias)
         self.down.weight.data.mul_(0.5)
 
-    def forward(self, x: torch.Tensor, world: torch.Tensor) -> torch.Tensor:
-        """x (..., hidden), world (world_dim) to (..., hidden)."""
-        scale, shift = self.film(world).chunk(2)
+    def forward(self, x: torch.Tensor, worlds: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """x (N, hidden), worlds (W, world_dim), rows (N,) the world of each row, to (N, hidden)."""
+        scale, shift = self.film(worlds)[rows].chunk(2, dim=-1)
         y = self.norm(x) * (1.0 + scale) + shift
         return x + self.down(nn.functional.silu(self.up(y)))  # type: ignore[no-any-return]
+
+
+def _repeat(sizes: Sequence[int], like: torch.Tensor) -> torch.Tensor:
+    """0 repeated sizes[0] times, 1 sizes[1] times, ..."""
+    index = torch.arange(len(sizes), device=like.device)
+    return index.repeat_interleave(torch.tensor(sizes, device=like.device))

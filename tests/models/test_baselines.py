@@ -200,6 +200,20 @@ def test_lags_and_orthogonalised_responses_are_statsmodels() -> None:
 
 
 @pytest.mark.fast
+@pytest.mark.parametrize("regime", [Regime.B1, Regime.C, Regime.D])
+def test_forecasts_are_statsmodels_and_use_no_innovations(regime: Regime) -> None:
+    fields = sample(SMALL)
+    inputs = build_inputs(fields, SMALL, regime, Task.trajectory, now=150, history_length=90)
+    ours = VARConfig().build(SPECS, 12).forecast(inputs)
+    lags = estimate(inputs.history).lags
+    for row, path in enumerate(inputs.history.double().numpy()):
+        fit = StatsmodelsVAR(path).fit(int(lags[row]))
+        expected = fit.forecast(path[-int(lags[row]) :], inputs.ahead)
+        # float32 out
+        np.testing.assert_allclose(ours[row].numpy(), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.fast
 def test_local_projections_are_least_squares_and_start_as_the_var() -> None:
     history = _histories(3, 90, seed=2)
     lags = 2

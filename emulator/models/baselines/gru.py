@@ -21,7 +21,7 @@ from pydantic import Field
 from torch import nn
 
 from emulator.config import StrictModel
-from emulator.models.base import Model
+from emulator.models.base import SeparateModel
 from emulator.models.baselines.tokens import Tokens
 from emulator.regimes import Inputs
 from emulator.specs import WorldSpec
@@ -39,7 +39,7 @@ class GRUConfig(StrictModel):
         return GRU(self, specs, horizon)
 
 
-class GRU(Model):
+class GRU(SeparateModel):
     """See the module docstring."""
 
     def __init__(self, config: GRUConfig, specs: Sequence[WorldSpec], horizon: int) -> None:
@@ -57,7 +57,7 @@ class GRU(Model):
         self.decoder = nn.GRU(width, width, batch_first=True)
         self.out = nn.Linear(width, len(self.tokens.shocks) * 3)
 
-    def forward(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
+    def respond(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
         known = self.token_in(self.tokens(inputs)) + self._observed(inputs)
         draw = self.draw(known)  # (B, width)
         steps = draw[:, None] + self.horizons.weight  # (B, H+1, width)

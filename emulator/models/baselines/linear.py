@@ -54,7 +54,7 @@ class Linear(ClosedFormModel):
         # The steady-state task comes first in every world; the others have the same histories.
         if inputs.theta is None and inputs.task is Task.steady_state:
             self.summaries.update(inputs)
-        scale = self.scales(world)(torch.ones_like(target), inputs.theta)
+        scale = self.response_scale(inputs)[:, :, None].expand_as(target)
         standard = torch.where(scale > 0, target / torch.where(scale > 0, scale, 1.0), 0.0)
         x = self._features(inputs).double().cpu().numpy()
         y = standard.double().cpu().numpy().reshape(len(x), -1)
@@ -66,7 +66,7 @@ class Linear(ClosedFormModel):
         layer.bias.data.copy_(torch.as_tensor(ridge.intercept_))
         layer.fitted.fill_(True)
 
-    def forward(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
+    def respond(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
         layer = self._map(inputs)
         if not layer.fitted:
             source = "a history" if inputs.theta is None else "parameters"

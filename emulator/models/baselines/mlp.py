@@ -18,7 +18,7 @@ from pydantic import Field
 from torch import nn
 
 from emulator.config import StrictModel
-from emulator.models.base import Model
+from emulator.models.base import SeparateModel
 from emulator.models.baselines.summary import SUMMARY_SIZE, Summaries
 from emulator.models.baselines.tokens import Tokens
 from emulator.regimes import MAX_HISTORY, Inputs
@@ -36,7 +36,7 @@ class MLPConfig(StrictModel):
         return MLP(self, specs, horizon)
 
 
-class MLP(Model):
+class MLP(SeparateModel):
     """See the module docstring."""
 
     def __init__(self, config: MLPConfig, specs: Sequence[WorldSpec], horizon: int) -> None:
@@ -55,7 +55,7 @@ class MLP(Model):
         if inputs.theta is None:
             self.summaries.update(inputs)
 
-    def forward(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
+    def respond(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
         flat = self.net(torch.cat([self.tokens(inputs), self._observed(inputs)], dim=1))
         output = flat.unflatten(-1, (len(self.tokens.shocks), self.horizon + 1, 3))
         output = self.trained_horizons(output[:, self.tokens.rows(inputs)], horizon)

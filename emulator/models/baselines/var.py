@@ -6,6 +6,8 @@ Response at horizon h to shock s: `multiplier_h d_s`. The VAR's multipliers are 
 matrices, Phi_0 = I, Phi_h = sum_j A_j Phi_{h-j}. Those of local projections (Jorda 2005) are the
 coefficients on y_t in regressions of y_{t+h} on (1, y_t, ..., y_{t-p+1}).
 
+The VAR's forecasts are iterated.
+
 The impact d_s is the same in both: Sigma is orthogonalised in each of the 6 orderings of the
 series, and ordering, column and sign are chosen for every world, task and shock by the error of the
 VAR's responses on the validation split. A shock has the estimated s.d. With `rotation: fitted`,
@@ -27,7 +29,7 @@ from torch import nn
 
 from emulator.config import StrictModel
 from emulator.errors import InputError
-from emulator.models.base import Answered, ClosedFormModel
+from emulator.models.base import Answered, ClosedFormModel, Forecaster
 from emulator.models.baselines.summary import CHUNK, lagged, least_squares, ols_var
 from emulator.regimes import Inputs, tasks
 from emulator.specs import WorldSpec
@@ -37,10 +39,11 @@ ORDERINGS = tuple(itertools.permutations(range(3)))
 
 
 class Estimates(NamedTuple):
-    """VARs of B histories: lags (B,), coefficients (B, 8, 3, 3), zero beyond the row's lags, and
-    the residual covariance (B, 3, 3)."""
+    """VARs of B histories: lags (B,), constant (B, 3), coefficients (B, 8, 3, 3), zero beyond the
+    row's lags, and the residual covariance (B, 3, 3)."""
 
     lags: torch.Tensor
+    constant: torch.Tensor
     coefficients: torch.Tensor
     covariance: torch.Tensor
 
@@ -91,7 +94,7 @@ class HistoryBaseline(ClosedFormModel):
             shocks.choose(_errors(_parts(validation), weight))
 
     @torch.no_grad()
-    def forward(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
+    def respond(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
         horizon = self.horizon if horizon is None else horizon
         shocks = self._shocks(inputs)
         out = []
@@ -110,13 +113,27 @@ class HistoryBaseline(ClosedFormModel):
         return module
 
 
-class VAR(HistoryBaseline):
-    """Responses of the estimated VAR."""
+class VAR(HistoryBaseline, Forecaster):
+    """Responses and forecasts of the estimated VAR."""
 
     def multipliers(
         self, history: torch.Tensor, estimates: Estimates, horizon: int
     ) -> torch.Tensor:
         return moving_average(estimates.coefficients, horizon)
+
+    @torch.no_grad()
+    def forecast(self, inputs: Inputs) -> torch.Tensor:
+        """Iterated forecasts without later innovations; known ones are not used."""
+        out = []
+        for history in torch.split(_history(inputs), CHUNK):
+            estimates = estimate(history)
+            path = list(history[:, -MAX_LAGS:].double().unbind(dim=1))  # oldest first
+            for _ in range(inputs.ahead):
+                recent = torch.stack(path[: -MAX_LAGS - 1 : -1], dim=1)[..., None]  # lag 1 first
+                step = (estimates.coefficients @ recent).sum(dim=1)[..., 0]
+                path.append(estimates.constant + step)
+            out.append(torch.stack(path[MAX_LAGS:], dim=1))
+        return torch.cat(out).to(inputs.size.dtype)
 
 
 class LocalProjections(HistoryBaseline):
@@ -184,12 +201,13 @@ def estimate(history: torch.Tensor) -> Estimates:
     chosen = lowest.indices + 1
     singular = lowest.values == torch.inf
     covariance = history.new_empty(len(history), 3, 3, dtype=torch.float64)
+    constant = history.new_empty(len(history), 3, dtype=torch.float64)
     coefficients = history.new_zeros(len(history), MAX_LAGS, 3, 3, dtype=torch.float64)
     for lags in sorted(set(chosen.tolist())):
         rows = chosen == lags
         fit = ols_var(history[rows], lags)
         coefficients[rows, :lags] = fit.coefficients
-        covariance[rows] = fit.covariance
+        covariance[rows], constant[rows] = fit.covariance, fit.constant
         singular[rows] |= ~fit.unique
     if singular.any():
         raise InputError(
@@ -197,7 +215,7 @@ def estimate(history: torch.Tensor) -> Estimates:
             f"the first {int(singular.int().argmax())}: a series is constant, or a combination of "
             "the others"
         )
-    return Estimates(chosen, coefficients, covariance)
+    return Estimates(chosen, constant, coefficients, covariance)
 
 
 def candidates(covariance: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,57 @@
+"""From responses and innovations to paths, for the trajectory task.
+
+In a linear model a path is the sum of the responses to all innovations since rest, and the
+expected path of many others is close to it. `convolve` forms that sum; `PathCorrection` adds what
+is missing where a model is not linear. Both see any number of shocks and know no world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from emulator.models.embeddings import NameEmbedding
+
+MEMORY = 60  # quarters before now that the correction sees
+DILATIONS = (1, 2, 4, 8, 16, 32)  # each sees now and one quarter back: a reach of 63 quarters
+
+
+def convolve(responses: torch.Tensor, eps: torch.Tensor) -> torch.Tensor:
+    """sum_s sum_j responses[s, j] eps[t - j, s]: (B, S, T, 3) and (B, T, S) to (B, T, 3)."""
+    points = eps.shape[1]
+    size = 1 << (2 * points - 1).bit_length()  # room for the whole linear convolution
+    responses_f = torch.fft.rfft(responses.float(), n=size, dim=2)
+    eps_f = torch.fft.rfft(eps.float().mT, n=size, dim=2)
+    path: torch.Tensor = torch.fft.irfft((responses_f * eps_f[..., None]).sum(dim=1), n=size, dim=1)
+    return path[:, :points]
+
+
+class PathCorrection(nn.Module):
+    """A causal dilated convolution over the linear path and the innovations (van den Oord et al.
+    2016), conditioned on the draw. It starts at zero."""
+
+    def __init__(self, shock_names: Iterable[str], hidden: int, width: int = 48) -> None:
+        super().__init__()
+        self.path = nn.Linear(3, width)
+        self.innovation = NameEmbedding(shock_names, width, std=0.5)
+        self.condition = nn.Linear(hidden, 2 * width)
+        self.mix = nn.ModuleList(nn.Linear(2 * width, 2 * width) for _ in DILATIONS)
+        self.back = nn.ModuleList(nn.Linear(2 * width, width) for _ in DILATIONS)
+        self.out = nn.Linear(width, 3)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(
+        self, path: torch.Tensor, eps: torch.Tensor, shocks: tuple[str, ...], draw: torch.Tensor
+    ) -> torch.Tensor:
+        """path (B, T, 3) over its scale, eps (B, T, S), draw (B, hidden) to (B, T, 3)."""
+        scale, shift = self.condition(draw)[:, None].chunk(2, dim=-1)
+        x = self.path(path) + eps @ self.innovation(shocks)
+        x = x * (1.0 + scale) + shift
+        for mix, back, dilation in zip(self.mix, self.back, DILATIONS, strict=True):
+            # A matrix product over now and then is several times faster than conv1d on a CPU.
+            past = nn.functional.pad(x, (0, 0, dilation, 0))[:, : x.shape[1]]
+            x = x + back(nn.functional.silu(mix(torch.cat([x, past], dim=-1))))
+        return self.out(x)  # type: ignore[no-any-return]
