@@ -19,7 +19,10 @@ def train(
     resume: bool = typer.Option(False, "--resume", help="Go on from the folder's checkpoint."),
     data: str | None = typer.Option(None, help="A data set, instead of data.dataset_path."),
 ) -> None:
-    """Train one model from a configuration file."""
+    """Train one model from a configuration file.
+
+    On several GPUs: torchrun --nproc-per-node N -m emulator.training.trainer --config CONFIG.
+    """
     from emulator.config import load_config
     from emulator.training.config import RunConfig
     from emulator.training.run_folder import default_output

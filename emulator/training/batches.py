@@ -2,23 +2,30 @@
 
 Rows come from one of three sources. `resident` holds the training split on the device, and step k's
 rows are a pure function of (seed, k); `stream` reads it from disk; `fresh` draws new samples from
-the worlds, held-out ones left out. Step k's regimes, tasks and history lengths depend on (seed, k)
+the worlds, held-out ones left out. Step k's regimes, tasks and history length depend on (seed, k)
 alone. Whatever the source, training goes on exactly from a checkpoint's position.
+
+In every step each world is asked for responses, and one world for trajectories: a mean over steps
+is then a mean over worlds, at the cost of one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
 
 from emulator.data import Dataset, FreshLoader, Loader, StreamLoader
+from emulator.errors import ConfigError
 from emulator.regimes import (
-    CONTRACTS,
+    AHEAD,
     MAX_HISTORY,
+    MAX_NOW,
     MIN_HISTORY,
+    MIN_NOW,
     TARGETS,
     Inputs,
     Regime,
@@ -30,14 +37,98 @@ from emulator.regimes import (
 from emulator.seeding import derived_seed
 from emulator.specs import WorldSpec
 
+PATH_ROWS = 2  # trajectories of half the rows: a path costs as much as several responses
+
 Fields = dict[str, torch.Tensor]
 
 
 class Batch(NamedTuple):
-    """What a model sees of one world, and the per-unit responses (B, S, H+1, 3) it should give."""
+    """What a model sees of one world, and the answer: per-unit responses (B, S, H+1, 3), or the
+    observables of the quarters ahead (B, F, 3)."""
 
     inputs: Inputs
     target: torch.Tensor
+
+
+class StepBatch(NamedTuple):
+    """A step's batches by world: responses of every world, trajectories of one or of none."""
+
+    responses: dict[str, Batch]
+    trajectories: dict[str, Batch]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What of a data set a run shows its model.
+
+    regimes: those trained on. extra: inputs beyond the contract. trajectories: whether
+    they are asked for. device: where tensors go.
+    """
+
+    dataset: Dataset
+    worlds: tuple[str, ...]
+    regimes: tuple[Regime, ...]
+    extra: frozenset[str] = frozenset()
+    trajectories: bool = False
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        config = self.dataset.manifest.config
+        if self.trajectories and config.quarters < MIN_NOW + AHEAD:
+            raise ConfigError(
+                f"losses.trajectory: samples of {self.dataset.path} have {config.quarters} "
+                f"quarters, trajectories need {MIN_NOW + AHEAD}; set it to 0 or use longer samples"
+            )
+
+    def spec(self, world: str) -> WorldSpec:
+        return self.dataset.spec(world)
+
+    @property
+    def longest(self) -> int:
+        """Quarters of the longest history the data set can show."""
+        return history_quarters(self.dataset)
+
+    def field_names(self, world: str) -> list[str]:
+        """The data-set fields that the regimes and the world's tasks need, targets included."""
+        names: set[str] = {"shock_size"}
+        for task in tasks(self.spec(world)):
+            names.add(TARGETS[task])
+            for regime in self.regimes:
+                names |= set(fields_needed(regime, task, extra=self.extra))
+        if self.trajectories:
+            names.add("trajectories")
+            for regime in self.regimes:
+                names |= set(fields_needed(regime, Task.trajectory, extra=self.extra))
+        return sorted(names)
+
+    def read(self, world: str, rows: np.ndarray) -> Fields:
+        """The needed fields of some rows, float32 tensors on the device."""
+        return to_tensors(self.dataset.read(world, rows, self.field_names(world)), self.device)
+
+    def cut(
+        self,
+        fields: Fields,
+        world: str,
+        regime: Regime,
+        task: Task,
+        length: int,
+        now: int | None = None,
+    ) -> Batch:
+        """What a regime shows of these rows, and the answer to the task."""
+        inputs = build_inputs(
+            fields,
+            self.spec(world),
+            regime,
+            task,
+            history_length=length,
+            run_in=self.dataset.manifest.config.run_in,
+            now=now,
+            extra=self.extra,
+        )
+        if task is Task.trajectory:
+            assert now is not None
+            return Batch(inputs, fields["trajectories"][:, now : now + inputs.ahead])
+        return Batch(inputs, fields[TARGETS[task]])
 
 
 def history_quarters(dataset: Dataset) -> int:
@@ -46,19 +137,9 @@ def history_quarters(dataset: Dataset) -> int:
     return min(MAX_HISTORY, config.quarters - config.run_in)
 
 
-def field_names(spec: WorldSpec, regimes: tuple[Regime, ...]) -> list[str]:
-    """The data-set fields that the regimes and the world's tasks need, targets included."""
-    names: set[str] = set()
-    for task in tasks(spec):
-        names |= {TARGETS[task], *(n for r in regimes for n in fields_needed(r, task))}
-    return sorted(names)
-
-
-def read_fields(
-    dataset: Dataset, world: str, rows: np.ndarray, regimes: tuple[Regime, ...], device: str
-) -> Fields:
-    """The needed fields of some rows, float32 tensors on the device."""
-    return to_tensors(dataset.read(world, rows, field_names(dataset.spec(world), regimes)), device)
+def latest_now(dataset: Dataset) -> int:
+    """The last quarter after which a trajectory can be forecast."""
+    return min(MAX_NOW, dataset.manifest.config.quarters - AHEAD)
 
 
 def to_tensors(arrays: Mapping[str, np.ndarray], device: str | torch.device) -> Fields:
@@ -67,14 +148,6 @@ def to_tensors(arrays: Mapping[str, np.ndarray], device: str | torch.device) -> 
         name: torch.as_tensor(np.ascontiguousarray(array), dtype=torch.float32).to(device)
         for name, array in arrays.items()
     }
-
-
-def cut(
-    fields: Fields, spec: WorldSpec, regime: Regime, task: Task, length: int, run_in: int
-) -> Batch:
-    """What a regime shows of these rows, and the answer to the task."""
-    inputs = build_inputs(fields, spec, regime, task, history_length=length, run_in=run_in)
-    return Batch(inputs, fields[TARGETS[task]])
 
 
 class Source(Protocol):
@@ -88,70 +161,77 @@ class Source(Protocol):
 
 
 class Batches:
-    """Batches of every world; `batch(k)` is the k-th, from 0."""
+    """The batches of a run; `batch(k)` is the k-th, from 0.
+
+    part: (rank, ranks), for training in several processes: each sees its share of every batch's
+    rows. The shares together are the batch.
+    """
 
     def __init__(
         self,
-        dataset: Dataset,
-        worlds: tuple[str, ...],
-        regimes: tuple[Regime, ...],
+        shown: Shown,
         batch_size: int,
         seed: int,
-        device: str,
         source: Literal["resident", "stream", "fresh"] = "resident",
+        part: tuple[int, int] = (0, 1),
     ) -> None:
-        self.specs: dict[str, WorldSpec] = {w: dataset.spec(w) for w in worlds}
-        self.dataset, self.regimes, self.seed, self.device = dataset, regimes, seed, device
-        self.run_in, self.longest = dataset.manifest.config.run_in, history_quarters(dataset)
-        largest = max(len(dataset.rows(w, "train")) for w in worlds)
+        self.shown, self.seed, self.part = shown, seed, part
+        largest = max(len(shown.dataset.rows(w, "train")) for w in shown.worlds)
         self.steps_per_epoch = -(-largest // batch_size)
         self.source: Source = (
-            _Resident(dataset, worlds, regimes, batch_size, seed, device)
+            _Resident(shown, batch_size, seed)
             if source == "resident"
-            else _Loaded(dataset, worlds, regimes, batch_size, seed, device, source == "fresh")
+            else _Loaded(shown, batch_size, seed, source == "fresh")
         )
 
-    def batch(self, step: int) -> dict[str, Batch]:
-        """One batch a world."""
+    def batch(self, step: int) -> StepBatch:
+        """Responses of every world, and the trajectories of one."""
         rng = np.random.default_rng(derived_seed(self.seed, "batch", step))
-        rows = self.source.rows(step)
-        out = {}
-        for world, spec in self.specs.items():
-            regime = self.regimes[rng.integers(len(self.regimes))]
-            length = self.longest
-            if CONTRACTS[regime].history:
-                length = int(rng.integers(MIN_HISTORY, self.longest + 1))
-            task = tasks(spec)[rng.integers(len(tasks(spec)))]
-            out[world] = cut(rows[world], spec, regime, task, length, self.run_in)
-        return out
+        shown, rows = self.shown, self._share(self.source.rows(step))
+        # One length for all worlds, so that their histories go through a model together.
+        length = int(rng.integers(MIN_HISTORY, max(MIN_HISTORY, shown.longest) + 1))
+        responses = {}
+        for world in shown.worlds:
+            regime = shown.regimes[rng.integers(len(shown.regimes))]
+            choices = tasks(shown.spec(world))
+            task = choices[rng.integers(len(choices))]
+            responses[world] = shown.cut(rows[world], world, regime, task, length)
+        if not shown.trajectories:
+            return StepBatch(responses, {})
+        world = shown.worlds[rng.integers(len(shown.worlds))]
+        regime = shown.regimes[rng.integers(len(shown.regimes))]
+        now = int(rng.integers(MIN_NOW, latest_now(shown.dataset) + 1))
+        room = now - shown.dataset.manifest.config.run_in
+        length = int(rng.integers(MIN_HISTORY, room + 1))
+        some = {k: v[: max(1, len(v) // PATH_ROWS)] for k, v in rows[world].items()}
+        path = shown.cut(some, world, regime, Task.trajectory, length, now)
+        return StepBatch(responses, {world: path})
 
     def whole(self, world: str) -> list[Batch]:
-        """All training rows of a world at once, a batch a task, for closed-form fits."""
-        spec = self.specs[world]
-        rows = self.dataset.rows(world, "train")
-        fields = read_fields(self.dataset, world, rows, self.regimes, self.device)
+        """All training rows of a world at once, a batch a response task, for closed-form fits."""
+        shown = self.shown
+        fields = shown.read(world, shown.dataset.rows(world, "train"))
         return [
-            cut(fields, spec, self.regimes[0], task, self.longest, self.run_in)
-            for task in tasks(spec)
+            shown.cut(fields, world, shown.regimes[0], task, shown.longest)
+            for task in tasks(shown.spec(world))
         ]
+
+    def _share(self, rows: dict[str, Fields]) -> dict[str, Fields]:
+        rank, ranks = self.part
+        if ranks == 1:
+            return rows
+        return {
+            world: {name: tensor[rank::ranks] for name, tensor in fields.items()}
+            for world, fields in rows.items()
+        }
 
 
 class _Resident:
     """The training split on the device; every row comes once before any comes again."""
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        worlds: tuple[str, ...],
-        regimes: tuple[Regime, ...],
-        batch_size: int,
-        seed: int,
-        device: str,
-    ) -> None:
+    def __init__(self, shown: Shown, batch_size: int, seed: int) -> None:
         self.batch_size, self.seed = batch_size, seed
-        self.fields = {
-            w: read_fields(dataset, w, dataset.rows(w, "train"), regimes, device) for w in worlds
-        }
+        self.fields = {w: shown.read(w, shown.dataset.rows(w, "train")) for w in shown.worlds}
 
     def rows(self, step: int) -> dict[str, Fields]:
         out = {}
@@ -182,25 +262,16 @@ class _Resident:
 class _Loaded:
     """Rows from a loader of `emulator.data`, which keeps its own position."""
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        worlds: tuple[str, ...],
-        regimes: tuple[Regime, ...],
-        batch_size: int,
-        seed: int,
-        device: str,
-        fresh: bool,
-    ) -> None:
-        self.device = device
-        self.fields = {w: field_names(dataset.spec(w), regimes) for w in worlds}
+    def __init__(self, shown: Shown, batch_size: int, seed: int, fresh: bool) -> None:
+        self.device = shown.device
+        self.fields = {w: shown.field_names(w) for w in shown.worlds}
         fields = sorted(set().union(*self.fields.values()))
-        sizes = dict.fromkeys(worlds, batch_size)
+        sizes = dict.fromkeys(shown.worlds, batch_size)
         if fresh:
-            config = dataset.manifest.config
+            config = shown.dataset.manifest.config
             self.loader: Loader = FreshLoader(config, batch_size=sizes, fields=fields, seed=seed)
         else:
-            self.loader = StreamLoader(dataset, batch_size=sizes, fields=fields, seed=seed)
+            self.loader = StreamLoader(shown.dataset, batch_size=sizes, fields=fields, seed=seed)
 
     def rows(self, step: int) -> dict[str, Fields]:
         return {

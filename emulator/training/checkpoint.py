@@ -1,8 +1,8 @@
 """Checkpoints: everything that makes k steps + resume + k steps equal 2k steps, bit for bit.
 
-One file holds weights, optimiser, schedule, step (which is also the data position), random states
-and the resolved configuration, followed by the SHA-256 of all that. It is read with
-`weights_only=True`, so it cannot run code.
+One file holds weights, optimiser, schedule, step, data position, the best weights so far, random
+states and the provenance, followed by the SHA-256 of all that. It is read with `weights_only=True`,
+so it cannot run code.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from emulator.models.weights import write_atomically
 CHECKPOINT_FILE = "checkpoint.pt"
 
 
-def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
-    """Write the state under a temporary name, then rename."""
+def save_checkpoint(folder: Path, state: dict[str, Any], device: str) -> None:
+    """Write the state and the device's random state under a temporary name, then rename."""
     folder.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
-    torch.save({**state, "rng": _random_state()}, buffer)
+    torch.save({**state, "rng": _random_state(device)}, buffer)
     data = buffer.getvalue()
     write_atomically(folder / CHECKPOINT_FILE, data + hashlib.sha256(data).digest())
 
@@ -43,8 +43,8 @@ def load_checkpoint(folder: Path, device: str) -> dict[str, Any] | None:
         state: dict[str, Any] = torch.load(io.BytesIO(data), map_location=device, weights_only=True)
         rng = state.pop("rng")
         torch.set_rng_state(rng["cpu"].cpu())
-        if device == "cuda" and rng["cuda"]:
-            torch.cuda.set_rng_state_all([s.cpu() for s in rng["cuda"]])
+        if device.startswith("cuda") and rng["cuda"] is not None:
+            torch.cuda.set_rng_state(rng["cuda"].cpu(), device)
     except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, OSError) as error:
         raise WeightsError(
             f"{path}: damaged checkpoint ({type(error).__name__}); delete it to start this run "
@@ -53,6 +53,6 @@ def load_checkpoint(folder: Path, device: str) -> dict[str, Any] | None:
     return state
 
 
-def _random_state() -> dict[str, Any]:
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+def _random_state(device: str) -> dict[str, Any]:
+    cuda = torch.cuda.get_rng_state(device) if device.startswith("cuda") else None
     return {"cpu": torch.get_rng_state(), "cuda": cuda}

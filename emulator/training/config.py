@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from emulator.config import StrictModel
 from emulator.models.catalogue import ModelConfig
 from emulator.regimes import Regime
+from emulator.training.losses import HorizonWeights
 
 # Regimes of the models that do not answer in all. The ridge and the history's own estimates go
 # world by world, so the regime must name it; summaries are standardised in one regime.
@@ -26,18 +27,47 @@ class TrainingConfig(StrictModel):
 
     seed: int = Field(42, ge=0)
     epochs: int = Field(100, ge=1, description="passes over the largest world's training rows")
-    batch_size: int = Field(64, ge=1, description="rows of every world in each step")
+    batch_size: int = Field(
+        64, ge=1, description="rows of every world in each step, over all processes together"
+    )
     lr: float = Field(4e-3, gt=0, description="peak learning rate")
     warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps with a rising rate")
     weight_decay: float = Field(0.01, ge=0, description="AdamW's, on matrices only")
     clip: float = Field(1.0, gt=0, description="largest gradient norm of a step")
     checkpoint_every: int = Field(10, ge=1, description="epochs between checkpoints")
+    validate_every: int | None = Field(
+        None, ge=1, description="epochs between validations; null: with every checkpoint"
+    )
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="validations without a lower mean error after which training ends, with the "
+        "best weights kept; null: train to the end, and keep the last",
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="of the training step's matrix products; validation is in float32"
+    )
+    logger: Literal["none", "tensorboard", "wandb"] = Field(
+        "none", description="where the log goes beside its CSV and JSONL files"
+    )
     device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+class LossConfig(StrictModel):
+    """`losses:`. Weights of the terms beside the responses' own; see training/losses.py.
+
+    A model without bands or trajectories has no such terms, whatever their weights.
+    """
+
+    trajectory: float = Field(0.3, ge=0)
+    quantile: float = Field(0.3, ge=0, description="pinball loss of the bands")
+    smooth: float = Field(0.0, ge=0, description="second differences of the error over horizons")
+    horizon: HorizonWeights = Field("uniform", description="weights of horizons in the responses")
 
 
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) != len(names):
-        raise ValueError("a world is named twice")
+        raise ValueError("a name is given twice")
     return names
 
 
@@ -46,13 +76,15 @@ class DataConfig(StrictModel):
 
     source: where training rows come from: the data set held in memory (`resident`), streamed from
     disk (`stream`), or new samples of its worlds at every step (`fresh`). Validation and moments
-    are the data set's in each case.
+    are the data set's in each case. extra_inputs: given to the model beyond the regime's contract,
+    for ablations: the history in A, the regime or binding flags.
     """
 
     regime: Literal["A", "B1", "B2", "C", "D", "all"] = "A"
     dataset_path: str = "datasets/v1.0/"
     worlds: Annotated[tuple[str, ...], AfterValidator(_distinct)] | None = Field(None, min_length=1)
     source: Literal["resident", "stream", "fresh"] = "resident"
+    extra_inputs: Annotated[tuple[Literal["history", "flags"], ...], AfterValidator(_distinct)] = ()
 
     @property
     def regimes(self) -> tuple[Regime, ...]:
@@ -67,6 +99,7 @@ class RunConfig(StrictModel):
 
     model: ModelConfig
     training: TrainingConfig = TrainingConfig()
+    losses: LossConfig = LossConfig()
     data: DataConfig = DataConfig()
 
     @model_validator(mode="after")

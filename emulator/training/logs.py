@@ -1,16 +1,45 @@
-"""The training log: one row a step, as CSV and JSONL."""
+"""The training log: one row a step, as CSV and JSONL, and to W&B or TensorBoard when asked."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from emulator.models.weights import write_atomically
+from emulator.training.config import RunConfig
+from emulator.training.mirrors import open_mirror
 
 CSV_FILE, JSONL_FILE = "train_log.csv", "train_log.jsonl"
+
+Row = dict[str, Any]
+
+
+@contextmanager
+def training_log(
+    folder: Path, columns: list[str], first_step: int, config: RunConfig
+) -> Iterator[Callable[[Row], None]]:
+    """A function that appends a row everywhere. On resume, rows after `first_step` are dropped."""
+    files = TrainingLog(folder, columns, first_step)
+    mirror = None
+    try:
+        mirror = open_mirror(folder, first_step, config)
+
+        def write(row: Row) -> None:
+            files.write(row)
+            if mirror:
+                mirror.write(row)
+
+        yield write
+    finally:
+        files.close()
+        if mirror:
+            mirror.close()
 
 
 class TrainingLog:
@@ -31,8 +60,10 @@ class TrainingLog:
         self._csv = (folder / CSV_FILE).open("a", encoding="utf-8", newline="")
         self._writer = csv.DictWriter(self._csv, columns)
 
-    def write(self, row: dict[str, Any]) -> None:
-        """Append one row; missing columns stay empty."""
+    def write(self, row: Row) -> None:
+        """Append one row; missing columns stay empty, and a non-finite number is its name, since
+        JSON has none."""
+        row = {key: value if math.isfinite(value) else str(value) for key, value in row.items()}
         self._writer.writerow({key: row.get(key, "") for key in self.columns})
         self._jsonl.write(json.dumps(row) + "\n")
         self._csv.flush()

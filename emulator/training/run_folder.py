@@ -16,6 +16,10 @@ from emulator.training.config import RunConfig
 
 CONFIG_FILE = "config.yaml"
 
+# What may differ when a run goes on. The data set's contents are compared instead of its place;
+# where the log is shown changes no number.
+FREE = ("dataset_path", "logger")
+
 
 def default_output(config: Path) -> Path:
     """Where a configuration's run goes: configs/a/b.yaml to runs/a/b, any other file to runs/b."""
@@ -68,32 +72,49 @@ def claim(output: Path, config: RunConfig) -> None:
 
 
 def _difference(before: RunConfig, after: RunConfig) -> str | None:
-    """The first key in which two configurations differ. The path of the data set does not count:
-    its contents are compared instead."""
+    """The first key that counts in which two configurations differ."""
     old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
     for section in new:
         for key, value in new[section].items():
-            if key != "dataset_path" and old[section].get(key) != value:
+            if key not in FREE and old[section].get(key) != value:
                 return f"{section}.{key}: {old[section].get(key)!r}, now {value!r}"
     return None
 
 
 def card(config: RunConfig, provenance: dict[str, Any], output: Path) -> str:
     """The model card: what the weights are and the one command that makes them again."""
-    settings = config.training
+    file = output / CONFIG_FILE
+    command = f"emulator train {file} --output DIR"
+    if (processes := provenance["processes"]) > 1:
+        command = (
+            f"torchrun --nproc-per-node {processes} -m emulator.training.trainer --config {file} "
+            "--output DIR"
+        )
     lines = [
         f"# {config.model.type}, regime {config.data.regime}",
         "",
         "Predicts impulse responses of output, inflation and the interest rate.",
         "",
-        f"- made by: `emulator train {output / CONFIG_FILE} --output DIR`",
+        f"- made by: `{command}`",
         f"- commit {provenance['commit']}, config {provenance['config_sha']}, "
         f"data {provenance['data_sha']} ({config.data.dataset_path})",
-        f"- {settings.epochs} epochs of {settings.batch_size} rows a world and step, "
-        f"peak learning rate {settings.lr:g}, seed {settings.seed}",
+        *_training_lines(config, provenance),
         "- accuracy: run `emulator evaluate` on this folder; it is not measured while training",
         "",
         "The weights are safetensors; `model.json` holds names, bounds and the checksum.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _training_lines(config: RunConfig, provenance: dict[str, Any]) -> list[str]:
+    """How a model trained by gradient steps was trained; nothing for closed forms."""
+    settings = config.training
+    if "steps" not in provenance:
+        return []
+    kept = " (the best by validation)" if settings.patience else ""
+    return [
+        f"- up to {settings.epochs} epochs of {settings.batch_size} rows a world and step, in "
+        f"{settings.precision} on {provenance['device']}, peak learning rate {settings.lr:g}, "
+        f"seed {settings.seed}; weights of step {provenance['steps']}{kept}",
+    ]

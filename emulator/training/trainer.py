@@ -1,46 +1,41 @@
 """One training loop for every model.
 
 `python -m emulator.training.trainer --config CONFIG [--output RUN] [--resume]` is the same entry as
-`emulator train`. A run folder holds config.yaml, train_log.csv and .jsonl, the checkpoint, and the
-weights with their description and card.
+`emulator train`, and what `torchrun` starts (distributed.py). A run folder holds config.yaml,
+train_log.csv and .jsonl, the checkpoint, and the weights with their description and card.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import signal
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from emulator.config import config_hash, load_config
-from emulator.data import Dataset, Moments
-from emulator.errors import (
-    ConfigError,
-    EmulatorError,
-    TrainingError,
-    WeightsError,
-    unknown_name,
-)
-from emulator.models.base import ClosedFormModel, Model
-from emulator.models.weights import (
-    save_weights,
-)
+from emulator.data import Dataset
+from emulator.errors import ConfigError, EmulatorError, WeightsError, unknown_name
+from emulator.models.base import ClosedFormModel, Forecaster, Model
+from emulator.models.weights import save_weights
 from emulator.provenance import commit
-from emulator.regimes import Task, tasks
 from emulator.seeding import derived_seed
-from emulator.training.batches import Batch, Batches, cut, history_quarters, read_fields
+from emulator.training.batches import Batches, Shown, StepBatch
 from emulator.training.checkpoint import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
-from emulator.training.config import RunConfig, TrainingConfig
-from emulator.training.logs import TrainingLog
-from emulator.training.losses import response_loss
+from emulator.training.config import RunConfig
+from emulator.training.distributed import Ranks, together
+from emulator.training.divergence import divergence, finite, world_gradient_norms
+from emulator.training.early_stopping import Best
+from emulator.training.interruption import interruptions
+from emulator.training.logs import Row, training_log
+from emulator.training.mirrors import require_logger
+from emulator.training.objective import Objective
+from emulator.training.optimisation import optimiser_and_schedule
 from emulator.training.run_folder import (
     card,
     claim,
@@ -48,253 +43,256 @@ from emulator.training.run_folder import (
     is_finished,
     require_same_data,
 )
-
-VALIDATION_ROWS = 1024  # a chunk of validation rows; bounds memory, does not change the result
+from emulator.training.validation import Validation
 
 Progress = Callable[[int, int, str], None]
-Sigma = dict[Task, torch.Tensor]
+
+
+def _silent(done: int, total: int, note: str) -> None:
+    """No progress shown."""
 
 
 def train(
-    config: RunConfig,
-    output: Path,
-    *,
-    resume: bool = False,
-    progress: Progress = lambda done, total, note: None,
+    config: RunConfig, output: Path, *, resume: bool = False, progress: Progress = _silent
 ) -> bool:
     """Train one run into the folder `output`; True when it reached its end.
 
     resume: go on from the folder's checkpoint, bit for bit as if never stopped. SIGTERM makes it
     save a checkpoint and return False, SIGINT save one and raise KeyboardInterrupt. Raises
     ConfigError when the folder holds a run already (or, with `resume`, one of another configuration
-    or of other data), TrainingError when the run diverges.
+    or of other data), TrainingError when the run diverges: the last checkpoint stays.
     """
-    device = _device(config.training)
-    dataset = Dataset.open(config.data.dataset_path)
-    worlds = _worlds(dataset, config)
-    if is_finished(output, config, resume, dataset):
+    require_logger(config)
+    with together(config.training) as ranks:
+        dataset = Dataset.open(config.data.dataset_path)
+        worlds = _worlds(dataset, config)
+        if is_finished(output, config, resume, dataset):
+            return True
+        run = Trainer(config, output, dataset, worlds, ranks, progress if ranks.first else _silent)
+        if ranks.first:
+            claim(output, config)
+        if isinstance(run.model, ClosedFormModel):
+            ended = run.fit(run.model)
+        else:
+            ended = run.descend(resume)
+        if ended and ranks.first:
+            run.finish()
+        ranks.wait()  # no process leaves before the weights are there
+        return ended
+
+
+class Trainer:
+    """One run: its model, its data, how far it is."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        output: Path,
+        dataset: Dataset,
+        worlds: tuple[str, ...],
+        ranks: Ranks,
+        progress: Progress,
+    ) -> None:
+        self.config, self.settings, self.output = config, config.training, output
+        self.dataset, self.worlds = dataset, worlds
+        self.ranks, self.progress = ranks, progress
+
+        moments = {world: dataset.moments(world) for world in worlds}
+        torch.manual_seed(derived_seed(self.settings.seed, "weights"))
+        self.model: Model = config.model.build(
+            [dataset.spec(world) for world in worlds], dataset.manifest.config.horizon
+        )
+        self.model.set_scales(
+            {world: m.irf_sd for world, m in moments.items()},
+            {world: m.traj_sd for world, m in moments.items()},
+        )
+        self.objective = Objective(self.model, moments, config.losses).to(ranks.device)
+
+        self.forecasts = bool(config.losses.trajectory) and isinstance(self.model, Forecaster)
+        extra = frozenset(config.data.extra_inputs)
+        shown = Shown(dataset, worlds, config.data.regimes, extra, self.forecasts, ranks.device)
+        part = (ranks.rank, ranks.count)
+        self.batches = Batches(
+            shown, self.settings.batch_size, self.settings.seed, config.data.source, part
+        )
+        self.validation = Validation(shown, ranks)
+        if type(self.model).prepare is not Model.prepare:  # needs every training row in memory
+            for world in worlds:
+                self.model.prepare(world, self.batches.whole(world)[0].inputs)
+
+        self.step = 0
+        self.total = self.settings.epochs * self.batches.steps_per_epoch
+        self.best = Best(self.settings.patience)
+        self.provenance = {
+            "commit": commit(),
+            "config_sha": config_hash(config),
+            "data_sha": dataset.hash,
+            "torch": str(torch.__version__),
+            "regime": config.data.regime,
+            "device": ranks.device.partition(":")[0],
+            "processes": ranks.count,
+        }
+
+    def fit(self, model: ClosedFormModel) -> bool:
+        """Fit a closed-form model, world by world."""
+        if self.ranks.count > 1:
+            raise ConfigError(
+                f"model.type: {self.config.model.type} is fitted in one pass, which cannot be "
+                f"shared among {self.ranks.count} processes; start it without torchrun"
+            )
+        for done, world in enumerate(self.worlds):
+            for whole in self.batches.whole(world):
+                model.fit(world, whole, self.validation.of(world, whole.inputs.task))
+            self.progress(done + 1, len(self.worlds), world)
+        columns = ["step", "val", *_names("val", self.worlds)]
+        with training_log(self.output, columns, -1, self.config) as write:
+            write({"step": 0, **self.validate()})
         return True
-    settings = config.training
-    specs = [dataset.spec(world) for world in worlds]
-    moments = {world: dataset.moments(world) for world in worlds}
-    sigma = {world: _sigma(moment, device) for world, moment in moments.items()}
 
-    torch.manual_seed(derived_seed(settings.seed, "weights"))
-    model = config.model.build(specs, dataset.manifest.config.horizon)
-    model.set_scales({world: moment.irf_sd for world, moment in moments.items()})
-    model.to(device)
-    batches = Batches(
-        dataset,
-        worlds,
-        config.data.regimes,
-        settings.batch_size,
-        settings.seed,
-        device,
-        config.data.source,
-    )
-    validation = _validation(dataset, worlds, config, device)
-    provenance = {
-        "commit": commit(),
-        "config_sha": config_hash(config),
-        "data_sha": dataset.hash,
-        "torch": str(torch.__version__),
-        "regime": config.data.regime,
-    }
+    def descend(self, resume: bool) -> bool:
+        """Gradient training; True at its end, False when asked to stop before it."""
+        settings, ranks = self.settings, self.ranks
+        shared = ranks.share(self.objective)
+        self.optimiser, self.schedule = optimiser_and_schedule(self.model, settings, self.total)
+        if resume and (state := load_checkpoint(self.output, ranks.device)):
+            self.restore(state)
 
-    def finish() -> None:
-        save_weights(output, model, config.model, provenance, card(config, provenance, output))
+        log = training_log(self.output, self.columns(), self.step, self.config)
+        with log if ranks.first else nullcontext(_unwritten) as write, interruptions() as received:
+            while not self.ended and not ranks.any(bool(received)):
+                started = time.perf_counter()
+                batch = self.batches.batch(self.step)
+                row = self.gradients(shared, batch)
+                if not finite(row):
+                    row |= self.gradient_norms(batch)
+                    write(row)
+                    raise divergence(row, self.worlds)
+                self.optimiser.step()
+                self.schedule.step()
+                self.step += 1
+                rows = settings.batch_size * len(self.worlds)
+                row["samples_per_second"] = round(rows / (time.perf_counter() - started), 1)
 
-    claim(output, config)
-    if type(model).prepare is not Model.prepare:  # it needs every training row in memory
-        for world in worlds:
-            model.prepare(world, batches.whole(world)[0].inputs)
-    if isinstance(model, ClosedFormModel):
-        for done, world in enumerate(worlds):
-            for whole in batches.whole(world):
-                same = [b for b in validation[world] if b.inputs.task is whole.inputs.task]
-                model.fit(world, whole, same)
-            progress(done + 1, len(worlds), world)
-        log = TrainingLog(output, ["step", *_names("val", worlds)], -1)
-        log.write({"step": 0, **_validate(model, validation, sigma)})
-        log.close()
-        finish()
-        return True
+                if self.due(settings.validate_every or settings.checkpoint_every):
+                    row |= self.gradient_norms(batch)
+                    row |= self.validate()
+                    self.best.see(self.step, row["val"], self.model)
+                write(row)
+                if not finite(row):
+                    raise divergence(row, self.worlds)
+                if self.due(settings.checkpoint_every) or self.ended:
+                    self.checkpoint()
+                self.progress(self.step, self.total, f"loss {row['loss']:.4f}")
+            if not self.ended:
+                self.checkpoint()
+                if signal.SIGINT in received:
+                    raise KeyboardInterrupt
+        return self.ended
 
-    total = settings.epochs * batches.steps_per_epoch
-    optimiser = torch.optim.AdamW(_parameter_groups(model, settings.weight_decay), lr=settings.lr)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: _rate(step, total, settings.warmup)
-    )
-    step = 0
-    if resume and (state := load_checkpoint(output, device)):
+    @property
+    def ended(self) -> bool:
+        return self.step == self.total or self.best.stalled
+
+    def due(self, epochs: int) -> bool:
+        """Whether a thing done every so many epochs, and at the end, is to be done now."""
+        return self.step % (epochs * self.batches.steps_per_epoch) == 0 or self.step == self.total
+
+    def gradients(self, shared: torch.nn.Module, batch: StepBatch) -> Row:
+        """Leave the batch's gradients, clipped, in the parameters; what the log says of them.
+
+        Losses are means over all ranks' rows, the gradient norm is before clipping.
+        """
+        self.objective.train()
+        with self.precision():
+            terms = shared(batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        terms.total.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
+        losses = self.ranks.mean(torch.stack([terms.total.detach(), *terms.parts.values()]))
+        numbers = torch.cat([losses, norm[None]]).tolist()  # one transfer from the device
+        return {
+            "step": self.step + 1,
+            "epoch": self.step // self.batches.steps_per_epoch + 1,
+            "lr": self.schedule.get_last_lr()[0],
+            **dict(zip(["loss", *terms.parts, "gradient_norm"], numbers, strict=True)),
+        }
+
+    def gradient_norms(self, batch: StepBatch) -> dict[str, float]:
+        """The gradient norm of each world alone, at the weights as they are; mean over ranks."""
+        norms = world_gradient_norms(self.objective, batch, self.precision())
+        means = self.ranks.mean(torch.stack(list(norms.values()))).tolist()
+        return dict(zip(_names("gradient_norm", tuple(norms)), means, strict=True))
+
+    def precision(self) -> torch.autocast:
+        """Matrix products in bfloat16, where asked for; weights and losses stay in float32."""
+        return torch.autocast(
+            self.ranks.device.partition(":")[0],
+            dtype=torch.bfloat16,
+            enabled=self.settings.precision == "bfloat16",
+        )
+
+    def validate(self) -> dict[str, float]:
+        """Validation NRMSE by world and, as `val`, their mean."""
+        errors = self.validation.errors(self.model)
+        mean = sum(errors.values()) / len(errors)
+        return {"val": mean} | {f"val_{world}": error for world, error in errors.items()}
+
+    def columns(self) -> list[str]:
+        """The log's columns."""
+        losses = self.config.losses
+        weighted = {
+            "smooth": losses.smooth > 0,
+            "quantile": losses.quantile > 0,
+            "trajectory": self.forecasts,
+        }
+        columns = ["step", "epoch", "lr", "loss", "gradient_norm", "samples_per_second", "val"]
+        for prefix in ("loss", "val", "gradient_norm", *(k for k, on in weighted.items() if on)):
+            columns += _names(prefix, self.worlds)
+        return columns
+
+    def checkpoint(self) -> None:
+        """Save all it takes to go on; rank 0's is everyone's."""
+        if self.ranks.first:
+            state = {
+                "step": self.step,
+                "model": self.model.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "schedule": self.schedule.state_dict(),
+                "data": self.batches.source.position(),
+                "best": self.best.state_dict(),
+                "provenance": self.provenance,
+            }
+            save_checkpoint(self.output, state, self.ranks.device)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint's state. Raises WeightsError where it is another run's."""
         try:
-            provenance = state["provenance"]
-            model.load_state_dict(state["model"])
-            optimiser.load_state_dict(state["optimiser"])
-            schedule.load_state_dict(state["schedule"])
-            batches.source.restore(state["data"])
-            step = state["step"]
+            self.provenance = state["provenance"]
+            self.model.load_state_dict(state["model"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.schedule.load_state_dict(state["schedule"])
+            self.batches.source.restore(state["data"])
+            self.best.load_state_dict(state["best"])
+            self.step = state["step"]
         except (LookupError, RuntimeError, TypeError, ValueError) as error:
             raise WeightsError(
-                f"{output / CHECKPOINT_FILE}: does not fit this run ({type(error).__name__}); "
+                f"{self.output / CHECKPOINT_FILE}: does not fit this run ({type(error).__name__}); "
                 "it is another version's or another model's: train into another folder"
             ) from None
-        require_same_data(output, provenance, dataset)
+        require_same_data(self.output, self.provenance, self.dataset)
 
-    def checkpoint() -> None:
-        state = {
-            "step": step,
-            "model": model.state_dict(),
-            "optimiser": optimiser.state_dict(),
-            "schedule": schedule.state_dict(),
-            "data": batches.source.position(),
-            "provenance": provenance,
-        }
-        save_checkpoint(output, state)
-
-    columns = ["step", "epoch", "lr", "loss", "gradient_norm", "samples_per_second"]
-    columns += _names("loss", worlds) + _names("val", worlds)
-    log = TrainingLog(output, columns, step)
-    try:
-        with _termination() as stopped:
-            while step < total and not stopped:
-                started = time.perf_counter()
-                batch = batches.batch(step)
-                model.train()
-                losses = {
-                    world: response_loss(model(inputs), target, sigma[world][inputs.task])
-                    for world, (inputs, target) in batch.items()
-                }
-                loss = torch.stack(list(losses.values())).mean()
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
-                norm = torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
-                row: dict[str, Any] = {
-                    "step": step + 1,
-                    "epoch": step // batches.steps_per_epoch + 1,
-                    "lr": schedule.get_last_lr()[0],
-                    "loss": loss.item(),
-                    "gradient_norm": norm.item(),
-                    **{f"loss_{world}": value.item() for world, value in losses.items()},
-                }
-                if not (math.isfinite(row["loss"]) and math.isfinite(row["gradient_norm"])):
-                    log.write(
-                        {
-                            key: value if math.isfinite(value) else str(value)
-                            for key, value in row.items()
-                        }
-                    )
-                    raise _divergence(row, worlds)
-                optimiser.step()
-                schedule.step()
-                step += 1
-                rows = settings.batch_size * len(worlds)
-                row["samples_per_second"] = round(rows / (time.perf_counter() - started), 1)
-                due = step % (settings.checkpoint_every * batches.steps_per_epoch) == 0
-                if due or step == total:
-                    row |= _validate(model, validation, sigma)
-                log.write(row)
-                if due or step == total:
-                    checkpoint()
-                progress(step, total, f"loss {row['loss']:.4f}")
-        if step < total:  # asked to stop between two checkpoints
-            checkpoint()
-            if signal.SIGINT in stopped:
-                raise KeyboardInterrupt
-    finally:
-        log.close()
-    if step == total:
-        finish()
-    return step == total
+    def finish(self) -> None:
+        """Write the weights: the last ones, or the best where `patience` asks for them."""
+        self.best.restore_into(self.model)
+        provenance = dict(self.provenance)
+        if self.step:  # closed forms take none
+            provenance["steps"] = self.best.step or self.step
+        text = card(self.config, provenance, self.output)
+        save_weights(self.output, self.model, self.config.model, provenance, text)
 
 
-@contextmanager
-def _termination() -> Iterator[list[int]]:
-    """A list that SIGTERM and SIGINT append to, so that the loop can end between two steps."""
-    received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield received  # only the main thread may set handlers
-        return
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(n, lambda number, frame: received.append(number)) for n in numbers]
-    try:
-        yield received
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
-
-
-def _rate(step: int, total: int, warmup: float) -> float:
-    """Linear warm-up, then a cosine to zero."""
-    rising = max(1, round(warmup * total))
-    if step < rising:
-        return (step + 1) / rising
-    return 0.5 * (1.0 + math.cos(math.pi * (step - rising) / max(1, total - rising)))
-
-
-def _parameter_groups(model: Model, weight_decay: float) -> list[dict[str, Any]]:
-    """Decay matrices; leave biases and lone vectors alone."""
-    parameters = list(model.parameters())
-    return [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
-
-
-def _divergence(row: dict[str, Any], worlds: tuple[str, ...]) -> TrainingError:
-    """What to say of a step whose loss or gradient is not finite; the step is not taken."""
-    bad = [w for w in worlds if not math.isfinite(row[f"loss_{w}"])] or ["none alone"]
-    return TrainingError(
-        f"training diverged at step {row['step']}: worlds with a non-finite loss: "
-        f"{', '.join(bad)}; gradient norm {row['gradient_norm']:g}; try a lower lr in a new run "
-        "(--output)"
-    )
-
-
-def _validation(
-    dataset: Dataset, worlds: tuple[str, ...], config: RunConfig, device: str
-) -> dict[str, list[Batch]]:
-    """Validation batches a world: every task in every regime trained on."""
-    regimes = config.data.regimes
-    length, run_in = history_quarters(dataset), dataset.manifest.config.run_in
-    out: dict[str, list[Batch]] = {}
-    for world in worlds:
-        spec = dataset.spec(world)
-        rows = dataset.rows(world, "val")
-        fields = read_fields(dataset, world, rows, regimes, device)
-        out[world] = []
-        for first in range(0, len(rows), VALIDATION_ROWS):
-            part = {k: v[first : first + VALIDATION_ROWS] for k, v in fields.items()}
-            out[world] += [
-                cut(part, spec, regime, task, length, run_in)
-                for regime in regimes
-                for task in tasks(spec)
-            ]
-    return out
-
-
-@torch.no_grad()
-def _validate(
-    model: Model, validation: dict[str, list[Batch]], sigma: dict[str, Sigma]
-) -> dict[str, float]:
-    """Validation NRMSE by world, the mean over regimes and tasks."""
-    model.eval()
-    out = {}
-    for world, batches in validation.items():
-        losses = [
-            response_loss(model(b.inputs), b.target, sigma[world][b.inputs.task]).item()
-            for b in batches
-        ]
-        weights = [len(b.inputs) for b in batches]
-        total = sum(n * loss for n, loss in zip(weights, losses, strict=True))
-        out[f"val_{world}"] = total / sum(weights)
-    return out
-
-
-def _sigma(moments: Moments, device: str) -> Sigma:
-    """The scale (S, 3) of each task's errors."""
-    sd = {Task.steady_state: moments.irf_sd, Task.state_dependent: moments.irf_state_sd}
-    return {t: torch.as_tensor(v, dtype=torch.float32, device=device) for t, v in sd.items()}
+def _unwritten(row: Row) -> None:
+    """What ranks that do not write do with a row."""
 
 
 def _names(prefix: str, worlds: tuple[str, ...]) -> list[str]:
@@ -308,14 +306,6 @@ def _worlds(dataset: Dataset, config: RunConfig) -> tuple[str, ...]:
     return config.data.worlds or dataset.worlds
 
 
-def _device(settings: TrainingConfig) -> str:
-    if settings.device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if settings.device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("training.device: cuda asked for, but torch sees no GPU; use cpu or auto")
-    return settings.device
-
-
 def main() -> None:
     """`python -m emulator.training.trainer --config CONFIG [--output RUN] [--resume]`."""
     parser = argparse.ArgumentParser(description="Train one model; as `emulator train`.")
@@ -327,9 +317,11 @@ def main() -> None:
         config = load_config(options.config, RunConfig)
         folder = options.output or default_output(options.config)
         train(config, folder, resume=options.resume)
-    except EmulatorError as error:
+    except (EmulatorError, OSError) as error:
         print(f"emulator: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,182 @@
+"""Several processes train as one: the same loss, one set of files, and they stop together.
+
+Two gloo processes on this machine, as torchrun starts them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from emulator.errors import ConfigError
+from emulator.models.weights import load_weights
+from emulator.training.config import RunConfig
+from emulator.training.trainer import train
+from tests.conftest import run_config
+from tests.training.runs import log_rows
+
+pytestmark = [pytest.mark.slow, pytest.mark.integration]
+
+MODULE = ["-m", "emulator.training.trainer"]
+# One thread each: another number of threads may sum in another order.
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+LIMIT = 300  # seconds; a run takes 20 to 40 of them on two busy cores, most to import torch
+
+
+def _file(config: RunConfig, path: Path) -> str:
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    return str(path)
+
+
+def _torchrun(config: RunConfig, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Two processes of torchrun, to their end; the run is in folder/run."""
+    folder.mkdir(exist_ok=True)
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+        *MODULE, "--config", _file(config, folder / "c.yaml"), "--output", str(folder / "run"),
+        *options,
+    ]  # fmt: skip
+    return subprocess.run(
+        command, env=ENVIRONMENT, timeout=LIMIT, check=False, capture_output=True, text=True
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _start(config: RunConfig, folder: Path) -> list[subprocess.Popen[bytes]]:
+    """Two processes with torchrun's variables but without its agent, so that one can be signalled
+    alone."""
+    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
+    command = [sys.executable, *MODULE, "--config", _file(config, folder / "c.yaml")]
+    return [
+        subprocess.Popen(
+            [*command, "--output", str(folder / "run")],
+            env={**ENVIRONMENT, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+        )
+        for rank in range(2)
+    ]
+
+
+# float32 sums in another order differ by some 1e-7 of their size; AdamW divides by the root of
+# squared gradients, so that where a gradient is nearly zero the difference grows to a share of a
+# step. Measured over 12 steps: losses 2e-7, gradient norms 9e-6.
+CLOSE = {"rtol": 1e-4}
+
+
+@pytest.fixture(scope="module")
+def config(dataset_path: Path) -> RunConfig:
+    # All regimes: some steps leave some weights without a gradient.
+    return run_config(dataset_path, data={"regime": "all"})
+
+
+@pytest.fixture(scope="module")
+def alone(config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = tmp_path_factory.mktemp("alone") / "run"
+    train(config, run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def pair(config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pair")
+    done = _torchrun(config, folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "run"
+
+
+def test_two_processes_give_the_losses_and_gradients_of_one(alone: Path, pair: Path) -> None:
+    one, two = log_rows(alone), log_rows(pair)
+    assert [row["step"] for row in one] == [row["step"] for row in two]
+    for a, b in zip(one, two, strict=True):
+        assert a.keys() == b.keys()
+        shared = [name for name in a if not name.startswith("gradient_norm_")]
+        np.testing.assert_allclose([a[n] for n in shared], [b[n] for n in shared], **CLOSE)
+    # Before the first update nothing has grown: summation order alone.
+    assert one[0]["loss"] == pytest.approx(two[0]["loss"], rel=1e-6)
+    assert one[0]["gradient_norm"] == pytest.approx(two[0]["gradient_norm"], rel=1e-5)
+
+
+def test_two_processes_write_one_run(alone: Path, pair: Path) -> None:
+    names = {path.name for path in alone.iterdir()}
+    assert {path.name for path in pair.iterdir()} == names
+    assert "torchrun --nproc-per-node 2" in (pair / "README.md").read_text()
+    a, b = load_weights(alone), load_weights(pair)
+    assert (a.provenance["processes"], b.provenance["processes"]) == (1, 2)
+    assert a.model.state_dict().keys() == b.model.state_dict().keys()
+
+
+def test_a_signal_to_one_process_stops_both_with_a_checkpoint_that_goes_on(
+    config: RunConfig, alone: Path, tmp_path: Path
+) -> None:
+    long = config.model_copy(
+        update={"training": config.training.model_copy(update={"epochs": 2000})}
+    )
+    processes = _start(long, tmp_path)
+    log, deadline = tmp_path / "run" / "train_log.jsonl", time.monotonic() + LIMIT
+    try:
+        while not (log.exists() and log.read_text().count("\n") >= 2):
+            assert [p.poll() for p in processes] == [None, None]
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        processes[1].send_signal(signal.SIGTERM)  # not the one that writes
+        assert [p.wait(LIMIT) for p in processes] == [0, 0]
+    finally:
+        for process in processes:
+            process.kill()
+    checkpoint = tmp_path / "run" / "checkpoint.pt"
+    (tmp_path / "bare.pt").write_bytes(checkpoint.read_bytes()[:-32])
+    state = torch.load(tmp_path / "bare.pt", weights_only=True)
+    assert state["step"] == len(log_rows(tmp_path / "run")) < 6000
+
+
+def test_two_processes_resume_to_the_same_weights(
+    config: RunConfig, pair: Path, tmp_path: Path
+) -> None:
+    # Killed after the checkpoint of the second epoch of three: what a lost machine leaves.
+    processes = _start(config, tmp_path)
+    log, deadline = tmp_path / "run" / "train_log.jsonl", time.monotonic() + LIMIT
+    try:
+        while not (log.exists() and log.read_text().count("\n") >= 7):
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    done = _torchrun(config, tmp_path, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert log_rows(tmp_path / "run") == log_rows(pair)
+    a, b = load_weights(tmp_path / "run"), load_weights(pair)
+    assert a.sha256 == b.sha256
+
+
+def test_a_batch_that_cannot_be_split_evenly_is_refused(
+    dataset_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    with pytest.raises(ConfigError, match=r"64 rows .* among 3 processes; make it a multiple of 3"):
+        train(run_config(dataset_path), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_closed_form_model_is_refused_in_several_processes(
+    dataset_path: Path, tmp_path: Path
+) -> None:
+    done = _torchrun(run_config(dataset_path, model={"type": "baseline_linear"}), tmp_path)
+    assert done.returncode != 0
+    assert "baseline_linear is fitted in one pass" in done.stderr
+    assert not (tmp_path / "run" / "weights.safetensors").exists()
