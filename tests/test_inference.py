@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import emulator
 from emulator.errors import EmulatorError, InputError, UnknownNameError, WeightsError
+from emulator.models.baselines.mlp import MLPConfig
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +57,7 @@ def test_many_draws_are_answered_in_chunks(
 ) -> None:
     theta = emulator.get_world("var").sample_parameters(50, np.random.default_rng(0))
     whole = model.irf("var", theta)
-    monkeypatch.setattr("emulator.inference.CHUNK", 7)
+    monkeypatch.setattr("emulator.inference.emulator.CHUNK", 7)
     np.testing.assert_allclose(model.irf("var", theta), whole, rtol=1e-4, atol=1e-6)
 
 
@@ -118,16 +120,131 @@ def test_weights_of_another_regime_do_not_answer_from_parameters_alone(
     assert mixed.irf("nk").attrs["regime"] == "A"
 
 
-def test_beyond_the_trained_horizon_there_is_no_jump(model: emulator.Emulator) -> None:
-    """The trained horizon is 12: the step after it is like the steps before it."""
-    data = abs(model.irf("nk", horizon=30).diff("horizon"))
-    before = data.sel(horizon=slice(8, 12)).max("horizon")
-    assert bool((data.sel(horizon=13) <= 3 * before + 1e-3).all())
-
-
 def test_without_weights_load_says_how_to_get_some(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.inference.PRETRAINED", tmp_path)
+    monkeypatch.setattr("emulator.inference.emulator.PRETRAINED", tmp_path)
     with pytest.raises(WeightsError, match="emulator train CONFIG"):
         emulator.load()
+
+
+# --------------------------------------------------------------------- histories and bands
+
+
+@pytest.fixture
+def every_regime(model: emulator.Emulator) -> emulator.Emulator:
+    """The same weights as if trained in every regime: what is asked here holds for any weights."""
+    return emulator.Emulator(model.model, {**model.provenance, "regime": "all"})
+
+
+def _history(quarters: int = 60, draws: int | None = None) -> np.ndarray:
+    shape = (quarters, 3) if draws is None else (draws, quarters, 3)
+    return np.random.default_rng(0).normal(size=shape).cumsum(axis=-2) * 0.2
+
+
+def test_what_is_given_decides_the_regime(every_regime: emulator.Emulator) -> None:
+    ask, history = every_regime.irf, _history()
+    assert ask("nk").attrs["regime"] == "A"
+    assert ask("nk", {"phi_pi": 2.0}).attrs["regime"] == "A"
+    assert ask("nk", {}, history=history).attrs["regime"] == "C"
+    assert ask("nk", history=history).attrs["regime"] == "B1"
+    assert ask(history=history, shock="monetary").attrs["regime"] == "B2"
+
+
+def test_frames_and_arrays_of_a_history_say_the_same(every_regime: emulator.Emulator) -> None:
+    history = _history()
+    frame = pd.DataFrame(history, columns=["output", "inflation", "rate"])
+    shuffled = frame[["rate", "output", "inflation"]].assign(quarter=range(60))
+    a = every_regime.irf("nk", history=history)
+    assert a.equals(every_regime.irf("nk", history=shuffled))
+
+
+def test_one_history_stands_for_all_draws_and_one_theta_for_all_histories(
+    every_regime: emulator.Emulator,
+) -> None:
+    histories = _history(draws=3)
+    many = every_regime.irf("nk", {}, history=histories)
+    assert many.sizes["draw"] == 3
+    one = every_regime.irf("nk", {}, history=histories[1])
+    np.testing.assert_allclose(many.sel(draw=1), one, rtol=1e-4, atol=1e-5)
+    theta = emulator.get_world("nk").sample_parameters(3, np.random.default_rng(0))
+    assert every_regime.irf("nk", theta, history=histories[0]).sizes["draw"] == 3
+    with pytest.raises(InputError, match="2 draws and history 3"):
+        every_regime.irf("nk", theta[:2], history=histories)
+
+
+def test_only_the_last_200_quarters_are_used(every_regime: emulator.Emulator) -> None:
+    long = _history(260)
+    assert every_regime.irf("nk", history=long).equals(every_regime.irf("nk", history=long[60:]))
+
+
+def test_bands_rise_and_hold_for_the_whole_shock_of_either_sign(
+    every_regime: emulator.Emulator,
+) -> None:
+    bands = every_regime.irf("nk", shock="monetary", bands=True, size=2.0)
+    assert bands.dims == ("horizon", "observable", "quantile")
+    assert bands["quantile"].to_numpy().tolist() == [0.05, 0.25, 0.5, 0.75, 0.95]
+    assert (bands.diff("quantile") > 0).all()
+    negative = every_regime.irf("nk", shock="monetary", bands=True, size=-2.0)
+    assert (negative.diff("quantile") > 0).all()
+    # nk is linear: the bands of the opposite shock are the mirror image.
+    np.testing.assert_allclose(negative.to_numpy(), -bands.to_numpy()[..., ::-1], rtol=1e-5)
+
+
+def test_a_model_without_bands_says_so(every_regime: emulator.Emulator) -> None:
+    specs = list(every_regime.model.specs.values())
+    plain = emulator.Emulator(MLPConfig(hidden_dim=8).build(specs, 12), every_regime.provenance)
+    with pytest.raises(InputError, match="gives none"):
+        plain.irf("nk", horizon=12, bands=True)
+
+
+def test_a_history_in_other_units_is_flagged(every_regime: emulator.Emulator) -> None:
+    scale = every_regime.model.scales("nk").path.numpy()
+    history = np.random.default_rng(0).normal(size=(80, 3)) * scale
+    assert every_regime.irf("nk", history=history).attrs["unlike_training"] == []
+    history[:, 2] /= 400.0  # the quarterly fraction instead of annualised points
+    assert every_regime.irf("nk", history=history).attrs["unlike_training"] == ["rate"]
+
+
+def _gap() -> np.ndarray:
+    history = _history()
+    history[17, 1] = np.nan
+    return history
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"history": _history(39)}, "39 quarters are too few, 40"),
+        ({"history": _history()[:, :2]}, r"got \(60, 2\)"),
+        ({"history": _gap()}, "inflation is nan in quarter 18"),
+        ({"history": np.ones((50, 3))}, "output never changes"),
+        ({"history": pd.DataFrame(_history(), columns=["output", "inflaton", "rate"])},
+         "is it 'inflaton'"),
+        ({"history": pd.DataFrame({"output": ["a"], "inflation": [1], "rate": [1]})}, "numbers"),
+        ({"history": "us.csv"}, "array of numbers"),
+        ({"state_dependent": True}, "needs the history"),
+    ],
+)  # fmt: skip
+def test_bad_histories_are_refused(
+    every_regime: emulator.Emulator, options: dict, expected: str
+) -> None:
+    with pytest.raises(EmulatorError, match=expected):
+        every_regime.irf("nk", **options)
+
+
+def test_without_a_world_a_shock_must_be_named(every_regime: emulator.Emulator) -> None:
+    with pytest.raises(InputError, match="name one of"):
+        every_regime.irf(history=_history())
+    with pytest.raises(EmulatorError, match="did you mean 'monetary'"):
+        every_regime.irf(history=_history(), shock="monetry")
+    with pytest.raises(InputError, match="without a world"):
+        every_regime.irf(theta={"phi_pi": 2.0}, history=_history())
+
+
+def test_shipped_weights_are_found_by_name(
+    run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(run_path, tmp_path / "small")
+    monkeypatch.setattr("emulator.inference.emulator.PRETRAINED", tmp_path)
+    assert emulator.load("small").worlds == emulator.load(run_path).worlds

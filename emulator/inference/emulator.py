@@ -1,36 +1,51 @@
-"""The object users hold: `load(...).irf(...)`."""
+"""`load` and the emulator it returns: a trained model behind names and units."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 import xarray as xr
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 
 from emulator.errors import InputError, WeightsError, unknown_name
+from emulator.inference.arguments import (
+    History,
+    Theta,
+    check_horizon,
+    check_size,
+    history_array,
+    outside,
+    pack,
+    unlike,
+)
 from emulator.models.base import Model
 from emulator.models.weights import DESCRIPTION_FILE, load_weights
-from emulator.regimes import MAX_SIZE, MIN_SIZE, Regime, build_inputs
-from emulator.specs import WorldSpec
+from emulator.regimes import MAX_HISTORY, QUANTILES, Regime, Task, build_inputs
+from emulator.specs import MACRO_OBSERVABLES, WorldSpec
 
-PRETRAINED = Path(__file__).parent / "pretrained"
-MAX_HORIZON = 80
-MAX_SIZE_ASKED = 1e6  # far beyond any use; keeps float32 finite
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
 CHUNK = 4096  # draws a forward pass; bounds memory, does not change the result
 
-Theta = Mapping[str, float] | pd.DataFrame | ArrayLike | None
+# What is given decides the regime: theta alone A, theta and history C, ...
+REGIMES = {
+    (True, True, False): Regime.A,
+    (True, True, True): Regime.C,
+    (True, False, True): Regime.B1,
+    (False, False, True): Regime.B2,
+}
 
 
 def load(path: str | os.PathLike[str] | None = None) -> Emulator:
     """The emulator in a weights or run folder; without a path, the shipped one.
 
-    Raises WeightsError when there is none, or a file is altered, truncated or does not fit.
+    A name without a folder of that name is looked for among the shipped weights. Raises
+    WeightsError when there is none, or a file is altered, truncated or does not fit.
     """
     if path is None:
         if not (PRETRAINED / DESCRIPTION_FILE).is_file():
@@ -39,6 +54,8 @@ def load(path: str | os.PathLike[str] | None = None) -> Emulator:
                 "name their folder, load('runs/NAME') in Python or --weights runs/NAME"
             )
         path = PRETRAINED
+    elif not Path(path).exists() and (PRETRAINED / path / DESCRIPTION_FILE).is_file():
+        path = PRETRAINED / path
     loaded = load_weights(path)
     return Emulator(loaded.model, {**loaded.provenance, "weights_sha256": loaded.sha256})
 
@@ -61,61 +78,78 @@ class Emulator:
 
     def irf(
         self,
-        world: str,
+        world: str | None = None,
         theta: Theta = None,
         *,
         shock: str | None = None,
         size: float = 1.0,
         horizon: int = 40,
+        history: History | None = None,
+        bands: bool = False,
+        state_dependent: bool = False,
     ) -> xr.DataArray:
-        """Responses to shocks of `size` s.d.s from the steady state.
+        """Responses to shocks of `size` s.d.s.
+
+        What is given decides the regime: theta (or nothing: the defaults) A; theta and a history C;
+        a history alone B1; a history and no world B2, which needs a shock's name.
 
         theta: a mapping (defaults for the rest), an array (P,) or (B, P), or a DataFrame with one
-        column a parameter (missing ones take their default). Beyond the trained horizon the answer
-        is extrapolated. Returns dims (draw, shock, horizon, observable), single draws and shocks
-        dropped; units and provenance are in `attrs`, and `out_of_bounds` names what lies outside
-        the trained range: parameters, and the size in worlds where it matters.
-        Raises UnknownNameError or InputError.
+        column a parameter (missing ones take their default). history: 40 quarters or more, a
+        DataFrame with the columns output, inflation, rate or an array (L, 3) or (B, L, 3), in the
+        units of the worlds' observables, oldest first; of long ones the last 200 quarters are used.
+        One theta or history stands for all draws of the other. state_dependent: from where the
+        history ends, instead of from the steady state. bands: quantiles (5, 25, 50, 75, 95 %)
+        instead of the point estimate. Beyond the trained horizon the answer is extrapolated.
+
+        Returns dims (draw, shock, horizon, observable) and, with bands, quantile; single draws and
+        shocks dropped. Units and provenance are in `attrs`; `out_of_bounds` names what lies outside
+        the trained range (parameters, and the size in worlds where it matters), `unlike_training`
+        the series of a history whose s.d. is far from any the weights were trained on, which often
+        means other units. Raises UnknownNameError or InputError.
         """
-        trained = self.provenance["regime"]
-        if trained not in (Regime.A, "all"):
-            raise InputError(
-                f"these weights were trained in regime {trained}; answers from parameters alone "
-                "need weights trained in regime A or all"
-            )
-        spec = self.spec(world)
-        values, single = pack(spec, theta)
-        if shock is not None and shock not in spec.shock_names:
-            raise unknown_name(f"shock of world {world!r}", shock, spec.shock_names)
-        if isinstance(horizon, bool) or int(horizon) != horizon or not 0 <= horizon <= MAX_HORIZON:
-            raise InputError(f"horizon: expected 0 to {MAX_HORIZON} quarters, got {horizon!r}")
-        if not (np.isfinite(size) and 0 < abs(size) <= MAX_SIZE_ASKED):
-            raise InputError(
-                f"size: expected a number other than zero, up to {MAX_SIZE_ASKED:g} s.d., "
-                f"got {size!r}"
-            )
-        outside = out_of_bounds(spec, values)
-        if not spec.linear and not MIN_SIZE <= abs(size) <= MAX_SIZE:
-            outside.append("size")
-        horizon = int(horizon)
-        response = size * self._responses(spec, values, float(size), horizon)
+        horizon, size = check_horizon(horizon), check_size(size)
+        spec = None if world is None else self.spec(world)
+        observed, single = (None, True) if history is None else history_array(history)
+        values: NDArray[np.float64] | None = None
+        if theta is not None or history is None:
+            if spec is None:
+                raise InputError("world: theta means nothing without a world; name one")
+            values, one = pack(spec, theta)
+            single = single and one
+        regime = self._regime(spec, values, observed)
+        if state_dependent and observed is None:
+            raise InputError("state_dependent: needs the history that led to the state")
+        shocks = self._shocks(spec, shock)
+        values, observed = _same_draws(values, observed)
+        task = Task.state_dependent if state_dependent else Task.steady_state
+        if spec is not None and spec.linear:
+            task = Task.steady_state  # the same response, and the task trained on
+        response = size * self._responses(
+            spec, shocks, regime, task, values, observed, size, horizon, bands
+        )
+        if bands and size < 0:
+            response = response[..., ::-1]  # the lowest quantile is the lowest again
+        observables = MACRO_OBSERVABLES if spec is None else spec.observables
         data = xr.DataArray(
             response,
-            dims=("draw", "shock", "horizon", "observable"),
+            dims=("draw", "shock", "horizon", "observable") + ("quantile",) * bands,
             coords={
-                "draw": np.arange(len(values)),
-                "shock": list(spec.shock_names),
+                "draw": np.arange(len(response)),
+                "shock": list(shocks),
                 "horizon": np.arange(horizon + 1),
-                "observable": [o.name for o in spec.observables],
+                "observable": [o.name for o in observables],
+                **({"quantile": list(QUANTILES)} if bands else {}),
             },
             name="response",
             attrs={
                 **self.provenance,
-                "world": world,
-                "size": float(size),
-                "regime": Regime.A.value,
-                "units": {o.name: o.unit for o in spec.observables},
-                "out_of_bounds": outside,
+                "world": world or "",
+                "size": size,
+                "regime": regime.value,
+                "from": "history" if state_dependent else "steady state",
+                "units": {o.name: o.unit for o in observables},
+                "out_of_bounds": outside(spec, values, size),
+                "unlike_training": [] if observed is None else unlike(observed, self._scale(spec)),
                 "source": "emulator",
             },
         )
@@ -125,68 +159,97 @@ class Emulator:
             return data.sel(shock=shock, drop=True).assign_attrs(shock=shock)
         return data
 
+    def _regime(
+        self,
+        spec: WorldSpec | None,
+        theta: NDArray[np.float64] | None,
+        history: NDArray[np.float64] | None,
+    ) -> Regime:
+        """The regime of what is given; InputError where the weights were not trained in it."""
+        regime = REGIMES[spec is not None, theta is not None, history is not None]
+        trained = self.provenance["regime"]
+        if trained not in (regime, "all"):
+            raise InputError(
+                f"these weights were trained in regime {trained}; what is given makes this regime "
+                f"{regime}, which needs weights trained in {regime} or all"
+            )
+        return regime
+
+    def _shocks(self, spec: WorldSpec | None, shock: str | None) -> tuple[str, ...]:
+        """The shocks to answer for."""
+        if spec is not None:
+            if shock is not None and shock not in spec.shock_names:
+                raise unknown_name(f"shock of world {spec.name!r}", shock, spec.shock_names)
+            return spec.shock_names
+        known = tuple(dict.fromkeys(n for s in self.model.specs.values() for n in s.shock_names))
+        if shock is None:
+            raise InputError(f"shock: without a world, name one of {', '.join(known)}")
+        if shock not in known:
+            raise unknown_name("shock", shock, known)
+        return (shock,)
+
+    def _scale(self, spec: WorldSpec | None) -> NDArray[np.float64]:
+        """The s.d. of the trajectories trained on, (3,); without a world the mean over worlds."""
+        names = self.worlds if spec is None else (spec.name,)
+        scales = [self.model.scales(name).path.numpy().astype(np.float64) for name in names]
+        return np.asarray(np.mean(scales, axis=0))
+
     @torch.no_grad()
     def _responses(
-        self, spec: WorldSpec, theta: np.ndarray, size: float, horizon: int
-    ) -> np.ndarray:
-        """Per-unit responses (B, S, H+1, 3), in chunks of draws."""
+        self,
+        spec: WorldSpec | None,
+        shocks: tuple[str, ...],
+        regime: Regime,
+        task: Task,
+        theta: NDArray[np.float64] | None,
+        history: NDArray[np.float64] | None,
+        size: float,
+        horizon: int,
+        bands: bool,
+    ) -> NDArray[np.float64]:
+        """Per-unit responses (B, S, H+1, 3), or their quantiles with a last axis of 5, in chunks of
+        draws."""
+        # Without a world the regime leaves its name out; any stands in.
+        named = spec or next(iter(self.model.specs.values()))
+        given = {"theta": theta, "trajectories": history}
+        rows = next(len(array) for array in given.values() if array is not None)
         parts = []
-        for first in range(0, len(theta), CHUNK):
-            part = torch.as_tensor(theta[first : first + CHUNK], dtype=torch.float32)
-            sizes = torch.full((len(part), len(spec.shocks)), size)
-            inputs = build_inputs({"theta": part, "shock_size": sizes}, spec, Regime.A)
-            parts.append(self.model(inputs, horizon).numpy())
-        out = np.concatenate(parts) if parts else np.empty((0, len(spec.shocks), horizon + 1, 3))
+        for first in range(0, rows, CHUNK):
+            fields = {
+                name: torch.tensor(array[first : first + CHUNK], dtype=torch.float32)
+                for name, array in given.items()
+                if array is not None
+            }
+            count = min(CHUNK, rows - first)
+            fields["shock_size"] = torch.full((count, len(shocks)), size)
+            length = MAX_HISTORY if history is None else history.shape[1]
+            inputs = build_inputs(fields, named, regime, task, history_length=length, run_in=0)
+            if spec is None:
+                inputs = replace(inputs, shocks=shocks)
+            answer = self.model.answer([inputs], horizon)[0]
+            if bands and answer.quantiles is None:
+                raise InputError("bands: this model gives none; use a universal model's weights")
+            values = answer.quantiles if bands else answer.response
+            assert values is not None
+            parts.append(values.numpy())
+        if not parts:
+            return np.empty((0, len(shocks), horizon + 1, 3) + (len(QUANTILES),) * bands)
+        out = np.concatenate(parts)
         if not np.isfinite(out).all():
             raise InputError("the emulator gives no finite response here; check the parameters")
         return out.astype(np.float64)
 
 
-def pack(spec: WorldSpec, theta: Theta) -> tuple[np.ndarray, bool]:
-    """theta as finite (B, P) float64, and whether it was a single draw."""
-    names = spec.parameter_names
-    values = np.array([p.default for p in spec.parameters], dtype=np.float64)
-    if isinstance(theta, pd.DataFrame):
-        table = np.tile(values, (len(theta), 1))
-        for name in theta.columns:
-            if name not in names:
-                raise unknown_name(f"parameter of world {spec.name!r}", str(name), names)
-            try:
-                table[:, names.index(name)] = theta[name].to_numpy(dtype=np.float64)
-            except (TypeError, ValueError):
-                raise InputError(f"parameter {name!r}: expected a column of numbers") from None
-        single = False
-    elif theta is None or isinstance(theta, Mapping):
-        for name, value in (theta or {}).items():
-            if name not in names:
-                raise unknown_name(f"parameter of world {spec.name!r}", str(name), names)
-            try:
-                values[names.index(name)] = float(value)
-            except (TypeError, ValueError):
-                raise InputError(f"parameter {name!r}: expected a number, got {value!r}") from None
-        table, single = values[None], True
-    else:
-        try:
-            array = np.asarray(theta, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise InputError("theta: expected a mapping, an array or a DataFrame") from None
-        single = array.ndim == 1
-        table = np.atleast_2d(array)
-        if table.ndim != 2 or table.shape[1] != len(names):
-            raise InputError(
-                f"theta: world {spec.name!r} has {len(names)} parameters, expected shape "
-                f"(B, {len(names)}), got {array.shape}"
-            )
-    if not np.isfinite(table).all():
-        row, column = np.argwhere(~np.isfinite(table))[0]
-        raise InputError(f"theta: {names[column]} is {table[row, column]} in draw {row}")
-    return table, single
-
-
-def out_of_bounds(spec: WorldSpec, theta: np.ndarray) -> list[str]:
-    """Names of the parameters that leave their bounds in any draw."""
-    return [
-        p.name
-        for j, p in enumerate(spec.parameters)
-        if ((theta[:, j] < p.lower) | (theta[:, j] > p.upper)).any()
-    ]
+def _same_draws(
+    theta: NDArray[np.float64] | None, history: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+    """One theta or history for all draws of the other; InputError where the numbers differ."""
+    if theta is None or history is None or len(theta) == len(history):
+        return theta, history
+    if len(history) == 1:
+        return theta, np.repeat(history, len(theta), axis=0)
+    if len(theta) == 1:
+        return np.repeat(theta, len(history), axis=0), history
+    raise InputError(
+        f"theta has {len(theta)} draws and history {len(history)}; give as many, or one of either"
+    )
