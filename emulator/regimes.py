@@ -213,7 +213,8 @@ def build_inputs(
     if "flags" in extra:
         flags = sample["flags"][:, :now]
     if task is Task.trajectory:
-        some = next(t for t in (sample.get("theta"), history, eps) if t is not None)
+        # Responses to one s.d. make a path; any field says how many rows there are.
+        some = next(iter(sample.values()))
         size = some.new_ones(len(some), len(spec.shock_names))
     else:
         size = sample["shock_size"]

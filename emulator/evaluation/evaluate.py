@@ -1,53 +1,94 @@
-"""Evaluate a run: score every world and split, store the statistics, derive metrics, draw."""
+"""Evaluate a run: audit it, score every world and split, store the statistics, derive, draw.
+
+    statistics.parquet              one row a response; every metric follows from it
+    trajectory_statistics.parquet   the same for trajectories, of models that forecast
+    metrics.json                    {"worlds": {world: {regime: {split: {nrmse, ...}}}}, ...}
+    leaderboard.csv, leaderboard.md
+    figures/, report.html
+
+An entry of metrics.json is that of the steady-state response; `state_dependent` and `trajectory`
+are nested in it. The split `val` is scored too: specialists are chosen on it, never on `test`.
+"""
 
 from __future__ import annotations
 
-import io
-import json
-from collections.abc import Callable
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from emulator.config import config_hash, load_config
 from emulator.data import Dataset
-from emulator.errors import WeightsError
+from emulator.errors import InputError, WeightsError
+from emulator.evaluation.ablations import SPLIT as ABLATION_SPLIT
+from emulator.evaluation.ablations import ablate
+from emulator.evaluation.audit import audit_inputs, audit_split
+from emulator.evaluation.compare import compare
+from emulator.evaluation.figures import irf_panel
+from emulator.evaluation.forecasts import choices_of_now, score_forecasts, summarise_forecasts
 from emulator.evaluation.leaderboard import write_leaderboard
-from emulator.evaluation.metrics import summarise
-from emulator.evaluation.plots import irf_panel
+from emulator.evaluation.metrics import accuracy, summarise
+from emulator.evaluation.runs import METRICS_FILE, NULL_MODEL, read_run, write_metrics
 from emulator.evaluation.statistics import (
     Scored,
     error_by_horizon,
+    mean_spectrum,
     score_model,
-    score_training_mean,
     statistics,
 )
-from emulator.models.weights import load_weights, write_atomically
+from emulator.evaluation.store import (
+    RESPONSES_FILE,
+    TRAJECTORIES_FILE,
+    StatisticsWriter,
+    compact,
+)
+from emulator.models.base import ClosedFormModel, Forecaster
+from emulator.models.weights import Loaded, load_weights
 from emulator.provenance import commit
-from emulator.regimes import Task, tasks
+from emulator.regimes import Regime, Task, tasks
 from emulator.training.config import RunConfig
 from emulator.training.run_folder import CONFIG_FILE
 
-SPLITS = ("test", "slice", "corner")
-METRICS_FILE, STATISTICS_FILE = "metrics.json", "statistics.parquet"
-NULL_MODEL = "training_mean"
+__all__ = ["METRICS_FILE", "NULL_MODEL", "evaluate"]
+
+SPLITS = ("test", "val", "slice", "corner")
 
 Progress = Callable[[int, int, str], None]
 
 
-def evaluate(
-    run: Path,
-    dataset_path: str | None = None,
-    progress: Progress = lambda done, total, note: None,
-) -> dict[str, Any]:
-    """Evaluate the weights of a run folder; returns what metrics.json holds.
+@dataclass(frozen=True)
+class Opened:
+    """A finished run with the data it was trained on."""
 
-    Writes statistics.parquet, metrics.json, leaderboard.csv and .md, and figures/irf_panel.png to
-    the run folder. dataset_path None is the data set the run was trained on. Raises WeightsError
-    when the weights were trained on other data than is scored.
-    """
-    run = run.resolve()
+    folder: Path
+    loaded: Loaded
+    config: RunConfig
+    dataset: Dataset
+
+    @property
+    def extra(self) -> frozenset[str]:
+        return frozenset(self.config.data.extra_inputs)
+
+    def cases(self) -> Iterator[tuple[Regime, str, str, Task]]:
+        """Every regime, world, split and task to score, trajectories where the run learned them."""
+        forecasts = (
+            isinstance(self.loaded.model, Forecaster)
+            and self.config.losses.trajectory > 0
+            and len(choices_of_now(self.dataset.manifest.config.quarters)) > 0
+        )
+        for regime in self.config.data.regimes:
+            for world in self.loaded.model.specs:
+                for split in SPLITS:
+                    for task in tasks(self.dataset.spec(world)):
+                        yield regime, world, split, task
+                    if forecasts:
+                        yield regime, world, split, Task.trajectory
+
+
+def open_run(run: Path, dataset_path: str | None = None) -> Opened:
+    """The run's weights, configuration and data. Raises WeightsError when they do not belong
+    together, DatasetError and ConfigError when something is damaged."""
     loaded = load_weights(run)
     config = load_config(run / CONFIG_FILE, RunConfig)
     if config_hash(config) != loaded.provenance["config_sha"]:
@@ -61,53 +102,107 @@ def evaluate(
             f"{run}: trained on data {loaded.provenance['data_sha']}, but {dataset.path} holds "
             f"{dataset.hash}; its test split may hold training samples. Name the right data set"
         )
-    worlds = tuple(loaded.model.specs)
-    cases = [
-        (regime, world, split, task)
-        for regime in config.data.regimes
-        for world in worlds
-        for split in SPLITS
-        for task in tasks(dataset.spec(world))
-    ]
-    frames: list[pd.DataFrame] = []
-    panel: list[Scored] = []
+    return Opened(run, loaded, config, dataset)
+
+
+def evaluate(
+    run: Path,
+    dataset_path: str | None = None,
+    progress: Progress = lambda done, total, note: None,
+    *,
+    ablations: bool = False,
+) -> dict[str, Any]:
+    """Evaluate the weights of a run folder; returns what metrics.json holds.
+
+    The files named in the module docstring go to the run folder, metrics.json only when everything
+    was scored. dataset_path None is the data set the run was trained on. ablations: also score
+    `test` with each input masked. Raises WeightsError when the weights were trained on other data
+    than is scored, InputError when predictions are missing, not finite, the truth itself, or depend
+    on what the regime forbids, DatasetError when held-out samples are in the training split.
+    """
+    run = run.resolve()
+    opened = open_run(run, dataset_path)
+    if ablations and opened.config.model.type != "universal":
+        raise InputError(
+            f"{run}: ablations mask inputs of a universal model; a {opened.config.model.type} "
+            "cannot do without any of its own"
+        )
+    worlds = tuple(opened.loaded.model.specs)
+    for world in worlds:
+        audit_split(opened.dataset, world)
     result: dict[str, Any] = {
-        "model": config.model.type,
-        "regimes": [regime.value for regime in config.data.regimes],
+        "model": opened.config.model.type,
+        "regimes": [regime.value for regime in opened.config.data.regimes],
+        "extra_inputs": sorted(opened.extra),
         "worlds": {world: {} for world in worlds},
         NULL_MODEL: {world: {} for world in worlds},
-    }
-    for done, (regime, world, split, task) in enumerate(cases):
-        progress(done, len(cases), f"{world} {split}")
-        case = (dataset, world, split, regime, task)
-        scored = score_model(loaded.model, *case)
-        frame = statistics(scored)
-        entry = {**summarise(frame), "by_horizon": error_by_horizon(scored).tolist()}
-        null = summarise(statistics(score_training_mean(*case)))
-        for source, values in (("worlds", entry), (NULL_MODEL, null)):
-            splits = result[source][world].setdefault(regime.value, {})
-            if task is Task.steady_state:
-                splits[split] = values
-            else:
-                splits[split][task.value] = values
-        frames.append(frame)
-        if (split, regime, task) == ("test", config.data.regimes[0], Task.steady_state):
-            panel.append(scored)
-    result |= {
+        "ablations": {},
+        "samples_seen": dict.fromkeys(worlds, _samples_seen(opened)),
+        "until_stalled": opened.config.training.patience is not None,
         "commit": commit(),
-        "config_sha": loaded.provenance["config_sha"],
-        "data_sha": dataset.hash,
-        "weights_sha256": loaded.sha256,
-        "training_commit": loaded.provenance["commit"],
+        "config_sha": opened.loaded.provenance["config_sha"],
+        "data_sha": opened.dataset.hash,
+        "weights_sha256": opened.loaded.sha256,
+        "training_commit": opened.loaded.provenance["commit"],
     }
-    table = pd.concat(frames, ignore_index=True)
-    parquet = io.BytesIO()
-    table.to_parquet(parquet, index=False)
-    write_atomically(run / STATISTICS_FILE, parquet.getvalue())
-    figures = run / "figures"
-    figures.mkdir(exist_ok=True)
-    irf_panel(panel, [dataset.spec(w) for w in worlds], figures / "irf_panel.png")
-    write_atomically(run / METRICS_FILE, json.dumps(result, indent=1, allow_nan=False).encode())
+    cases = list(opened.cases())
+    panel: list[Scored] = []
+    with (
+        StatisticsWriter(run / RESPONSES_FILE) as responses,
+        StatisticsWriter(run / TRAJECTORIES_FILE) as paths,
+    ):
+        for done, (regime, world, split, task) in enumerate(cases):
+            progress(done, len(cases), f"{world} {regime} {split}")
+            case = (opened.loaded.model, opened.dataset, world)
+            if split == "test":
+                audit_inputs(*case, regime, task, opened.extra)
+            if task is Task.trajectory:
+                frame, by_quarter = score_forecasts(*case, split, regime, extra=opened.extra)
+                paths.add(frame)
+                entry = {**summarise_forecasts(frame), "by_horizon": by_quarter.tolist()}
+                null = summarise_forecasts(frame, "null_mse")
+            else:
+                scored = score_model(*case, split, regime, task, extra=opened.extra)
+                frame = compact(statistics(scored))
+                responses.add(frame)
+                entry = {**summarise(frame), "by_horizon": error_by_horizon(scored).tolist()}
+                null = accuracy(frame, "null_mse")
+                if split == "test":
+                    entry["spectrum"] = {
+                        "prediction": mean_spectrum(scored.prediction, scored.sigma).tolist(),
+                        "truth": mean_spectrum(scored.truth, scored.sigma).tolist(),
+                    }
+                    if regime is cases[0][0] and task is Task.steady_state:
+                        panel.append(scored)
+            for tree, values in (("worlds", entry), (NULL_MODEL, null)):
+                splits = result[tree][world].setdefault(regime.value, {})
+                if task is Task.steady_state:
+                    splits[split] = values
+                else:
+                    splits[split][task.value] = values
+            if ablations and split == ABLATION_SPLIT:
+                by_regime = result["ablations"].setdefault(world, {}).setdefault(regime.value, {})
+                by_regime[task.value] = ablate(*case, regime, task, frame, opened.extra)
+    (run / "figures").mkdir(exist_ok=True)
+    irf_panel(panel, [opened.dataset.spec(w) for w in worlds], run / "figures" / "irf_panel.png")
+    write_metrics(run, result)
+    finished = compare(read_run(run, run.name), [])
     write_leaderboard(run, run)
     progress(len(cases), len(cases), "")
-    return result
+    return finished.metrics
+
+
+def _samples_seen(opened: Opened) -> int:
+    """Rows of each world that training saw, repeats counted; all once in a closed-form fit."""
+    if isinstance(opened.loaded.model, ClosedFormModel):
+        return max(len(opened.dataset.rows(w, "train")) for w in opened.loaded.model.specs)
+    log = opened.folder / "train_log.csv"
+    try:
+        with log.open(encoding="utf-8", newline="") as file:
+            steps = max(int(row["step"]) for row in csv.DictReader(file))
+    except (OSError, KeyError, ValueError) as error:
+        raise WeightsError(
+            f"{log}: does not say how many steps were trained ({type(error).__name__}); restore "
+            "the file, or train again"
+        ) from None
+    return steps * opened.config.training.batch_size

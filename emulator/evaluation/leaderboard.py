@@ -1,9 +1,13 @@
-"""The leaderboard: every evaluated run beside the null model, one column a world."""
+"""The leaderboard: every evaluated run beside the null model, one column a world.
+
+leaderboard.csv is the long table, a row a regime, split, world, task and run; leaderboard.md ranks
+the runs regime by regime. Both are made from metrics.json files alone, so they can be written again
+at any time, reference results included.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,140 +15,149 @@ import numpy as np
 import pandas as pd
 
 from emulator.errors import DatasetError
+from emulator.evaluation.runs import NULL_MODEL, EvaluatedRun, find_runs
 from emulator.models.weights import write_atomically
 from emulator.regimes import Task
 
-METRICS_FILE = "metrics.json"
 CSV_FILE, MARKDOWN_FILE = "leaderboard.csv", "leaderboard.md"
-NULL_MODEL = "training_mean"
-COLUMNS = [
-    "regime",
-    "split",
-    "world",
-    "task",
-    "model",
-    "run",
-    "nrmse",
-    "low",
-    "high",
-    "nrmse_pooled",
-]
-HASHES = ["commit", "config_sha", "data_sha"]
+MARKS = {Task.steady_state: "", Task.state_dependent: "*", Task.trajectory: "†"}
+DAGGER = MARKS[Task.trajectory]
+SPLITS = ("test", "slice", "corner")  # val chose; it ranks nobody
+
+# Scores in the long table; those an entry lacks are left empty.
+SCORES = ("nrmse_pooled", "sign_at_impact", "hf_ratio", "coverage_90", "crps", "gap", "specialist")
+HASHES = ("commit", "config_sha", "data_sha")
+_KEYS = ["regime", "split", "world", "task", "model", "run", "nrmse", "low", "high"]
 _NAMES = ["regime", "model", "run"]
 
 
-def find_runs(root: Path) -> dict[str, Path]:
-    """Evaluated run folders at or below `root`, by their path from it (its own name for `root`).
+def collect(runs: Sequence[EvaluatedRun]) -> pd.DataFrame:
+    """One row a regime, split, world, task and run; the null model once a data set.
 
-    Raises DatasetError when there are none.
+    Raises DatasetError when a run's metrics cannot be read, or hold no scores at all.
     """
-    root = root.resolve()
-    folders = sorted(path.parent for path in root.rglob(METRICS_FILE))
-    if not folders:
-        raise DatasetError(f"{root}: no {METRICS_FILE} here or below; run `emulator evaluate RUN`")
-    return {
-        folder.name if folder == root else folder.relative_to(root).as_posix(): folder
-        for folder in folders
-    }
-
-
-def collect(runs: Mapping[str, Path]) -> pd.DataFrame:
-    """One row a regime, split, world, task and run; the null model once a data set."""
     rows: list[dict[str, Any]] = []
-    for run, folder in runs.items():
-        path = folder / METRICS_FILE
+    for run in runs:
         try:
-            rows += _rows(json.loads(path.read_text(encoding="utf-8")), run)
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            rows += _rows(run)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise DatasetError(
-                f"{path}: damaged ({type(error).__name__}); run `emulator evaluate` on this run "
-                "again"
+                f"{run.folder}: its metrics are damaged ({type(error).__name__}); run `emulator "
+                "evaluate` on this run again"
             ) from None
     if not rows:
-        raise DatasetError(f"{next(iter(runs.values()))}: its {METRICS_FILE} holds no scores")
-    table = pd.DataFrame(rows, columns=[*COLUMNS, *HASHES])
+        raise DatasetError(f"{runs[0].folder}: its metrics hold no scores")
+    table = pd.DataFrame(rows, columns=[*_KEYS, *SCORES, *HASHES])
     null = table["model"] == NULL_MODEL
     table.loc[null, "config_sha"] = ""
     keys = ["regime", "split", "world", "task", "run", "data_sha"]
-    return pd.concat([table[~null], table[null].drop_duplicates(keys)], ignore_index=True)
+    # Lists, not frames, so that columns empty in one part keep the type of the other.
+    kept = ~null | ~table[null].duplicated(keys).reindex(table.index, fill_value=False)
+    order = null[kept].sort_values(kind="stable").index
+    return table.loc[order].reset_index(drop=True)
 
 
-def _rows(metrics: dict[str, Any], run: str) -> list[dict[str, Any]]:
-    """The scores of one metrics.json, its null model included."""
-    hashes = {key: metrics[key] for key in HASHES}
+def _rows(run: EvaluatedRun) -> list[dict[str, Any]]:
+    """The scores of one run, its null model included."""
+    hashes = {key: run.metrics[key] for key in HASHES}
     rows = []
-    for source, model, name in (
-        ("worlds", metrics["model"], run),
-        (NULL_MODEL, NULL_MODEL, NULL_MODEL),
-    ):
-        for world, regimes in metrics[source].items():
-            for regime, splits in regimes.items():
-                for split, steady in splits.items():
-                    for task in Task:
-                        entry = steady if task is Task.steady_state else steady.get(task)
-                        if entry is None:  # linear worlds have one task
-                            continue
-                        low, high = entry["ci95"]
-                        values = (
-                            regime, split, world, task.value, model, name, entry["nrmse"],
-                            low, high, entry["nrmse_pooled"],
-                        )  # fmt: skip
-                        rows.append({**dict(zip(COLUMNS, values, strict=True)), **hashes})
+    for split in SPLITS:
+        for world, regime, task in run.cases(split):
+            for model, name, entry in (
+                (run.model, run.name, run.entry(world, regime, split, task)),
+                (NULL_MODEL, NULL_MODEL, run.null_entry(world, regime, split, task)),
+            ):
+                if entry is None:
+                    raise LookupError(f"{world}, regime {regime}, split {split}")
+                low, high = entry["ci95"]
+                values = (regime, split, world, task, model, name, entry["nrmse"], low, high)
+                row = dict(zip(_KEYS, values, strict=True))
+                rows.append({**row, **{s: entry.get(s) for s in SCORES}, **hashes})
     return rows
 
 
 def ranked(table: pd.DataFrame, split: str) -> pd.DataFrame:
     """Models by data set and regime with one NRMSE column a world and task, best mean first.
 
-    A star marks the responses from the state at the end of a history. A model that leaves a column
-    of its group out has no mean and comes last.
+    A star marks the responses from the state at the end of a history, a dagger trajectories, which
+    are no part of the mean. A model that leaves a response column of its group out has no mean and
+    comes last.
     """
     part = table[table["split"] == split]
-    star = np.where(part["task"] == Task.state_dependent, "*", "")
-    part = part.assign(world=part["world"] + star)
-    wide = part.pivot(index=["data_sha", "regime", "model", "run"], columns="world", values="nrmse")
-    wide = wide[list(dict.fromkeys(part["world"]))]
-    groups = wide.groupby(level=["data_sha", "regime"])
+    part = part.assign(world=part["world"] + part["task"].map({t.value: MARKS[t] for t in Task}))
+    wide = part.pivot(index=["data_sha", *_NAMES], columns="world", values="nrmse")
+    names = [str(name) for name in dict.fromkeys(part["world"])]
+    responses = [name for name in names if not name.endswith(DAGGER)]
+    wide = wide[[*responses, *(n + DAGGER for n in responses if n + DAGGER in names)]]
+    groups = wide[responses].groupby(level=["data_sha", "regime"])
     asked = groups.transform(lambda column: column.notna().any())
-    complete = (wide.notna() | ~asked.astype(bool)).all(axis=1)
-    wide.insert(0, "mean", wide.mean(axis=1).where(complete))
+    complete = (wide[responses].notna() | ~asked.astype(bool)).all(axis=1)
+    wide.insert(0, "mean", wide[responses].mean(axis=1).where(complete))
     order = ["data_sha", "regime", "mean"]
     return wide.reset_index().sort_values(order, kind="stable", ignore_index=True)
 
 
 def write_leaderboard(root: Path, folder: Path) -> pd.DataFrame:
     """Write leaderboard.csv and .md of the runs below `root` to `folder`; the long table."""
-    table = collect(find_runs(root))
+    runs = find_runs(root)
+    table = collect(runs)
     write_atomically(folder / CSV_FILE, table.to_csv(index=False).encode())
-    write_atomically(folder / MARKDOWN_FILE, _markdown(table).encode())
+    write_atomically(folder / MARKDOWN_FILE, _markdown(table, runs).encode())
     return table
 
 
-def _markdown(table: pd.DataFrame) -> str:
+def _markdown(table: pd.DataFrame, runs: Sequence[EvaluatedRun]) -> str:
     lines = [
         "# Leaderboard",
         "",
         "NRMSE of per-unit responses (lower is better): the root mean squared error over horizons",
         "divided by the s.d. of training responses, averaged over samples, shocks and observables.",
-        "A star marks responses from the state at the end of a history. Models are ranked by the",
-        "mean over the columns; one that leaves a column out is not ranked.",
+        "A star marks responses from the state at the end of a history, a dagger trajectories",
+        "(divided by the s.d. of the observables), which are no part of the mean. Models are",
+        "ranked by the mean over response columns; one that leaves a column out is not ranked.",
         "",
     ]
     several = table["data_sha"].nunique() > 1
-    for split in table["split"].unique():
-        wide = ranked(table, split)
-        for data, part in wide.groupby("data_sha", sort=False):
+    for split in dict.fromkeys(table["split"]):
+        for (data, regime), part in ranked(table, split).groupby(["data_sha", "regime"]):
             part = part.dropna(axis=1, how="all")
             worlds = [c for c in part.columns if c not in ("data_sha", *_NAMES, "mean")]
-            lines += [f"## {split}" + (f", data {data}" if several else ""), ""]
-            lines.append("| regime | model | run | mean | " + " | ".join(worlds) + " |")
-            lines.append("| --- | --- | --- |" + " ---: |" * (len(worlds) + 1))
+            title = f"## {split}, regime {regime}" + (f", data {data}" if several else "")
+            lines += [title, "", _row(["model", "run", "mean", *worlds])]
+            lines.append("| --- | --- |" + " ---: |" * (len(worlds) + 1))
             for _, row in part.iterrows():
-                values = (row.get("mean"), *row[worlds])
-                cells = ["" if pd.isna(v) else f"{v:.4f}" for v in values]
-                lines.append("| " + " | ".join([*(row[n] for n in _NAMES), *cells]) + " |")
+                values = [row.get("mean", np.nan), *row[worlds]]
+                lines.append(_row([row["model"], row["run"], *map(_number, values)]))
             lines.append("")
-    lines += ["## origins", "", "| run | commit | config | data |", "| --- | --- | --- | --- |"]
+    lines += _gap_lines(runs)
+    lines += ["## origins", "", _row(["run", "commit", "config", "data"]), _row(["---"] * 4)]
     origins = table[["run", *HASHES]].drop_duplicates()
-    lines += ["| " + " | ".join(map(str, row)) + " |" for row in origins.itertuples(index=False)]
+    lines += [_row([str(v) for v in row]) for row in origins.itertuples(index=False)]
     return "\n".join(lines) + "\n"
+
+
+def _gap_lines(runs: Sequence[EvaluatedRun]) -> list[str]:
+    """Gaps to specialists, where `emulator leaderboard` or `evaluate --against` found some."""
+    rows = [
+        _row([
+            run.name, regime, task.replace("_", " "), f"{v['mean']:+.1%}",
+            f"{v['ci95'][0]:+.1%} to {v['ci95'][1]:+.1%}",
+            f"{v['max']:+.1%} ({v['max_world']})", str(v["worlds"]),
+        ])
+        for run in runs
+        for regime, by_task in run.metrics.get("gaps", {}).items()
+        for task, v in by_task.items()
+    ]  # fmt: skip
+    if not rows:
+        return []
+    header = ["run", "regime", "task", "mean gap", "95 %", "largest", "worlds"]
+    about = "NRMSE over that of each world's best specialist (chosen on val), less one; on test."
+    return ["## gaps to specialists", "", about, "", _row(header), _row(["---"] * 7), *rows, ""]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _number(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:.4f}"

@@ -1,26 +1,50 @@
-"""Errors of every response, stored once; metrics are derived from them.
+"""Predictions beside the truth, and the statistics of every response, stored once.
 
-A row is one response: world, regime, task, split, sample, shock, observable, and its mean squared
-error over horizons. Rows with zero scale (responses that are identically zero in the world) are not
-scored and not stored.
+A row is one response: world, regime, task, split, sample, shock, observable, and the numbers from
+which all metrics follow, so that chunks add up and paired intervals are free. Rows with zero scale
+(responses that are identically zero in the world) are not scored and not stored.
+
+    sigma, sigma_pooled         s.d. of training responses (pooled over shocks), own
+    mse, null_mse, linear_mse   mean squared error over horizons of the model, of the training mean,
+                                of the world's linear response, own squared
+    iae                         absolute error summed over quarters, own x quarters
+    impact, peak, cumulative    response at h = 0, furthest from zero, summed over quarters, own
+    peak_time, half_life        see `shape`, quarters
+    sign_flips, overshoot       see `shape`, a count, a share of the peak
+    energy, energy_high         sum of squares, its part at periods under six quarters, own squared
+    coverage_50, coverage_90    share of horizons in the band
+    below_5 ... below_95        share of horizons at or below the quantile
+    width_50, width_90, crps    see `calibration`, own
+    binds                       whether a constraint binds; see `binding`
+
+"own" is the observable's unit per s.d. of the shock. Columns of shapes come twice, `_truth` being
+the exact response's. Models without bands have NaN there, and the absolute error as CRPS, which it
+is for a forecast that puts all weight on one number. linear_mse is NaN where nothing can bind.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Set
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 import torch
 
 from emulator.data import Dataset
-from emulator.errors import InputError
+from emulator.errors import DatasetError, InputError
+from emulator.evaluation import calibration, shape
+from emulator.evaluation.binding import binds, is_constrained, linear_responses
 from emulator.models.base import Model
-from emulator.regimes import TARGETS, Regime, Task, build_inputs, fields_needed
+from emulator.regimes import QUANTILES, TARGETS, Regime, Task, build_inputs, fields_needed
 from emulator.specs import OBSERVABLE_NAMES
 from emulator.training.batches import history_quarters
 
 CHUNK = 1024  # samples a forward pass
+
+# Closer than this to the truth everywhere, in s.d.s, no float32 network gets: its own rounding is
+# larger after a few layers.
+IMPOSSIBLY_CLOSE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -28,7 +52,11 @@ class Scored:
     """Predictions of one world, task and split beside the truth, per unit of size.
 
     prediction, truth: (N, S, H+1, 3). rows: (N,) sample indices. sigma: (S, 3), the s.d. over
-    training samples and horizons; sigma_pooled: (3,), shocks pooled too.
+    training samples and horizons; sigma_pooled: (3,), shocks pooled too. null: (S, H+1, 3), the
+    training mean. quantiles: (N, S, H+1, 3, 5), for models with bands. linear: (N, S, H+1, 3), the
+    world's linear responses, where a constraint may bind.
+
+    Raises InputError when something is missing, not finite, or too good to be a prediction.
     """
 
     world: str
@@ -40,67 +68,72 @@ class Scored:
     truth: np.ndarray
     sigma: np.ndarray
     sigma_pooled: np.ndarray
+    null: np.ndarray
     shocks: tuple[str, ...]
+    quantiles: np.ndarray | None = field(default=None)
+    linear: np.ndarray | None = field(default=None)
 
     def __post_init__(self) -> None:
         where = f"{self.world}, regime {self.regime}, {self.task}, split {self.split}"
-        if self.prediction.shape != self.truth.shape:
-            raise InputError(
-                f"{where}: predictions of shape {self.prediction.shape}, truth {self.truth.shape}"
-            )
-        if self.truth.any() and np.array_equal(self.prediction, self.truth):
-            raise InputError(f"{where}: the predictions are the truth itself, bit for bit")
-        for name in ("prediction", "truth"):
-            bad = ~np.isfinite(getattr(self, name)).all(axis=(1, 2, 3))
-            if bad.any():
-                raise InputError(f"{where}: {name} not finite in {bad.sum()} of {len(bad)} samples")
         if not len(self.rows):
             raise InputError(f"{where}: no samples")
+        expected = (len(self.rows), *self.truth.shape[1:])
+        shapes = {"truth": (self.truth, expected), "predictions": (self.prediction, expected)}
+        if self.quantiles is not None:
+            shapes["quantiles"] = (self.quantiles, (*expected, len(QUANTILES)))
+        for name, (values, wanted) in shapes.items():
+            if values.shape != wanted:
+                raise InputError(f"{where}: expected {name} of shape {wanted}, got {values.shape}")
+            bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+            if bad.any():
+                raise InputError(f"{where}: {name} not finite in {bad.sum()} of {len(bad)} samples")
+        scale = self.sigma[:, None]
+        distance = np.abs(self.prediction - self.truth)
+        if self.truth.any() and ((distance <= IMPOSSIBLY_CLOSE * scale) | (scale == 0)).all():
+            raise InputError(
+                f"{where}: the predictions are the truth itself, within {IMPOSSIBLY_CLOSE:g} s.d.s "
+                "everywhere; the model was handed the answers"
+            )
 
 
 def score_model(
-    model: Model, dataset: Dataset, world: str, split: str, regime: Regime, task: Task
-) -> Scored:
-    """Predict every sample of a split from what the regime allows."""
-    rows = dataset.rows(world, split)
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    spec = dataset.spec(world)
-    names = list(fields_needed(regime, task))
-    length, run_in = history_quarters(dataset), dataset.manifest.config.run_in
-    parts = []
-    with torch.no_grad():
-        for first in range(0, len(rows), CHUNK):
-            arrays = dataset.read(world, rows[first : first + CHUNK], names)
-            fields = {
-                k: torch.as_tensor(v, dtype=torch.float32, device=device) for k, v in arrays.items()
-            }
-            inputs = build_inputs(fields, spec, regime, task, history_length=length, run_in=run_in)
-            parts.append(model.eval()(inputs, dataset.manifest.config.horizon).cpu().numpy())
-    return score(dataset, world, split, regime, task, rows, np.concatenate(parts))
-
-
-def score_training_mean(
-    dataset: Dataset, world: str, split: str, regime: Regime, task: Task
-) -> Scored:
-    """The null model: every response is the training mean."""
-    rows = dataset.rows(world, split)
-    moments = dataset.moments(world)
-    mean = moments.irf_mean if task is Task.steady_state else moments.irf_state_mean
-    values = np.broadcast_to(mean, (len(rows), *mean.shape))
-    return score(dataset, world, split, regime, task, rows, values)
-
-
-def score(
+    model: Model,
     dataset: Dataset,
     world: str,
     split: str,
     regime: Regime,
     task: Task,
-    rows: np.ndarray,
-    values: np.ndarray,
+    *,
+    without: Set[str] = frozenset(),
+    extra: Set[str] = frozenset(),
 ) -> Scored:
-    """Predictions (N, S, H+1, 3) for the given rows beside the truth."""
+    """Predict every sample of a split from what the regime allows, then look at the truth.
+
+    without, extra: inputs taken away from or given beyond the contract, for ablations.
+    """
+    rows = dataset.rows(world, split)
+    spec, config = dataset.spec(world), dataset.manifest.config
+    names = list(fields_needed(regime, task, without=without, extra=extra))
+    length = history_quarters(dataset)
+    responses, quantiles = [], []
+    model.eval()
+    with torch.no_grad():
+        for first in range(0, len(rows), CHUNK):
+            fields = tensors(dataset.read(world, rows[first : first + CHUNK], names), model)
+            inputs = build_inputs(
+                fields, spec, regime, task,
+                history_length=length, run_in=config.run_in, without=without, extra=extra,
+            )  # fmt: skip
+            answer = model.answer([inputs], config.horizon)[0]
+            responses.append(answer.response.cpu().numpy())
+            if answer.quantiles is not None:
+                quantiles.append(answer.quantiles.cpu().numpy())
     moments = dataset.moments(world)
+    if moments.count != len(dataset.rows(world, "train")):
+        raise DatasetError(
+            f"{dataset.path}: the moments of {world} are those of {moments.count} samples, its "
+            f"training split has {len(dataset.rows(world, 'train'))}; run `emulator validate`"
+        )
     steady = task is Task.steady_state
     target = TARGETS[task]
     return Scored(
@@ -109,18 +142,51 @@ def score(
         task=task,
         split=split,
         rows=rows,
-        prediction=np.asarray(values, dtype=np.float64),
+        prediction=_joined(responses).astype(np.float64),
+        quantiles=_joined(quantiles) if quantiles else None,
         truth=dataset.read(world, rows, [target])[target].astype(np.float64),
+        linear=linear_responses(dataset, world, rows) if is_constrained(spec) else None,
         sigma=np.asarray(moments.irf_sd if steady else moments.irf_state_sd),
         sigma_pooled=np.asarray(moments.irf_sd_pooled if steady else moments.irf_state_sd_pooled),
-        shocks=dataset.spec(world).shock_names,
+        null=np.asarray(moments.irf_mean if steady else moments.irf_state_mean),
+        shocks=spec.shock_names,
     )
 
 
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate(parts) if parts else np.empty((0,))
+
+
+def tensors(arrays: dict[str, np.ndarray], model: Model) -> dict[str, torch.Tensor]:
+    """Data-set fields as float32 tensors where the model's weights are."""
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    return {k: torch.as_tensor(v, dtype=torch.float32, device=device) for k, v in arrays.items()}
+
+
 def statistics(scored: Scored) -> pd.DataFrame:
-    """One row a response: sample, shock, observable, mse, sigma, sigma_pooled."""
-    mse = np.square(scored.prediction - scored.truth).mean(axis=2)  # (N, S, 3)
-    n, s, v = mse.shape
+    """One row a response; the module docstring names the columns."""
+    prediction, truth = (np.moveaxis(a, 2, -1) for a in (scored.prediction, scored.truth))
+    n, s, v = truth.shape[:3]
+    error = prediction - truth  # (N, S, 3, H+1)
+    null = np.moveaxis(scored.null, 1, -1)
+    columns: dict[str, np.ndarray] = {
+        "sigma": np.broadcast_to(scored.sigma, (n, s, v)),
+        "sigma_pooled": np.broadcast_to(scored.sigma_pooled, (n, s, v)),
+        "mse": np.square(error).mean(axis=-1),
+        "null_mse": np.square(null - truth).mean(axis=-1),
+        "iae": np.abs(error).sum(axis=-1),
+        **_shapes(prediction, ""),
+        **_shapes(truth, "_truth"),
+        **_calibration(scored, np.abs(error).mean(axis=-1)),
+    }
+    if scored.linear is None:
+        columns["linear_mse"] = np.full((n, s, v), np.nan)
+        columns["binds"] = np.zeros((n, s, v), dtype=bool)
+    else:
+        linear = np.moveaxis(scored.linear, 2, -1)
+        columns["linear_mse"] = np.square(linear - truth).mean(axis=-1)
+        bound = binds(scored.truth, scored.linear)
+        columns["binds"] = np.broadcast_to(bound[..., None], (n, s, v))
     sample, shock, observable = np.meshgrid(scored.rows, np.arange(s), np.arange(v), indexing="ij")
     frame = pd.DataFrame(
         {
@@ -131,12 +197,47 @@ def statistics(scored: Scored) -> pd.DataFrame:
             "sample": sample.ravel(),
             "shock": np.asarray(scored.shocks)[shock.ravel()],
             "observable": np.asarray(OBSERVABLE_NAMES)[observable.ravel()],
-            "mse": mse.ravel(),
-            "sigma": np.broadcast_to(scored.sigma, (n, s, v)).ravel(),
-            "sigma_pooled": np.broadcast_to(scored.sigma_pooled, (n, s, v)).ravel(),
+            **{name: values.ravel() for name, values in columns.items()},
         }
     )
     return frame[frame["sigma"] > 0].reset_index(drop=True)
+
+
+def _shapes(values: np.ndarray, suffix: str) -> dict[str, np.ndarray]:
+    """Shape statistics of responses (N, S, 3, H+1)."""
+    top, time = shape.peak(values)
+    energy = shape.spectrum(values)
+    high = shape.high_frequency(values.shape[-1])
+    columns = {
+        "impact": values[..., 0],
+        "peak": top,
+        "peak_time": time,
+        "half_life": shape.half_life(values),
+        "cumulative": values.sum(axis=-1),
+        "overshoot": shape.overshoot(values),
+        "sign_flips": shape.sign_flips(values),
+        "energy": energy.sum(axis=-1),
+        "energy_high": energy[..., high].sum(axis=-1),
+    }
+    return {name + suffix: column for name, column in columns.items()}
+
+
+def _calibration(scored: Scored, absolute: np.ndarray) -> dict[str, np.ndarray]:
+    """Statistics of the bands; `absolute` (N, S, 3) is the mean absolute error."""
+    levels = [f"below_{round(100 * level)}" for level in QUANTILES]
+    if scored.quantiles is None:
+        nothing = np.full(absolute.shape, np.nan, dtype=np.float32)
+        names = [f"{kind}_{band}" for band in calibration.BANDS for kind in ("coverage", "width")]
+        return {**dict.fromkeys([*names, *levels], nothing), "crps": absolute}
+    truth = np.moveaxis(scored.truth, 2, -1)
+    quantiles = np.moveaxis(scored.quantiles, 2, -2)
+    columns: dict[str, np.ndarray] = {}
+    for band in calibration.BANDS:
+        columns[f"coverage_{band}"] = calibration.coverage(truth, quantiles, band)
+        columns[f"width_{band}"] = calibration.width(quantiles, band)
+    below = calibration.below(truth, quantiles)
+    columns |= {name: below[..., k] for k, name in enumerate(levels)}
+    return {**columns, "crps": calibration.crps(truth, quantiles)}
 
 
 def error_by_horizon(scored: Scored) -> np.ndarray:
@@ -145,3 +246,11 @@ def error_by_horizon(scored: Scored) -> np.ndarray:
     error = (scored.prediction - scored.truth) / np.where(kept, scored.sigma, 1.0)[:, None]
     squares = np.square(error).transpose(0, 2, 1, 3)[:, :, kept]  # (N, H+1, kept)
     return np.asarray(np.sqrt(squares.mean(axis=(0, 2))))
+
+
+def mean_spectrum(responses: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+    """Energy by frequency of responses (N, S, H+1, 3) in units of sigma (S, 3) squared, the mean
+    over samples, shocks and observables, ((H+1) // 2 + 1,)."""
+    kept = sigma > 0
+    scaled = np.moveaxis(responses, 2, -1) / np.where(kept, sigma, 1.0)[..., None]
+    return np.asarray(shape.spectrum(scaled)[:, kept].mean(axis=(0, 1)))

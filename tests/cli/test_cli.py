@@ -120,7 +120,7 @@ def test_train_evaluate_and_leaderboard_run_from_files(
     assert run(["evaluate", str(output), "--format", "json"]) == 0
     text = capsys.readouterr().out
     metrics = json.loads(text[text.index("{") :])
-    assert set(metrics["worlds"]["nk"]["A"]) == {"test", "slice", "corner"}
+    assert set(metrics["worlds"]["nk"]["A"]) == {"test", "val", "slice", "corner"}
     assert run(["leaderboard", str(tmp_path / "runs")]) == 0
     assert "baseline_linear" in capsys.readouterr().out
     assert "--resume" in _refused(capsys, ["train", str(file), "--output", str(output)])

@@ -1,0 +1,140 @@
+"""Evaluated runs: a run folder with metrics.json, and what part a run plays in comparisons."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from emulator.errors import DatasetError
+from emulator.evaluation.store import RESPONSES_FILE, read_statistics
+from emulator.models.weights import write_atomically
+from emulator.regimes import Task
+
+METRICS_FILE = "metrics.json"
+NULL_MODEL = "training_mean"
+
+# Kinds of specialists, when trained on one world alone.
+SPECIALISTS = ("baseline_mlp", "baseline_gru", "universal")
+
+
+@dataclass(frozen=True)
+class EvaluatedRun:
+    """A run and its metrics. name: its path from the folder it was found in."""
+
+    name: str
+    folder: Path
+    metrics: dict[str, Any]
+
+    @property
+    def model(self) -> str:
+        return str(self.metrics["model"])
+
+    @property
+    def worlds(self) -> tuple[str, ...]:
+        return tuple(self.metrics["worlds"])
+
+    @property
+    def regimes(self) -> tuple[str, ...]:
+        return tuple(self.metrics["regimes"])
+
+    @property
+    def data(self) -> str:
+        return str(self.metrics["data_sha"])
+
+    @property
+    def is_universal(self) -> bool:
+        return self.model == "universal" and len(self.worlds) > 1 and not self.has_more_inputs
+
+    @property
+    def is_specialist(self) -> bool:
+        return self.model in SPECIALISTS and len(self.worlds) == 1 and not self.has_more_inputs
+
+    @property
+    def has_more_inputs(self) -> bool:
+        """Whether the run sees more than its regime's contract; then it is in no comparison."""
+        return bool(self.metrics.get("extra_inputs"))
+
+    @property
+    def has_statistics(self) -> bool:
+        """Whether statistics are stored; reference results keep metrics alone, and evaluations by
+        versions that did not count samples stored other columns."""
+        return "samples_seen" in self.metrics and (self.folder / RESPONSES_FILE).is_file()
+
+    def entry(self, world: str, regime: str, split: str, task: str) -> dict[str, Any] | None:
+        """The metrics of one case, None when the run does not answer it."""
+        return find_entry(self.metrics["worlds"], world, regime, split, task)
+
+    def null_entry(self, world: str, regime: str, split: str, task: str) -> dict[str, Any] | None:
+        """The training mean's metrics of one case."""
+        return find_entry(self.metrics[NULL_MODEL], world, regime, split, task)
+
+    def cases(self, split: str) -> Iterator[tuple[str, str, str]]:
+        """(world, regime, task) that the run answers on a split."""
+        for world, regimes in self.metrics["worlds"].items():
+            for regime in regimes:
+                for task in Task:
+                    if self.entry(world, regime, split, task) is not None:
+                        yield world, regime, task.value
+
+    def statistics(
+        self, world: str, regime: str, split: str, task: str, columns: list[str] | None = None
+    ) -> pd.DataFrame:
+        return read_statistics(self.folder, world, regime, split, task, columns)
+
+    def save(self) -> None:
+        """Write metrics.json again."""
+        write_metrics(self.folder, self.metrics)
+
+
+def find_entry(
+    tree: dict[str, Any], world: str, regime: str, split: str, task: str
+) -> dict[str, Any] | None:
+    """The metrics of one case in {world: {regime: {split: ...}}}.
+
+    Those of the steady-state response are the split's own; other tasks' are nested in them.
+    """
+    steady: dict[str, Any] | None = tree.get(world, {}).get(regime, {}).get(split)
+    if steady is None or task == Task.steady_state:
+        return steady
+    nested: dict[str, Any] | None = steady.get(str(Task(task)))
+    return nested
+
+
+def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
+    text = json.dumps(metrics, indent=1, allow_nan=False) + "\n"
+    write_atomically(folder / METRICS_FILE, text.encode())
+
+
+def read_run(folder: Path, name: str) -> EvaluatedRun:
+    """The evaluated run in a folder. Raises DatasetError when its metrics cannot be read."""
+    path = folder / METRICS_FILE
+    try:
+        run = EvaluatedRun(name, folder, json.loads(path.read_text(encoding="utf-8")))
+        # What every comparison reads; missing keys mean another version wrote the file.
+        _ = (run.model, run.worlds, run.regimes, run.data, run.metrics[NULL_MODEL])
+        for world, regime, task in run.cases("test"):
+            float(run.entry(world, regime, "test", task)["nrmse"])  # type: ignore[index]
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: not evaluated yet; run `emulator evaluate {folder}`") from None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise DatasetError(
+            f"{path}: damaged ({type(error).__name__}); run `emulator evaluate` on this run again"
+        ) from None
+    return run
+
+
+def find_runs(root: Path) -> list[EvaluatedRun]:
+    """Evaluated runs at or below `root`, named by their path from it (its own name for `root`).
+
+    Raises DatasetError when there are none, or one cannot be read.
+    """
+    root = root.resolve()
+    folders = sorted(path.parent for path in root.rglob(METRICS_FILE))
+    if not folders:
+        raise DatasetError(f"{root}: no {METRICS_FILE} here or below; run `emulator evaluate RUN`")
+    return [read_run(f, f.name if f == root else f.relative_to(root).as_posix()) for f in folders]

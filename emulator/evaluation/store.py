@@ -1,0 +1,84 @@
+"""Statistics on disk: one Parquet file of responses and one of trajectories a run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emulator.errors import DatasetError
+from emulator.regimes import Regime, Task
+
+RESPONSES_FILE, TRAJECTORIES_FILE = "statistics.parquet", "trajectory_statistics.parquet"
+_KEYS = ("world", "regime", "task", "split")
+# Errors keep their digits, so that metrics follow from the file exactly; shapes and bands need few.
+_EXACT = ("mse", "null_mse", "linear_mse", "sigma", "sigma_pooled")
+
+
+def compact(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame as it is stored: float32 but for errors and scales, small whole numbers int16."""
+    numbers = frame.drop(columns=["sample", *_EXACT]).select_dtypes("number")
+    kinds = {name: "float32" if numbers[name].dtype.kind == "f" else "int16" for name in numbers}
+    return frame.astype(kinds)
+
+
+class StatisticsWriter:
+    """Appends frames to a file under a temporary name; renames it at the end, unless an error came.
+
+    Each frame is a row group of its own, so that reading one case does not read the others.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self._writer: pq.ParquetWriter | None = None
+
+    def add(self, frame: pd.DataFrame) -> None:
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._temporary, table.schema, compression="zstd")
+        self._writer.write_table(table)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._writer is None:
+            if kind is None:
+                self.path.unlink(missing_ok=True)  # that of an earlier evaluation
+            return
+        self._writer.close()
+        if kind is None:
+            self._temporary.replace(self.path)
+        else:
+            self._temporary.unlink(missing_ok=True)
+
+
+def read_statistics(
+    run: Path, world: str, regime: str, split: str, task: str, columns: list[str] | None = None
+) -> pd.DataFrame:
+    """The stored statistics of one case. Raises DatasetError when they are not there."""
+    path = run / (TRAJECTORIES_FILE if task == Task.trajectory else RESPONSES_FILE)
+    wanted = dict(zip(_KEYS, (world, str(Regime(regime)), str(Task(task)), split), strict=True))
+    try:
+        table = pq.read_table(
+            path, columns=columns, filters=[(k, "=", v) for k, v in wanted.items()]
+        )
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        raise DatasetError(
+            f"{path}: cannot be read ({type(error).__name__}); run `emulator evaluate {run}` again"
+        ) from None
+    if not table.num_rows:
+        raise DatasetError(f"{path}: holds no {wanted}; run `emulator evaluate {run}` again")
+    frame: pd.DataFrame = table.to_pandas()
+    return frame

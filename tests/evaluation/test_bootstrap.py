@@ -1,0 +1,48 @@
+"""Bootstrap intervals: coverage, pairing, repeatability."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from emulator.evaluation.bootstrap import (
+    mean_interval,
+    mean_ratio_interval,
+    percentile_interval,
+    ratio_draws,
+)
+
+pytestmark = pytest.mark.fast
+
+
+def test_intervals_have_their_coverage() -> None:
+    rng = np.random.default_rng(0)
+    hits = 0
+    for _ in range(100):
+        low, high = mean_interval(rng.normal(size=60))
+        hits += low < 0 < high
+    # 95 % less a little for percentile intervals at n = 60; four binomial s.e. below 0.94.
+    assert hits / 100 > 0.94 - 4 * np.sqrt(0.94 * 0.06 / 100)
+
+
+def test_the_same_values_give_the_same_interval() -> None:
+    values = np.random.default_rng(0).normal(size=50)
+    assert mean_interval(values) == mean_interval(values.copy())
+
+
+def test_pairing_makes_the_interval_of_a_ratio_narrow() -> None:
+    """Twice the same errors: the ratio of means is 2 in every resample, however they vary."""
+    errors = np.random.default_rng(0).exponential(size=50)
+    assert percentile_interval(ratio_draws(2 * errors, errors)) == pytest.approx((2.0, 2.0))
+    shuffled = np.random.default_rng(1).permutation(errors)
+    low, high = percentile_interval(ratio_draws(2 * errors, shuffled))
+    assert high - low > 0.5
+
+
+def test_the_mean_of_ratios_over_worlds_is_less_uncertain_than_each() -> None:
+    rng = np.random.default_rng(0)
+    pairs = [(rng.exponential(size=50), rng.exponential(size=50)) for _ in range(9)]
+    low, high = mean_ratio_interval(pairs)
+    single = percentile_interval(ratio_draws(*pairs[0]))
+    # A third of the width with nine independent worlds; one half leaves room for luck.
+    assert high - low < 0.5 * (single[1] - single[0])

@@ -1,0 +1,257 @@
+"""Deliberate cheats are caught: each test is one, and what stops it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from emulator.data import Dataset
+from emulator.data.moments import Moments
+from emulator.errors import DatasetError, InputError, WeightsError
+from emulator.evaluation import audit
+from emulator.evaluation.audit import audit_inputs, audit_split
+from emulator.evaluation.evaluate import evaluate
+from emulator.evaluation.statistics import score_model
+from emulator.models.base import Answer, Model
+from emulator.models.weights import load_weights
+from emulator.regimes import Inputs, Regime, Task
+from emulator.regimes import build_inputs as honest_inputs
+from emulator.specs import WorldSpec
+from tests.evaluation.toys import scored
+
+SHAPE = (3, 2, 7, 3)
+
+
+class Oracle(Model):
+    """Answers with what it was handed."""
+
+    def __init__(self, specs: Sequence[WorldSpec], horizon: int, answers: np.ndarray) -> None:
+        super().__init__(specs, horizon)
+        self.answers = torch.as_tensor(answers)
+
+    def answer(self, asked: Sequence[Inputs], horizon: int | None = None) -> list[Answer]:
+        return [Answer(self.answers[: len(inputs)]) for inputs in asked]
+
+
+class Reader(Model):
+    """Answers with a sum over all it sees."""
+
+    def answer(self, asked: Sequence[Inputs], horizon: int | None = None) -> list[Answer]:
+        out = []
+        for inputs in asked:
+            seen = [t for t in (inputs.theta, inputs.history, inputs.eps) if t is not None]
+            total = sum(t.flatten(1).sum(dim=1) for t in seen)
+            assert isinstance(total, torch.Tensor)
+            points = self.horizon + 1
+            out.append(Answer(total[:, None, None, None].expand(-1, 3, points, 3)))
+        return out
+
+
+@pytest.mark.fast
+def test_an_evaluator_handed_the_truth_refuses() -> None:
+    truth = np.random.default_rng(0).normal(size=SHAPE)
+    noise = 1e-9 * np.random.default_rng(1).normal(size=SHAPE)
+    for cheat in (truth, truth.copy(), truth.astype(np.float32), truth + noise):
+        with pytest.raises(InputError, match="the truth itself"):
+            scored(np.zeros(SHAPE), prediction=cheat, truth=truth)
+    scored(np.zeros(SHAPE), prediction=truth + 1e-3, truth=truth)  # a good model passes
+
+
+@pytest.mark.slow
+def test_a_model_that_was_handed_the_answers_is_refused(dataset: Dataset) -> None:
+    answers = dataset.read("nk", dataset.rows("nk", "test"), ["irfs"])["irfs"]
+    oracle = Oracle([dataset.spec("nk")], 12, answers)
+    with pytest.raises(InputError, match="the truth itself"):
+        score_model(oracle, dataset, "nk", "test", Regime.A, Task.steady_state)
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_predictions_that_are_not_finite_refuse(bad: float) -> None:
+    error = np.zeros(SHAPE)
+    error[1, 0, 0, 0] = bad
+    with pytest.raises(InputError, match="predictions not finite in 1 of 3"):
+        scored(error)
+    quantiles = np.zeros((*SHAPE, 5))
+    quantiles[2, 0, 0, 0, 0] = bad
+    with pytest.raises(InputError, match="quantiles not finite in 1 of 3"):
+        scored(np.ones(SHAPE), quantiles=quantiles)
+
+
+@pytest.mark.fast
+def test_missing_predictions_refuse() -> None:
+    with pytest.raises(InputError, match="shape"):
+        scored(np.zeros(SHAPE), prediction=np.zeros((2, 2, 7, 3)))
+    with pytest.raises(InputError, match="shape"):
+        scored(np.ones(SHAPE), quantiles=np.zeros((*SHAPE, 4)))
+    with pytest.raises(InputError, match="no samples"):
+        scored(np.zeros((0, 2, 7, 3)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("regime", list(Regime))
+def test_an_honest_model_passes_the_audit(dataset: Dataset, regime: Regime) -> None:
+    model = Reader([dataset.spec("nk")], 12)
+    audit_inputs(model, dataset, "nk", regime, Task.steady_state)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("regime", "field", "leak"),
+    [
+        (Regime.B1, "theta", "theta"),
+        (Regime.C, "eps", "eps"),
+        (Regime.A, "trajectories", "history"),
+        (Regime.B1, "irfs", "theta"),
+    ],
+)
+def test_a_model_that_peeks_at_a_forbidden_input_is_caught(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, regime: Regime, field: str, leak: str
+) -> None:
+    """Inputs are leaked one at a time, the answers themselves among them."""
+
+    def leaking(sample: Mapping[str, torch.Tensor], *args: Any, **options: Any) -> Inputs:
+        inputs = honest_inputs(sample, *args, **options)
+        values = {name: getattr(inputs, name) for name in Inputs.__dataclass_fields__}
+        return Inputs(**values | {leak: sample[field]})
+
+    monkeypatch.setattr(audit, "build_inputs", leaking)
+    model = Reader([dataset.spec("nk")], 12)
+    with pytest.raises(InputError, match=f"regime {regime} change"):
+        audit_inputs(model, dataset, "nk", regime, Task.steady_state)
+
+
+@pytest.mark.slow
+def test_a_history_that_reaches_into_the_run_in_is_caught(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def longer(sample: Mapping[str, torch.Tensor], *args: Any, **options: Any) -> Inputs:
+        return honest_inputs(sample, *args, **options | {"history_length": 81, "run_in": 39})
+
+    monkeypatch.setattr(audit, "build_inputs", longer)
+    with pytest.raises(InputError, match="sees more than"):
+        audit_inputs(Reader([dataset.spec("nk")], 12), dataset, "nk", Regime.B1, Task.steady_state)
+
+
+@pytest.mark.slow
+def test_a_forecast_that_knows_the_future_is_caught(
+    dataset: Dataset, run_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load_weights(run_path).model
+    audit_inputs(model, dataset, "nk", Regime.B1, Task.trajectory)
+
+    def clairvoyant(sample: Mapping[str, torch.Tensor], *args: Any, **options: Any) -> Inputs:
+        return honest_inputs(sample, *args, **options | {"now": options["now"] + 4})
+
+    monkeypatch.setattr(audit, "build_inputs", clairvoyant)
+    with pytest.raises(InputError, match="trajectory"):
+        audit_inputs(model, dataset, "nk", Regime.B1, Task.trajectory)
+
+
+@pytest.mark.slow
+def test_sigma_is_that_of_the_training_split(dataset: Dataset) -> None:
+    for world in dataset.worlds:
+        model = Oracle([dataset.spec(world)], 12, np.zeros((300, 3, 13, 3)))
+        case = score_model(model, dataset, world, "test", Regime.A, Task.steady_state)
+        train = dataset.read(world, dataset.rows(world, "train"), ["irfs"])["irfs"]
+        expected = train.astype(np.float64).std(axis=(0, 2))
+        np.testing.assert_allclose(case.sigma, expected, rtol=1e-6)
+        pooled = train.astype(np.float64).std(axis=(0, 1, 2))
+        np.testing.assert_allclose(case.sigma_pooled, pooled, rtol=1e-6)
+        np.testing.assert_allclose(case.null, train.astype(np.float64).mean(axis=0), atol=1e-9)
+        test = case.truth.std(axis=(0, 2))
+        assert not np.allclose(case.sigma, test, rtol=1e-3)
+
+
+@pytest.mark.slow
+def test_a_sigma_from_the_test_split_is_refused(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = dataset.moments("nk")
+    test = dataset.read("nk", dataset.rows("nk", "test"), ["irfs"])["irfs"].astype(np.float64)
+    cheat = Moments(**{**vars(honest), "count": len(test), "irf_sd": test.std(axis=(0, 2))})
+    monkeypatch.setattr(dataset, "moments", lambda world: cheat)
+    model = Oracle([dataset.spec("nk")], 12, np.zeros((300, 3, 13, 3)))
+    with pytest.raises(DatasetError, match="training split"):
+        score_model(model, dataset, "nk", "test", Regime.A, Task.steady_state)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world", ["nk", "var"])  # a parameter's slice and a root's
+def test_a_slice_sample_in_train_is_refused(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, world: str
+) -> None:
+    audit_split(dataset, world)
+    honest = dataset.rows
+
+    def leaking(name: str, split: str) -> np.ndarray:
+        extra = honest(name, "slice")[:1] if split == "train" else honest(name, split)[:0]
+        return np.concatenate([honest(name, split), extra])
+
+    monkeypatch.setattr(dataset, "rows", leaking)
+    with pytest.raises(DatasetError, match=r"1 samples of .* belong to the slice"):
+        audit_split(dataset, world)
+
+
+@pytest.fixture
+def run(run_path: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run, free to damage."""
+    return Path(shutil.copytree(run_path, tmp_path / "universal"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cut", [-100, 100])
+def test_a_checkpoint_that_fails_to_load_is_refused_and_nothing_is_scored(
+    run: Path, cut: int
+) -> None:
+    """Truncated at the end, and altered in the middle."""
+    file = run / "weights.safetensors"
+    data = bytearray(file.read_bytes())
+    if cut > 0:
+        data[len(data) // 2] ^= 1
+    file.write_bytes(data if cut > 0 else data[:cut])
+    with pytest.raises(WeightsError, match=r"weights\.safetensors"):
+        evaluate(run)
+    assert not (run / "metrics.json").exists()
+
+
+@pytest.mark.slow
+def test_weights_under_another_configuration_are_refused(run: Path) -> None:
+    config = run / "config.yaml"
+    config.write_text(config.read_text().replace("seed: 1", "seed: 2"))
+    with pytest.raises(WeightsError, match="not the configuration"):
+        evaluate(run)
+
+
+@pytest.mark.slow
+def test_evaluating_on_other_data_than_trained_on_is_refused(
+    run: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = Dataset(dataset.path, dataset.manifest.model_copy(update={"contents": "f" * 16}))
+    monkeypatch.setattr(Dataset, "open", lambda path: changed)
+    with pytest.raises(WeightsError, match="may hold training samples"):
+        evaluate(run)
+
+
+@pytest.mark.slow
+def test_a_failed_evaluation_leaves_the_last_one_as_it_was(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run / "metrics.json").write_text(json.dumps({"earlier": True}))
+    (run / "statistics.parquet").write_bytes(b"earlier")
+    monkeypatch.setattr(
+        "emulator.evaluation.evaluate.audit_inputs",
+        lambda *a: (_ for _ in ()).throw(InputError("caught")),
+    )
+    with pytest.raises(InputError, match="caught"):
+        evaluate(run)
+    assert json.loads((run / "metrics.json").read_text()) == {"earlier": True}
+    assert (run / "statistics.parquet").read_bytes() == b"earlier"
+    assert not list(run.glob(".*tmp"))
