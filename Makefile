@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 DATA := datasets/smoke
 RUNS := runs/smoke
-SMOKE := linear_A mlp_A universal_A
+SMOKE := universal/A linear/A mlp/A mlp_world/A/nk gru_world/A/nk
 
 .PHONY: setup run test lint types imports fast results clean
 
@@ -17,24 +17,22 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,cluster]'
 	touch $@
 
-# The main job, end to end, at smoke size. Every step goes on where an earlier run stopped.
+# The main job, end to end, at smoke size: configs/reproduce/smoke.yaml says what. It goes on where
+# an earlier run stopped.
 run: setup
-	$(BIN)/emulator generate configs/data/smoke.yaml --output $(DATA) --workers $(WORKERS)
-	@set -e; for name in $(SMOKE); do \
-	  $(BIN)/emulator train configs/smoke/$$name.yaml --output $(RUNS)/$$name --resume; \
-	  $(BIN)/emulator evaluate $(RUNS)/$$name; \
-	done
+	$(BIN)/emulator reproduce --profile smoke --resume --workers $(WORKERS)
 	$(BIN)/emulator leaderboard $(RUNS)
-	$(BIN)/emulator irf nk --shock monetary --set phi_pi=2.0 --exact --plot $(RUNS)/irf.png --weights $(RUNS)/universal_A
+	$(BIN)/emulator irf nk --shock monetary --set phi_pi=2.0 --exact --plot $(RUNS)/irf.png --weights $(RUNS)/universal/A
 
 # What the README quotes, from the runs of `make run`.
 results: run
+	rm -rf results/smoke
 	@set -e; for name in $(SMOKE); do \
 	  mkdir -p results/smoke/$$name; \
 	  cp $(RUNS)/$$name/metrics.json $(RUNS)/$$name/config.yaml results/smoke/$$name/; \
 	done
-	cp $(RUNS)/universal_A/figures/irf_panel.png results/smoke/
-	$(BIN)/emulator leaderboard results/smoke
+	cp $(RUNS)/universal/A/figures/irf_panel.png $(RUNS)/universal/A/report.html results/smoke/
+	cp $(RUNS)/plan.json $(RUNS)/leaderboard.csv $(RUNS)/leaderboard.md results/smoke/
 	$(BIN)/python docs/fill_readme.py
 
 test: lint types imports

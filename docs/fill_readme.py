@@ -1,4 +1,4 @@
-"""Put the test table of a leaderboard between the README's markers.
+"""Put the test tables of a leaderboard between the README's markers.
 
     python docs/fill_readme.py
 
@@ -14,17 +14,23 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def test_table(folder: str) -> str:
-    """The `## test` table of FOLDER/leaderboard.md."""
+def test_tables(folder: str) -> str:
+    """The tables on `test` of FOLDER/leaderboard.md, each under its regime where it has one."""
     text = (ROOT / folder / "leaderboard.md").read_text(encoding="utf-8")
-    section = text.split("## test\n", 1)[1].split("\n## ", 1)[0]
-    return "\n".join(line for line in section.splitlines() if line.startswith("|"))
+    sections = re.findall(
+        r"^## test(?:, ([^\n]*))?\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE
+    )
+    parts = []
+    for title, section in sections:
+        table = "\n".join(line for line in section.splitlines() if line.startswith("|"))
+        parts.append(f"{title[0].upper()}{title[1:]}:\n\n{table}" if title else table)
+    return "\n\n".join(parts)
 
 
 def filled(readme: str) -> str:
-    """The README with the table its marker asks for."""
+    """The README with the tables its marker asks for."""
     pattern = re.compile(r"(<!-- leaderboard: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
-    return pattern.sub(lambda m: f"{m[1]}\n{test_table(m[2])}\n\n{m[3]}", readme)
+    return pattern.sub(lambda m: f"{m[1]}\n{test_tables(m[2])}\n\n{m[3]}", readme)
 
 
 if __name__ == "__main__":

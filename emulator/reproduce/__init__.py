@@ -1,0 +1,1 @@
+"""Plans of runs: data, training, evaluation and leaderboard by one command, restartable."""

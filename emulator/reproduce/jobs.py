@@ -1,0 +1,131 @@
+"""From a plan to the single runs it asks for, each with its folder and resolved configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from emulator.config import load_config, parse_config
+from emulator.errors import ConfigError, unknown_name
+from emulator.reproduce.plan import Entry, Plan
+from emulator.training.config import RunConfig
+
+TUNING_FOLDER = "tuning"
+FITTED_AT_ONCE = ("baseline_linear", "baseline_var", "baseline_lp")  # no steps, no learning rate
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training run, and its evaluation unless it is a candidate of a tuning.
+
+    label is the folder's path from the plan's output: `mlp_nk/A/nk`. candidates: for a tuned run,
+    the folders whose validation decides its learning rate, by rate; they are trained before it.
+    """
+
+    label: str
+    role: str
+    folder: Path
+    config: RunConfig
+    candidates: Mapping[float, tuple[Path, ...]] = field(default_factory=dict)
+    is_candidate: bool = False
+
+    def with_rate(self, lr: float) -> RunConfig:
+        """The run's configuration with the learning rate chosen."""
+        training = self.config.training.model_copy(update={"lr": lr})
+        return self.config.model_copy(update={"training": training})
+
+    @property
+    def fitted_at_once(self) -> bool:
+        """Whether the model has no steps and no learning rate."""
+        return self.config.model.type in FITTED_AT_ONCE
+
+    def waits_for(self) -> set[Path]:
+        """Folders of runs that must have ended before this one starts."""
+        return {folder for folders in self.candidates.values() for folder in folders}
+
+
+def expand(plan: Plan, origin: str, rows: Mapping[str, int], only: Sequence[str] = ()) -> list[Job]:
+    """All jobs of a plan, in its order, candidates before the runs that wait for them.
+
+    rows: training rows of every world of the data set. only: names of entries to keep. Raises
+    ConfigError naming the entry, UnknownNameError for a world or an `only` that does not exist.
+    """
+    names = [entry.name for entry in plan.runs]
+    for name in only:
+        if name not in names:
+            raise unknown_name(f"run of {origin}", name, names)
+    kept = [entry for entry in plan.runs if not only or entry.name in only]
+    jobs = [
+        job for entry in kept for job in _jobs(plan, entry, f"{origin}: run {entry.name}", rows)
+    ]
+    return list({job.folder: job for job in jobs}.values())  # worlds that share their candidates
+
+
+def _jobs(plan: Plan, entry: Entry, origin: str, rows: Mapping[str, int]) -> Iterator[Job]:
+    base = load_config(entry.config, RunConfig)
+    worlds = entry.worlds or base.data.worlds or tuple(rows)
+    for world in (*worlds, *((entry.tuning and entry.tuning.worlds) or ())):
+        if world not in rows:
+            raise unknown_name(f"world of {plan.data.path}", world, rows)
+    if base.model.type in FITTED_AT_ONCE and (entry.tuning or entry.steps):
+        raise ConfigError(f"{origin}: {base.model.type} is fitted at once: no tuning, no steps")
+    for regime in entry.regimes or (base.data.regime,):
+        root = Path(plan.output, entry.name, regime)
+        for part in [(world,) for world in worlds] if entry.per_world else [worlds]:
+            folder = root / part[0] if entry.per_world else root
+            named = part if entry.per_world or entry.worlds else base.data.worlds
+            config = _config(plan, entry, base, regime, named, origin, rows)
+            candidates: dict[float, tuple[Path, ...]] = {}
+            if entry.tuning is not None:
+                # One world's rate is chosen in its own folder, a shared one beside the worlds.
+                places: list[tuple[tuple[str, ...] | None, Path]] = [
+                    ((w,), root / TUNING_FOLDER / w) for w in entry.tuning.worlds or ()
+                ]
+                places = places or [(named, folder / TUNING_FOLDER)]
+                for lr in entry.tuning.lr:
+                    name = f"lr_{lr}"
+                    candidates[lr] = tuple(place / name for _, place in places)
+                    for tuned, place in places:
+                        short = _config(plan, entry, base, regime, tuned, origin, rows, lr)
+                        label = (place / name).relative_to(plan.output).as_posix()
+                        yield Job(label, entry.role, place / name, short, is_candidate=True)
+            label = folder.relative_to(plan.output).as_posix()
+            yield Job(label, entry.role, folder, config, candidates)
+
+
+def _config(
+    plan: Plan,
+    entry: Entry,
+    base: RunConfig,
+    regime: str,
+    worlds: tuple[str, ...] | None,
+    origin: str,
+    rows: Mapping[str, int],
+    candidate: float | None = None,
+) -> RunConfig:
+    """The resolved configuration of a run, or of a tuning's candidate."""
+    data: dict[str, Any] = base.model_dump(mode="json")
+    data["data"] |= {
+        "regime": regime,
+        "dataset_path": plan.data.path,
+        "source": plan.data.source,
+        "worlds": worlds,
+    }
+    data["training"] |= entry.training
+    steps = entry.steps
+    if candidate is not None:
+        assert entry.tuning is not None
+        data["training"]["lr"], steps = candidate, entry.tuning.steps
+    if steps is not None:
+        # As the trainer counts: an epoch is a pass over the largest world's training rows.
+        batch_size = parse_config(data, RunConfig, origin).training.batch_size
+        per_epoch = -(-max(rows[w] for w in worlds or rows) // batch_size)
+        data["training"]["epochs"] = max(1, round(steps / per_epoch))
+    return parse_config(data, RunConfig, origin)
+
+
+def expected_rows(samples: int, train_share: float, worlds: Sequence[str]) -> dict[str, int]:
+    """Training rows a world, roughly, before the data set exists: a tenth or more is held out."""
+    return {world: max(1, round(0.85 * train_share * samples)) for world in worlds}

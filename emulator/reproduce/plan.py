@@ -1,0 +1,103 @@
+"""The YAML file of a plan: one data set and the runs on it, in order of value.
+
+    data: {config: configs/data/smoke.yaml, path: datasets/smoke}
+    output: runs/smoke
+    runs:
+      - {name: universal, config: configs/universal_A.yaml, role: universal, regimes: [A, B1]}
+      - {name: mlp_nk, config: configs/mlp_A.yaml, role: specialist, per_world: true, steps: 300,
+         tuning: {lr: [1e-3, 2e-3, 4e-3], steps: 100}}
+
+Paths are as in every other command: from the folder the command is given in. A run's file says
+which model; the plan says on which data, in which regimes and worlds, and how long.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from emulator.config import StrictModel
+
+Role = Literal["universal", "single_regime", "specialist", "converged", "baseline"]
+RegimeName = Literal["A", "B1", "B2", "C", "D", "all"]
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("an entry is there twice")
+    return values
+
+
+Worlds = Annotated[tuple[str, ...], AfterValidator(_distinct), Field(min_length=1)]
+Rate = Annotated[float, Field(gt=0)]
+
+
+class PlanData(StrictModel):
+    """`data:`. The configuration the data set is made from, its folder, and where training rows
+    come from (as `data.source` of a run)."""
+
+    config: str
+    path: str
+    source: Literal["resident", "stream", "fresh"] = "resident"
+
+
+class Tuning(StrictModel):
+    """`tuning:`. Short runs, one a learning rate, each with a full schedule of its own; the rate
+    with the lowest mean validation NRMSE trains the run. The test split is never looked at.
+
+    worlds: for runs a world: tune on these worlds only and use the rate in all; each world tunes
+    its own when left out.
+    """
+
+    lr: Annotated[tuple[Rate, ...], AfterValidator(_distinct)] = Field(min_length=2)
+    steps: int = Field(ge=1)
+    worlds: Worlds | None = None
+
+
+class Entry(StrictModel):
+    """One of `runs:`. A run a regime and, with `per_world`, a world.
+
+    worlds: the worlds to train on; all of the data set when left out. steps: the training budget,
+    met to the nearest whole epoch, so that runs see the same number of samples of a world.
+    training: replaces keys of the file's `training:`.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
+    config: str
+    role: Role
+    regimes: Annotated[tuple[RegimeName, ...], AfterValidator(_distinct)] | None = Field(
+        None, min_length=1
+    )
+    worlds: Worlds | None = None
+    per_world: bool = False
+    steps: int | None = Field(None, ge=1)
+    training: dict[str, Any] = Field(default_factory=dict)
+    tuning: Tuning | None = None
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Entry:
+        if self.steps is not None and "epochs" in self.training:
+            raise ValueError("give steps or training.epochs, not both")
+        if self.tuning is not None and "lr" in self.training:
+            raise ValueError("give tuning or training.lr, not both")
+        if self.tuning is not None and self.tuning.worlds and not self.per_world:
+            raise ValueError("tuning.worlds is for runs a world: add per_world: true, or leave it")
+        return self
+
+
+class Plan(StrictModel):
+    """A whole plan. threads: of each run; sums on a CPU, and so results to the last bit, depend on
+    it, so it is the plan's and not the machine's."""
+
+    data: PlanData
+    output: str
+    threads: int = Field(1, ge=1)
+    runs: tuple[Entry, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_are_folders(self) -> Plan:
+        names = [entry.name for entry in self.runs]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"runs: the name {min(twice)!r} is there twice")
+        return self
