@@ -19,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from emulator.errors import ConfigError, nearest
 
+_NUMBERS = (int, float, int | None, float | None)
+
 
 class StrictModel(BaseModel):
     """Base of all configurations: immutable, no unknown keys, finite numbers."""
@@ -30,12 +32,16 @@ class StrictModel(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _numbers_are_numbers(cls, data: Any) -> Any:
-        """Refuse `true` and `"3"` where a number belongs, which pydantic would convert."""
+        """Refuse `true` and `"3"` where a number belongs, which pydantic would convert. A section
+        whose keys are all commented out is an empty one."""
         if isinstance(data, dict):
+            data = dict(data)
             for name, field in cls.model_fields.items():
                 value = data.get(name)
-                if field.annotation in (int, float) and isinstance(value, (bool, str)):
+                if field.annotation in _NUMBERS and isinstance(value, (bool, str)):
                     raise ValueError(f"{name}: expected a number, got {value!r}")
+                if name in data and value is None and isinstance(field.default, StrictModel):
+                    data[name] = {}
         return data
 
 
@@ -120,10 +126,20 @@ def parse_config(data: dict[str, Any], model: type[ModelT], origin: str) -> Mode
 def _first_problem(error: ValidationError, model: type[BaseModel]) -> str:
     """The first validation problem as a sentence, with the nearest valid key for unknown ones."""
     problem = error.errors()[0]
-    place = ".".join(str(part) for part in problem["loc"])
+    place = ".".join(_follow(model, problem["loc"])[0])
+    if problem["type"] == "union_tag_invalid":
+        context = problem["ctx"]
+        valid = [tag.strip(" '") for tag in context["expected_tags"].split(",")]
+        close = nearest(str(context["tag"]), valid)
+        hint = f"did you mean {close!r}? " if close else ""
+        key = str(context["discriminator"]).strip("'")
+        return f"unknown {place}.{key} {context['tag']!r}: {hint}valid: {', '.join(valid)}"
+    if problem["type"] == "union_tag_not_found":
+        return f"{place}: type is missing"
     if problem["type"] == "extra_forbidden":
         key = str(problem["loc"][-1])
-        valid = _keys_at(model, problem["loc"][:-1])
+        _, options = _follow(model, problem["loc"][:-1])
+        valid = list(options[0].model_fields) if options else []
         close = nearest(key, valid)
         hint = f"did you mean {close!r}? " if close else ""
         return f"unknown key {place!r}: {hint}valid keys: {', '.join(valid)}"
@@ -134,15 +150,30 @@ def _first_problem(error: ValidationError, model: type[BaseModel]) -> str:
     return f"{place or 'configuration'}: {message[0].lower()}{message[1:]}{got[:120]}"
 
 
-def _keys_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """The valid keys of the (nested) model found by following `path` from `model`."""
+def _follow(
+    model: type[BaseModel], path: tuple[int | str, ...]
+) -> tuple[list[str], list[type[BaseModel]]]:
+    """The keys along a problem's path as they are in the file, and the models that may stand at its
+    end. pydantic's path also names the branch of a choice between models, which is no key."""
+    names: list[str] = []
+    options = [model]
     for part in path:
-        field = model.model_fields.get(str(part))
+        chosen = [option for option in options if _tag(option) == part]
+        if len(options) > 1 and chosen:
+            options = chosen
+            continue
+        names.append(str(part))
+        if isinstance(part, int):  # a place in a list; its entries' model stays
+            continue
+        field = options[0].model_fields.get(part) if options else None
         options = _models_in(field.annotation) if field else []
-        tagged = [m for m in options if str(part) == getattr(m, "tag", None)]
-        if options:
-            model = (tagged or options)[0]
-    return list(model.model_fields)
+    return names, options
+
+
+def _tag(model: type[BaseModel]) -> object:
+    """The value of `type:` that chooses this model."""
+    field = model.model_fields.get("type")
+    return field.default if field else None
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -213,9 +213,13 @@ def build_inputs(
     if "flags" in extra:
         flags = sample["flags"][:, :now]
     if task is Task.trajectory:
-        # Responses to one s.d. make a path; any field says how many rows there are.
-        some = next(iter(sample.values()))
-        size = some.new_ones(len(some), len(spec.shock_names))
+        # Responses to one s.d. make a path. What the regime reads says how many rows there are;
+        # where it reads nothing but the world, any field does.
+        read = [
+            n for n in fields_needed(regime, task, without=without, extra=extra) if n != "flags"
+        ]
+        some = sample[read[0]] if read else next(iter(sample.values()))
+        size = torch.ones(len(some), len(spec.shock_names), device=some.device)
     else:
         size = sample["shock_size"]
     return Inputs(

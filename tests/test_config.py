@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from emulator.config import config_hash, load_config, parse_config
 from emulator.errors import ConfigError
 from emulator.models.universal import UniversalConfig
-from emulator.training.config import RunConfig
+from emulator.training.config import RunConfig, TrainingConfig
 
 pytestmark = pytest.mark.fast
 
@@ -36,6 +36,11 @@ def test_the_template_loads_unchanged(tmp_path: Path) -> None:
     assert config.data.dataset_path == "datasets/v1.0/"
 
 
+def test_a_section_with_every_key_commented_out_is_the_defaults(tmp_path: Path) -> None:
+    text = "model: {type: universal}\ntraining:\n  # epochs: 3\n"
+    assert load_config(_write(tmp_path, text), RunConfig).training == TrainingConfig()
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -52,14 +57,24 @@ def test_the_template_loads_unchanged(tmp_path: Path) -> None:
         (TEMPLATE.replace("1e-4", "yes"), "lr: expected a number"),
         (TEMPLATE.replace("64, lr", "1:30, lr"), "batch_size: expected a number"),
         (TEMPLATE.replace("epochs: 100", "epochs: 010"), "epochs: expected a number"),
-        (TEMPLATE.replace("regime: A", "regime: A, worlds: [nk, nk]"), "named twice"),
+        (TEMPLATE.replace("regime: A", "regime: A, worlds: [nk, nk]"), "given twice"),
+        (TEMPLATE.replace("type: universal", "type: univrsal"), "did you mean 'universal'"),
+        (TEMPLATE.replace("type: universal, ", ""), "model: type is missing"),
+        (TEMPLATE.replace("hidden_dim", "hiden_dim"), "unknown key 'model.hiden_dim'"),
+        (TEMPLATE.replace("hidden_dim: 256", "hidden_dim: 0"), "model.hidden_dim: "),
+        (TEMPLATE.replace("seed: 42", "seed: 42, patience: true"), "patience: expected a number"),
+        (TEMPLATE.replace("seed: 42", "seed: 1, validate_every: '3'"), "expected a number"),
+        ("model: {type: baseline_linear}\nlosses: {horizon: impact}\n", "does not use it"),
+        ("model: {type: baseline_var}\ntraining: {patience: 3}\ndata: {regime: B1}\n",
+         "training.patience"),
+        ("model: {type: baseline_mlp}\ndata: {extra_inputs: [flags]}\n", "does not read flags"),
         ("- a\n- b\n", "mapping"),
         ("", "mapping"),
         ("model: {", "line"),
         ("model: {type: baseline_linear}\ndata: {regime: B2}\n", "use A, B1, C or D"),
         ("training: {seed: 1}\n", "model"),
     ],
-)
+)  # fmt: skip
 def test_a_wrong_file_is_one_line_that_names_the_place(
     tmp_path: Path, text: str, expected: str
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 import torch
 import yaml
 
-from emulator.data import Dataset
+from emulator.data import DataConfig, Dataset
 from emulator.errors import ConfigError, UnknownNameError, WeightsError
 from emulator.models.weights import load_weights
 from emulator.regimes import Regime
@@ -141,6 +141,21 @@ def test_a_batch_holds_training_rows_only(dataset: Dataset) -> None:
             assert np.array_equal(
                 fields["trajectories"][match][-length:], inputs.history[i].numpy()
             )
+
+
+def test_samples_too_short_for_trajectories_are_refused_by_name(dataset_path: Path) -> None:
+    """Also where a long run-in leaves no room for a history before the first "now"."""
+    dataset = Dataset.open(dataset_path)
+    settings = dataset.manifest.config.model_dump()
+    for changes, expected in (
+        ({"quarters": 100}, "have 100 quarters, trajectories need 120"),
+        ({"run_in": 60}, "trajectories need 140"),
+    ):
+        config = DataConfig.model_validate({**settings, **changes})
+        manifest = dataset.manifest.model_copy(update={"config": config})
+        short = Dataset(dataset.path, manifest)
+        with pytest.raises(ConfigError, match=expected):
+            Shown(short, ("nk",), (Regime.A,), trajectories=True)
 
 
 def test_a_run_folder_is_not_overwritten_and_not_resumed_as_something_else(

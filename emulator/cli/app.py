@@ -68,18 +68,29 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        return _fail(_describe(error), 2)
+        return _fail(_describe(error, arguments), 2)
 
 
 def _interrupted(arguments: list[str]) -> int:
-    resumes = arguments[:1] == ["generate"]
-    return _fail(f"interrupted{'; run the same command again to go on' * resumes}", 130)
+    again = _again(arguments)
+    return _fail(f"interrupted{f'; {again} to go on' if again else ''}", 130)
 
 
-def _describe(error: OSError) -> str:
+def _again(arguments: list[str]) -> str:
+    """How to go on with a command that was stopped."""
+    if arguments[:1] == ["generate"]:
+        return "run the same command again"
+    if arguments[:1] in (["train"], ["reproduce"], ["campaign"]):
+        resume = "" if "--resume" in arguments else " with --resume"
+        return f"run the same command again{resume}"
+    return ""
+
+
+def _describe(error: OSError, arguments: list[str]) -> str:
     place = error.filename or "a file"
     if error.errno == errno.ENOSPC:
-        return f"{place}: the disk is full; free some space and run the same command again"
+        again = _again(arguments) or "run the same command again"
+        return f"{place}: the disk is full; free some space and {again}"
     return f"{place}: {error.strerror or error}"
 
 

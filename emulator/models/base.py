@@ -38,6 +38,12 @@ class Model(nn.Module, ABC):
 
     def __init__(self, specs: Sequence[WorldSpec], horizon: int) -> None:
         super().__init__()
+        for spec in specs:
+            if "." in spec.name or hasattr(nn.ModuleDict, spec.name):
+                raise InputError(
+                    f"world {spec.name!r}: torch cannot name a part of a model so; give the world "
+                    "another name"
+                )
         self.specs: dict[str, WorldSpec] = {spec.name: spec for spec in specs}
         self.horizon = horizon
         self.output_scales = nn.ModuleDict({spec.name: ResponseScales(spec) for spec in specs})
@@ -164,6 +170,12 @@ class ResponseScales(nn.Module):
         names = spec.parameter_names
         columns = [names.index(s.sigma) if s.sigma else -1 for s in spec.shocks]
         bounds = [(spec.parameters[c].lower, spec.parameters[c].upper) for c in columns]
+        for shock, column, (low, _) in zip(spec.shocks, columns, bounds, strict=True):
+            if column >= 0 and low <= 0:
+                raise InputError(
+                    f"world {spec.name!r}: {shock.sigma} is the s.d. of {shock.name}, so its lower "
+                    f"bound must be above zero, got {low:g}"
+                )
         centre = [(low * high) ** 0.5 if c >= 0 else 1.0 for c, (low, high) in
                   zip(columns, bounds, strict=True)]  # fmt: skip
         self.register_buffer("sd", torch.ones(len(columns), 3))

@@ -42,7 +42,7 @@ class ModalHead(nn.Module):
 
     def basis(self, draw: torch.Tensor, points: int) -> torch.Tensor:
         """Damped cosines and sines of draws (B, hidden) at horizons 0, 1, ..., (B, 2K, points)."""
-        rate, angle = self.pole(draw).float().chunk(2, dim=-1)  # (B, K)
+        rate, angle = self.pole(draw).chunk(2, dim=-1)  # (B, K)
         h = torch.arange(points, device=draw.device, dtype=rate.dtype)
         envelope = torch.exp(-nn.functional.softplus(rate)[..., None] * h)  # (B, K, points)
         phase = angle[..., None] * h
@@ -99,7 +99,8 @@ class SpreadHead(nn.Module):
         h = torch.arange(points, device=source.device)
         basis = self.decay[:, None] ** h  # (8, points)
         shape = (3, len(QUANTILES), len(self.decay))
-        curves = self.coefficients(source).float().unflatten(-1, shape) @ basis
+        with torch.autocast(source.device.type, enabled=False):
+            curves = self.coefficients(source.float()).unflatten(-1, shape) @ basis
         gap = curves[:, :, :-1].exp()  # (N, 3, 4, points)
         lower, upper = gap[:, :, 1], gap[:, :, 2]
         median = torch.tanh(curves[:, :, -1]) * (lower + upper)

@@ -101,10 +101,10 @@ def load_weights(folder: str | os.PathLike[str]) -> Loaded:
     try:
         description = json.loads(description_path.read_text(encoding="utf-8"))
         found = int(description["format"])
-        if found != FORMAT:
+        if found != FORMAT or "checksum" not in description:
             raise WeightsError(
-                f"{description_path}: format {found}, this version reads {FORMAT}; install the "
-                "version that wrote it, or train again"
+                f"{description_path}: format {found} of another version, this version reads "
+                f"{FORMAT}; install the version that wrote it, or train again"
             )
         if description["checksum"] != _checksum(description):
             raise WeightsError(f"{description_path}: altered since it was written; {_REMEDY}")

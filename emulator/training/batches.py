@@ -22,6 +22,7 @@ from emulator.data import Dataset, FreshLoader, Loader, StreamLoader
 from emulator.errors import ConfigError
 from emulator.regimes import (
     AHEAD,
+    CONTRACTS,
     MAX_HISTORY,
     MAX_NOW,
     MIN_HISTORY,
@@ -74,10 +75,17 @@ class Shown:
 
     def __post_init__(self) -> None:
         config = self.dataset.manifest.config
-        if self.trajectories and config.quarters < MIN_NOW + AHEAD:
+        shortest = config.run_in + MIN_HISTORY
+        if config.quarters < shortest and any(CONTRACTS[r].history for r in self.regimes):
+            raise ConfigError(
+                f"data.regime: samples of {self.dataset.path} have {config.quarters} quarters, "
+                f"histories need {shortest}, the run-in included; use longer samples"
+            )
+        shortest = earliest_now(self.dataset) + AHEAD
+        if self.trajectories and config.quarters < shortest:
             raise ConfigError(
                 f"losses.trajectory: samples of {self.dataset.path} have {config.quarters} "
-                f"quarters, trajectories need {MIN_NOW + AHEAD}; set it to 0 or use longer samples"
+                f"quarters, trajectories need {shortest}; set it to 0 or use longer samples"
             )
 
     def spec(self, world: str) -> WorldSpec:
@@ -137,6 +145,11 @@ def history_quarters(dataset: Dataset) -> int:
     return min(MAX_HISTORY, config.quarters - config.run_in)
 
 
+def earliest_now(dataset: Dataset) -> int:
+    """The first quarter after which a trajectory is forecast: the shortest history lies before."""
+    return max(MIN_NOW, dataset.manifest.config.run_in + MIN_HISTORY)
+
+
 def latest_now(dataset: Dataset) -> int:
     """The last quarter after which a trajectory can be forecast."""
     return min(MAX_NOW, dataset.manifest.config.quarters - AHEAD)
@@ -187,7 +200,7 @@ class Batches:
     def batch(self, step: int) -> StepBatch:
         """Responses of every world, and the trajectories of one."""
         rng = np.random.default_rng(derived_seed(self.seed, "batch", step))
-        shown, rows = self.shown, self._share(self.source.rows(step))
+        shown, rows = self.shown, self.source.rows(step)
         # One length for all worlds, so that their histories go through a model together.
         length = int(rng.integers(MIN_HISTORY, max(MIN_HISTORY, shown.longest) + 1))
         responses = {}
@@ -195,15 +208,15 @@ class Batches:
             regime = shown.regimes[rng.integers(len(shown.regimes))]
             choices = tasks(shown.spec(world))
             task = choices[rng.integers(len(choices))]
-            responses[world] = shown.cut(rows[world], world, regime, task, length)
+            responses[world] = shown.cut(self._share(rows[world]), world, regime, task, length)
         if not shown.trajectories:
             return StepBatch(responses, {})
         world = shown.worlds[rng.integers(len(shown.worlds))]
         regime = shown.regimes[rng.integers(len(shown.regimes))]
-        now = int(rng.integers(MIN_NOW, latest_now(shown.dataset) + 1))
+        now = int(rng.integers(earliest_now(shown.dataset), latest_now(shown.dataset) + 1))
         room = now - shown.dataset.manifest.config.run_in
         length = int(rng.integers(MIN_HISTORY, room + 1))
-        some = {k: v[: max(1, len(v) // PATH_ROWS)] for k, v in rows[world].items()}
+        some = self._share({k: v[: -(-len(v) // PATH_ROWS)] for k, v in rows[world].items()})
         path = shown.cut(some, world, regime, Task.trajectory, length, now)
         return StepBatch(responses, {world: path})
 
@@ -216,14 +229,9 @@ class Batches:
             for task in tasks(shown.spec(world))
         ]
 
-    def _share(self, rows: dict[str, Fields]) -> dict[str, Fields]:
+    def _share(self, fields: Fields) -> Fields:
         rank, ranks = self.part
-        if ranks == 1:
-            return rows
-        return {
-            world: {name: tensor[rank::ranks] for name, tensor in fields.items()}
-            for world, fields in rows.items()
-        }
+        return {name: tensor[rank::ranks] for name, tensor in fields.items()}
 
 
 class _Resident:

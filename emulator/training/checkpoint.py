@@ -45,7 +45,16 @@ def load_checkpoint(folder: Path, device: str) -> dict[str, Any] | None:
         torch.set_rng_state(rng["cpu"].cpu())
         if device.startswith("cuda") and rng["cuda"] is not None:
             torch.cuda.set_rng_state(rng["cuda"].cpu(), device)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, OSError) as error:
+    except (
+        AttributeError,
+        EOFError,
+        LookupError,
+        OSError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+        pickle.UnpicklingError,
+    ) as error:
         raise WeightsError(
             f"{path}: damaged checkpoint ({type(error).__name__}); delete it to start this run "
             "again, or restore it"

@@ -20,6 +20,10 @@ BASELINE_REGIMES = {
     "baseline_lp": ("B1", "C", "D"),
 }
 
+CLOSED_FORMS = ("baseline_linear", "baseline_var", "baseline_lp")
+# Which inputs beyond the contract a model reads.
+EXTRA_INPUTS = {"universal": {"history", "flags"}, "baseline_gru": {"history"}}
+
 
 class TrainingConfig(StrictModel):
     """`training:`. The default learning rate comes from early trials on five worlds, at this batch
@@ -103,11 +107,24 @@ class RunConfig(StrictModel):
     data: DataConfig = DataConfig()
 
     @model_validator(mode="after")
-    def _regime_the_model_answers(self) -> RunConfig:
-        regimes = BASELINE_REGIMES.get(self.model.type)
+    def _what_the_model_takes(self) -> RunConfig:
+        kind = self.model.type
+        regimes = BASELINE_REGIMES.get(kind)
         if regimes and self.data.regime not in regimes:
             raise ValueError(
-                f"model {self.model.type} does not answer in regime {self.data.regime}: use "
+                f"model {kind} does not answer in regime {self.data.regime}: use "
                 f"{', '.join(regimes[:-1])} or {regimes[-1]}"
             )
+        unread = set(self.data.extra_inputs) - EXTRA_INPUTS.get(kind, set())
+        if unread:
+            raise ValueError(f"data.extra_inputs: model {kind} does not read {min(unread)}")
+        if kind in CLOSED_FORMS:
+            plain = LossConfig().horizon, TrainingConfig().patience, TrainingConfig().precision
+            given = self.losses.horizon, self.training.patience, self.training.precision
+            names = "losses.horizon", "training.patience", "training.precision"
+            for name, value, default in zip(names, given, plain, strict=True):
+                if value != default:
+                    raise ValueError(
+                        f"{name}: model {kind} is fitted in one pass and does not use it"
+                    )
         return self

@@ -19,6 +19,7 @@ import torch.distributed as dist
 from torch import nn
 
 from emulator.errors import ConfigError
+from emulator.training.batches import PATH_ROWS
 from emulator.training.config import TrainingConfig
 
 
@@ -69,10 +70,11 @@ class Ranks:
 def together(settings: TrainingConfig) -> Iterator[Ranks]:
     """Join the other ranks for the length of a run. Raises ConfigError where a GPU is missing."""
     rank, count, local = _environment()
-    if settings.batch_size % count:
+    even = PATH_ROWS * count  # trajectories are asked of a part of the rows
+    if count > 1 and settings.batch_size % even:
         raise ConfigError(
             f"training.batch_size: {settings.batch_size} rows cannot be split evenly among "
-            f"{count} processes; make it a multiple of {count}"
+            f"{count} processes; make it a multiple of {even}"
         )
     device = _device(settings, local if count > 1 else None)
     if device.startswith("cuda"):
@@ -93,8 +95,17 @@ def together(settings: TrainingConfig) -> Iterator[Ranks]:
 
 def _environment() -> tuple[int, int, int]:
     """torchrun's variables: rank, number of ranks, rank on this machine."""
-    names = ("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0)
-    rank, count, local = (int(os.environ.get(name, default)) for name, default in names)
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    values = [os.environ.get(name, "") for name in names]
+    if not any(values):
+        return 0, 1, 0
+    if not all(value.isdecimal() for value in values):
+        given = ", ".join(f"{n}={v!r}" for n, v in zip(names, values, strict=True))
+        raise ConfigError(
+            f"environment: expected whole numbers in RANK, WORLD_SIZE and LOCAL_RANK, got {given}; "
+            "unset them, or start with torchrun"
+        )
+    rank, count, local = (int(value) for value in values)
     return rank, count, local
 
 

@@ -64,14 +64,26 @@ class TrainingLog:
         """Append one row; missing columns stay empty, and a non-finite number is its name, since
         JSON has none."""
         row = {key: value if math.isfinite(value) else str(value) for key, value in row.items()}
-        self._writer.writerow({key: row.get(key, "") for key in self.columns})
-        self._jsonl.write(json.dumps(row) + "\n")
-        self._csv.flush()
-        self._jsonl.flush()
+        with _named(self._csv.name):
+            self._writer.writerow({key: row.get(key, "") for key in self.columns})
+            self._csv.flush()
+        with _named(self._jsonl.name):
+            self._jsonl.write(json.dumps(row) + "\n")
+            self._jsonl.flush()
 
     def close(self) -> None:
-        self._csv.close()
-        self._jsonl.close()
+        for file in (self._csv, self._jsonl):
+            with _named(file.name):
+                file.close()
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Give an OSError of a write the name of its file."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

@@ -42,6 +42,7 @@ from emulator.training.run_folder import (
     default_output,
     is_finished,
     require_same_data,
+    require_same_machine,
 )
 from emulator.training.validation import Validation
 
@@ -185,7 +186,7 @@ class Trainer:
                 self.progress(self.step, self.total, f"loss {row['loss']:.4f}")
             if not self.ended:
                 self.checkpoint()
-                if signal.SIGINT in received:
+                if ranks.any(signal.SIGINT in received):
                     raise KeyboardInterrupt
         return self.ended
 
@@ -267,7 +268,7 @@ class Trainer:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint's state. Raises WeightsError where it is another run's."""
         try:
-            self.provenance = state["provenance"]
+            before = state["provenance"]
             self.model.load_state_dict(state["model"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.schedule.load_state_dict(state["schedule"])
@@ -279,7 +280,9 @@ class Trainer:
                 f"{self.output / CHECKPOINT_FILE}: does not fit this run ({type(error).__name__}); "
                 "it is another version's or another model's: train into another folder"
             ) from None
-        require_same_data(self.output, self.provenance, self.dataset)
+        require_same_data(self.output, before, self.dataset)
+        require_same_machine(self.output, before, self.provenance)
+        self.provenance = before | {"commit": _all_commits(before, self.provenance)}
 
     def finish(self) -> None:
         """Write the weights: the last ones, or the best where `patience` asks for them."""
@@ -293,6 +296,12 @@ class Trainer:
 
 def _unwritten(row: Row) -> None:
     """What ranks that do not write do with a row."""
+
+
+def _all_commits(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """The commits a run was trained at, in order."""
+    seen = str(before["commit"]).split(" ")
+    return " ".join([*seen, now["commit"]] if now["commit"] != seen[-1] else seen)
 
 
 def _names(prefix: str, worlds: tuple[str, ...]) -> list[str]:

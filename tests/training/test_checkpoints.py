@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import io
 import os
 import pickle
 from pathlib import Path
@@ -23,8 +24,8 @@ SOURCES = sorted(Path(emulator.__file__).parent.rglob("*.py"))
 
 
 def _unsafe_loads(source: str) -> list[int]:
-    """Lines that could unpickle anything: torch.load without a literal weights_only=True, also
-    under another name, and pickle's own loaders."""
+    """Lines that could unpickle anything: torch.load without a literal weights_only=True, picklers'
+    own loaders, either under another name, and what other libraries unpickle on request."""
     return [node.lineno for node in ast.walk(ast.parse(source)) if _unsafe(node)]
 
 
@@ -32,6 +33,15 @@ def _unsafe(node: ast.AST) -> bool:
     if isinstance(node, ast.ImportFrom) and node.module:
         package = node.module.split(".")[0]
         return package in PICKLERS and not LOADERS.isdisjoint(alias.name for alias in node.names)
+    if isinstance(node, ast.Import):
+        renamed = {alias.name for alias in node.names if alias.asname}
+        return not renamed.isdisjoint(PICKLERS)
+    if isinstance(node, ast.Assign):
+        return ast.unparse(node.value) == "torch.load"
+    if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+        return not (isinstance(node.value, ast.Constant) and node.value.value is False)
+    if isinstance(node, ast.Attribute) and node.attr == "read_pickle":
+        return True
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
         return node.value.id in PICKLERS - {"torch"} and node.attr in LOADERS
     if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
@@ -49,6 +59,11 @@ def _unsafe(node: ast.AST) -> bool:
         "from torch import load",
         "import pickle\npickle.loads(data)",
         "from pickle import Unpickler",
+        "import torch as t\nt.load(f)",
+        "import pickle as p",
+        "load = torch.load",
+        "np.load(f, allow_pickle=True)",
+        "pd.read_pickle(f)",
     ],
 )
 def test_the_search_finds_unsafe_loads(source: str) -> None:
@@ -87,6 +102,15 @@ def test_a_crafted_checkpoint_is_refused_and_not_run(tmp_path: Path, protocol: s
     with pytest.raises(WeightsError, match=r"checkpoint\.pt: damaged"):
         load_checkpoint(tmp_path, "cpu")
     assert not victim.exists()
+
+
+@pytest.mark.parametrize("state", [[1, 2], {"rng": 3}, {"rng": {"cpu": torch.zeros(2, 3)}}, {}])
+def test_a_signed_checkpoint_of_something_else_is_refused(tmp_path: Path, state: object) -> None:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    (tmp_path / "checkpoint.pt").write_bytes(_signed(buffer.getvalue()))
+    with pytest.raises(WeightsError, match=r"checkpoint\.pt: damaged"):
+        load_checkpoint(tmp_path, "cpu")
 
 
 def test_a_state_comes_back_equal_and_so_do_random_numbers(tmp_path: Path) -> None:

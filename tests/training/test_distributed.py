@@ -18,12 +18,16 @@ import pytest
 import torch
 import yaml
 
+from emulator.data import Dataset
 from emulator.errors import ConfigError
 from emulator.models.weights import load_weights
+from emulator.regimes import Regime
+from emulator.training.batches import Batches, Shown
+from emulator.training.checkpoint import load_checkpoint, save_checkpoint
 from emulator.training.config import RunConfig
 from emulator.training.trainer import train
 from tests.conftest import run_config
-from tests.training.runs import log_rows
+from tests.training.runs import Stop, log_rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.integration]
 
@@ -167,10 +171,46 @@ def test_two_processes_resume_to_the_same_weights(
 def test_a_batch_that_cannot_be_split_evenly_is_refused(
     dataset_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "3")
-    with pytest.raises(ConfigError, match=r"64 rows .* among 3 processes; make it a multiple of 3"):
+    for name, value in (("WORLD_SIZE", "3"), ("RANK", "0"), ("LOCAL_RANK", "0")):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=r"64 rows .* among 3 processes; make it a multiple of 6"):
         train(run_config(dataset_path), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("given", [{"WORLD_SIZE": "2"}, {"RANK": "x", "WORLD_SIZE": "1"}])
+def test_half_of_torchruns_variables_are_refused_in_words(
+    dataset_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str]
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match="start with torchrun"):
+        train(run_config(dataset_path), tmp_path / "run")
+
+
+def test_shares_of_a_batch_together_are_the_batch(dataset: Dataset) -> None:
+    shown = Shown(dataset, dataset.worlds, tuple(Regime), trajectories=True)
+    parts = [Batches(shown, 12, 0, part=(rank, 2)) for rank in range(2)]
+    whole = Batches(shown, 12, 0)
+    for step in range(8):
+        one = whole.batch(step)
+        for kind, group in enumerate(one):
+            for world, batch in group.items():
+                shares = [part.batch(step)[kind][world].target for part in parts]
+                together = torch.stack(shares, dim=1).flatten(0, 1)  # ranks take rows in turn
+                assert torch.equal(together, batch.target)
+
+
+def test_a_run_goes_on_in_as_many_processes_as_it_began(
+    dataset_path: Path, pair: Path, tmp_path: Path
+) -> None:
+    config = run_config(dataset_path)
+    train(config, tmp_path, progress=Stop(1))
+    state = load_checkpoint(tmp_path, "cpu")
+    state["provenance"]["processes"] = 2
+    save_checkpoint(tmp_path, state, "cpu")
+    with pytest.raises(ConfigError, match="begun with processes 2, now 1"):
+        train(config, tmp_path, resume=True)
 
 
 def test_a_closed_form_model_is_refused_in_several_processes(

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from emulator.models.weights import load_weights
+from emulator.regimes import Regime, build_inputs
 from emulator.training.trainer import train
 from tests.conftest import run_config
 from tests.training.runs import Stop, log_rows, weights_hash
@@ -28,6 +29,20 @@ def test_bfloat16_training_follows_float32_but_is_not_it(half: Path, run_path: P
     for a, b in zip(exact, rounded, strict=True):
         # Products are rounded to 2^-8 and averaged over; measured: within 1 %.
         assert b["loss"] == pytest.approx(a["loss"], rel=0.03)
+
+
+@pytest.mark.parametrize("points", [13, 81])
+def test_responses_come_out_in_float32(run_path: Path, points: int) -> None:
+    model = load_weights(run_path).model
+    theta = torch.tensor([[p.default for p in model.spec("nk").parameters]])
+    inputs = build_inputs(
+        {"theta": theta, "shock_size": torch.ones(1, 3)}, model.spec("nk"), Regime.A
+    )
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        answer = model.answer([inputs], points - 1)[0]
+    assert answer.response.dtype == answer.quantiles.dtype == torch.float32
+    # Numbers of bfloat16 precision would not change when rounded to it.
+    assert not torch.equal(answer.response, answer.response.bfloat16().float())
 
 
 def test_weights_stay_in_float32(half: Path) -> None:
