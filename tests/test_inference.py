@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import emulator
 from emulator.errors import EmulatorError, InputError, UnknownNameError, WeightsError
+from emulator.inference.histories import read_history
 from emulator.models.baselines.mlp import MLPConfig
 
 pytestmark = pytest.mark.slow
@@ -201,9 +203,99 @@ def test_a_model_without_bands_says_so(every_regime: emulator.Emulator) -> None:
 def test_a_history_in_other_units_is_flagged(every_regime: emulator.Emulator) -> None:
     scale = every_regime.model.scales("nk").path.numpy()
     history = np.random.default_rng(0).normal(size=(80, 3)) * scale
-    assert every_regime.irf("nk", history=history).attrs["unlike_training"] == []
+    assert every_regime.irf("nk", history=history).attrs["other_units"] == []
     history[:, 2] /= 400.0  # the quarterly fraction instead of annualised points
-    assert every_regime.irf("nk", history=history).attrs["unlike_training"] == ["rate"]
+    assert every_regime.irf("nk", history=history).attrs["other_units"] == ["rate"]
+
+
+def test_what_sets_a_history_apart_is_said(every_regime: emulator.Emulator) -> None:
+    scale = every_regime.model.scales("nk").path.numpy()
+    history = np.random.default_rng(0).normal(size=(80, 3)) * scale
+    assert every_regime.irf("nk", history=history).attrs["unusual"] == []
+    history[:, 0] *= 8.0
+    history[:, 2] += 4.0 * scale[2]  # the level, not the deviation from its mean
+    said = every_regime.irf("nk", history=history).attrs["unusual"]
+    assert [sentence.split()[0] for sentence in said] == ["output", "rate", "rate"]
+    assert "one side of zero in 100 %" in said[2]
+    assert every_regime.irf("nk", history=history).attrs["other_units"] == []
+
+
+def test_a_csv_file_is_a_history(every_regime: emulator.Emulator, tmp_path: Path) -> None:
+    history = _history().round(4)
+    frame = pd.DataFrame(history, columns=["output", "inflation", "rate"])
+    frame.insert(0, "date", pd.period_range("1990Q2", periods=60, freq="Q").astype(str))
+    frame["unemployment"] = "n.a."
+    frame.to_csv(tmp_path / "us.csv", index=False)
+    asked = every_regime.irf("nk", history=tmp_path / "us.csv")
+    assert asked.equals(every_regime.irf("nk", history=history))
+    assert asked.equals(every_regime.irf("nk", history=str(tmp_path / "us.csv")))
+
+
+@pytest.mark.parametrize("first", ["1990Q1", "1990-Q1", "1990q1", "1990-01-01", "1990-03-31"])
+def test_quarters_are_read_in_several_spellings(tmp_path: Path, first: str) -> None:
+    file = tmp_path / "us.csv"
+    file.write_text(f"date,output,inflation,rate\n{first},1,2,3\n1990Q2,4,5,6\n")
+    assert read_history(file).to_numpy().tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
+# --------------------------------------------------------------------- tensors
+
+
+def test_tensors_give_the_numbers_of_irf(every_regime: emulator.Emulator) -> None:
+    world = emulator.get_world("nk")
+    theta = world.sample_parameters(5, np.random.default_rng(0))
+    history = _history(draws=5)
+    for known in (None, history):
+        expected = every_regime.irf("nk", theta, size=-2.0, horizon=20, history=known)
+        given = None if known is None else torch.tensor(known)
+        tensor = every_regime.irf_torch(
+            "nk", torch.tensor(theta), size=-2.0, horizon=20, history=given
+        )
+        assert tensor.dtype == torch.float64
+        # Over a history torch fuses attention where no gradients are kept: float32 rounding.
+        slack = 0.0 if known is None else 1e-4
+        np.testing.assert_allclose(tensor.detach().numpy(), expected, rtol=slack, atol=slack)
+
+
+def test_gradients_are_the_slopes_of_irf(model: emulator.Emulator) -> None:
+    theta = torch.tensor(emulator.get_world("nk").pack()[None]).requires_grad_()
+    out = model.irf_torch("nk", theta, horizon=8)[0, 0, 4, 1]  # inflation after a monetary shock
+    (gradient,) = torch.autograd.grad(out, theta)
+    for name in ("phi_pi", "kappa", "sigma_m"):
+        place = model.spec("nk").parameter_names.index(name)
+        value = theta[0, place].item()
+        step = 0.01 * value  # float32: smaller steps drown in rounding
+        ends = []
+        for sign in (1.0, -1.0):
+            moved = {name: value + sign * step}
+            ends.append(float(model.irf("nk", moved, horizon=8)[0, 4, 1]))
+        slope = (ends[0] - ends[1]) / (2.0 * step)
+        assert gradient[0, place].item() == pytest.approx(slope, rel=0.02, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("nkk", torch.zeros(1, 12)), "did you mean 'nk'"),
+        (("nk", torch.zeros(12)), r"shape \(B, 12\), got \(12,\)"),
+        (("nk", torch.zeros(2, 11)), r"got \(2, 11\)"),
+    ],
+)
+def test_tensors_of_wrong_shapes_are_refused(
+    model: emulator.Emulator, arguments: tuple, expected: str
+) -> None:
+    with pytest.raises(EmulatorError, match=expected):
+        model.irf_torch(*arguments)
+
+
+def test_tensors_need_weights_of_the_regime(model: emulator.Emulator) -> None:
+    theta = torch.tensor(emulator.get_world("nk").pack()[None])
+    history = torch.tensor(_history(draws=1))
+    with pytest.raises(InputError, match="trained in regime A"):
+        model.irf_torch("nk", theta, history=history)
+    mixed = emulator.Emulator(model.model, {**model.provenance, "regime": "all"})
+    with pytest.raises(InputError, match=r"expected shape \(1, L, 3\)"):
+        mixed.irf_torch("nk", theta, history=history[0])
 
 
 def _gap() -> np.ndarray:
@@ -222,7 +314,8 @@ def _gap() -> np.ndarray:
         ({"history": pd.DataFrame(_history(), columns=["output", "inflaton", "rate"])},
          "is it 'inflaton'"),
         ({"history": pd.DataFrame({"output": ["a"], "inflation": [1], "rate": [1]})}, "numbers"),
-        ({"history": "us.csv"}, "array of numbers"),
+        ({"history": "missing.csv"}, "missing.csv: No such file"),
+        ({"history": 1.0}, r"got \(\)"),
         ({"state_dependent": True}, "needs the history"),
     ],
 )  # fmt: skip

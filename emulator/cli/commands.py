@@ -1,5 +1,5 @@
 """Importing this module registers every subcommand with the app."""
 
-from emulator.cli import evaluate, generate, irf, reproduce, train, validate, worlds
+from emulator.cli import compare, evaluate, generate, irf, reproduce, train, validate, worlds
 
-__all__ = ["evaluate", "generate", "irf", "reproduce", "train", "validate", "worlds"]
+__all__ = ["compare", "evaluate", "generate", "irf", "reproduce", "train", "validate", "worlds"]

@@ -8,96 +8,155 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from emulator.cli.app import app
-from emulator.cli.console import print_json, print_table
+from emulator.cli.console import print_json
+from emulator.cli.responses import (
+    PLOT_OPTION,
+    RESPONSE_FORMAT_OPTION,
+    SET_OPTION,
+    ResponseFormat,
+    Responses,
+    as_csv,
+    as_dict,
+    check_plot,
+    draw_responses,
+    parse_assignments,
+    print_responses,
+)
 from emulator.errors import InputError, nearest
 
 if TYPE_CHECKING:
+    import numpy as np
     import xarray as xr
+    from numpy.typing import NDArray
 
-SHOWN = (0, 1, 2, 4, 8, 12, 16, 20, 30, 40, 60, 80)  # horizons of the printed table
+    from emulator.inference import Emulator
 
 
 @app.command(
     epilog="Example: emulator irf nk --shock monetary --set phi_pi=2.0 --exact --plot irf.png"
 )
 def irf(
-    world: str = typer.Argument(..., help="A world; see `emulator worlds`."),
-    shock: str | None = typer.Option(None, help="A shock; all of them when left out."),
-    assignments: list[str] = typer.Option(
-        [], "--set", metavar="NAME=VALUE", help="A parameter; may be given again."
+    world: str | None = typer.Argument(
+        None, help="A world; see `emulator worlds`. May be left out with --history."
     ),
+    shock: str | None = typer.Option(None, help="A shock; all of them when left out."),
+    assignments: list[str] = SET_OPTION,
     size: float = typer.Option(1.0, help="Size of the shock in standard deviations."),
     horizon: int = typer.Option(40, help="Last quarter of the response, up to 80."),
+    history: Path | None = typer.Option(
+        None,
+        metavar="FILE.csv",
+        help="Answer from data: columns output, inflation, rate in the worlds' units, a row a "
+        "quarter. Without --set the parameters are unknown, with it they are given.",
+    ),
+    bands: bool = typer.Option(
+        False, "--bands", help="Quantiles too: 90 % bands in the table and the figure, or all."
+    ),
     exact: bool = typer.Option(False, "--exact", help="Solve the model too and compare."),
-    plot: Path | None = typer.Option(None, help="Draw the response to a PNG."),
-    output_format: str = typer.Option("table", "--format", help="table, json or csv."),
+    plot: Path | None = PLOT_OPTION,
+    output_format: ResponseFormat = RESPONSE_FORMAT_OPTION,
     weights: Path | None = typer.Option(None, help="A weights or run folder."),
     extrapolate: bool = typer.Option(
-        False, "--extrapolate", help="Answer outside the parameters' bounds too."
+        False, "--extrapolate", help="Answer outside what the weights were trained on too."
     ),
 ) -> None:
     """Show the response of output, inflation and the interest rate to a shock."""
-    if output_format not in ("table", "json", "csv"):
-        raise InputError(f"--format: expected table, json or csv, got {output_format!r}")
-    if plot is not None and plot.suffix.lower() != ".png":
-        raise InputError(f"--plot: expected a file name ending in .png, got {str(plot)!r}")
+    check_plot(plot)
+    values = parse_assignments("--set", assignments)
+    if world is None and history is None:
+        raise InputError("Missing argument WORLD: name one, or answer from data with --history")
+    if exact and (world is None or (history is not None and not values)):
+        raise InputError("--exact: needs a world and parameters; give both, or leave it out")
     import emulator
-    from emulator.worlds import list_worlds
+    from emulator.inference.histories import history_array
 
-    values = _parse(assignments)
+    observed = None if history is None else history_array(history)[0][0]
+    theta = values if values or history is None else None
     model = emulator.load(weights)
-    if world in list_worlds() and world not in model.worlds:
-        raise InputError(
-            f"world {world!r}: these weights know {', '.join(model.worlds)}; train some that know "
-            f"it, or get the exact response with emulator.get_world({world!r}).irf(theta)"
-        )
-    response = model.irf(world, values, shock=shock, size=size, horizon=horizon)
-    outside = response.attrs["out_of_bounds"]
-    if outside and not extrapolate:
-        spec = model.spec(world)
-        bounds = ", ".join(
-            f"{p.name} in [{p.lower:g}, {p.upper:g}]" for p in spec.parameters if p.name in outside
-        )
-        if "size" in outside:
-            bounds += ", " * bool(bounds) + "size from 0.25 to 3 s.d. of either sign"
-        raise InputError(
-            f"outside the bounds the emulator was trained on ({bounds}); add --extrapolate to "
-            "answer all the same"
-        )
-    responses = {"emulator": response}
+    if world is not None:
+        check_known(model, world)
+    asked: dict[str, Any] = {"shock": shock, "size": size, "horizon": horizon, "history": observed}
+    response = model.irf(world, theta, **asked)
+    if not extrapolate:
+        check_trained(model, response)
+    for sentence in response.attrs["unusual"]:
+        typer.echo(f"emulator: unlike the histories trained on: {sentence}", err=True)
+    found = {"emulator": block(response)}
+    status = None
     if exact:
-        responses["exact"] = _exact(world, values, response)
+        assert world is not None
+        found["exact"], status = solve(world, values, shock, size, horizon)
+    bands_found = {}
+    levels: tuple[float, ...] = ()
+    if bands:
+        quantiles = model.irf(world, theta, **asked, bands=True)
+        levels = tuple(quantiles["quantile"].to_numpy().tolist())
+        bands_found["emulator"] = block(quantiles)
+    observables = response_observables(model, world)
+    shocks = model.spec(world).shock_names if world is not None and shock is None else (shock,)
+    answer = Responses(tuple(str(s) for s in shocks), observables, found, bands_found, levels)
     if plot is not None:
-        _plot(responses, model.spec(world), plot)
-    if output_format == "json":
-        print_json(_as_dict(responses))
-    elif output_format == "csv":
-        typer.echo(_as_csv(responses), nl=False)
+        draw_responses(answer, plot)
+    if output_format is ResponseFormat.json:
+        attributes = {k: v for k, v in response.attrs.items() if k != "source"}
+        out = {**attributes, "horizon": list(range(horizon + 1)), **as_dict(answer)}
+        if exact:
+            out["largest_error"] = float(abs(found["emulator"] - found["exact"]).max())
+            out["status"] = status
+        print_json(out)
+    elif output_format is ResponseFormat.csv:
+        typer.echo(as_csv(answer), nl=False)
     else:
-        _print(responses, model.spec(world).title)
+        title = model.spec(world).title if world is not None else "Any world"
+        print_responses(f"{title}, {size:g} s.d.", answer)
+        if response.attrs["out_of_bounds"]:
+            names = ", ".join(response.attrs["out_of_bounds"])
+            typer.echo(f"outside the bounds, extrapolated: {names}")
         if plot is not None:
             typer.echo(f"drawn: {plot}")
 
 
-def _parse(assignments: list[str]) -> dict[str, float]:
-    """`NAME=VALUE` strings to a mapping."""
-    values: dict[str, float] = {}
-    for text in assignments:
-        name, separator, value = text.partition("=")
-        name = name.strip()
-        if not separator or not name:
-            raise InputError(f"--set: expected NAME=VALUE, got {text!r}")
-        if name in values:
-            raise InputError(f"--set: {name} is given twice")
-        try:
-            values[name] = float(value)
-        except ValueError:
-            raise InputError(f"--set {name}: expected a number, got {value!r}") from None
-    return values
+def check_known(model: Emulator, world: str) -> None:
+    """Refuse a world that is installed but not in the weights; other names the model refuses."""
+    if world in model.worlds:
+        return
+    from emulator.worlds import list_worlds
+
+    if world in list_worlds():
+        raise InputError(
+            f"world {world!r}: these weights know {', '.join(model.worlds)}; train some that know "
+            f"it, or get the exact response with emulator.get_world({world!r}).irf(theta)"
+        )
 
 
-def _exact(world: str, values: dict[str, float], like: xr.DataArray) -> xr.DataArray:
-    """The solved model's response with the dims of the emulated one."""
+def check_trained(model: Emulator, response: xr.DataArray) -> None:
+    """Refuse parameters, sizes and histories outside what the weights were trained on."""
+    strange = response.attrs["other_units"]
+    if strange:
+        raise InputError(
+            f"history: the s.d. of {', '.join(strange)} is far from that of the histories trained "
+            "on (over 20 times or under a 40th); expected output in percent, not a fraction, "
+            "inflation and rate in annualised percentage points. Add --extrapolate to answer all "
+            "the same"
+        )
+    outside = response.attrs["out_of_bounds"]
+    if not outside:
+        return
+    world = response.attrs["world"]
+    parameters = model.spec(world).parameters if world else ()
+    bounds = [f"{p.name} in [{p.lower:g}, {p.upper:g}]" for p in parameters if p.name in outside]
+    if "size" in outside:
+        bounds.append("size from 0.25 to 3 s.d. of either sign")
+    raise InputError(
+        f"outside the bounds the emulator was trained on ({', '.join(bounds)}); add --extrapolate "
+        "to answer all the same"
+    )
+
+
+def solve(
+    world: str, values: dict[str, float], shock: str | None, size: float, horizon: int
+) -> tuple[NDArray[np.float64], str]:
+    """The solved model's responses (S, H+1, 3), to one shock (1, H+1, 3), and the status."""
     from emulator.worlds import get_world, list_worlds
     from emulator.worlds.base import Status
 
@@ -105,82 +164,24 @@ def _exact(world: str, values: dict[str, float], like: xr.DataArray) -> xr.DataA
         close = nearest(world, list_worlds())
         raise InputError(f"--exact: world {world!r} is not installed (nearest: {close})")
     model = get_world(world)
-    horizon = int(like["horizon"][-1])
-    answer = model.irf(model.pack(values), horizon=horizon, size=like.attrs["size"])
+    answer = model.irf(model.pack(values), horizon=horizon, size=size)
     status = Status(int(answer.status[0]))
     if not status.solved:
-        raise InputError(f"--exact: {status.message}")
-    exact = like.copy()
+        raise InputError(f"--exact: world {world!r}: {status.message}")
     block = answer.values[0]
-    if "shock" not in like.dims:
-        block = block[model.shock_names.index(like.attrs["shock"])]
-    return exact.copy(data=block).assign_attrs(source="exact", status=status.name)
+    if shock is not None:
+        block = block[[model.shock_names.index(shock)]]
+    return block, status.name
 
 
-def _as_dict(responses: dict[str, xr.DataArray]) -> dict[str, Any]:
-    first = next(iter(responses.values()))
-    out: dict[str, Any] = {k: v for k, v in first.attrs.items() if k not in ("source", "status")}
-    out["horizon"] = first["horizon"].to_numpy().tolist()
-    for source, data in responses.items():
-        out[source] = _nested(data)
-    if "exact" in responses:
-        error = responses["emulator"] - responses["exact"]
-        out["largest_error"] = float(abs(error).max())
-        out["status"] = responses["exact"].attrs["status"]
-    return out
+def block(response: xr.DataArray) -> NDArray[np.float64]:
+    """A response of one draw with its shock's axis, dropped or not, as an array."""
+    array = response.to_numpy()
+    return array if "shock" in response.dims else array[None]
 
 
-def _nested(data: xr.DataArray) -> dict[str, Any]:
-    if "shock" in data.dims:
-        return {str(s): _nested(data.sel(shock=s)) for s in data["shock"].to_numpy()}
-    return {
-        str(o): data.sel(observable=o).to_numpy().tolist() for o in data["observable"].to_numpy()
-    }
+def response_observables(model: Emulator, world: str | None) -> Any:
+    """Labels and units of what a response is made of."""
+    from emulator.specs import MACRO_OBSERVABLES
 
-
-def _as_csv(responses: dict[str, xr.DataArray]) -> str:
-    import pandas as pd
-
-    frames = []
-    for source, data in responses.items():
-        if "shock" not in data.dims:
-            data = data.expand_dims(shock=[data.attrs["shock"]])
-        frame = data.rename("response").to_dataframe().reset_index()
-        frame.insert(0, "source", source)
-        frames.append(frame[["source", "shock", "horizon", "observable", "response"]])
-    return pd.concat(frames).to_csv(index=False)
-
-
-def _print(responses: dict[str, xr.DataArray], title: str) -> None:
-    first = responses["emulator"]
-    names = list(first["shock"].to_numpy()) if "shock" in first.dims else [first.attrs["shock"]]
-    units = first.attrs["units"]
-    size = first.attrs["size"]
-    for name in names:
-        header = ["quarter"]
-        columns = []
-        for source, data in responses.items():
-            block = data.sel(shock=name) if "shock" in data.dims else data
-            for observable, unit in units.items():
-                mark = "" if len(responses) == 1 else f"{source} "
-                header.append(
-                    f"{mark}{observable} ({unit.replace('annualised percentage points', 'pp')})"
-                )
-                columns.append(block.sel(observable=observable).to_numpy())
-        rows = [[str(h), *(f"{c[h]:.4f}" for c in columns)] for h in SHOWN if h < len(columns[0])]
-        print_table(f"{title}: {name} shock of {size:g} s.d.", header, rows)
-    if first.attrs["out_of_bounds"]:
-        typer.echo(f"outside the bounds, extrapolated: {', '.join(first.attrs['out_of_bounds'])}")
-
-
-def _plot(responses: dict[str, xr.DataArray], spec: Any, path: Path) -> None:
-    from emulator.evaluation.plots import response_figure
-
-    first = responses["emulator"]
-    shocks = list(first["shock"].to_numpy()) if "shock" in first.dims else [first.attrs["shock"]]
-    series = {
-        source: data.to_numpy() if "shock" in data.dims else data.to_numpy()[None]
-        for source, data in responses.items()
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    response_figure(series, shocks, spec, path)
+    return MACRO_OBSERVABLES if world is None else model.spec(world).observables

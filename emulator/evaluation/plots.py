@@ -6,19 +6,20 @@ Colours are those of Okabe and Ito (2008), told apart by every kind of colour vi
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from emulator.models.weights import write_atomically
-from emulator.specs import WorldSpec
+from emulator.specs import Observable
 
 BLACK, GREY, RULE = "#000000", "#999999", "#666666"
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY = "#E69F00", "#56B4E9"
 SERIES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)  # the eighth, yellow, fades on white
+DASHES = ("-", "--", "-.", ":")  # lines that lie on each other stay apart
 
 
 def figure(
@@ -44,18 +45,28 @@ def save(canvas: Any, path: Path) -> None:
 
 
 def response_figure(
-    series: dict[str, np.ndarray], shocks: Sequence[str], spec: WorldSpec, path: Path
+    series: Mapping[str, np.ndarray],
+    shocks: Sequence[str],
+    observables: Sequence[Observable],
+    path: Path,
+    bands: Mapping[str, np.ndarray] | None = None,
 ) -> None:
-    """One row a shock, one column an observable; `series` maps a label to (S, H+1, 3)."""
+    """One row a shock, one column an observable; `series` maps a label to (S, H+1, 3).
+
+    bands: label to (S, H+1, 3, Q), quantiles in rising order, shaded between each pair of levels
+    equally far from the median.
+    """
     canvas, axes = figure(len(shocks), 3, 9.0, 1.0 + 2.2 * len(shocks))
-    styles = [(BLUE, "-", 1.8), (VERMILLION, "--", 1.4)]
     for row, shock in enumerate(shocks):
-        for column, observable in enumerate(spec.observables):
+        for column, observable in enumerate(observables):
             axis = axes[row, column]
-            for (label, values), (colour, dash, width) in zip(series.items(), styles, strict=False):
+            for place, (label, values) in enumerate(series.items()):
+                colour, dash = SERIES[place % len(SERIES)], DASHES[place % len(DASHES)]
                 quarters = np.arange(values.shape[1])
+                if bands and label in bands:
+                    shade(axis, bands[label][row, :, column], colour)
                 axis.plot(
-                    quarters, values[row, :, column], color=colour, ls=dash, lw=width, label=label
+                    quarters, values[row, :, column], color=colour, ls=dash, lw=1.6, label=label
                 )
             axis.axhline(0.0, color=RULE, lw=0.6)
             axis.set_title(f"{observable.label}, {shock} shock", fontsize=9)
@@ -66,6 +77,15 @@ def response_figure(
     handles, labels = axes[0, 0].get_legend_handles_labels()
     canvas.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9)
     save(canvas, path)
+
+
+def shade(axis: Any, quantiles: np.ndarray, colour: str) -> None:
+    """Fill (H+1, Q) between the outermost levels, the next ones, ... ever darker."""
+    quarters = np.arange(len(quantiles))
+    for j in range(quantiles.shape[1] // 2):
+        axis.fill_between(
+            quarters, quantiles[:, j], quantiles[:, -1 - j], color=colour, alpha=0.18, lw=0
+        )
 
 
 def short_unit(unit: str) -> str:

@@ -1,25 +1,22 @@
-"""What users hand over, checked and turned into arrays: parameters, histories, sizes."""
+"""What users hand over, checked and turned into arrays: parameters, horizons, sizes."""
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from emulator.errors import InputError, nearest, unknown_name
-from emulator.regimes import MAX_HISTORY, MAX_SIZE, MIN_HISTORY, MIN_SIZE
-from emulator.specs import OBSERVABLE_NAMES, WorldSpec
+from emulator.errors import InputError, unknown_name
+from emulator.regimes import MAX_SIZE, MIN_SIZE
+from emulator.specs import WorldSpec
 
 MAX_HORIZON = 80
 MAX_SIZE_ASKED = 1e6  # far beyond any use; keeps float32 finite
-# A history whose s.d. is this many times the training trajectories', or this part of it, is more
-# likely in other units (fractions for percent: 100) than an economy of the prior.
-UNLIKE = 10.0
 
 Theta = Mapping[str, float] | pd.DataFrame | ArrayLike | None
-History = pd.DataFrame | ArrayLike
 
 
 def pack(spec: WorldSpec, theta: Theta) -> tuple[np.ndarray, bool]:
@@ -33,7 +30,7 @@ def pack(spec: WorldSpec, theta: Theta) -> tuple[np.ndarray, bool]:
                 raise unknown_name(f"parameter of world {spec.name!r}", str(name), names)
             try:
                 table[:, names.index(name)] = theta[name].to_numpy(dtype=np.float64)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 raise InputError(f"parameter {name!r}: expected a column of numbers") from None
         single = False
     elif theta is None or isinstance(theta, Mapping):
@@ -42,13 +39,14 @@ def pack(spec: WorldSpec, theta: Theta) -> tuple[np.ndarray, bool]:
                 raise unknown_name(f"parameter of world {spec.name!r}", str(name), names)
             try:
                 values[names.index(name)] = float(value)
-            except (TypeError, ValueError):
-                raise InputError(f"parameter {name!r}: expected a number, got {value!r}") from None
+            except (TypeError, ValueError, OverflowError):
+                shown = reprlib.repr(value)
+                raise InputError(f"parameter {name!r}: expected a number, got {shown}") from None
         table, single = values[None], True
     else:
         try:
             array = np.asarray(theta, dtype=np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise InputError("theta: expected a mapping, an array or a DataFrame") from None
         single = array.ndim == 1
         table = np.atleast_2d(array)
@@ -80,71 +78,28 @@ def outside(spec: WorldSpec | None, theta: NDArray[np.float64] | None, size: flo
     return names
 
 
-def history_array(history: History) -> tuple[NDArray[np.float64], bool]:
-    """A history as finite (B, L, 3), its last 200 quarters, and whether it was a single one.
-
-    history: a DataFrame with the columns output, inflation, rate (others are an error, lest a
-    misspelt one be missed), or an array (L, 3) or (B, L, 3), in the units of the worlds'
-    observables, one row a quarter, oldest first. Raises InputError.
-    """
-    if isinstance(history, pd.DataFrame):
-        given = [str(column) for column in history.columns]
-        for name in OBSERVABLE_NAMES:
-            if name not in given:
-                close = nearest(name, given)
-                hint = f" (is it {close!r}?)" if close else ""
-                raise InputError(
-                    f"history: column {name!r} is missing{hint}; expected output, inflation, rate"
-                )
-        try:
-            array = history[list(OBSERVABLE_NAMES)].to_numpy(dtype=np.float64)
-        except (TypeError, ValueError):
-            raise InputError("history: expected columns of numbers") from None
-    else:
-        try:
-            array = np.asarray(history, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise InputError("history: expected a DataFrame or an array of numbers") from None
-    single = array.ndim == 2
-    table = array[None] if single else array
-    if table.ndim != 3 or table.shape[2] != 3:
-        raise InputError(
-            "history: expected quarters by output, inflation, rate, shape (L, 3) or (B, L, 3), "
-            f"got {array.shape}"
-        )
-    if table.shape[1] < MIN_HISTORY:
-        raise InputError(
-            f"history: {table.shape[1]} quarters are too few, {MIN_HISTORY} or more are needed"
-        )
-    table = table[:, -MAX_HISTORY:]
-    if not np.isfinite(table).all():
-        row, quarter, column = np.argwhere(~np.isfinite(table))[0]
-        raise InputError(
-            f"history: {OBSERVABLE_NAMES[column]} is {table[row, quarter, column]} in quarter "
-            f"{quarter + 1} of the last {table.shape[1]}; fill gaps or start after them"
-        )
-    still = np.argwhere(table.std(axis=1) == 0.0)
-    if len(still):
-        raise InputError(f"history: {OBSERVABLE_NAMES[still[0, 1]]} never changes")
-    return table, single
-
-
-def unlike(history: NDArray[np.float64], scale: NDArray[np.float64]) -> list[str]:
-    """Observables whose s.d. is far from that of the trajectories trained on, scale (3,)."""
-    ratio = history.std(axis=1) / np.where(scale > 0, scale, 1.0)
-    far = ((ratio > UNLIKE) | (ratio < 1.0 / UNLIKE)).any(axis=0)
-    return [name for name, flag in zip(OBSERVABLE_NAMES, far, strict=True) if flag]
-
-
 def check_horizon(horizon: int) -> int:
-    if isinstance(horizon, bool) or int(horizon) != horizon or not 0 <= horizon <= MAX_HORIZON:
-        raise InputError(f"horizon: expected 0 to {MAX_HORIZON} quarters, got {horizon!r}")
+    """A whole number of quarters up to 80, or InputError."""
+    try:
+        whole = not isinstance(horizon, (bool, str)) and int(horizon) == horizon
+    except (TypeError, ValueError, OverflowError):
+        whole = False
+    if not whole or not 0 <= horizon <= MAX_HORIZON:
+        raise InputError(
+            f"horizon: expected 0 to {MAX_HORIZON} quarters, got {reprlib.repr(horizon)}"
+        )
     return int(horizon)
 
 
 def check_size(size: float) -> float:
-    if not (np.isfinite(size) and 0 < abs(size) <= MAX_SIZE_ASKED):
+    """A usable number of s.d.s, or InputError."""
+    try:
+        usable = not isinstance(size, (bool, str)) and 0 < abs(float(size)) <= MAX_SIZE_ASKED
+    except (TypeError, ValueError, OverflowError):
+        usable = False
+    if not usable:
         raise InputError(
-            f"size: expected a number other than zero, up to {MAX_SIZE_ASKED:g} s.d., got {size!r}"
+            f"size: expected a number other than zero, up to {MAX_SIZE_ASKED:g} s.d., got "
+            f"{reprlib.repr(size)}"
         )
     return float(size)

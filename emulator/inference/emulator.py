@@ -14,17 +14,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from emulator.errors import InputError, WeightsError, unknown_name
-from emulator.inference.arguments import (
-    History,
-    Theta,
-    check_horizon,
-    check_size,
-    history_array,
-    outside,
-    pack,
-    unlike,
-)
-from emulator.models.base import Model
+from emulator.inference.arguments import Theta, check_horizon, check_size, outside, pack
+from emulator.inference.histories import History, history_array, other_units, unusual
+from emulator.models.base import Answer, Model
 from emulator.models.weights import DESCRIPTION_FILE, load_weights
 from emulator.regimes import MAX_HISTORY, QUANTILES, Regime, Task, build_inputs
 from emulator.specs import MACRO_OBSERVABLES, WorldSpec
@@ -94,18 +86,19 @@ class Emulator:
         a history alone B1; a history and no world B2, which needs a shock's name.
 
         theta: a mapping (defaults for the rest), an array (P,) or (B, P), or a DataFrame with one
-        column a parameter (missing ones take their default). history: 40 quarters or more, a
-        DataFrame with the columns output, inflation, rate or an array (L, 3) or (B, L, 3), in the
-        units of the worlds' observables, oldest first; of long ones the last 200 quarters are used.
+        column a parameter (missing ones take their default). history: 40 quarters or more, a CSV
+        file or a DataFrame with the columns output, inflation, rate, or an array (L, 3) or
+        (B, L, 3), in the units of the worlds' observables, oldest first; of long ones the last 200
+        quarters are used.
         One theta or history stands for all draws of the other. state_dependent: from where the
         history ends, instead of from the steady state. bands: quantiles (5, 25, 50, 75, 95 %)
         instead of the point estimate. Beyond the trained horizon the answer is extrapolated.
 
         Returns dims (draw, shock, horizon, observable) and, with bands, quantile; single draws and
         shocks dropped. Units and provenance are in `attrs`; `out_of_bounds` names what lies outside
-        the trained range (parameters, and the size in worlds where it matters), `unlike_training`
-        the series of a history whose s.d. is far from any the weights were trained on, which often
-        means other units. Raises UnknownNameError or InputError.
+        the trained range (parameters, and the size in worlds where it matters), `other_units` the
+        series of a history whose s.d. is far from any the weights were trained on, `unusual` says
+        what else sets the history apart from those. Raises UnknownNameError or InputError.
         """
         horizon, size = check_horizon(horizon), check_size(size)
         spec = None if world is None else self.spec(world)
@@ -130,34 +123,79 @@ class Emulator:
         if bands and size < 0:
             response = response[..., ::-1]  # the lowest quantile is the lowest again
         observables = MACRO_OBSERVABLES if spec is None else spec.observables
-        data = xr.DataArray(
-            response,
-            dims=("draw", "shock", "horizon", "observable") + ("quantile",) * bands,
-            coords={
-                "draw": np.arange(len(response)),
-                "shock": list(shocks),
-                "horizon": np.arange(horizon + 1),
-                "observable": [o.name for o in observables],
-                **({"quantile": list(QUANTILES)} if bands else {}),
-            },
-            name="response",
-            attrs={
-                **self.provenance,
-                "world": world or "",
-                "size": size,
-                "regime": regime.value,
-                "from": "history" if state_dependent else "steady state",
-                "units": {o.name: o.unit for o in observables},
-                "out_of_bounds": outside(spec, values, size),
-                "unlike_training": [] if observed is None else unlike(observed, self._scale(spec)),
-                "source": "emulator",
-            },
-        )
-        if single:
-            data = data.isel(draw=0, drop=True)
+        attributes = {
+            **self.provenance,
+            "world": world or "",
+            "size": size,
+            "regime": regime.value,
+            "from": "history" if state_dependent else "steady state",
+            "units": {o.name: o.unit for o in observables},
+            "out_of_bounds": outside(spec, values, size),
+            "other_units": [],
+            "unusual": [],
+            "source": "emulator",
+        }
+        if observed is not None:
+            scale = self._scale(spec)
+            attributes["other_units"] = other_units(observed, scale)
+            attributes["unusual"] = unusual(observed, scale)
+        axes: dict[str, Any] = {
+            "draw": np.arange(len(response)),
+            "shock": list(shocks),
+            "horizon": np.arange(horizon + 1),
+            "observable": [o.name for o in observables],
+            **({"quantile": list(QUANTILES)} if bands else {}),
+        }
+        # Dropped here and not by xarray, which would take longer than the network.
         if shock is not None:
-            return data.sel(shock=shock, drop=True).assign_attrs(shock=shock)
-        return data
+            response = response[:, shocks.index(shock)]
+            attributes["shock"] = shock
+            del axes["shock"]
+        if single:
+            response = response[0]
+            del axes["draw"]
+        return xr.DataArray(response, axes, list(axes), name="response", attrs=attributes)
+
+    def irf_torch(
+        self,
+        world: str,
+        theta: torch.Tensor,
+        *,
+        size: float = 1.0,
+        horizon: int = 40,
+        history: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """The numbers of `irf` as a tensor (B, S, H+1, 3), differentiable in theta and history.
+
+        theta: (B, P), physical units, on the model's device. history: (B, L, 3), 40 to 200
+        quarters; given, the regime is C, otherwise A. The response from the steady state to all
+        shocks of the world, in theta's precision (the network computes in float32). Shapes and
+        names are checked, values are not: bounds are the caller's, and positions of `bounded`
+        parameters saturate, with zero gradient, just outside the box. For gradients with respect to
+        theta alone, `requires_grad_(False)` on `Emulator.model` saves work. Raises UnknownNameError
+        or InputError.
+        """
+        horizon, size = check_horizon(horizon), check_size(size)
+        spec = self.spec(world)
+        columns = len(spec.parameters)
+        if theta.ndim != 2 or theta.shape[1] != columns:
+            raise InputError(
+                f"theta: world {world!r} has {columns} parameters, expected shape (B, {columns}), "
+                f"got {tuple(theta.shape)}"
+            )
+        fields = {"theta": theta.float()}
+        if history is not None:
+            if history.ndim != 3 or history.shape[::2] != (len(theta), 3):
+                raise InputError(
+                    f"history: expected shape ({len(theta)}, L, 3), got {tuple(history.shape)}"
+                )
+            fields["trajectories"] = history.float()
+        regime = Regime.A if history is None else Regime.C
+        self._check_trained(regime)
+        answer = self._answer(
+            spec, spec.shock_names, regime, Task.steady_state, fields, size, horizon
+        )
+        return size * answer.response.to(theta.dtype)
 
     def _regime(
         self,
@@ -167,13 +205,16 @@ class Emulator:
     ) -> Regime:
         """The regime of what is given; InputError where the weights were not trained in it."""
         regime = REGIMES[spec is not None, theta is not None, history is not None]
+        self._check_trained(regime)
+        return regime
+
+    def _check_trained(self, regime: Regime) -> None:
         trained = self.provenance["regime"]
         if trained not in (regime, "all"):
             raise InputError(
                 f"these weights were trained in regime {trained}; what is given makes this regime "
                 f"{regime}, which needs weights trained in {regime} or all"
             )
-        return regime
 
     def _shocks(self, spec: WorldSpec | None, shock: str | None) -> tuple[str, ...]:
         """The shocks to answer for."""
@@ -209,8 +250,6 @@ class Emulator:
     ) -> NDArray[np.float64]:
         """Per-unit responses (B, S, H+1, 3), or their quantiles with a last axis of 5, in chunks of
         draws."""
-        # Without a world the regime leaves its name out; any stands in.
-        named = spec or next(iter(self.model.specs.values()))
         given = {"theta": theta, "trajectories": history}
         rows = next(len(array) for array in given.values() if array is not None)
         parts = []
@@ -220,13 +259,7 @@ class Emulator:
                 for name, array in given.items()
                 if array is not None
             }
-            count = min(CHUNK, rows - first)
-            fields["shock_size"] = torch.full((count, len(shocks)), size)
-            length = MAX_HISTORY if history is None else history.shape[1]
-            inputs = build_inputs(fields, named, regime, task, history_length=length, run_in=0)
-            if spec is None:
-                inputs = replace(inputs, shocks=shocks)
-            answer = self.model.answer([inputs], horizon)[0]
+            answer = self._answer(spec, shocks, regime, task, fields, size, horizon)
             if bands and answer.quantiles is None:
                 raise InputError("bands: this model gives none; use a universal model's weights")
             values = answer.quantiles if bands else answer.response
@@ -238,6 +271,28 @@ class Emulator:
         if not np.isfinite(out).all():
             raise InputError("the emulator gives no finite response here; check the parameters")
         return out.astype(np.float64)
+
+    def _answer(
+        self,
+        spec: WorldSpec | None,
+        shocks: tuple[str, ...],
+        regime: Regime,
+        task: Task,
+        given: dict[str, torch.Tensor],
+        size: float,
+        horizon: int,
+    ) -> Answer:
+        """The model's per-unit answer to the data-set fields `given`."""
+        # Without a world the regime leaves its name out; any stands in.
+        named = spec or next(iter(self.model.specs.values()))
+        some = next(iter(given.values()))
+        fields = {**given, "shock_size": some.new_full((len(some), len(shocks)), size)}
+        history = given.get("trajectories")
+        length = MAX_HISTORY if history is None else history.shape[1]
+        inputs = build_inputs(fields, named, regime, task, history_length=length, run_in=0)
+        if spec is None:
+            inputs = replace(inputs, shocks=shocks)
+        return self.model.answer([inputs], horizon)[0]
 
 
 def _same_draws(

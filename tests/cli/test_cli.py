@@ -81,7 +81,7 @@ def test_extrapolation_has_to_be_asked_for(
         (["nk", "--horizon", "81"], "0 to 80"),
         (["nk", "--horizon", "many"], "valid integer"),
         (["nk", "--size", "0"], "other than zero"),
-        (["nk", "--format", "xml"], "table, json or csv"),
+        (["nk", "--format", "xml"], "'table', 'json', 'csv'"),
         (["nk", "--plot", "irf.pdf"], ".png"),
         (["nk", "--nonsense"], "--nonsense"),
         ([], "Missing argument"),

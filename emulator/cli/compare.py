@@ -1,0 +1,198 @@
+"""`emulator compare --worlds nk,rbc --shock monetary`: one shock through several models.
+
+As the Macroeconomic Model Data Base does (Wieland et al. 2012, JEBO 83(3)): the same rule, the same
+impact, different models.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from emulator.cli.app import app
+from emulator.cli.console import print_json
+from emulator.cli.irf import block, check_known, check_trained, solve
+from emulator.cli.responses import (
+    PLOT_OPTION,
+    RESPONSE_FORMAT_OPTION,
+    SET_OPTION,
+    ResponseFormat,
+    Responses,
+    as_csv,
+    as_dict,
+    check_plot,
+    draw_responses,
+    parse_assignments,
+    print_responses,
+)
+from emulator.errors import InputError, unknown_name
+from emulator.specs import OBSERVABLE_NAMES, WorldSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# An impact below this part of the response's own peak is near zero: scaling by it would blow up the
+# emulator's error, which is of this order.
+NEAR_ZERO = 0.02
+
+
+@app.command(
+    epilog="Example: emulator compare --worlds nk,rbc,zlb --shock monetary --normalize rate=1 "
+    "--set phi_pi=2.0 --plot compare.png"
+)
+def compare(
+    worlds: str = typer.Option(..., metavar="NAME,NAME,...", help="Worlds that have the shock."),
+    shock: str = typer.Option(..., help="The shock."),
+    normalize: str | None = typer.Option(
+        None,
+        metavar="OBSERVABLE=IMPACT",
+        help="Scale every response to this impact, such as rate=1: one point on the rate.",
+    ),
+    assignments: list[str] = SET_OPTION,
+    size: float = typer.Option(1.0, help="Size of the shock in standard deviations."),
+    horizon: int = typer.Option(40, min=0, max=80, help="Last quarter of the response."),
+    exact: bool = typer.Option(False, "--exact", help="Solve the models; needs no weights."),
+    plot: Path | None = PLOT_OPTION,
+    output_format: ResponseFormat = RESPONSE_FORMAT_OPTION,
+    weights: Path | None = typer.Option(None, help="A weights or run folder."),
+    extrapolate: bool = typer.Option(
+        False, "--extrapolate", help="Answer outside what the weights were trained on too."
+    ),
+) -> None:
+    """Compare the responses of several models to one shock.
+
+    --set holds for every world that has the parameter; the others keep their defaults. Scaling
+    multiplies a response, also of a model in which the size matters (zlb): there --size decides
+    which response is scaled.
+    """
+    check_plot(plot)
+    names = _names(worlds)
+    values = parse_assignments("--set", assignments)
+    impact = None if normalize is None else _impact(normalize)
+    specs, found = (_exact if exact else _emulated)(
+        names, shock, values, size, horizon, weights, extrapolate
+    )
+    _check_units(specs)
+    factors = dict.fromkeys(names, 1.0)
+    if impact is not None:
+        factors = {name: _factor(name, found[name], *impact) for name in names}
+        found = {name: factors[name] * found[name] for name in names}
+    answer = Responses((shock,), specs[0].observables, found, {}, ())
+    if plot is not None:
+        draw_responses(answer, plot)
+    if output_format is ResponseFormat.json:
+        about: dict[str, Any] = {
+            "worlds": names,
+            "shock": shock,
+            "size": size,
+            "source": "exact" if exact else "emulator",
+            "units": {o.name: o.unit for o in answer.observables},
+            "scaled_by": factors,
+            "horizon": list(range(horizon + 1)),
+        }
+        print_json({**about, "responses": as_dict(answer)})
+    elif output_format is ResponseFormat.csv:
+        typer.echo(as_csv(answer), nl=False)
+    else:
+        print_responses("Exact" if exact else "Emulated", answer)
+        if normalize is not None:
+            scaled = ", ".join(f"{name} by {factor:.4g}" for name, factor in factors.items())
+            typer.echo(f"scaled to {normalize} on impact: {scaled}")
+        if plot is not None:
+            typer.echo(f"drawn: {plot}")
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if len(set(names)) != len(names) or "" in names:
+        raise InputError(f"--worlds: expected different names between commas, got {text!r}")
+    return names
+
+
+def _impact(text: str) -> tuple[int, float]:
+    """The observable's place and its impact, of `rate=1`."""
+    ((name, value),) = parse_assignments("--normalize", [text]).items()
+    if name not in OBSERVABLE_NAMES:
+        raise unknown_name("observable", name, OBSERVABLE_NAMES)
+    if not 0 < abs(value) < 1e6:
+        raise InputError(f"--normalize {name}: expected an impact other than zero, got {value:g}")
+    return OBSERVABLE_NAMES.index(name), value
+
+
+def _share_out(specs: list[WorldSpec], values: dict[str, float]) -> list[dict[str, float]]:
+    """Each world's part of the parameters; UnknownNameError for one that none has."""
+    known = dict.fromkeys(name for spec in specs for name in spec.parameter_names)
+    for name in values:
+        if name not in known:
+            raise unknown_name("parameter of these worlds", name, known)
+    return [{k: v for k, v in values.items() if k in spec.parameter_names} for spec in specs]
+
+
+def _emulated(
+    names: list[str],
+    shock: str,
+    values: dict[str, float],
+    size: float,
+    horizon: int,
+    weights: Path | None,
+    extrapolate: bool,
+) -> tuple[list[WorldSpec], dict[str, NDArray[np.float64]]]:
+    """The worlds' descriptions and their responses (1, H+1, 3) by the emulator."""
+    import emulator
+
+    model = emulator.load(weights)
+    for name in names:
+        check_known(model, name)
+    specs = [model.spec(name) for name in names]
+    found = {}
+    for spec, theta in zip(specs, _share_out(specs, values), strict=True):
+        response = model.irf(spec.name, theta, shock=shock, size=size, horizon=horizon)
+        if not extrapolate:
+            check_trained(model, response)
+        found[spec.name] = block(response)
+    return specs, found
+
+
+def _exact(
+    names: list[str],
+    shock: str,
+    values: dict[str, float],
+    size: float,
+    horizon: int,
+    weights: Path | None,
+    extrapolate: bool,
+) -> tuple[list[WorldSpec], dict[str, NDArray[np.float64]]]:
+    """The same by solving the models, of which neither weights nor bounds are asked."""
+    from emulator.worlds import get_world
+
+    specs = [get_world(name).spec for name in names]
+    for spec in specs:
+        if shock not in spec.shock_names:
+            raise unknown_name(f"shock of world {spec.name!r}", shock, spec.shock_names)
+    parts = zip(names, _share_out(specs, values), strict=True)
+    return specs, {name: solve(name, theta, shock, size, horizon)[0] for name, theta in parts}
+
+
+def _check_units(specs: list[WorldSpec]) -> None:
+    """Worlds whose observables are in different units cannot be drawn together."""
+    first = specs[0]
+    for spec in specs[1:]:
+        if [o.unit for o in spec.observables] != [o.unit for o in first.observables]:
+            raise InputError(
+                f"--worlds: {first.name} and {spec.name} have observables in different units"
+            )
+
+
+def _factor(world: str, response: NDArray[np.float64], place: int, impact: float) -> float:
+    """What scales a response (1, H+1, 3) to the impact."""
+    path = response[0, :, place]
+    peak = abs(path).max()
+    if abs(path[0]) <= NEAR_ZERO * peak or peak < 1e-6:
+        raise InputError(
+            f"--normalize: in world {world!r} {OBSERVABLE_NAMES[place]} moves by {path[0]:.2g} on "
+            f"impact, at its peak by {peak:.2g}: too near zero to scale by; take another observable"
+        )
+    return float(impact / path[0])

@@ -1,0 +1,153 @@
+"""Responses as a table, JSON, CSV or figure; what `emulator irf` and `emulator compare` share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from emulator.cli.console import print_table
+from emulator.errors import InputError
+from emulator.specs import Observable
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+SHOWN = (0, 1, 2, 4, 8, 12, 16, 20, 30, 40, 60, 80)  # horizons of the printed table
+
+
+class ResponseFormat(StrEnum):
+    """How a command prints responses."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+RESPONSE_FORMAT_OPTION = typer.Option(
+    ResponseFormat.table, "--format", help="Print a table, JSON or CSV."
+)
+PLOT_OPTION = typer.Option(None, metavar="FILE.png", help="Draw the responses.")
+SET_OPTION = typer.Option([], "--set", metavar="NAME=VALUE", help="A parameter; repeatable.")
+
+
+@dataclass(frozen=True)
+class Responses:
+    """Responses of several sources (the emulator and the exact model, or several worlds).
+
+    values: one (S, H+1, 3) for each source. bands: the same with a last axis over `levels`, for
+    sources that have bands.
+    """
+
+    shocks: tuple[str, ...]
+    observables: tuple[Observable, ...]
+    values: dict[str, NDArray[np.float64]]
+    bands: dict[str, NDArray[np.float64]]
+    levels: tuple[float, ...]
+
+
+def parse_assignments(option: str, assignments: list[str]) -> dict[str, float]:
+    """`NAME=VALUE` strings to a mapping. Raises InputError naming the option."""
+    values: dict[str, float] = {}
+    for text in assignments:
+        name, separator, value = text.partition("=")
+        name = name.strip()
+        if not separator or not name:
+            raise InputError(f"{option}: expected NAME=VALUE, got {text!r}")
+        if name in values:
+            raise InputError(f"{option}: {name} is given twice")
+        try:
+            values[name] = float(value)
+        except ValueError:
+            raise InputError(f"{option} {name}: expected a number, got {value!r}") from None
+    return values
+
+
+def check_plot(path: Path | None) -> None:
+    """Refuse, before any work, a figure that cannot be written."""
+    if path is not None and (path.suffix.lower() != ".png" or path.is_dir()):
+        raise InputError(f"--plot: expected a file name ending in .png, got {str(path)!r}")
+
+
+def as_dict(responses: Responses) -> dict[str, Any]:
+    """{source: {shock: {observable: list}}}, without the shock where there is one, and bands."""
+    out: dict[str, Any] = {}
+    for source, values in responses.values.items():
+        out[source] = _by_shock(responses, [_by_observable(responses, v) for v in values])
+    for source, bands in responses.bands.items():
+        blocks = [
+            {f"{q:g}": _by_observable(responses, b[..., j]) for j, q in enumerate(responses.levels)}
+            for b in bands
+        ]
+        out.setdefault("bands", {})[source] = _by_shock(responses, blocks)
+    return out
+
+
+def _by_shock(responses: Responses, blocks: list[Any]) -> Any:
+    return blocks[0] if len(blocks) == 1 else dict(zip(responses.shocks, blocks, strict=True))
+
+
+def _by_observable(responses: Responses, values: NDArray[np.float64]) -> dict[str, list[float]]:
+    return {o.name: values[:, j].tolist() for j, o in enumerate(responses.observables)}
+
+
+def as_csv(responses: Responses) -> str:
+    """One row a source, shock, horizon and observable; with bands, a column a quantile."""
+    import pandas as pd
+
+    frames = []
+    for source, values in responses.values.items():
+        frame = _long(responses, values)
+        frame.insert(0, "source", source)
+        if source in responses.bands:
+            for j, level in enumerate(responses.levels):
+                frame[f"q{100 * level:02.0f}"] = responses.bands[source][..., j].ravel()
+        frames.append(frame)
+    return pd.concat(frames).to_csv(index=False)
+
+
+def _long(responses: Responses, values: NDArray[np.float64]) -> pd.DataFrame:
+    import pandas as pd
+
+    names = [o.name for o in responses.observables]
+    index = pd.MultiIndex.from_product(
+        [responses.shocks, range(values.shape[1]), names], names=["shock", "horizon", "observable"]
+    )
+    return pd.DataFrame({"response": values.ravel()}, index=index).reset_index()
+
+
+def print_responses(title: str, responses: Responses) -> None:
+    """A table a shock: quarters by sources and observables, with 90 % bands in brackets."""
+    several = len(responses.values) > 1
+    for s, shock in enumerate(responses.shocks):
+        header, columns = ["quarter"], []
+        for j, observable in enumerate(responses.observables):
+            unit = observable.unit.replace("annualised percentage points", "pp")
+            for source, values in responses.values.items():
+                header.append(f"{source} {observable.name} ({unit})" if several else
+                              f"{observable.name} ({unit})")  # fmt: skip
+                bands = responses.bands.get(source)
+                columns.append(_cells(values[s, :, j], None if bands is None else bands[s, :, j]))
+        rows = [[str(h), *(c[h] for c in columns)] for h in SHOWN if h < len(columns[0])]
+        print_table(f"{title}: {shock} shock", header, rows)
+
+
+def _cells(values: NDArray[np.float64], bands: NDArray[np.float64] | None) -> list[str]:
+    if bands is None:
+        return [f"{v:z.4f}" for v in values]
+    return [f"{v:z.3f} [{b[0]:z.3f}, {b[-1]:z.3f}]" for v, b in zip(values, bands, strict=True)]
+
+
+def draw_responses(responses: Responses, path: Path) -> None:
+    """Write the figure; a folder that is missing is made."""
+    from emulator.evaluation.plots import response_figure
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    response_figure(
+        responses.values, responses.shocks, responses.observables, path, bands=responses.bands
+    )

@@ -1,0 +1,211 @@
+"""Observed histories: read from CSV or taken from memory, checked, and compared with training.
+
+    date,output,inflation,rate        one row a quarter, oldest first; `date` may be left out,
+    1959Q2,1.31,-1.63,-2.23           1959-Q2, 1959-04-01 and any other day of the quarter do too
+
+Output in percent, inflation and the rate in annualised percentage points, each as a deviation from
+its mean or trend. Other columns are left alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import re
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from emulator.errors import InputError, nearest
+from emulator.regimes import MAX_HISTORY, MIN_HISTORY
+from emulator.specs import OBSERVABLE_NAMES
+
+DATE = "date"
+# A history whose s.d. is this many times that of the training trajectories, or below this part of
+# it, is in other units (fractions for percent: 100). Fewer than 1 in 1,000 histories drawn from
+# any world's prior, of 40 to 200 quarters, lie outside.
+LARGEST_SD, SMALLEST_SD = 20.0, 1.0 / 40.0
+# What is merely unusual: each bound is crossed by 0 to 2 in 100 of the histories drawn from a
+# world's prior (5 in 100 of sw07's for the share at 80 quarters).
+HIGH_SD, LOW_SD, HIGH_MEAN = 6.0, 1.0 / 20.0, 3.0
+ONE_SIDE, ENOUGH_QUARTERS = 0.95, 80  # a deviation from a mean crosses zero in 20 years
+
+History = pd.DataFrame | ArrayLike | str | os.PathLike[str]
+
+
+def history_array(history: History) -> tuple[NDArray[np.float64], bool]:
+    """A history as finite (B, L, 3), its last 200 quarters, and whether it was a single one.
+
+    history: the name of a CSV file, a DataFrame with the columns output, inflation, rate, or an
+    array (L, 3) or (B, L, 3), in the units of the worlds' observables, one row a quarter, oldest
+    first. Raises InputError.
+    """
+    if isinstance(history, (str, os.PathLike)):
+        history = read_history(history)
+    if isinstance(history, pd.DataFrame):
+        _check_columns("history", [str(column) for column in history.columns])
+        try:
+            array = history[list(OBSERVABLE_NAMES)].to_numpy(dtype=np.float64)
+        except (TypeError, ValueError, OverflowError):
+            raise InputError("history: expected columns of numbers") from None
+    else:
+        try:
+            array = np.asarray(history, dtype=np.float64)
+        except (TypeError, ValueError, OverflowError):
+            raise InputError(
+                "history: expected a CSV file, a DataFrame or an array of numbers"
+            ) from None
+    single = array.ndim == 2
+    table = array[None] if single else array
+    if table.ndim != 3 or table.shape[2] != 3 or not len(table):
+        raise InputError(
+            "history: expected quarters by output, inflation, rate, shape (L, 3) or (B, L, 3), "
+            f"got {array.shape}"
+        )
+    if table.shape[1] < MIN_HISTORY:
+        raise InputError(
+            f"history: {table.shape[1]} quarters are too few, {MIN_HISTORY} or more are needed"
+        )
+    table = table[:, -MAX_HISTORY:]
+    # Beyond float32 nothing is an economy's.
+    bad = np.argwhere(~(np.abs(table) <= np.finfo(np.float32).max))
+    if len(bad):
+        row, quarter, column = bad[0]
+        raise InputError(
+            f"history: {OBSERVABLE_NAMES[column]} is {table[row, quarter, column]} in quarter "
+            f"{quarter + 1} of the last {table.shape[1]}; fill gaps or start after them"
+        )
+    still = np.argwhere(np.ptp(table, axis=1) == 0.0)
+    if len(still):
+        raise InputError(f"history: {OBSERVABLE_NAMES[still[0, 1]]} never changes")
+    return table, single
+
+
+def read_history(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """The columns output, inflation, rate of a CSV file; see the module docstring.
+
+    Raises InputError, with file and line, for a column that is missing or given twice, a cell that
+    is no number, an empty one, and dates that are not one quarter after the other.
+    """
+    rows = _rows(path)
+    if not rows:
+        raise InputError(f"{path}: empty; expected the columns output, inflation, rate")
+    names = [cell.strip() for cell in rows[0][1]]
+    _check_columns(str(path), names)
+    columns = {name: names.index(name) for name in OBSERVABLE_NAMES}
+    values, last = [], None
+    for line, cells in rows[1:]:
+        where = f"{path}, line {line}"
+        if len(cells) != len(names):
+            raise InputError(f"{where}: expected {len(names)} cells, got {len(cells)}")
+        values.append([_number(where, name, cells[j]) for name, j in columns.items()])
+        if DATE in names:
+            quarter = _quarter(where, cells[names.index(DATE)].strip())
+            if last is not None and quarter != last + 1:
+                raise InputError(
+                    f"{where}: {_name(quarter)} after {_name(last)}; expected one row a quarter, "
+                    "oldest first, without gaps"
+                )
+            last = quarter
+    table = np.array(values, dtype=np.float64).reshape(-1, len(OBSERVABLE_NAMES))
+    return pd.DataFrame(table, columns=list(OBSERVABLE_NAMES))
+
+
+def other_units(history: NDArray[np.float64], scale: NDArray[np.float64]) -> list[str]:
+    """Observables whose s.d. is so far from that of the trajectories trained on, scale (3,), that
+    the history must be in other units."""
+    ratio = _ratio(history, scale)
+    far = (ratio > LARGEST_SD) | (ratio < SMALLEST_SD)
+    return [name for j, name in enumerate(OBSERVABLE_NAMES) if far[:, j].any()]
+
+
+def unusual(history: NDArray[np.float64], scale: NDArray[np.float64]) -> list[str]:
+    """What sets a history (B, L, 3) apart from those trained on, in sentences."""
+    ratio = _ratio(history, scale)
+    mean = np.abs(history.mean(axis=1)) / scale
+    above = (history > 0).mean(axis=1)
+    one_side = np.maximum(above, (history < 0).mean(axis=1))
+    said = []
+    for j, name in enumerate(OBSERVABLE_NAMES):
+        if ratio[:, j].max() > HIGH_SD or ratio[:, j].min() < LOW_SD:
+            furthest = ratio[np.abs(np.log(ratio[:, j])).argmax(), j]
+            said.append(f"{name} has {furthest:.2g} times the s.d. of the training histories")
+        if mean[:, j].max() > HIGH_MEAN:
+            said.append(
+                f"{name} has a mean {mean[:, j].max():.2g} times the s.d. of the training histories"
+            )
+        if history.shape[1] >= ENOUGH_QUARTERS and one_side[:, j].max() >= ONE_SIDE:
+            share = f"{100 * one_side[:, j].max():.0f} %"
+            said.append(
+                f"{name} is on one side of zero in {share} of the quarters: take the deviation "
+                "from its mean or trend"
+            )
+    return said
+
+
+def _ratio(history: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(history.std(axis=1) / scale, dtype=np.float64)
+
+
+def _check_columns(origin: str, names: list[str]) -> None:
+    for name in OBSERVABLE_NAMES:
+        if name not in names:
+            close = nearest(name, names)
+            hint = f" (is it {close!r}?)" if close else ""
+            raise InputError(
+                f"{origin}: column {name!r} is missing{hint}; expected output, inflation, rate"
+            )
+    for name in (*OBSERVABLE_NAMES, DATE):
+        if names.count(name) > 1:
+            raise InputError(f"{origin}: column {name!r} is given twice")
+
+
+def _rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
+    """The non-empty rows of a CSV file and their line numbers."""
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            return [(reader.line_num, row) for row in reader if any(c.strip() for c in row)]
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a CSV file (not UTF-8 text)") from None
+    except csv.Error as error:
+        raise InputError(f"{path}: not a CSV file ({error})") from None
+    except ValueError:  # a NUL in the name
+        raise InputError(f"history: expected the name of a CSV file, got {path!r}") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; expected a CSV file") from None
+
+
+def _number(where: str, name: str, cell: str) -> float:
+    text = cell.strip()
+    try:
+        # float also reads 1_000 and digits of other scripts, which a spreadsheet never writes.
+        value = float(text) if text.isascii() and "_" not in text else math.nan
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        what = f"expected a number, got {text[:40]!r}" if text else "empty; fill gaps first"
+        raise InputError(f"{where}: {name}: {what}")
+    return value
+
+
+def _quarter(where: str, text: str) -> int:
+    """A date as quarters since year 0."""
+    named = re.fullmatch(r"(\d{4})[-: ]?[Qq]([1-4])", text, flags=re.ASCII)
+    if named:
+        return 4 * int(named[1]) + int(named[2]) - 1
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise InputError(
+            f"{where}: date: expected a quarter such as 1959Q2 or 1959-04-01, got {text[:40]!r}"
+        ) from None
+    return 4 * day.year + (day.month - 1) // 3
+
+
+def _name(quarter: int) -> str:
+    return f"{quarter // 4:04d}Q{quarter % 4 + 1}"

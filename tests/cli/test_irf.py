@@ -1,0 +1,160 @@
+"""`emulator irf` from data and with bands; `emulator compare`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import emulator
+from emulator.cli.app import run
+from tests.weights import in_every_regime
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def every_regime(run_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return in_every_regime(run_path, tmp_path_factory.mktemp("weights") / "all")
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A simulated economy as a user would hand it over."""
+    world = emulator.get_world("nk")
+    eps = np.random.default_rng(3).normal(size=(1, 160, 3))
+    frame = pd.DataFrame(
+        world.simulate(world.pack(), eps).observables[0], columns=["output", "inflation", "rate"]
+    )
+    frame.insert(0, "date", pd.period_range("1980Q1", periods=160, freq="Q").astype(str))
+    path = tmp_path_factory.mktemp("history") / "us.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def test_responses_from_data_match_the_api(
+    every_regime: Path, history: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = emulator.load(every_regime)
+    base = ["--history", str(history), "--weights", str(every_regime), "--format", "json"]
+    for arguments, regime, expected in (
+        (["nk"], "B1", model.irf("nk", history=history, shock="monetary")),
+        (["nk", "--set", "phi_pi=2"], "C",
+         model.irf("nk", {"phi_pi": 2.0}, history=history, shock="monetary")),
+        ([], "B2", model.irf(history=history, shock="monetary")),
+    ):  # fmt: skip
+        assert run(["irf", *arguments, "--shock", "monetary", *base]) == 0
+        captured = capsys.readouterr()
+        answer = json.loads(captured.out)
+        assert answer["regime"] == regime
+        np.testing.assert_array_equal(
+            answer["emulator"]["rate"], expected.sel(observable="rate"), regime
+        )
+        assert captured.err == ""
+
+
+def test_bands_are_printed_written_and_drawn(
+    every_regime: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask = ["irf", "nk", "--bands", "--weights", str(every_regime), "--horizon", "8"]
+    expected = emulator.load(every_regime).irf("nk", bands=True, horizon=8)
+    assert run([*ask, "--format", "json"]) == 0
+    bands = json.loads(capsys.readouterr().out)["bands"]["emulator"]
+    demand = expected.sel(shock="demand", observable="rate", quantile=0.95)
+    np.testing.assert_array_equal(bands["demand"]["0.95"]["rate"], demand)
+    plain, shaded = tmp_path / "plain.png", tmp_path / "shaded.png"
+    assert run([*ask, "--format", "csv", "--plot", str(shaded)]) == 0
+    frame = pd.read_csv(StringIO(capsys.readouterr().out))
+    assert list(frame.columns[-5:]) == ["q05", "q25", "q50", "q75", "q95"]
+    rows = frame[(frame["shock"] == "demand") & (frame["observable"] == "rate")]
+    np.testing.assert_allclose(rows["q95"], demand, rtol=1e-12)
+    assert run([*ask, "--plot", str(plain)]) == 0
+    low = expected.sel(shock="demand", observable="output", quantile=0.05)[0]
+    assert f"[{float(low):.3f}, " in capsys.readouterr().out
+    ask.remove("--bands")
+    assert run([*ask, "--plot", str(plain)]) == 0
+    assert plain.read_bytes() != shaded.read_bytes()
+
+
+def test_an_unusual_history_is_answered_with_a_warning(
+    every_regime: Path, history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    levels = pd.read_csv(history)
+    levels["rate"] += 40.0
+    levels.to_csv(tmp_path / "levels.csv", index=False)
+    weights = ["--weights", str(every_regime)]
+    assert run(["irf", "nk", "--history", str(tmp_path / "levels.csv"), *weights]) == 0
+    assert "rate is on one side of zero" in capsys.readouterr().err
+
+
+def test_a_history_in_fractions_is_refused_unless_asked_for(
+    every_regime: Path, history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fractions = pd.read_csv(history)
+    fractions[["output", "inflation", "rate"]] /= 100.0
+    fractions.to_csv(tmp_path / "fractions.csv", index=False)
+    ask = ["irf", "nk", "--history", str(tmp_path / "fractions.csv")]
+    ask += ["--weights", str(every_regime)]
+    assert run(ask) == 2
+    assert "expected output in percent, not a fraction" in capsys.readouterr().err
+    assert run([*ask, "--extrapolate"]) == 0
+
+
+def test_compare_is_irf_world_by_world(
+    run_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plot = tmp_path / "compare.png"
+    ask = ["compare", "--worlds", "nk", "--shock", "monetary", "--set", "phi_pi=2", "--format"]
+    assert run([*ask, "json", "--weights", str(run_path), "--plot", str(plot)]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    expected = emulator.load(run_path).irf("nk", {"phi_pi": 2.0}, shock="monetary")
+    np.testing.assert_array_equal(
+        answer["responses"]["nk"]["output"], expected.sel(observable="output")
+    )
+    assert plot.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_compare_scales_exact_responses_to_one_impact(capsys: pytest.CaptureFixture[str]) -> None:
+    ask = ["compare", "--worlds", "nk, rbc,zlb", "--shock", "monetary", "--exact"]
+    ask += ["--set", "phi_pi=2", "--set", "nu=1.5", "--normalize", "rate=1", "--format", "json"]
+    assert run(ask) == 0
+    answer = json.loads(capsys.readouterr().out)
+    for name in ("nk", "rbc", "zlb"):
+        world = emulator.get_world(name)
+        values = {"phi_pi": 2.0} | ({"nu": 1.5} if name == "rbc" else {})
+        exact = world.irf(world.pack(values)).values[0, world.shock_names.index("monetary")]
+        rate = np.array(answer["responses"][name]["rate"])
+        assert rate[0] == pytest.approx(1.0)
+        np.testing.assert_allclose(rate, exact[:, 2] / exact[0, 2], rtol=1e-12)
+        assert answer["scaled_by"][name] == pytest.approx(1.0 / exact[0, 2])
+    # In rbc a positive monetary shock never raises the nominal rate: its response is turned over.
+    assert answer["scaled_by"]["rbc"] < 0
+
+
+@pytest.mark.parametrize("output_format", ["table", "csv"])
+def test_compare_prints_tables_and_csv(
+    capsys: pytest.CaptureFixture[str], output_format: str
+) -> None:
+    ask = ["compare", "--worlds", "nk,rbc", "--shock", "monetary", "--exact"]
+    assert run([*ask, "--format", output_format]) == 0
+    out = capsys.readouterr().out
+    assert "nk" in out
+    assert "rbc" in out
+
+
+def test_exact_responses_are_compared_without_torch() -> None:
+    ask = ["compare", "--worlds", "nk,rbc", "--shock", "monetary", "--exact"]
+    code = f"import sys; from emulator.cli.app import run; assert run({ask}) == 0; "
+    code += "assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=300)
+
+
+def test_compare_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["compare", "--help"]) == 0
+    assert "Example: emulator compare" in capsys.readouterr().out
