@@ -2,7 +2,7 @@
 
     import emulator
     emulator.get_world("nk").irf(theta)                                # exact
-    emulator.load("runs/smoke/universal_A").irf("nk", {"phi_pi": 2.0})  # emulated
+    emulator.load("runs/smoke/universal/A").irf("nk", {"phi_pi": 2.0})  # emulated
 
 Nothing is imported until it is used: `import emulator` costs milliseconds, worlds never pull in
 torch.

@@ -50,8 +50,8 @@ def test_the_example_in_the_readme_runs(
     run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (block,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    (tmp_path / "runs" / "smoke").mkdir(parents=True)
-    (tmp_path / "runs" / "smoke" / "universal_A").symlink_to(run_path)
+    (tmp_path / "runs" / "smoke" / "universal").mkdir(parents=True)
+    (tmp_path / "runs" / "smoke" / "universal" / "A").symlink_to(run_path)
     monkeypatch.chdir(tmp_path)
     names: dict = {}
     exec(block, names)
