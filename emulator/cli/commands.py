@@ -1,5 +1,25 @@
 """Importing this module registers every subcommand with the app."""
 
-from emulator.cli import compare, evaluate, generate, irf, reproduce, train, validate, worlds
+from emulator.cli import (
+    compare,
+    evaluate,
+    floors,
+    generate,
+    irf,
+    reproduce,
+    train,
+    validate,
+    worlds,
+)
 
-__all__ = ["compare", "evaluate", "generate", "irf", "reproduce", "train", "validate", "worlds"]
+__all__ = [
+    "compare",
+    "evaluate",
+    "floors",
+    "generate",
+    "irf",
+    "reproduce",
+    "train",
+    "validate",
+    "worlds",
+]

@@ -1,0 +1,95 @@
+"""Runs beside the floor: how far from the best possible, on the same histories.
+
+A ratio is RMSE of the run / RMSE of the posterior mean, both over the floor's histories (see
+`summary.rmse`), with a bootstrap interval paired by history. One is the best possible; a ratio can
+fall below one by chance, by the floor's own Monte Carlo error, and because a corner hold-out bears
+on quarters before a short history (docs/floors.md).
+
+`stored_ratios` takes the errors an evaluation stored, which are at the longest history; `predict`
+asks a model again, at any length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from emulator.errors import DatasetError
+from emulator.evaluation.bootstrap import percentile_interval, resampled_means
+from emulator.evaluation.floors.store import Floors
+from emulator.evaluation.floors.summary import errors, mean_squares, rmse
+from emulator.evaluation.runs import EvaluatedRun
+from emulator.regimes import Regime, Task
+
+KEYS = ["sample", "shock", "observable"]
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A run on the histories of one file of floors, in one regime and task."""
+
+    run: str
+    world: str
+    length: int
+    regime: str
+    task: str
+    histories: int
+    floor_rmse: float
+    run_rmse: float
+    training_mean_rmse: float
+    ratio: float
+    ci95: tuple[float, float]
+
+
+def stored_ratios(run: EvaluatedRun, floors: Sequence[Floors]) -> list[Ratio]:
+    """The ratios of an evaluated run wherever there are floors of its data at the length its
+    evaluation showed. Raises DatasetError when the evaluation lacks a floor's histories."""
+    out = []
+    for found in floors:
+        settings = found.settings
+        if settings.data_sha != run.data or settings.length != settings.longest:
+            continue
+        for regime, task in found.cases():
+            if run.entry(settings.world, regime, settings.split, task) is None:
+                continue
+            theirs = run.statistics(
+                settings.world, regime, settings.split, task, [*KEYS, "sigma", "mse"]
+            )
+            out.append(ratio(run.name, found, regime, task, theirs))
+    return out
+
+
+def ratio(name: str, floors: Floors, regime: Regime, task: Task, theirs: pd.DataFrame) -> Ratio:
+    """From a run's squared errors: sample, shock, observable, mse."""
+    ours = errors(floors, regime, task)
+    joined = ours.merge(theirs[[*KEYS, "mse"]], on=KEYS, how="left", suffixes=("", "_run"))
+    settings = floors.settings
+    if joined["mse_run"].isna().any() or len(joined) != len(ours):
+        missing = joined.loc[joined["mse_run"].isna(), "sample"].nunique()
+        raise DatasetError(
+            f"{name}: has no errors of {missing} of the {len(floors.samples)} histories of the "
+            f"floor of {settings.world}; evaluate it on the data set {settings.data_sha} again"
+        )
+    best, run = (mean_squares(joined, column) for column in ("mse", "mse_run"))
+    draws = resampled_means(np.column_stack([run, best]))
+    return Ratio(
+        run=name,
+        world=settings.world,
+        length=settings.length,
+        regime=regime.value,
+        task=task.value,
+        histories=len(best),
+        floor_rmse=rmse(joined),
+        run_rmse=rmse(joined, "mse_run"),
+        training_mean_rmse=rmse(joined, "null_mse"),
+        ratio=float(np.sqrt(run.mean() / best.mean())),
+        ci95=percentile_interval(np.sqrt(draws[:, 0] / draws[:, 1])),
+    )
+
+
+def table(ratios: Sequence[Ratio]) -> pd.DataFrame:
+    """One row a ratio."""
+    return pd.DataFrame([asdict(r) for r in ratios])

@@ -1,0 +1,69 @@
+"""The figure of the floor: best possible, runs and training mean, by world and history length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from emulator.evaluation.floors.compare import Ratio
+from emulator.evaluation.plots import BLACK, GREY, SERIES, figure, save
+from emulator.regimes import Task
+
+MARKERS = "osD^vPX"
+
+
+def floor_figure(ratios: Sequence[Ratio], path: Path) -> None:
+    """A panel a world, regime and task: RMSE against quarters of history, both axes by ratio.
+
+    Runs are told apart by colour and marker; the floor is black, the training mean grey.
+    """
+    panels = list(dict.fromkeys((r.world, r.regime, r.task) for r in ratios))
+    runs = list(dict.fromkeys(r.run for r in ratios))
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    canvas, axes = figure(rows, columns, 2.6 * columns + 0.4, 0.7 + 2.2 * rows)
+    for axis, panel in zip(axes.flat, panels, strict=False):
+        here = [r for r in ratios if (r.world, r.regime, r.task) == panel]
+        floor = {r.length: r.floor_rmse for r in here}
+        null = {r.length: r.training_mean_rmse for r in here}
+        _line(axis, null, GREY, "s", "training mean")
+        for k, run in enumerate(runs):
+            found = {r.length: r.run_rmse for r in here if r.run == run}
+            if found:
+                _line(axis, found, SERIES[k % len(SERIES)], MARKERS[k % len(MARKERS)], run)
+        _line(axis, floor, BLACK, "o", "floor")
+        world, regime, task = panel
+        mark = "" if task == Task.steady_state else ", from the state"
+        axis.set_title(f"{world}, {regime}{mark}", fontsize=9)
+        axis.set_yscale("log")
+        axis.set_xscale("log")
+        axis.minorticks_off()
+        axis.set_xticks(sorted(floor), [str(length) for length in sorted(floor)])
+        axis.set_xlabel("quarters of history", fontsize=8)
+        axis.set_ylabel("RMSE, s.d.s", fontsize=8)
+        values = [*floor.values(), *null.values(), *(r.run_rmse for r in here)]
+        ticks = [t for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+                 if 0.6 * min(values) <= t <= 1.6 * max(values)]  # fmt: skip
+        axis.set_yticks(ticks, [f"{t:g}" for t in ticks])
+        axis.tick_params(labelsize=8)
+    for axis in axes.flat[len(panels) :]:
+        axis.axis("off")
+    handles: dict[str, Any] = {}
+    for axis in axes.flat:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    labels = list(handles)
+    canvas.legend(
+        [handles[label] for label in labels], labels, loc="outside lower center",
+        ncols=min(4, len(labels)), fontsize=8,
+    )  # fmt: skip
+    save(canvas, path)
+
+
+def _line(axis: Any, values: dict[int, float], colour: str, marker: str, label: str) -> None:
+    lengths = sorted(values)
+    axis.plot(
+        lengths, [values[length] for length in lengths], color=colour, marker=marker, ms=4.5,
+        lw=1.5, label=label,
+    )  # fmt: skip

@@ -1,0 +1,74 @@
+"""Errors of trained models on the histories of a floor, at any length of history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from emulator.data import Dataset
+from emulator.errors import InputError
+from emulator.evaluation.evaluate import open_run
+from emulator.evaluation.floors.compare import KEYS, Ratio, ratio
+from emulator.evaluation.floors.store import Floors
+from emulator.evaluation.floors.summary import errors
+from emulator.evaluation.statistics import tensors
+from emulator.models.base import Model
+from emulator.regimes import MIN_HISTORY, TARGETS, Regime, Task, build_inputs, fields_needed
+
+
+def predicted_ratios(
+    runs: Sequence[Path], floors: Sequence[Floors], dataset: Dataset
+) -> Iterator[Ratio]:
+    """The ratios of trained runs at every length of history that there are floors of.
+
+    Runs are left out of worlds and regimes they do not answer. Raises InputError where floors are
+    of another data set, WeightsError where a run is.
+    """
+    for found in floors:
+        if found.settings.data_sha != dataset.hash:
+            raise InputError(
+                f"floors of {found.settings.world}: computed on data {found.settings.data_sha}, "
+                f"but {dataset.path} holds {dataset.hash}; name the right data set"
+            )
+    for path in runs:
+        run = open_run(path, str(dataset.path))
+        for found in floors:
+            short = found.settings.length < MIN_HISTORY
+            if short or found.settings.world not in run.loaded.model.specs:
+                continue
+            for regime, task in found.cases():
+                if regime in run.config.data.regimes:
+                    theirs = predicted(run.loaded.model, found, dataset, regime, task)
+                    yield ratio(path.name, found, regime, task, theirs)
+
+
+def predicted(
+    model: Model, floors: Floors, dataset: Dataset, regime: Regime, task: Task
+) -> pd.DataFrame:
+    """A model's squared errors on the floor's histories: sample, shock, observable, mse."""
+    settings = floors.settings
+    samples = np.asarray(floors.samples, dtype=np.int64)
+    spec, config = dataset.spec(settings.world), dataset.manifest.config
+    fields = dataset.read(settings.world, samples, [*fields_needed(regime, task), TARGETS[task]])
+    truth = fields.pop(TARGETS[task]).astype(np.float64)
+    model.eval()
+    with torch.no_grad():
+        inputs = build_inputs(
+            tensors(fields, model), spec, regime, task,
+            history_length=settings.length, run_in=config.run_in,
+        )  # fmt: skip
+        answer = model.answer([inputs], config.horizon)[0].response.cpu().numpy()
+    frame = errors(floors, regime, task)[KEYS]
+    mse = np.square(answer.astype(np.float64) - truth).mean(axis=2)
+    place = {sample: k for k, sample in enumerate(samples.tolist())}
+    shocks = {shock: k for k, shock in enumerate(spec.shock_names)}
+    names = {o.name: k for k, o in enumerate(spec.observables)}
+    return frame.assign(
+        mse=mse[
+            frame["sample"].map(place), frame["shock"].map(shocks), frame["observable"].map(names)
+        ]
+    )

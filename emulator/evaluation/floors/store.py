@@ -1,0 +1,178 @@
+"""Floors on disk: one Parquet file a world and length of history, with a JSON summary beside it.
+
+A row is one history, regime and task:
+
+    sample, regime, task       which
+    truth, first, second, rank (S, H+1, 3) flattened: the exact response, the posterior means of two
+                               runs, the share of draws below the truth
+    quantiles                  (S, H+1, 3, 5) flattened, at the levels of `regimes.QUANTILES`
+    theta_rank                 (P,); empty but in the rows of B1 from the steady state
+    log_evidence               log p(history), the mean of the two runs
+    moves, correlation         of each particle; the largest correlation left when moving ended
+    seconds                    of the processor, for both runs and all tasks of the history
+
+The file's metadata hold `Settings` and the scales of the data set, so that it is read alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from emulator.config import canonical_json
+from emulator.errors import DatasetError
+from emulator.evaluation.floors.answers import Answered, Truth
+from emulator.models.weights import write_atomically
+from emulator.regimes import QUANTILES, Regime, Task
+from emulator.worlds.base import FloatArray
+
+_KEY = b"floors"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the rows of a file share; rows of others never join them.
+
+    length: L. longest: the length of history that evaluations of this data set show. parameters,
+    shocks: names. method: a hash of what the sampler does.
+    """
+
+    world: str
+    length: int
+    particles: int
+    horizon: int
+    split: str
+    longest: int
+    data_sha: str
+    method: str
+    parameters: tuple[str, ...]
+    shocks: tuple[str, ...]
+
+    @property
+    def sha(self) -> str:
+        """16 hex digits of the settings."""
+        return hashlib.sha256(canonical_json(asdict(self)).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Of a task's training responses: sigma (S, 3), sigma_pooled (3,), mean (S, H+1, 3)."""
+
+    sigma: FloatArray
+    sigma_pooled: FloatArray
+    mean: FloatArray
+
+
+@dataclass(frozen=True)
+class Floors:
+    """A file of floors. commits: of the code that made its rows."""
+
+    settings: Settings
+    scales: dict[Task, Scale]
+    frame: pd.DataFrame
+    commits: tuple[str, ...]
+
+    @property
+    def samples(self) -> list[int]:
+        """The histories done, in the order of the file."""
+        return list(dict.fromkeys(self.frame["sample"].tolist())) if len(self.frame) else []
+
+    def cases(self) -> list[tuple[Regime, Task]]:
+        """The regimes and tasks there are rows of."""
+        pairs = dict.fromkeys(zip(self.frame["regime"], self.frame["task"], strict=True))
+        return [(Regime(regime), Task(task)) for regime, task in pairs]
+
+    def arrays(self, regime: Regime, task: Task, name: str) -> FloatArray:
+        """A column of one case, (N, S, H+1, 3), quantiles (N, S, H+1, 3, 5)."""
+        rows = self.frame[(self.frame["regime"] == regime) & (self.frame["task"] == task)]
+        shape = (len(self.settings.shocks), self.settings.horizon + 1, 3)
+        last = (len(QUANTILES),) if name == "quantiles" else ()
+        stacked = np.stack(rows[name].to_list()).astype(np.float64)
+        return stacked.reshape(len(rows), *shape, *last)
+
+
+def floor_file(folder: Path, world: str, length: int) -> Path:
+    """Where the floors of a world at a length of history are."""
+    return folder / f"{world}-{length}.parquet"
+
+
+def rows_of(sample: int, done: Answered, truth: Truth) -> list[dict[str, Any]]:
+    """The rows of one history."""
+    return [
+        {
+            "sample": sample,
+            "regime": a.regime.value,
+            "task": a.task.value,
+            "truth": _flat(truth.responses[a.task]),
+            "first": _flat(a.first),
+            "second": _flat(a.second),
+            "rank": _flat(a.rank),
+            "quantiles": _flat(a.quantiles),
+            "theta_rank": _flat(done.theta_rank if k == 0 else np.empty(0)),
+            "log_evidence": float(np.mean([p.log_evidence for p in done.posteriors])),
+            "moves": max(p.moves for p in done.posteriors),
+            "correlation": max(p.last_correlation for p in done.posteriors),
+            "seconds": done.seconds,
+        }
+        for k, a in enumerate(done.answers)
+    ]
+
+
+def _flat(values: FloatArray) -> Any:
+    return values.astype(np.float32).ravel()
+
+
+def write_floors(path: Path, floors: Floors) -> None:
+    """Write the file under a temporary name, then rename."""
+    notes = {
+        "settings": asdict(floors.settings),
+        "commits": list(floors.commits),
+        "scales": {
+            task.value: {k: v.tolist() for k, v in asdict(scale).items()}
+            for task, scale in floors.scales.items()
+        },
+    }
+    table = pa.Table.from_pandas(floors.frame, preserve_index=False)
+    table = table.replace_schema_metadata({_KEY: json.dumps(notes)})
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, buffer.getvalue())
+
+
+def read_floors(path: Path) -> Floors:
+    """The floors in a file. Raises DatasetError when it is missing or damaged."""
+    try:
+        table = pq.read_table(path, use_threads=False)
+        notes = json.loads((table.schema.metadata or {})[_KEY])
+        settings = notes["settings"]
+        for name in ("parameters", "shocks"):
+            settings[name] = tuple(settings[name])
+        scales = {
+            Task(task): Scale(**{k: np.asarray(v) for k, v in scale.items()})
+            for task, scale in notes["scales"].items()
+        }
+        return Floors(Settings(**settings), scales, table.to_pandas(), tuple(notes["commits"]))
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: no floors here; `emulator floors WORLD` computes them") from (
+            None
+        )
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, pa.ArrowException) as e:
+        raise DatasetError(
+            f"{path}: damaged ({type(e).__name__}); delete it and run `emulator floors` again"
+        ) from None
+
+
+def find_floors(folder: Path) -> list[Floors]:
+    """All floors in a folder, by world and length. Raises DatasetError when one is damaged."""
+    found = [read_floors(path) for path in sorted(folder.glob("*-*.parquet"))]
+    return sorted(found, key=lambda f: (f.settings.world, f.settings.length))
