@@ -22,8 +22,10 @@ from emulator.cli.app import run
 from emulator.config import load_config
 from emulator.data import DataConfig, Dataset
 from emulator.errors import ConfigError, TrainingError, UnknownNameError
+from emulator.evaluation.evaluate import SPLITS as SCORED
 from emulator.models.weights import load_weights
 from emulator.reproduce.engine import preview, run_plan
+from emulator.reproduce.estimate import estimate, evaluation_seconds
 from emulator.reproduce.jobs import Job, expand
 from emulator.reproduce.perform import Status
 from emulator.reproduce.plan import Plan
@@ -332,6 +334,24 @@ def test_an_evaluation_of_other_weights_is_made_again(folder: Folder) -> None:
 
 
 @pytest.mark.slow
+def test_an_evaluation_by_another_version_is_made_again(folder: Folder) -> None:
+    """As is one whose statistics are gone; another run's old evaluation stops nothing."""
+    path = folder.plan({"name": "linear", "config": "linear"})
+    run_plan(path)
+    out = folder.path / "out"
+    metrics = out / "linear" / "A" / "metrics.json"
+    before = metrics.read_bytes()
+    (out / "old").mkdir()
+    (out / "old" / "metrics.json").write_text("{}")
+    metrics.write_text("{}")
+    run_plan(path, resume=True)
+    assert metrics.read_bytes() == before
+    (metrics.parent / "statistics.parquet").unlink()
+    run_plan(path, resume=True)
+    assert (metrics.parent / "statistics.parquet").exists()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("label", ["mlp/A/tuning/nk/lr_0.003", "mlp/A/nk"])
 def test_stopped_and_resumed_equals_one_go_bit_for_bit(folder: Folder, label: str) -> None:
     run_plan(folder.plan(TUNED))
@@ -367,6 +387,24 @@ def test_a_run_that_diverges_is_told_and_the_others_go_on(folder: Folder) -> Non
     run_plan(folder.plan(wild, tuned), resume=True)
     after = (folder.path / "out/tuned/A/tuning/lr_1e+30/train_log.jsonl").stat().st_mtime_ns
     assert after == before
+
+
+@pytest.mark.slow
+def test_estimates_count_evaluation_and_take_a_run_that_diverges_at_once(
+    folder: Folder, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = {"name": "mlp", "config": "mlp", "regimes": ["A", "C"]}
+    jobs = folder.jobs(entry)
+
+    def diverges(*args: object, **options: object) -> bool:
+        raise TrainingError("diverged at step 1")
+
+    monkeypatch.setattr("emulator.reproduce.estimate.train", diverges)
+    seconds = estimate(jobs, 1, dataset)
+    samples = sum(len(dataset.rows(w, s)) for w in ("var", "nk") for s in SCORED)
+    for job in jobs:
+        assert evaluation_seconds(job.config, dataset) == 10.0 + samples / 1000
+        assert seconds[job.label] >= evaluation_seconds(job.config, dataset)
 
 
 @pytest.mark.integration
@@ -450,9 +488,19 @@ def test_campaign_prints_json_and_exits_with_1_when_a_run_diverged(
     path = folder.plan({"name": "linear", "config": "linear"}, wild)
     assert run(["campaign", str(path), "--only", "linear", "--format", "json"]) == 0
     answer = json.loads(capsys.readouterr().out)
+    assert answer["criteria"] == {}  # of universal runs alone
     assert [(entry["label"], entry["status"]) for entry in answer["runs"]] == [("linear/A", "done")]
     assert run(["campaign", str(path), "--resume"]) == 1
     assert "1 of 2 runs diverged: wild/A" in capsys.readouterr().err
+
+
+@pytest.mark.integration
+def test_a_plan_with_a_universal_run_ends_with_its_criteria(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = folder.plan({"name": "u", "config": "universal", "role": "universal"})
+    assert run(["campaign", str(path)]) == 0
+    assert "Criteria, u/A" in capsys.readouterr().out
 
 
 @pytest.mark.integration

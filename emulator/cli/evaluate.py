@@ -13,7 +13,7 @@ from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table,
 CRITERIA_OPTION = typer.Option(
     False,
     "--criteria",
-    help="Print the criteria; exit with 1 where one that must hold falls short.",
+    help="Exit with 1 where a criterion that must hold falls short or was not measured.",
 )
 
 
@@ -30,60 +30,79 @@ def evaluate(
     criteria: bool = CRITERIA_OPTION,
     output_format: Format = FORMAT_OPTION,
 ) -> None:
-    """Score a trained run on the test, val, slice and corner splits; write figures and a report."""
-    from emulator.errors import InputError
+    """Score a trained run on the test, val, slice and corner splits; write figures and a report.
+
+    The criteria of a universal run are printed; they bear on the exit code with --criteria alone.
+    """
     from emulator.evaluation.compare import compare
-    from emulator.evaluation.criteria import Verdict
     from emulator.evaluation.evaluate import evaluate as score
-    from emulator.evaluation.runs import find_runs, read_run
+    from emulator.evaluation.runs import find_runs
 
     # A folder without runs should be refused before minutes of work.
     others = [] if against is None else find_runs(against)
     with progress_bar(f"evaluate {run.name}") as progress:
-        score(run, data, progress, ablations=ablations)
-    evaluated = read_run(run.resolve(), run.resolve().name)
+        evaluated = score(run, data, progress, ablations=ablations, criteria=criteria)
     if others:
         compare(evaluated, others)
-    if criteria and not evaluated.is_universal:
-        raise InputError(
-            f"{run}: the criteria are for a universal model of several worlds; this is "
-            f"{evaluated.model} on {', '.join(evaluated.worlds)}"
-        )
-    metrics = evaluated.metrics
     if output_format is Format.json:
-        print_json(metrics)
+        print_json(evaluated.metrics)
     else:
         _print_scores(run, evaluated)
-        if criteria:
-            _print_criteria(evaluated)
+        if evaluated.is_universal:
+            print_criteria(evaluated)
         typer.echo(f"written: {run}/report.html, metrics.json, leaderboard.md, figures/")
-    if criteria and any(c["must"] == Verdict.falls_short for c in metrics["criteria"]):
+    if criteria:
+        _exit_by_criteria([evaluated])
+
+
+def _exit_by_criteria(runs: list[Any]) -> None:
+    """Exit with 1, and say why, where a run misses a level that must be reached."""
+    from emulator.evaluation.verdicts import unmet
+
+    lines = [f"{run.name}: {line}" for run in runs for line in unmet(run.metrics["criteria"])]
+    for line in lines:
+        typer.echo(line, err=True)
+    if lines:
         raise typer.Exit(1)
 
 
 def _print_scores(run: Path, evaluated: Any) -> None:
-    """A table of the errors on every split that ranks."""
-    from emulator.evaluation.leaderboard import MARKS, SPLITS
-    from emulator.regimes import Task
+    """A table of the errors on every split that ranks, gaps where specialists were found."""
+    from emulator.evaluation.leaderboard import SPLITS
+    from emulator.evaluation.marks import NOTES, bare, marked
 
+    with_gaps = bool(evaluated.metrics.get("gaps"))
     rows = []
     for split in SPLITS:
         for world, regime, task in evaluated.cases(split):
             entry = evaluated.entry(world, regime, split, task)
             null = evaluated.null_entry(world, regime, split, task)
-            rows.append(_row([world + MARKS[Task(task)], regime, split], entry, null))
-    rows.sort(key=lambda row: (evaluated.worlds.index(row[0].rstrip("*†")), row[1]))
+            names = [marked(world, task), regime, split]
+            rows.append(_row(names, entry, null) + (_gap(entry) if with_gaps else []))
+    rows.sort(key=lambda row: (evaluated.worlds.index(bare(row[0])), row[1]))
     print_table(
         f"NRMSE of {evaluated.model} in {run}",
         ["world", "regime", "split", "NRMSE", "95 %", "output", "inflation", "rate",
-         "worst h", "training mean", "samples"],
+         "worst h", "training mean", "samples", *(["gap", "trained longer"] if with_gaps else [])],
         rows,
     )  # fmt: skip
-    marks = {row[0][-1] for row in rows}
-    if "*" in marks:
-        typer.echo("* responses from the state at the end of a history")
-    if "†" in marks:
-        typer.echo("† trajectories, in s.d.s of the observables")
+    cells = [cell for row in rows for cell in row]
+    for mark, note in NOTES.items():
+        if any(cell.endswith(mark) for cell in cells):
+            typer.echo(f"{mark} {note}")
+
+
+def _gap(entry: dict[str, Any]) -> list[str]:
+    """The gap to the specialist, and to specialists trained longer."""
+    from emulator.evaluation.marks import UNEQUAL
+
+    if "gap" not in entry:
+        return ["-", "-"]
+    longer = entry.get("gap_converged")
+    return [
+        f"{entry['gap']:+.1%}" + ("" if entry["equal_samples"] else UNEQUAL),
+        "-" if longer is None else f"{longer:+.1%}",
+    ]
 
 
 def _row(names: list[str], entry: dict[str, Any], null: dict[str, Any]) -> list[str]:
@@ -101,7 +120,8 @@ def _row(names: list[str], entry: dict[str, Any], null: dict[str, Any]) -> list[
     ]
 
 
-def _print_criteria(evaluated: Any) -> None:
+def print_criteria(evaluated: Any) -> None:
+    """The criteria of a universal run as a table."""
     names = ("name", "must", "goal", "levels", "figures")
     rows = [[criterion[name] for name in names] for criterion in evaluated.metrics["criteria"]]
     header = ["criterion", *names[1:]]
@@ -118,41 +138,52 @@ def leaderboard(
     """Rank all evaluated runs below a folder; write leaderboard.csv and .md there.
 
     Universal runs are compared with the specialists and baselines found: gaps and criteria go to
-    their metrics.json and report.html.
+    their metrics.json and report.html. A run compared before keeps that where the folder holds none
+    of its specialists. With --criteria the exit code is that of the universal runs over every world
+    in regimes A, B1 and C.
     """
     from emulator.errors import DatasetError, unknown_name
     from emulator.evaluation.compare import compare_all
-    from emulator.evaluation.criteria import Verdict
-    from emulator.evaluation.leaderboard import ranked, write_leaderboard
+    from emulator.evaluation.leaderboard import SPLITS, ranked, write_leaderboard
+    from emulator.evaluation.runs import find_runs
+    from emulator.evaluation.verdicts import decides
 
+    if split not in SPLITS:
+        raise unknown_name("split", split, SPLITS)
+    runs = find_runs(folder)
     with progress_bar(f"compare {folder.name}") as progress:
-        compared = compare_all(folder, progress)
-    table = write_leaderboard(folder, folder)
-    if split not in set(table["split"]):
-        raise unknown_name("split", split, table["split"].unique())
-    if criteria and not compared:
+        comparison = compare_all(runs, progress)
+    table = write_leaderboard(runs, folder)
+    if criteria and not comparison.universal:
         raise DatasetError(
             f"{folder}: no universal run of several worlds with stored statistics here; run "
             "`emulator evaluate` on one"
         )
     if output_format is Format.json:
         scores = table[table["split"] == split].to_dict("records")
-        verdicts = {run.name: run.metrics["criteria"] for run in compared}
-        print_json({"scores": scores, "criteria": verdicts} if criteria else scores)
+        verdicts = {run.name: run.metrics["criteria"] for run in comparison.universal}
+        print_json({"scores": scores, "criteria": verdicts})
     else:
         _print_ranking(ranked(table, split), split)
-        if criteria:
-            for run in compared:
-                _print_criteria(run)
+        for run in comparison.universal:
+            print_criteria(run)
         typer.echo(f"written: {folder}/leaderboard.csv, leaderboard.md")
-    short = (c["must"] == Verdict.falls_short for run in compared for c in run.metrics["criteria"])
-    if criteria and any(short):
-        raise typer.Exit(1)
+    for note in comparison.notes():
+        typer.echo(note, err=True)
+    if criteria:
+        deciding = [run for run in comparison.universal if decides(run)]
+        if not deciding:
+            typer.echo(
+                f"{folder}: not measured: no universal run over every world in regimes A, B1 and C",
+                err=True,
+            )
+            raise typer.Exit(1)
+        _exit_by_criteria(deciding)
 
 
 def _print_ranking(ranking: Any, split: str) -> None:
     """A table a data set and regime; trajectories are in the files alone."""
-    from emulator.evaluation.leaderboard import DAGGER
+    from emulator.evaluation.marks import DAGGER
 
     for (data, regime), part in ranking.groupby(["data_sha", "regime"], sort=False):
         wide = part.dropna(axis=1, how="all")

@@ -11,6 +11,7 @@ import typer
 
 from emulator.cli.app import app
 from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table, progress_bar
+from emulator.cli.evaluate import print_criteria
 from emulator.errors import ConfigError
 
 PLANS = Path("configs", "reproduce")
@@ -43,7 +44,8 @@ def reproduce(
 ) -> None:
     """Make the repository's results again: data set, runs, evaluation, leaderboard.
 
-    Exit code 1 when a run diverged.
+    Exit code 1 when a run diverged. The criteria are printed; `emulator leaderboard --criteria`
+    turns them into an exit code.
     """
     plan = PLANS / f"{profile}.yaml"
     if not plan.exists():
@@ -65,7 +67,8 @@ def campaign(
 ) -> None:
     """Carry out a plan of runs; partial tables are published as runs finish.
 
-    Exit code 1 when a run diverged.
+    Exit code 1 when a run diverged. The criteria are printed; `emulator leaderboard --criteria`
+    turns them into an exit code.
     """
     _carry_out(plan, resume, only, workers, dry_run, output_format)
 
@@ -83,7 +86,12 @@ def _carry_out(
     report = run_plan(plan, only=only, resume=resume, workers=workers, say=say, bar=progress_bar)
     if as_json:
         runs = [dataclasses.asdict(outcome) for outcome in report.outcomes]
-        print_json({"plan": str(plan), "stopped": report.stopped, "runs": runs})
+        criteria = {run.name: run.metrics["criteria"] for run in report.universal}
+        answer = {"plan": str(plan), "stopped": report.stopped, "runs": runs, "criteria": criteria}
+        print_json(answer)
+    else:
+        for run in report.universal:
+            print_criteria(run)
     if report.stopped:
         say("stopped with checkpoints; go on with --resume")
     elif report.failed:
@@ -121,7 +129,7 @@ def _print_preview(plan: Path, only: list[str], as_json: bool) -> None:
         elif job.label in seen.seconds:
             time = duration(seen.seconds[job.label])
         else:
-            time = "trained"
+            time = "finished"
         rate, epochs = "tuned" if job.candidates else f"{settings.lr:g}", str(settings.epochs)
         if job.fitted_at_once:
             rate, epochs = "-", "-"
@@ -137,4 +145,4 @@ def _print_preview(plan: Path, only: list[str], as_json: bool) -> None:
         typer.echo("the data set is made first; times are known once it is there")
     else:
         total = duration(sum(seen.seconds.values()))
-        typer.echo(f"roughly {total} of training on one worker; evaluation comes on top")
+        typer.echo(f"roughly {total} on one worker")

@@ -3,39 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from dataclasses import dataclass
 
 from emulator.evaluation.criteria import judge
 from emulator.evaluation.figures import draw
-from emulator.evaluation.gaps import fill_gaps
+from emulator.evaluation.gaps import fill_gaps, is_specialist_of
 from emulator.evaluation.report import write_report
-from emulator.evaluation.runs import EvaluatedRun, find_runs
+from emulator.evaluation.runs import EvaluatedRun
 
 Progress = Callable[[int, int, str], None]
 
 
-def compare(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> EvaluatedRun:
-    """Fill in the run's gaps and criteria, then write its metrics, figures and report again.
+@dataclass(frozen=True)
+class Comparison:
+    """universal: the universal runs with their gaps and criteria. kept: those of them whose
+    comparison with specialists elsewhere was left as it is. left_out: runs without statistics."""
 
-    Only universal runs have gaps and criteria; only runs with stored statistics change.
+    universal: tuple[EvaluatedRun, ...]
+    kept: tuple[EvaluatedRun, ...]
+    left_out: tuple[EvaluatedRun, ...]
+
+    def notes(self) -> list[str]:
+        """What a user should know of it, a line each."""
+        lines = []
+        if self.kept:
+            names = ", ".join(run.name for run in self.kept)
+            lines.append(f"compared with specialists elsewhere, left as it was: {names}")
+        if self.left_out:
+            names = ", ".join(run.name for run in self.left_out)
+            lines.append(
+                f"in no comparison, statistics missing (`emulator evaluate` makes them): {names}"
+            )
+        return lines
+
+
+def compare(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> EvaluatedRun:
+    """Fill in the run's gaps and criteria, write its figures and report, and metrics.json last.
+
+    Only universal runs have gaps and criteria.
     """
     if run.is_universal:
         fill_gaps(run, others)
         run.metrics["criteria"] = [criterion.to_json() for criterion in judge(run, others)]
-        run.save()
     draw(run, others)
     write_report(run)
+    run.save()
     return run
 
 
 def compare_all(
-    root: Path, progress: Progress = lambda done, total, note: None
-) -> list[EvaluatedRun]:
-    """Every universal run with statistics below `root`, compared with all runs there."""
-    runs = find_runs(root)
+    runs: Sequence[EvaluatedRun], progress: Progress = lambda done, total, note: None
+) -> Comparison:
+    """Every universal run with statistics, compared with all of `runs`.
+
+    A run that was compared with specialists before keeps that where none of its specialists is
+    among `runs`: a look at a part of the runs does not take anything away.
+    """
     universal = [run for run in runs if run.is_universal and run.has_statistics]
+    kept = []
     for done, run in enumerate(universal):
         progress(done, len(universal), run.name)
-        compare(run, runs)
+        if run.metrics.get("gaps") and not any(is_specialist_of(other, run) for other in runs):
+            kept.append(run)
+        else:
+            compare(run, runs)
     progress(len(universal), len(universal), "")
-    return universal
+    left_out = [run for run in runs if not run.has_statistics]
+    return Comparison(tuple(universal), tuple(kept), tuple(left_out))

@@ -1,13 +1,16 @@
 """Evaluate a run: audit it, score every world and split, store the statistics, derive, draw.
 
-    statistics.parquet              one row a response; every metric follows from it
+    statistics.parquet              one row a response; metrics follow from it
     trajectory_statistics.parquet   the same for trajectories, of models that forecast
-    metrics.json                    {"worlds": {world: {regime: {split: {nrmse, ...}}}}, ...}
     leaderboard.csv, leaderboard.md
     figures/, report.html
+    metrics.json                    {"worlds": {world: {regime: {split: {nrmse, ...}}}}, ...}
 
-An entry of metrics.json is that of the steady-state response; `state_dependent` and `trajectory`
-are nested in it. The split `val` is scored too: specialists are chosen on it, never on `test`.
+metrics.json comes last and records the checksums of the statistics: where it is there and they
+match, the evaluation is finished. Its entries are those of the steady-state response;
+`state_dependent` and `trajectory` are nested in them. `by_horizon` and `spectrum` are computed
+while scoring; every other number follows from the statistics. The split `val` is scored too:
+specialists are chosen on it, never on `test`.
 """
 
 from __future__ import annotations
@@ -23,15 +26,15 @@ from emulator.data import Dataset
 from emulator.errors import InputError, WeightsError
 from emulator.evaluation.ablations import SPLIT as ABLATION_SPLIT
 from emulator.evaluation.ablations import ablate
-from emulator.evaluation.audit import audit_inputs, audit_split
+from emulator.evaluation.audit import audit_data, audit_inputs
 from emulator.evaluation.compare import compare
-from emulator.evaluation.figures import irf_panel
+from emulator.evaluation.figures import Panel, irf_panel, pick
 from emulator.evaluation.forecasts import choices_of_now, score_forecasts, summarise_forecasts
 from emulator.evaluation.leaderboard import write_leaderboard
 from emulator.evaluation.metrics import accuracy, summarise
-from emulator.evaluation.runs import METRICS_FILE, NULL_MODEL, read_run, write_metrics
+from emulator.evaluation.record import NULL_MODEL
+from emulator.evaluation.runs import EvaluatedRun
 from emulator.evaluation.statistics import (
-    Scored,
     error_by_horizon,
     mean_spectrum,
     score_model,
@@ -41,6 +44,7 @@ from emulator.evaluation.store import (
     RESPONSES_FILE,
     TRAJECTORIES_FILE,
     StatisticsWriter,
+    checksums,
     compact,
 )
 from emulator.models.base import ClosedFormModel, Forecaster
@@ -50,9 +54,9 @@ from emulator.regimes import Regime, Task, tasks
 from emulator.training.config import RunConfig
 from emulator.training.run_folder import CONFIG_FILE
 
-__all__ = ["METRICS_FILE", "NULL_MODEL", "evaluate"]
-
 SPLITS = ("test", "val", "slice", "corner")
+# The panel of responses in the run's first regime, and in B1, where bands tell most.
+PANEL, B1_PANEL = "irf_panel.png", "irf_panel_B1.png"
 
 Progress = Callable[[int, int, str], None]
 
@@ -69,6 +73,12 @@ class Opened:
     @property
     def extra(self) -> frozenset[str]:
         return frozenset(self.config.data.extra_inputs)
+
+    @property
+    def is_universal(self) -> bool:
+        """Whether the criteria are for this run."""
+        several = len(self.loaded.model.specs) > 1
+        return self.config.model.type == "universal" and several and not self.extra
 
     def cases(self) -> Iterator[tuple[Regime, str, str, Task]]:
         """Every regime, world, split and task to score, trajectories where the run learned them."""
@@ -111,14 +121,18 @@ def evaluate(
     progress: Progress = lambda done, total, note: None,
     *,
     ablations: bool = False,
-) -> dict[str, Any]:
-    """Evaluate the weights of a run folder; returns what metrics.json holds.
+    criteria: bool = False,
+) -> EvaluatedRun:
+    """Evaluate the weights of a run folder.
 
     The files named in the module docstring go to the run folder, metrics.json only when everything
-    was scored. dataset_path None is the data set the run was trained on. ablations: also score
-    `test` with each input masked. Raises WeightsError when the weights were trained on other data
-    than is scored, InputError when predictions are missing, not finite, the truth itself, or depend
-    on what the regime forbids, DatasetError when held-out samples are in the training split.
+    else is there. dataset_path None is the data set the run was trained on. ablations: also score
+    `test` with each input masked. criteria: refuse a run that the criteria are not for.
+
+    Raises WeightsError when the weights were trained on other data than is scored, InputError when
+    predictions are missing, not finite, the truth itself, or depend on what the regime forbids,
+    DatasetError when a sample is in a split it does not belong to or a scale is not that of the
+    training rows.
     """
     run = run.resolve()
     opened = open_run(run, dataset_path)
@@ -128,12 +142,21 @@ def evaluate(
             "cannot do without any of its own"
         )
     worlds = tuple(opened.loaded.model.specs)
+    if criteria and not opened.is_universal:
+        raise InputError(
+            f"{run}: the criteria are for a universal model of several worlds, given no more than "
+            f"its regime's contract; this is {opened.config.model.type} on {', '.join(worlds)}"
+        )
     for world in worlds:
-        audit_split(opened.dataset, world)
+        audit_data(opened.dataset, world)
     result: dict[str, Any] = {
         "model": opened.config.model.type,
         "regimes": [regime.value for regime in opened.config.data.regimes],
         "extra_inputs": sorted(opened.extra),
+        "data_worlds": {
+            world: [task.value for task in tasks(opened.dataset.spec(world))]
+            for world in opened.dataset.worlds
+        },
         "worlds": {world: {} for world in worlds},
         NULL_MODEL: {world: {} for world in worlds},
         "ablations": {},
@@ -146,7 +169,7 @@ def evaluate(
         "training_commit": opened.loaded.provenance["commit"],
     }
     cases = list(opened.cases())
-    panel: list[Scored] = []
+    panels: dict[Regime, list[Panel]] = {}
     with (
         StatisticsWriter(run / RESPONSES_FILE) as responses,
         StatisticsWriter(run / TRAJECTORIES_FILE) as paths,
@@ -172,8 +195,8 @@ def evaluate(
                         "prediction": mean_spectrum(scored.prediction, scored.sigma).tolist(),
                         "truth": mean_spectrum(scored.truth, scored.sigma).tolist(),
                     }
-                    if regime is cases[0][0] and task is Task.steady_state:
-                        panel.append(scored)
+                    if regime in (cases[0][0], Regime.B1) and task is Task.steady_state:
+                        panels.setdefault(regime, []).append(pick(scored))
             for tree, values in (("worlds", entry), (NULL_MODEL, null)):
                 splits = result[tree][world].setdefault(regime.value, {})
                 if task is Task.steady_state:
@@ -183,13 +206,18 @@ def evaluate(
             if ablations and split == ABLATION_SPLIT:
                 by_regime = result["ablations"].setdefault(world, {}).setdefault(regime.value, {})
                 by_regime[task.value] = ablate(*case, regime, task, frame, opened.extra)
-    (run / "figures").mkdir(exist_ok=True)
-    irf_panel(panel, [opened.dataset.spec(w) for w in worlds], run / "figures" / "irf_panel.png")
-    write_metrics(run, result)
-    finished = compare(read_run(run, run.name), [])
-    write_leaderboard(run, run)
+    result["statistics"] = checksums(run)
+    folder = run / "figures"
+    folder.mkdir(exist_ok=True)
+    (folder / B1_PANEL).unlink(missing_ok=True)  # that of an earlier evaluation
+    for regime, panel in panels.items():
+        name = PANEL if regime is cases[0][0] else B1_PANEL
+        irf_panel(panel, [opened.dataset.spec(world) for world in worlds], folder / name)
+    evaluated = EvaluatedRun(run.name, run, result)
+    write_leaderboard([evaluated], run)
+    compare(evaluated, [])
     progress(len(cases), len(cases), "")
-    return finished.metrics
+    return evaluated
 
 
 def _samples_seen(opened: Opened) -> int:

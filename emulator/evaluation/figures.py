@@ -7,12 +7,14 @@ be drawn again when specialists have been found.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from emulator.evaluation import shape
+from emulator.evaluation.marks import UNEQUAL, marked
 from emulator.evaluation.plots import (
     BLACK,
     BLUE,
@@ -65,25 +67,49 @@ def _test_entries(run: EvaluatedRun, regime: str, task: Task) -> dict[str, dict[
     return {world: entry for world, entry in found.items() if entry is not None}
 
 
-def irf_panel(scored: Sequence[Scored], specs: Sequence[WorldSpec], path: Path) -> None:
+@dataclass(frozen=True)
+class Panel:
+    """What the panel of responses draws of one world: two samples of a whole split.
+
+    prediction, truth: (2, S, H+1, 3), the samples at the median and the 90th percentile of the
+    error. quantiles: (2, S, H+1, 3, 5), where there are bands. sigma: (S, 3).
+    """
+
+    regime: str
+    shocks: tuple[str, ...]
+    sigma: np.ndarray
+    prediction: np.ndarray
+    truth: np.ndarray
+    quantiles: np.ndarray | None
+
+
+def pick(case: Scored) -> Panel:
+    """The two samples of a scored split that are drawn."""
+    error = np.sqrt(np.square(case.prediction - case.truth).mean(axis=2))
+    scale = np.where(case.sigma > 0, case.sigma, np.inf)
+    order = np.argsort((error / scale).mean(axis=(1, 2)))
+    picks = [order[int(q * (len(order) - 1))] for q in (0.5, 0.9)]
+    quantiles = None if case.quantiles is None else case.quantiles[picks]
+    return Panel(
+        str(case.regime), case.shocks, case.sigma, case.prediction[picks], case.truth[picks],
+        quantiles,
+    )  # fmt: skip
+
+
+def irf_panel(panels: Sequence[Panel], specs: Sequence[WorldSpec], path: Path) -> None:
     """Worlds in rows, observables in columns: truth, emulator and bands for two test samples.
 
-    Each panel shows the world's shock that moves the observable most, per s.d. of the shock, for
-    the samples at the median and the 90th percentile of the emulator's error.
+    Each panel shows the world's shock that moves the observable most, per s.d. of the shock.
     """
-    canvas, axes = figure(len(scored), 3, WIDTH, 1.3 + 1.5 * len(scored))
-    for row, (case, spec) in enumerate(zip(scored, specs, strict=True)):
-        error = np.sqrt(np.square(case.prediction - case.truth).mean(axis=2))
-        scale = np.where(case.sigma > 0, case.sigma, np.inf)
-        order = np.argsort((error / scale).mean(axis=(1, 2)))
-        picks = [order[int(q * (len(order) - 1))] for q in (0.5, 0.9)]
+    canvas, axes = figure(len(panels), 3, WIDTH, 1.3 + 1.5 * len(panels))
+    for row, (case, spec) in enumerate(zip(panels, specs, strict=True)):
         quarters = np.arange(case.truth.shape[2])
         for column, observable in enumerate(spec.observables):
             axis = axes[row, column]
             shock = int(np.argmax(case.sigma[:, column]))
-            for colour, pick in zip((BLUE, VERMILLION), picks, strict=True):
+            for k, colour in enumerate((BLUE, VERMILLION)):
                 if case.quantiles is not None:
-                    levels = case.quantiles[pick, shock, :, column]
+                    levels = case.quantiles[k, shock, :, column]
                     axis.fill_between(
                         quarters, levels[:, 0], levels[:, 4], color=colour, alpha=0.15, lw=0
                     )
@@ -91,10 +117,10 @@ def irf_panel(scored: Sequence[Scored], specs: Sequence[WorldSpec], path: Path) 
                         quarters, levels[:, 1], levels[:, 3], color=colour, alpha=0.25, lw=0
                     )
                 axis.plot(
-                    quarters, case.truth[pick, shock, :, column], color=colour, lw=2.8, alpha=0.45
+                    quarters, case.truth[k, shock, :, column], color=colour, lw=2.8, alpha=0.45
                 )
                 axis.plot(
-                    quarters, case.prediction[pick, shock, :, column],
+                    quarters, case.prediction[k, shock, :, column],
                     color=colour, lw=1.8, ls=(0, (3, 1.5)),
                 )  # fmt: skip
             axis.axhline(0.0, color=RULE, lw=0.5)
@@ -102,18 +128,18 @@ def irf_panel(scored: Sequence[Scored], specs: Sequence[WorldSpec], path: Path) 
             label = observable.label.replace("Nominal interest rate", "Nominal rate")
             axis.set_ylabel(f"{label}\n{short_unit(observable.unit)}", fontsize=7)
             axis.tick_params(labelsize=7)
-            if row == len(scored) - 1:
+            if row == len(panels) - 1:
                 axis.set_xlabel("quarters after the shock", fontsize=8)
         axes[row, 0].set_title(f"$\\bf{{{spec.name}}}$: {axes[row, 0].get_title()}", fontsize=8)
     dashes = (0, (3, 1.5))
     handles = [_line(RULE, "-", 2.8), _line(RULE, dashes, 1.6), _line(BLUE, "-", 4.0),
                _line(VERMILLION, "-", 4.0)]  # fmt: skip
     labels = ["exact", "emulator", "sample with the median error", "90th percentile of the error"]
-    bands = "; bands: 50 and 90 %" if scored[0].quantiles is not None else ""
+    bands = "; bands: 50 and 90 %" if panels[0].quantiles is not None else ""
     canvas.legend(
         handles, labels, loc="outside lower center", ncols=4, fontsize=8, title_fontsize=8,
         columnspacing=1.2,
-        title=f"regime {scored[0].regime}, test samples, response per s.d. of the shock{bands}",
+        title=f"regime {panels[0].regime}, test samples, response per s.d. of the shock{bands}",
     )  # fmt: skip
     save(canvas, path)
 
@@ -221,7 +247,7 @@ def gap_bars(run: EvaluatedRun, path: Path) -> None:
     regimes = [r for r in run.regimes if run.metrics["gaps"].get(r)]
     bars = {
         regime: [
-            (world + {"state_dependent": "*", "trajectory": "†"}.get(task.value, ""), entry)
+            (marked(world, task) + ("" if entry["equal_samples"] else UNEQUAL), entry)
             for world in run.worlds
             for task in Task
             if (entry := run.entry(world, regime, "test", task)) is not None and "gap" in entry
@@ -233,7 +259,11 @@ def gap_bars(run: EvaluatedRun, path: Path) -> None:
     for axis, (regime, rows) in zip(axes[:, 0], bars.items(), strict=True):
         for k, (_, entry) in enumerate(rows):
             gap, (low, high) = entry["gap"], entry["gap_ci95"]
-            axis.barh(k, 100 * gap, color=VERMILLION if gap > 0 else BLUE, height=0.62)
+            fair = entry["equal_samples"]
+            axis.barh(
+                k, 100 * gap, height=0.62, alpha=1.0 if fair else 0.4,
+                color=VERMILLION if gap > 0 else BLUE, hatch=None if fair else "///",
+            )  # fmt: skip
             axis.plot([100 * low, 100 * high], [k, k], color=BLACK, lw=1.3)
             if "gap_converged" in entry:
                 axis.plot(100 * entry["gap_converged"], k, "D", color=BLACK, ms=4, mfc="white")
@@ -247,10 +277,10 @@ def gap_bars(run: EvaluatedRun, path: Path) -> None:
     axes[-1, 0].set_xlabel(
         "NRMSE over the best specialist's, less one, percent (dotted: 20 and 35 %)", fontsize=8
     )
-    canvas.suptitle(
-        "Gap to specialists on test (line: 95 % interval; diamond: specialists trained longer)",
-        fontsize=9,
-    )
+    title = "Gap to specialists on test (line: 95 % interval; diamond: specialists trained longer)"
+    if any(not entry["equal_samples"] for rows in bars.values() for _, entry in rows):
+        title += f"\n{UNEQUAL} hatched: the specialist saw another number of samples"
+    canvas.suptitle(title, fontsize=9)
     save(canvas, path)
 
 
@@ -280,7 +310,8 @@ def shape_diagnostics(run: EvaluatedRun, others: Sequence[EvaluatedRun], path: P
             if label in energy:
                 axis.plot(cycles, energy[label], color=colour, ls=dash, lw=width)
         _log_scale(axis)
-        axis.set_title(f"{world}: HF-ratio {entry['hf_ratio']:.3f}", fontsize=9)
+        ratio = "–" if entry["hf_ratio"] is None else f"{entry['hf_ratio']:.3f}"
+        axis.set_title(f"{world}: HF-ratio {ratio}", fontsize=9)
         axis.set_xticks([1 / 24, 1 / 12, 1 / 6, 1 / 3, 1 / 2], ["24", "12", "6", "3", "2"])
         axis.set_xlim(0, 0.5)
         axis.set_xlabel("period, quarters", fontsize=8)
@@ -305,9 +336,9 @@ def _ratio_panel(run: EvaluatedRun, axis: Any) -> None:
     """HF-ratio to the truth: a row a world, a marker a regime."""
     for k, regime in enumerate(run.regimes):
         entries = _test_entries(run, regime, Task.steady_state)
+        ratios = {w: e["hf_ratio"] for w, e in entries.items() if e["hf_ratio"] is not None}
         axis.plot(
-            [entry["hf_ratio"] for entry in entries.values()],
-            [run.worlds.index(world) for world in entries],
+            list(ratios.values()), [run.worlds.index(world) for world in ratios],
             MARKERS[k], color=SERIES[k], ms=4.5, label=regime, ls="",
         )  # fmt: skip
     axis.axvline(1.0, color=BLACK, lw=0.8)

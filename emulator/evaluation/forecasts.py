@@ -18,7 +18,7 @@ from emulator.data import Dataset
 from emulator.errors import InputError
 from emulator.evaluation.bootstrap import mean_interval
 from emulator.evaluation.metrics import nrmse_per_sample
-from emulator.evaluation.statistics import tensors
+from emulator.evaluation.statistics import refuse_the_truth, tensors
 from emulator.models.base import Forecaster, Model
 from emulator.regimes import (
     AHEAD,
@@ -96,13 +96,12 @@ def score_forecasts(
             raise InputError(f"{world}: expected forecasts of shape {expected}, got {answer.shape}")
         predicted[here] = answer
         truth[here] = arrays["trajectories"][here, now : now + AHEAD]
+    where = f"{world}, regime {regime}, trajectory, split {split}"
     bad = ~np.isfinite(predicted).all(axis=(1, 2))
     if bad.any():
-        raise InputError(
-            f"{world}, regime {regime}, trajectory, split {split}: forecasts not finite in "
-            f"{bad.sum()} of {len(rows)} samples"
-        )
+        raise InputError(f"{where}: forecasts not finite in {bad.sum()} of {len(rows)} samples")
     moments = dataset.moments(world)
+    refuse_the_truth(predicted, truth, moments.traj_sd, where, "forecasts")
     error = predicted - truth
     null = moments.traj_mean - truth
     frame = pd.DataFrame(

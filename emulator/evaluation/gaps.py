@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from emulator.errors import DatasetError
 from emulator.evaluation.bootstrap import mean_ratio_interval, percentile_interval, ratio_draws
@@ -25,21 +26,30 @@ SPLIT = "test"
 # Epochs are whole, and the largest world sets a universal run's, so numbers of samples seen can
 # match only roughly; a tenth more or less moves NRMSE by a percent or two.
 SAME_SAMPLES = 0.1
+# The same sum of the same float64 numbers, perhaps in another order.
+SAME_MEAN = 1e-9
 
 _COLUMNS = ["sample", "shock", "observable", "mse", "sigma", "energy", "energy_high"]
 _PATH_COLUMNS = ["sample", "observable", "mse", "sigma"]
+
+
+def is_specialist_of(run: EvaluatedRun, universal: EvaluatedRun) -> bool:
+    """Whether the run can be compared with the universal run as its specialist."""
+    return run.is_specialist and run.has_statistics and run.data == universal.data
 
 
 def fill_gaps(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> bool:
     """Put the gaps to the specialists among `others` into the run's metrics; whether there are any.
 
     Each entry of `test` gets gap, gap_ci95, specialist, specialist_nrmse, equal_samples and
-    hf_ratio_specialist, and gap_converged where it applies; the mean over worlds of every regime
-    and task goes to metrics["gaps"].
+    hf_ratio_specialist, and gap_converged where it applies; the means over worlds of every regime
+    and task go to metrics["gaps"].
     """
-    chosen = [s for s in others if s.is_specialist and s.has_statistics and s.data == run.data]
+    chosen = [s for s in others if is_specialist_of(s, run)]
     pairs: dict[tuple[str, str], list[tuple[np.ndarray, np.ndarray]]] = {}
     gaps: dict[tuple[str, str], dict[str, float]] = {}
+    converged: dict[tuple[str, str], dict[str, float]] = {}
+    unequal: set[tuple[str, str]] = set()
     for world, regime, task in run.cases(SPLIT):
         entry = run.entry(world, regime, SPLIT, task)
         assert entry is not None
@@ -67,21 +77,29 @@ def fill_gaps(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> bool:
             final = _best(specialists, world, regime, task)
             entry |= _gap(_paired(run, final, world, regime, task), "gap_converged")
             entry["specialist_converged"] = final.name
+            converged.setdefault((regime, task), {})[world] = entry["gap_converged"]
+        if not equal:
+            unequal.add((regime, task))
         pairs.setdefault((regime, task), []).append(pair)
         gaps.setdefault((regime, task), {})[world] = entry["gap"]
     summary: dict[str, Any] = {}
     for (regime, task), values in gaps.items():
         low, high = mean_ratio_interval(pairs[regime, task])
-        largest = max(values, key=lambda world: values[world])
-        summary.setdefault(regime, {})[task] = {
-            "mean": float(np.mean(list(values.values()))),
+        row = _over_worlds(values) | {
             "ci95": [low - 1.0, high - 1.0],
-            "max": values[largest],
-            "max_world": largest,
-            "worlds": len(values),
+            "equal_samples": (regime, task) not in unequal,
         }
+        if longer_trained := converged.get((regime, task)):
+            row["converged"] = _over_worlds(longer_trained)
+        summary.setdefault(regime, {})[task] = row
     run.metrics["gaps"] = summary
     return bool(summary)
+
+
+def _over_worlds(gaps: dict[str, float]) -> dict[str, Any]:
+    largest = max(gaps, key=lambda world: gaps[world])
+    mean = float(np.mean(list(gaps.values())))
+    return {"mean": mean, "max": gaps[largest], "max_world": largest, "worlds": len(gaps)}
 
 
 def _forget(entry: dict[str, Any]) -> None:
@@ -119,8 +137,26 @@ def _paired(
             f"{other.folder}: its statistics of {world}, regime {regime}, {task} are of other "
             f"samples than those of {run.folder}; run `emulator evaluate` on both again"
         )
-    ours, theirs = (nrmse_per_sample(frame).to_numpy() for frame in frames)
+    ours, theirs = (
+        checked(r, frame, world, regime, task)
+        for r, frame in zip((run, other), frames, strict=True)
+    )
     return ours, theirs
+
+
+def checked(
+    run: EvaluatedRun, frame: pd.DataFrame, world: str, regime: str, task: str
+) -> np.ndarray:
+    """NRMSE of every sample of `test`, (N,). Raises DatasetError when their mean is not what
+    metrics.json says."""
+    scores = nrmse_per_sample(frame).to_numpy()
+    entry = run.entry(world, regime, SPLIT, task)
+    if entry is None or not np.isclose(scores.mean(), entry["nrmse"], rtol=SAME_MEAN, atol=0.0):
+        raise DatasetError(
+            f"{run.folder}: its statistics of {world}, regime {regime}, {task} give another NRMSE "
+            f"than its metrics.json; run `emulator evaluate {run.folder}` again"
+        )
+    return scores
 
 
 def paired_difference(

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 
 from emulator.errors import DatasetError
-from emulator.evaluation.runs import NULL_MODEL, EvaluatedRun, find_runs
+from emulator.evaluation.marks import DAGGER, MARKS, NOTES, UNEQUAL
+from emulator.evaluation.record import NULL_MODEL
+from emulator.evaluation.runs import EvaluatedRun
 from emulator.models.weights import write_atomically
 from emulator.regimes import Task
 
 CSV_FILE, MARKDOWN_FILE = "leaderboard.csv", "leaderboard.md"
-MARKS = {Task.steady_state: "", Task.state_dependent: "*", Task.trajectory: "†"}
-DAGGER = MARKS[Task.trajectory]
 SPLITS = ("test", "slice", "corner")  # val chose; it ranks nobody
 
 # Scores in the long table; those an entry lacks are left empty.
@@ -97,9 +97,8 @@ def ranked(table: pd.DataFrame, split: str) -> pd.DataFrame:
     return wide.reset_index().sort_values(order, kind="stable", ignore_index=True)
 
 
-def write_leaderboard(root: Path, folder: Path) -> pd.DataFrame:
-    """Write leaderboard.csv and .md of the runs below `root` to `folder`; the long table."""
-    runs = find_runs(root)
+def write_leaderboard(runs: Sequence[EvaluatedRun], folder: Path) -> pd.DataFrame:
+    """Write leaderboard.csv and .md of the runs to `folder`; returns the long table."""
     table = collect(runs)
     write_atomically(folder / CSV_FILE, table.to_csv(index=False).encode())
     write_atomically(folder / MARKDOWN_FILE, _markdown(table, runs).encode())
@@ -142,7 +141,8 @@ def _gap_lines(runs: Sequence[EvaluatedRun]) -> list[str]:
         _row([
             run.name, regime, task.replace("_", " "), f"{v['mean']:+.1%}",
             f"{v['ci95'][0]:+.1%} to {v['ci95'][1]:+.1%}",
-            f"{v['max']:+.1%} ({v['max_world']})", str(v["worlds"]),
+            f"{v['max']:+.1%} ({v['max_world']})" + ("" if v["equal_samples"] else f" {UNEQUAL}"),
+            _longer(v.get("converged")), str(v["worlds"]),
         ])
         for run in runs
         for regime, by_task in run.metrics.get("gaps", {}).items()
@@ -150,9 +150,17 @@ def _gap_lines(runs: Sequence[EvaluatedRun]) -> list[str]:
     ]  # fmt: skip
     if not rows:
         return []
-    header = ["run", "regime", "task", "mean gap", "95 %", "largest", "worlds"]
+    header = ["run", "regime", "task", "mean gap", "95 %", "largest",
+              "trained longer: mean / largest", "worlds"]  # fmt: skip
     about = "NRMSE over that of each world's best specialist (chosen on val), less one; on test."
-    return ["## gaps to specialists", "", about, "", _row(header), _row(["---"] * 7), *rows, ""]
+    if any(UNEQUAL in row for row in rows):
+        about += f" {UNEQUAL} in some world {NOTES[UNEQUAL]}."
+    table = [_row(header), _row(["---"] * len(header)), *rows]
+    return ["## gaps to specialists", "", about, "", *table, ""]
+
+
+def _longer(v: dict[str, Any] | None) -> str:
+    return f"{v['mean']:+.1%} / {v['max']:+.1%} ({v['max_world']})" if v else ""
 
 
 def _row(cells: Sequence[str]) -> str:

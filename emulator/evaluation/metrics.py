@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
-from emulator.evaluation.bootstrap import mean_interval
+from emulator.evaluation.bootstrap import mean_interval, percentile_interval, ratio_draws
 from emulator.evaluation.calibration import BANDS
 from emulator.regimes import QUANTILES
 
@@ -173,8 +173,7 @@ BAND_METRICS: Mapping[str, Metric] = {
 def accuracy(frame: pd.DataFrame, mse: str = "mse") -> dict[str, object]:
     """NRMSE with its bootstrap interval over samples, by observable and by shock.
 
-    mse: the column of squared errors; `null_mse` is the training mean's, `linear_mse` the linear
-    world's.
+    mse: the column of squared errors; `null_mse` is the training mean's.
     """
     per_sample = nrmse_per_sample(frame, mse=mse)
     ratio = np.sqrt(frame[mse]) / frame["sigma"]
@@ -214,11 +213,22 @@ def summarise(frame: pd.DataFrame) -> dict[str, object]:
 
 
 def _beside_linear(frame: pd.DataFrame) -> dict[str, object]:
-    """The model and the world's linear response on the same part of the responses."""
-    linear = accuracy(frame, "linear_mse")
-    chosen = ("nrmse", "ci95", "nrmse_pooled", "samples")
-    out: dict[str, object] = {name: accuracy(frame)[name] for name in chosen}
-    return {**out, "linear_nrmse": linear["nrmse"], "responses": len(frame)}
+    """The model and the world's linear response on the same part of the responses.
+
+    A sample has any number of responses in a part, so means are over responses, each with the same
+    weight, and the interval is that of a ratio of two sums over samples.
+    """
+    ratio = np.sqrt(frame["mse"]) / frame["sigma"]
+    by_sample = ratio.groupby(frame["sample"]).agg(["sum", "size"])
+    draws = ratio_draws(by_sample["sum"].to_numpy(), by_sample["size"].to_numpy(dtype=np.float64))
+    return {
+        "nrmse": float(ratio.mean()),
+        "ci95": list(percentile_interval(draws)),
+        "nrmse_pooled": float((np.sqrt(frame["mse"]) / frame["sigma_pooled"]).mean()),
+        "linear_nrmse": float((np.sqrt(frame["linear_mse"]) / frame["sigma"]).mean()),
+        "samples": len(by_sample),
+        "responses": len(frame),
+    }
 
 
 def _by(values: pd.Series[float], key: pd.Series[str]) -> dict[str, float]:

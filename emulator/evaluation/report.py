@@ -12,7 +12,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-from emulator.evaluation.leaderboard import MARKS
+from emulator.evaluation.marks import UNEQUAL, marked
 from emulator.evaluation.metrics import BAND_METRICS, METRICS
 from emulator.evaluation.runs import EvaluatedRun
 from emulator.models.weights import write_atomically
@@ -28,6 +28,12 @@ _FIGURES = (
         "Responses",
         "Exact responses and the emulator's for two test samples of every world, the one with the "
         "median error and one with a large error.",
+    ),
+    (
+        "irf_panel_B1.png",
+        "Responses from data alone",
+        "As above in regime B1: the world is known, its parameters and shocks are not, and the "
+        "bands say how much that leaves open.",
     ),
     (
         "error_by_horizon.png",
@@ -88,16 +94,34 @@ def _page(run: EvaluatedRun) -> dict[str, Any]:
     """What the template shows."""
     metrics = run.metrics
     definitions = {**METRICS, **BAND_METRICS}
+    responses = [
+        (
+            regime,
+            [
+                (marked(world, task), run.entry(world, regime, "test", task) or {})
+                for world, r, task in run.cases("test")
+                if r == regime and task != Task.trajectory
+            ],
+        )
+        for regime in run.regimes
+    ]
     return {
         "name": run.name,
         "metrics": metrics,
         "criteria": metrics.get("criteria", []),
-        "accuracy": [_accuracy_row(run, *case) for case in run.cases("test")],
+        "unequal": UNEQUAL,
+        # A table a regime: a run in five regimes has some eighty rows.
+        "accuracy": [
+            (regime, [_accuracy_row(run, *case) for case in run.cases("test") if case[1] == regime])
+            for regime in run.regimes
+        ],
         "shapes": _SHAPES,
-        "responses": [
-            (world, regime, MARKS[Task(task)], run.entry(world, regime, "test", task))
-            for world, regime, task in run.cases("test")
-            if task != Task.trajectory
+        "responses": responses,
+        "bound": [
+            (world, regime, entry)
+            for regime, rows in responses
+            for world, entry in rows
+            if "binding" in entry
         ],
         "figures": [
             (heading, text, _embedded(run.folder / "figures" / file))
@@ -105,11 +129,11 @@ def _page(run: EvaluatedRun) -> dict[str, Any]:
             if (run.folder / "figures" / file).is_file()
         ],
         "ablations": [
-            (world, regime, MARKS[Task(task)], name, values)
+            (marked(world, task), regime, values)
             for world, regimes in metrics["ablations"].items()
             for regime, by_task in regimes.items()
             for task, by_name in by_task.items()
-            for name, values in by_name.items()
+            for values in by_name.values()
         ],
         "definitions": [
             (name.replace("_", " "), " ".join((inspect.getdoc(metric) or "").split()))
@@ -129,9 +153,7 @@ def _accuracy_row(run: EvaluatedRun, world: str, regime: str, task: str) -> dict
     }
     null = run.null_entry(world, regime, "test", task) or {}
     return {
-        "world": world,
-        "mark": MARKS[Task(task)],
-        "regime": regime,
+        "world": marked(world, task),
         "null": null.get("nrmse"),
         **entries,
     }

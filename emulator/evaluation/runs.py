@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,15 @@ from typing import Any
 import pandas as pd
 
 from emulator.errors import DatasetError
-from emulator.evaluation.store import RESPONSES_FILE, read_statistics
-from emulator.models.weights import write_atomically
+from emulator.evaluation.record import (
+    METRICS_FILE,
+    NULL_MODEL,
+    OtherVersionError,
+    read_metrics,
+    write_metrics,
+)
+from emulator.evaluation.store import RESPONSES_FILE, matches, read_statistics, verify
 from emulator.regimes import Task
-
-METRICS_FILE = "metrics.json"
-NULL_MODEL = "training_mean"
 
 # Kinds of specialists, when trained on one world alone.
 SPECIALISTS = ("baseline_mlp", "baseline_gru", "universal")
@@ -51,19 +53,28 @@ class EvaluatedRun:
         return self.model == "universal" and len(self.worlds) > 1 and not self.has_more_inputs
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the run answers every world of its data set."""
+        return set(self.worlds) == set(self.metrics["data_worlds"])
+
+    @property
     def is_specialist(self) -> bool:
         return self.model in SPECIALISTS and len(self.worlds) == 1 and not self.has_more_inputs
 
     @property
     def has_more_inputs(self) -> bool:
         """Whether the run sees more than its regime's contract; then it is in no comparison."""
-        return bool(self.metrics.get("extra_inputs"))
+        return bool(self.metrics["extra_inputs"])
 
     @property
     def has_statistics(self) -> bool:
-        """Whether statistics are stored; reference results keep metrics alone, and evaluations by
-        versions that did not count samples stored other columns."""
-        return "samples_seen" in self.metrics and (self.folder / RESPONSES_FILE).is_file()
+        """Whether statistics are stored; reference results keep metrics alone."""
+        return (self.folder / RESPONSES_FILE).is_file()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the statistics are there, and those that metrics.json was made from."""
+        return matches(self.folder, self.metrics["statistics"])
 
     def entry(self, world: str, regime: str, split: str, task: str) -> dict[str, Any] | None:
         """The metrics of one case, None when the run does not answer it."""
@@ -84,6 +95,9 @@ class EvaluatedRun:
     def statistics(
         self, world: str, regime: str, split: str, task: str, columns: list[str] | None = None
     ) -> pd.DataFrame:
+        """The stored statistics of one case. Raises DatasetError when they are not there, or not
+        those that metrics.json was made from."""
+        verify(self.folder, self.metrics["statistics"], task)
         return read_statistics(self.folder, world, regime, split, task, columns)
 
     def save(self) -> None:
@@ -105,36 +119,27 @@ def find_entry(
     return nested
 
 
-def write_metrics(folder: Path, metrics: dict[str, Any]) -> None:
-    text = json.dumps(metrics, indent=1, allow_nan=False) + "\n"
-    write_atomically(folder / METRICS_FILE, text.encode())
-
-
 def read_run(folder: Path, name: str) -> EvaluatedRun:
     """The evaluated run in a folder. Raises DatasetError when its metrics cannot be read."""
-    path = folder / METRICS_FILE
-    try:
-        run = EvaluatedRun(name, folder, json.loads(path.read_text(encoding="utf-8")))
-        # What every comparison reads; missing keys mean another version wrote the file.
-        _ = (run.model, run.worlds, run.regimes, run.data, run.metrics[NULL_MODEL])
-        for world, regime, task in run.cases("test"):
-            float(run.entry(world, regime, "test", task)["nrmse"])  # type: ignore[index]
-    except FileNotFoundError:
-        raise DatasetError(f"{path}: not evaluated yet; run `emulator evaluate {folder}`") from None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise DatasetError(
-            f"{path}: damaged ({type(error).__name__}); run `emulator evaluate` on this run again"
-        ) from None
-    return run
+    return EvaluatedRun(name, folder, read_metrics(folder))
 
 
-def find_runs(root: Path) -> list[EvaluatedRun]:
+def find_runs(root: Path, *, of_this_version: bool = False) -> list[EvaluatedRun]:
     """Evaluated runs at or below `root`, named by their path from it (its own name for `root`).
 
-    Raises DatasetError when there are none, or one cannot be read.
+    of_this_version: leave out runs that another version evaluated, which raise otherwise. Raises
+    DatasetError when there are none, or one cannot be read.
     """
     root = root.resolve()
     folders = sorted(path.parent for path in root.rglob(METRICS_FILE))
-    if not folders:
+    runs = []
+    for folder in folders:
+        name = folder.name if folder == root else folder.relative_to(root).as_posix()
+        try:
+            runs.append(read_run(folder, name))
+        except OtherVersionError:
+            if not of_this_version:
+                raise
+    if not runs:
         raise DatasetError(f"{root}: no {METRICS_FILE} here or below; run `emulator evaluate RUN`")
-    return [read_run(f, f.name if f == root else f.relative_to(root).as_posix()) for f in folders]
+    return runs

@@ -1,7 +1,8 @@
 """Predictions beside the truth, and the statistics of every response, stored once.
 
 A row is one response: world, regime, task, split, sample, shock, observable, and the numbers from
-which all metrics follow, so that chunks add up and paired intervals are free. Rows with zero scale
+which metrics follow, so that chunks add up and paired intervals are free. Errors by horizon and
+spectra are means taken while scoring and do not follow from the rows. Rows with zero scale
 (responses that are identically zero in the world) are not scored and not stored.
 
     sigma, sigma_pooled         s.d. of training responses (pooled over shocks), own
@@ -32,7 +33,7 @@ import pandas as pd
 import torch
 
 from emulator.data import Dataset
-from emulator.errors import DatasetError, InputError
+from emulator.errors import InputError
 from emulator.evaluation import calibration, shape
 from emulator.evaluation.binding import binds, is_constrained, linear_responses
 from emulator.models.base import Model
@@ -56,7 +57,8 @@ class Scored:
     training mean. quantiles: (N, S, H+1, 3, 5), for models with bands. linear: (N, S, H+1, 3), the
     world's linear responses, where a constraint may bind.
 
-    Raises InputError when something is missing, not finite, or too good to be a prediction.
+    Raises InputError when something is missing, not finite, out of order, or too good to be a
+    prediction in any one sample.
     """
 
     world: str
@@ -87,13 +89,43 @@ class Scored:
             bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
             if bad.any():
                 raise InputError(f"{where}: {name} not finite in {bad.sum()} of {len(bad)} samples")
+        for name, known in (
+            ("sigma", self.sigma), ("pooled sigma", self.sigma_pooled),
+            ("the training mean", self.null), ("the linear responses", self.linear),
+        ):  # fmt: skip
+            if known is not None and not np.isfinite(known).all():
+                raise InputError(f"{where}: {name} not finite")
         scale = self.sigma[:, None]
-        distance = np.abs(self.prediction - self.truth)
-        if self.truth.any() and ((distance <= IMPOSSIBLY_CLOSE * scale) | (scale == 0)).all():
-            raise InputError(
-                f"{where}: the predictions are the truth itself, within {IMPOSSIBLY_CLOSE:g} s.d.s "
-                "everywhere; the model was handed the answers"
-            )
+        refuse_the_truth(self.prediction, self.truth, scale, where, "predictions")
+        if self.quantiles is not None:
+            crossed = np.asarray((np.diff(self.quantiles, axis=-1) < 0.0).any(axis=(1, 2, 3, 4)))
+            if crossed.any():
+                raise InputError(
+                    f"{where}: quantiles cross in {crossed.sum()} of {len(crossed)} samples; "
+                    f"expected them in the order of {QUANTILES}"
+                )
+            truth, spread = self.truth[..., None], scale[..., None]
+            refuse_the_truth(self.quantiles, truth, spread, where, "quantiles")
+
+
+def refuse_the_truth(
+    answers: np.ndarray, truth: np.ndarray, scale: np.ndarray, where: str, what: str
+) -> None:
+    """Raises InputError when some sample's answers are the truth itself.
+
+    answers, truth: (N, ...), scale: their s.d.s; the last two broadcast. One such sample is enough:
+    a model that is handed the answers now and then is no better. What is zero throughout, by scale
+    or in the truth, can be known.
+    """
+    close = np.abs(answers - truth) <= IMPOSSIBLY_CLOSE * scale
+    axes = tuple(range(1, answers.ndim))
+    known = np.asarray((close | (scale == 0)).all(axis=axes))
+    exact = known & ((truth != 0) & (scale > 0)).any(axis=axes)
+    if exact.any():
+        raise InputError(
+            f"{where}: {what} are the truth itself in {exact.sum()} of {len(exact)} samples, "
+            f"within {IMPOSSIBLY_CLOSE:g} s.d.s everywhere; the model was handed the answers"
+        )
 
 
 def score_model(
@@ -129,11 +161,6 @@ def score_model(
             if answer.quantiles is not None:
                 quantiles.append(answer.quantiles.cpu().numpy())
     moments = dataset.moments(world)
-    if moments.count != len(dataset.rows(world, "train")):
-        raise DatasetError(
-            f"{dataset.path}: the moments of {world} are those of {moments.count} samples, its "
-            f"training split has {len(dataset.rows(world, 'train'))}; run `emulator validate`"
-        )
     steady = task is Task.steady_state
     target = TARGETS[task]
     return Scored(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -41,7 +44,9 @@ class StatisticsWriter:
     def add(self, frame: pd.DataFrame) -> None:
         table = pa.Table.from_pandas(frame, preserve_index=False)
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._temporary, table.schema, compression="zstd")
+            self._writer = pq.ParquetWriter(
+                self._temporary, table.schema, compression="zstd", write_page_checksum=True
+            )
         self._writer.write_table(table)
 
     def __enter__(self) -> Self:
@@ -64,6 +69,41 @@ class StatisticsWriter:
             self._temporary.unlink(missing_ok=True)
 
 
+def checksums(run: Path) -> dict[str, str]:
+    """SHA-256 of the statistics files of a run, by name."""
+    files = (run / name for name in (RESPONSES_FILE, TRAJECTORIES_FILE))
+    return {path.name: _sha256(path) for path in files if path.is_file()}
+
+
+def matches(run: Path, recorded: Mapping[str, str]) -> bool:
+    """Whether the statistics files are those recorded, none missing."""
+    return checksums(run) == dict(recorded)
+
+
+def verify(run: Path, recorded: Mapping[str, str], task: str) -> None:
+    """Raises DatasetError when the file of a task's statistics is not the one recorded."""
+    name = TRAJECTORIES_FILE if task == Task.trajectory else RESPONSES_FILE
+    path = run / name
+    if not path.is_file():
+        raise DatasetError(f"{path}: missing; run `emulator evaluate {run}` again")
+    if _sha256(path) != recorded.get(name):
+        raise DatasetError(
+            f"{path}: not the file that metrics.json was made from (altered, truncated, or from "
+            f"another evaluation); run `emulator evaluate {run}` again"
+        )
+
+
+def _sha256(path: Path) -> str:
+    status = path.stat()
+    return _sha256_of(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=1024)  # a comparison reads the same file case by case
+def _sha256_of(path: Path, size: int, modified: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def read_statistics(
     run: Path, world: str, regime: str, split: str, task: str, columns: list[str] | None = None
 ) -> pd.DataFrame:
@@ -72,7 +112,10 @@ def read_statistics(
     wanted = dict(zip(_KEYS, (world, str(Regime(regime)), str(Task(task)), split), strict=True))
     try:
         table = pq.read_table(
-            path, columns=columns, filters=[(k, "=", v) for k, v in wanted.items()]
+            path,
+            columns=columns,
+            filters=[(k, "=", v) for k, v in wanted.items()],
+            page_checksum_verification=True,
         )
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise DatasetError(

@@ -22,6 +22,7 @@ from emulator.data.generate import generate
 from emulator.errors import ConfigError, DatasetError
 from emulator.evaluation.compare import compare_all
 from emulator.evaluation.leaderboard import write_leaderboard
+from emulator.evaluation.runs import EvaluatedRun, find_runs
 from emulator.models.weights import DESCRIPTION_FILE, write_atomically
 from emulator.provenance import commit
 from emulator.reproduce.estimate import estimate
@@ -40,8 +41,8 @@ Bar = Callable[[str], AbstractContextManager[Progress]]
 
 @dataclass(frozen=True)
 class Preview:
-    """What a plan will do. seconds: of training, roughly, by label of the jobs that are not
-    finished; None where the data set has to be made first."""
+    """What a plan will do. seconds: of training and evaluation, roughly, by label of the jobs that
+    are not finished; None where the data set has to be made first."""
 
     jobs: tuple[Job, ...]
     seconds: dict[str, float] | None
@@ -49,11 +50,13 @@ class Preview:
 
 @dataclass(frozen=True)
 class Report:
-    """What a plan did: the outcome of every job that ended, and whether it was asked to stop."""
+    """What a plan did: the outcome of every job that ended, whether it was asked to stop, and the
+    universal runs compared at the end."""
 
     output: Path
     outcomes: tuple[Outcome, ...]
     stopped: bool
+    universal: tuple[EvaluatedRun, ...] = ()  # with their criteria
 
     @property
     def failed(self) -> list[Outcome]:
@@ -71,7 +74,7 @@ def preview(path: Path, *, only: Sequence[str] = (), bar: Bar = _no_bar) -> Prev
     plan, jobs = _jobs(path, only)
     if _manifest(plan) is None:
         return Preview(tuple(jobs), None)
-    return Preview(tuple(jobs), _estimate(plan, jobs, bar))
+    return Preview(tuple(jobs), _estimate(plan, jobs, Dataset.open(plan.data.path), bar))
 
 
 def run_plan(
@@ -112,12 +115,11 @@ def run_plan(
         # before its candidates have ended.
         if not job.candidates:
             is_finished(job.folder, job.config, True, dataset)
-    seconds = _estimate(plan, jobs, bar)
+    seconds = _estimate(plan, jobs, dataset, bar)
     say(
-        f"runs: {len(jobs)}, {len(jobs) - len(seconds)} trained already, the others roughly "
-        f"{duration(sum(seconds.values()))} of training"
+        f"runs: {len(jobs)}, {len(jobs) - len(seconds)} finished already, the others roughly "
+        f"{duration(sum(seconds.values()))}"
         + (f", shared by {workers} workers" if workers > 1 else "")
-        + "; evaluation comes on top"
     )
     output = Path(plan.output)
     record = _Record(output, plan, dataset.hash)
@@ -128,7 +130,7 @@ def run_plan(
         job = next(job for job in jobs if job.label == outcome.label)
         record.add(job, outcome)
         if outcome.status is Status.done and not job.is_candidate:
-            write_leaderboard(output, output)
+            write_leaderboard(find_runs(output, of_this_version=True), output)
         say(f"{len(outcomes)}/{len(jobs)} {describe(outcome)}")
 
     if workers == 1:
@@ -137,19 +139,25 @@ def run_plan(
         with bar(f"{len(jobs)} runs") as progress:
             going = perform_all(jobs, workers, plan.threads, ended, progress)
     evaluated = {job.label for job in jobs if not job.is_candidate}
+    universal: tuple[EvaluatedRun, ...] = ()
     if going and any(o.label in evaluated and o.status is Status.done for o in outcomes):
-        _publish(output, say, bar)
-    return Report(output, tuple(outcomes), stopped=not going)
+        universal = _publish(output, say, bar)
+    return Report(output, tuple(outcomes), not going, universal)
 
 
-def _publish(output: Path, say: Say, bar: Bar) -> None:
+def _publish(output: Path, say: Say, bar: Bar) -> tuple[EvaluatedRun, ...]:
     """Compare the universal runs with all others, now that they are there: gaps, criteria,
-    reports, and the leaderboard that shows them."""
+    reports, and the leaderboard that shows them. Returns the universal runs."""
+    # Every run of the plan is of this version by now; the folder may hold older ones.
+    runs = find_runs(output, of_this_version=True)
     with bar("comparing runs") as progress:
-        compared = compare_all(output, progress)
-    write_leaderboard(output, output)
-    for run in compared:
+        comparison = compare_all(runs, progress)
+    write_leaderboard(runs, output)
+    for note in comparison.notes():
+        say(note)
+    for run in comparison.universal:
         say(f"report: {run.folder}/report.html")
+    return comparison.universal
 
 
 def _perform_here(
@@ -189,9 +197,9 @@ def _holds_a_run(job: Job) -> bool:
     return any((job.folder / name).exists() for name in (CHECKPOINT_FILE, DESCRIPTION_FILE))
 
 
-def _estimate(plan: Plan, jobs: Sequence[Job], bar: Bar) -> dict[str, float]:
+def _estimate(plan: Plan, jobs: Sequence[Job], dataset: Dataset, bar: Bar) -> dict[str, float]:
     with bar("timing a few steps of every kind of run") as progress:
-        return estimate(jobs, plan.threads, progress)
+        return estimate(jobs, plan.threads, dataset, progress)
 
 
 def duration(seconds: float) -> str:

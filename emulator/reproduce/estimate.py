@@ -1,4 +1,4 @@
-"""How long a plan's training takes, from a few timed steps of every kind of run."""
+"""How long a plan takes: training from a few timed steps of each kind, evaluation by its size."""
 
 from __future__ import annotations
 
@@ -11,15 +11,24 @@ from pathlib import Path
 from typing import NamedTuple
 
 from emulator.config import canonical_json
+from emulator.data import Dataset
 from emulator.errors import TrainingError
+from emulator.evaluation.evaluate import SPLITS
 from emulator.models.weights import DESCRIPTION_FILE
+from emulator.regimes import tasks
 from emulator.reproduce.jobs import Job
-from emulator.reproduce.perform import Progress, threads_of
+from emulator.reproduce.perform import Progress, is_evaluated, threads_of
 from emulator.training.config import RunConfig
 from emulator.training.trainer import train
 
 WARM_STEPS = 2  # the first steps are slower: allocations, caches
 TIMED_STEPS = 8
+
+
+# Seconds of one core to score 1,000 samples of a world in a regime, responses of one task: 0.7 to 1
+# for every model, as most of it is in the statistics, not in the network. And to draw and write.
+SECONDS_PER_THOUSAND = 1.0
+SECONDS_TO_DRAW = 10.0
 
 
 class _EnoughError(Exception):
@@ -38,27 +47,42 @@ class _Speed(NamedTuple):
 def estimate(
     jobs: Sequence[Job],
     threads: int,
+    dataset: Dataset,
     progress: Progress = lambda done, total, note: None,
 ) -> dict[str, float]:
-    """Seconds of training, roughly, by label of every job that is not finished.
+    """Seconds of training and evaluation, roughly, by label of every job that is not finished.
 
     One run of each kind is timed: runs that differ only in budget, learning rate, seed, world
     (where there is one) or regime (where there is one) are taken to need the same time a step.
-    Validation and evaluation come on top.
+    Validation comes on top.
     """
     speeds: dict[str, _Speed] = {}
     out = {}
     for done, job in enumerate(jobs):
         progress(done, len(jobs), job.label)
+        evaluation = 0.0 if job.is_candidate else evaluation_seconds(job.config, dataset)
         if (job.folder / DESCRIPTION_FILE).exists():
+            if evaluation and not is_evaluated(job.folder):
+                out[job.label] = evaluation
             continue
         kind = _kind(job.config)
         if kind not in speeds:
             with threads_of(threads):
                 speeds[kind] = _timed(job)
         epochs = 1 if job.fitted_at_once else job.config.training.epochs
-        out[job.label] = speeds[kind].start + speeds[kind].step * speeds[kind].steps * epochs
+        training = speeds[kind].start + speeds[kind].step * speeds[kind].steps * epochs
+        out[job.label] = training + evaluation
     return out
+
+
+def evaluation_seconds(config: RunConfig, dataset: Dataset) -> float:
+    """Seconds to evaluate a run, roughly, from the numbers of samples scored."""
+    samples = sum(
+        len(dataset.rows(world, split)) * len(tasks(dataset.spec(world)))
+        for world in config.data.worlds or dataset.worlds
+        for split in SPLITS
+    )
+    return SECONDS_TO_DRAW + SECONDS_PER_THOUSAND * samples * len(config.data.regimes) / 1000.0
 
 
 def _kind(config: RunConfig) -> str:
@@ -89,6 +113,8 @@ def _timed(job: Job) -> _Speed:
         if not train(job.config, Path(folder), progress=mark):
             # The trainer took a SIGTERM for a request to save; there is nothing to save yet.
             signal.raise_signal(signal.SIGTERM)
+    if not marks:  # diverged before the first step was done; so will the run
+        return _Speed(time.perf_counter() - started, 0.0, 0.0)
     if job.fitted_at_once:
         return _Speed(0.0, marks[0] - started, total)
     warm = min(WARM_STEPS, len(marks) - 1)  # fewer where the run has very few steps

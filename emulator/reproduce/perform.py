@@ -5,7 +5,6 @@ Each stage is skipped where it is finished and goes on where it was stopped.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,8 +15,9 @@ from pathlib import Path
 import torch
 from threadpoolctl import threadpool_limits
 
-from emulator.errors import TrainingError
-from emulator.evaluation.evaluate import METRICS_FILE, evaluate
+from emulator.errors import DatasetError, TrainingError
+from emulator.evaluation.evaluate import evaluate
+from emulator.evaluation.runs import read_run
 from emulator.models.weights import DESCRIPTION_FILE, load_weights, write_atomically
 from emulator.reproduce.jobs import Job
 from emulator.reproduce.tuning import DIVERGED_FILE, choose_rate, validation_score
@@ -83,15 +83,17 @@ def perform(job: Job, threads: int, progress: Progress) -> Outcome:
 
 
 def is_evaluated(run: Path) -> bool:
-    """Whether metrics.json is of the weights that are in the folder."""
+    """Whether a finished evaluation of the weights in the folder is there: metrics.json, which is
+    written last, is of these weights and data, and the statistics are those it was made from."""
     try:
-        metrics = json.loads((run / METRICS_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
+        evaluated = read_run(run, run.name)
+    except DatasetError:
+        return False  # none, damaged, or by another version: evaluated again
     loaded = load_weights(run)
-    return bool(
-        metrics.get("weights_sha256") == loaded.sha256
-        and metrics.get("data_sha") == loaded.provenance["data_sha"]
+    return (
+        evaluated.metrics["weights_sha256"] == loaded.sha256
+        and evaluated.data == loaded.provenance["data_sha"]
+        and evaluated.is_complete
     )
 
 

@@ -16,15 +16,16 @@ from emulator.data import Dataset
 from emulator.data.moments import Moments
 from emulator.errors import DatasetError, InputError, WeightsError
 from emulator.evaluation import audit
-from emulator.evaluation.audit import audit_inputs, audit_split
+from emulator.evaluation.audit import audit_data, audit_inputs
 from emulator.evaluation.evaluate import evaluate
+from emulator.evaluation.forecasts import score_forecasts
 from emulator.evaluation.statistics import score_model
 from emulator.models.base import Answer, Model
 from emulator.models.weights import load_weights
 from emulator.regimes import Inputs, Regime, Task
 from emulator.regimes import build_inputs as honest_inputs
 from emulator.specs import WorldSpec
-from tests.evaluation.toys import scored
+from tests.evaluation.toys import bands, scored
 
 SHAPE = (3, 2, 7, 3)
 
@@ -62,6 +63,66 @@ def test_an_evaluator_handed_the_truth_refuses() -> None:
         with pytest.raises(InputError, match="the truth itself"):
             scored(np.zeros(SHAPE), prediction=cheat, truth=truth)
     scored(np.zeros(SHAPE), prediction=truth + 1e-3, truth=truth)  # a good model passes
+
+
+@pytest.mark.fast
+def test_one_sample_that_is_the_truth_is_enough() -> None:
+    truth = np.random.default_rng(0).normal(size=SHAPE)
+    cheat = truth + 0.1
+    cheat[1] = truth[1]
+    with pytest.raises(InputError, match="predictions are the truth itself in 1 of 3 samples"):
+        scored(np.zeros(SHAPE), prediction=cheat, truth=truth)
+    truth[1] = 0.0  # a response that is zero throughout can be known
+    cheat[1] = 0.0
+    scored(np.zeros(SHAPE), prediction=cheat, truth=truth)
+
+
+@pytest.mark.fast
+def test_bands_that_are_the_truth_or_cross_are_refused() -> None:
+    truth = np.random.default_rng(0).normal(size=SHAPE)
+    honest = bands(truth, (-2.0, -1.0, 0.5, 1.0, 2.0))
+    scored(np.ones(SHAPE), truth=truth, quantiles=honest)
+    collapsed = honest.copy()
+    collapsed[2] = truth[2][..., None]
+    with pytest.raises(InputError, match="quantiles are the truth itself in 1 of 3"):
+        scored(np.ones(SHAPE), truth=truth, quantiles=collapsed)
+    crossed = honest.copy()
+    crossed[0, 0, 0, 0, 1] = -3.0 + truth[0, 0, 0, 0]
+    with pytest.raises(InputError, match="quantiles cross in 1 of 3"):
+        scored(np.ones(SHAPE), truth=truth, quantiles=crossed)
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("name", ["sigma", "sigma_pooled", "null", "linear"])
+def test_scales_and_references_that_are_not_finite_refuse(name: str) -> None:
+    case = scored(np.ones(SHAPE))
+    broken = np.full_like(case.truth if name == "linear" else getattr(case, name), 0.5)
+    broken.flat[1] = np.nan
+    with pytest.raises(InputError, match="not finite"):
+        scored(np.ones(SHAPE), **{name: broken})
+
+
+@pytest.mark.slow
+def test_a_forecast_that_is_the_future_is_refused(
+    dataset: Dataset, run_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one sample alone; at 120 quarters "now" is 80 in every sample."""
+    rows = dataset.rows("nk", "test")
+    future = dataset.read("nk", rows, ["trajectories"])["trajectories"][:, 80:120]
+    model = load_weights(run_path).model
+    answers = torch.as_tensor(future) + 1.0
+    monkeypatch.setattr(model, "forecast", lambda inputs: answers)
+    score_forecasts(model, dataset, "nk", "test", Regime.B1)
+    answers[3] = torch.as_tensor(future[3])
+    with pytest.raises(InputError, match="forecasts are the truth itself in 1 of"):
+        score_forecasts(model, dataset, "nk", "test", Regime.B1)
+
+
+@pytest.mark.slow
+def test_an_answer_that_is_not_finite_is_no_peek(dataset: Dataset) -> None:
+    broken = Oracle([dataset.spec("nk")], 12, np.full((8, 3, 13, 3), np.nan))
+    with pytest.raises(InputError, match="not finite"):
+        audit_inputs(broken, dataset, "nk", Regime.A, Task.steady_state)
 
 
 @pytest.mark.slow
@@ -171,33 +232,57 @@ def test_sigma_is_that_of_the_training_split(dataset: Dataset) -> None:
 
 
 @pytest.mark.slow
-def test_a_sigma_from_the_test_split_is_refused(
-    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("part", ["test", "half"])
+def test_a_sigma_that_is_not_of_the_training_rows_is_refused(
+    run: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
-    honest = dataset.moments("nk")
-    test = dataset.read("nk", dataset.rows("nk", "test"), ["irfs"])["irfs"].astype(np.float64)
-    cheat = Moments(**{**vars(honest), "count": len(test), "irf_sd": test.std(axis=(0, 2))})
-    monkeypatch.setattr(dataset, "moments", lambda world: cheat)
-    model = Oracle([dataset.spec("nk")], 12, np.zeros((300, 3, 13, 3)))
-    with pytest.raises(DatasetError, match="training split"):
-        score_model(model, dataset, "nk", "test", Regime.A, Task.steady_state)
+    """From the test split, or from half of the training rows; the count says otherwise."""
+    rows = dataset.rows("nk", "test") if part == "test" else dataset.rows("nk", "train")[::2]
+    sd = dataset.read("nk", rows, ["irfs"])["irfs"].astype(np.float64).std(axis=(0, 2))
+    honest = Dataset.moments
+
+    def cheat(self: Dataset, world: str) -> Moments:
+        moments = honest(self, world)
+        return Moments(**vars(moments) | {"irf_sd": sd}) if world == "nk" else moments
+
+    monkeypatch.setattr(Dataset, "moments", cheat)
+    with pytest.raises(DatasetError, match="stored irf_sd of nk is not that of its"):
+        evaluate(run)
+    assert not (run / "metrics.json").exists()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("world", ["nk", "var"])  # a parameter's slice and a root's
-def test_a_slice_sample_in_train_is_refused(
-    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, world: str
+@pytest.mark.parametrize("origin", ["slice", "corner", "test"])
+def test_a_sample_in_train_that_belongs_elsewhere_is_refused(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, world: str, origin: str
 ) -> None:
-    audit_split(dataset, world)
+    audit_data(dataset, world)
     honest = dataset.rows
 
     def leaking(name: str, split: str) -> np.ndarray:
-        extra = honest(name, "slice")[:1] if split == "train" else honest(name, split)[:0]
+        extra = honest(name, origin)[:1] if split == "train" else honest(name, split)[:0]
         return np.concatenate([honest(name, split), extra])
 
     monkeypatch.setattr(dataset, "rows", leaking)
-    with pytest.raises(DatasetError, match=r"1 samples of .* belong to the slice"):
-        audit_split(dataset, world)
+    with pytest.raises(
+        DatasetError, match=f"1 samples of {world}'s train split belong to {origin}"
+    ):
+        audit_data(dataset, world)
+
+
+@pytest.mark.slow
+def test_a_sample_twice_or_nowhere_is_refused(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = dataset.rows
+    for count, rows in (
+        (2, lambda name, split: np.append(honest(name, split), honest(name, split)[0])),
+        (0, lambda name, split: honest(name, split)[1:]),
+    ):
+        monkeypatch.setattr(dataset, "rows", rows)
+        with pytest.raises(DatasetError, match=f"is in {count} splits"):
+            audit_data(dataset, "nk")
 
 
 @pytest.fixture

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from emulator.evaluation.criteria import Criterion, Verdict, falls_short, judge
+from emulator.evaluation.criteria import judge
 from emulator.evaluation.gaps import fill_gaps
 from emulator.evaluation.runs import EvaluatedRun
-from tests.evaluation.toys import evaluated
+from emulator.evaluation.verdicts import Criterion, Verdict, decides, unmet
+from tests.evaluation.toys import JUDGED, evaluated
 
 pytestmark = pytest.mark.slow
-
-SPECIALISTS = {"baseline_gru": ("one",), "baseline_mlp": ("two",)}
 
 
 def named(run: EvaluatedRun, others: list[EvaluatedRun], start: str) -> Criterion:
@@ -23,11 +22,16 @@ def named(run: EvaluatedRun, others: list[EvaluatedRun], start: str) -> Criterio
     return found[0]
 
 
+def whole(folder: Path, error: float, more: tuple[str, ...] = (), **options: Any) -> EvaluatedRun:
+    """A run in every regime that is judged, and more."""
+    return evaluated(folder, error, regimes=(*JUDGED, *more), **options)
+
+
 def rivals(tmp_path: Path, error: float) -> list[EvaluatedRun]:
-    """A linear run and a pooled MLP."""
+    """A linear run, a pooled MLP and a VAR."""
     return [
-        evaluated(tmp_path / name, error, model=name, seed=9)
-        for name in ("baseline_linear", "baseline_mlp")
+        whole(tmp_path / name, error, model=name, seed=9)
+        for name in ("baseline_linear", "baseline_mlp", "baseline_var")
     ]
 
 
@@ -44,24 +48,27 @@ def test_all_nine_criteria_of_the_specification_are_judged(tmp_path: Path) -> No
 
 
 def test_beating_every_rival_holds_and_losing_to_one_falls_short(tmp_path: Path) -> None:
-    run = evaluated(tmp_path / "u", 0.1)
+    run = whole(tmp_path / "u", 0.1)
     worse = rivals(tmp_path, 0.5)
     criterion = named(run, worse, "beats")
     assert (criterion.must, criterion.goal) == (Verdict.holds, Verdict.holds)
-    better = evaluated(tmp_path / "better", 0.05, model="baseline_mlp", seed=9)
+    better = whole(tmp_path / "better", 0.05, model="baseline_mlp", seed=9)
     criterion = named(run, [*worse, better], "beats")
     assert (criterion.must, criterion.goal) == (Verdict.falls_short, Verdict.falls_short)
     assert any("pooled MLP" in line for line in criterion.details)
-    assert falls_short(judge(run, [*worse, better]))
+    stored = [c.to_json() for c in judge(run, [*worse, better])]
+    assert f"{criterion.name}: falls short" in unmet(stored)
 
 
 def test_a_rival_just_beaten_misses_the_goal_alone(tmp_path: Path) -> None:
     """Errors of the same size from other draws: lower by luck, the interval holds zero."""
-    run = evaluated(tmp_path / "u", 0.3, seed=0)
-    linear = evaluated(tmp_path / "l", 0.3002, model="baseline_linear", seed=0)
-    near = [evaluated(tmp_path / f"m{s}", 0.3, model="baseline_mlp", seed=s) for s in range(1, 7)]
-    for pooled in near:
-        criterion = named(run, [linear, pooled], "beats")
+    run = whole(tmp_path / "u", 0.3, seed=0)
+    others = [
+        whole(tmp_path / kind, 0.3002, model=f"baseline_{kind}") for kind in ("linear", "var")
+    ]
+    for seed in range(1, 7):
+        pooled = whole(tmp_path / f"m{seed}", 0.3, model="baseline_mlp", seed=seed)
+        criterion = named(run, [*others, pooled], "beats")
         if criterion.must is Verdict.holds and criterion.goal is Verdict.falls_short:
             assert any("not clear of zero" in line for line in criterion.details)
             return
@@ -69,11 +76,21 @@ def test_a_rival_just_beaten_misses_the_goal_alone(tmp_path: Path) -> None:
 
 
 def test_without_all_rivals_nothing_holds(tmp_path: Path) -> None:
-    criterion = named(evaluated(tmp_path / "u", 0.1), [], "beats")
+    criterion = named(whole(tmp_path / "u", 0.1), [], "beats")
     assert criterion.must is Verdict.not_measured
     assert any("no such run" in line for line in criterion.details)
     worse_than_the_mean = evaluated(tmp_path / "bad", 3.0)
     assert named(worse_than_the_mean, [], "beats").must is Verdict.falls_short
+
+
+SPECIALISTS = {"baseline_gru": ("one",), "baseline_mlp": ("two",)}
+
+
+def specialists(tmp_path: Path, error: float, **options: Any) -> list[EvaluatedRun]:
+    return [
+        whole(tmp_path / model, error, model=model, worlds=worlds, **options)
+        for model, worlds in SPECIALISTS.items()
+    ]
 
 
 @pytest.mark.parametrize(
@@ -87,22 +104,117 @@ def test_without_all_rivals_nothing_holds(tmp_path: Path) -> None:
 def test_gaps_are_held_to_their_levels(
     tmp_path: Path, error: float, must: Verdict, goal: Verdict
 ) -> None:
-    run = evaluated(tmp_path / "u", error)
-    specialists = [
-        evaluated(tmp_path / model, 0.1, model=model, worlds=worlds)
-        for model, worlds in SPECIALISTS.items()
-    ]
-    fill_gaps(run, specialists)
+    run = whole(tmp_path / "u", error)
+    fill_gaps(run, specialists(tmp_path, 0.1))
     criterion = named(run, [], "mean gap")
     assert (criterion.must, criterion.goal) == (must, goal)
 
 
+@pytest.mark.parametrize(
+    ("error", "verdict"), [(0.1, Verdict.not_measured), (0.2, Verdict.falls_short)]
+)
+def test_a_gap_to_specialists_of_other_budgets_cannot_hold_but_can_fall_short(
+    tmp_path: Path, error: float, verdict: Verdict
+) -> None:
+    run = whole(tmp_path / "u", error)
+    fill_gaps(run, specialists(tmp_path, 0.1, seen=300))
+    criterion = named(run, [], "mean gap")
+    assert criterion.must is verdict
+    assert any("other numbers of samples: one A" in line for line in criterion.details)
+
+
+def test_the_gap_to_specialists_trained_longer_is_told_beside(tmp_path: Path) -> None:
+    run = whole(tmp_path / "u", 0.1)
+    longer = whole(tmp_path / "longer", 0.05, worlds=("one",), seen=9000)
+    fill_gaps(run, [*specialists(tmp_path, 0.1), longer])
+    criterion = named(run, [], "mean gap")
+    assert criterion.must is Verdict.holds
+    assert "trained longer at most +100.0%" in criterion.figures
+
+
 def test_a_world_without_specialist_keeps_the_gap_from_holding(tmp_path: Path) -> None:
-    run = evaluated(tmp_path / "u", 0.1)
-    fill_gaps(run, [evaluated(tmp_path / "s", 0.1, worlds=("one",))])
+    run = whole(tmp_path / "u", 0.1)
+    fill_gaps(run, [whole(tmp_path / "s", 0.1, worlds=("one",))])
     criterion = named(run, [], "mean gap")
     assert criterion.must is Verdict.not_measured
     assert any("no specialist: two A" in line for line in criterion.details)
+
+
+def measured(folder: Path, others: Path, **options: Any) -> tuple[EvaluatedRun, list[EvaluatedRun]]:
+    """A run that everything a single evaluation can show holds for, and those beside it."""
+    run = whole(folder, 0.001, hf_ratio=1.0, coverage_90=0.9, **options)
+    beside = [*rivals(others, 0.5), *specialists(others / "s", 0.001)]
+    beside += [evaluated(others / "single" / r, 0.001, regimes=(r,)) for r in JUDGED]
+    fill_gaps(run, beside)
+    return run, beside
+
+
+MEASURABLE = (
+    "beats", "mean gap", "NRMSE on test", "NRMSE on slice", "HF-ratio", "coverage",
+    "one checkpoint",
+)  # fmt: skip
+
+
+def verdicts(run: EvaluatedRun, beside: list[EvaluatedRun]) -> dict[str, set[Verdict]]:
+    """What each criterion that can be measured here says, but for levels it does not have."""
+    criteria = judge(run, beside)
+    found = {s: next(c for c in criteria if c.name.startswith(s)) for s in MEASURABLE}
+    return {start: {c.must, c.goal} - {Verdict.none} for start, c in found.items()}
+
+
+def test_everything_measured_and_good_holds(tmp_path: Path) -> None:
+    run, beside = measured(tmp_path / "u", tmp_path / "others")
+    assert verdicts(run, beside) == {key: {Verdict.holds} for key in MEASURABLE}
+    assert unmet([c.to_json() for c in judge(run, beside)]) == []
+
+
+@pytest.mark.parametrize("missing", ["world", "regime"])
+def test_whatever_is_missing_keeps_every_criterion_from_holding(
+    tmp_path: Path, missing: str
+) -> None:
+    """The worlds are those of the data set, not those the run answers."""
+    run, beside = measured(tmp_path / "u", tmp_path / "others")
+    if missing == "world":
+        run.metrics["data_worlds"]["three"] = ["steady_state"]
+    else:
+        run.metrics["regimes"].remove("C")
+        for tree in (run.metrics["worlds"], run.metrics["training_mean"]):
+            for regimes in tree.values():
+                del regimes["C"]
+    assert verdicts(run, beside) == {key: {Verdict.not_measured} for key in MEASURABLE}
+    assert not decides(run)
+
+
+def test_a_missing_split_keeps_the_edges_from_holding(tmp_path: Path) -> None:
+    run, beside = measured(tmp_path / "u", tmp_path / "others")
+    del run.metrics["worlds"]["one"]["B1"]["corner"]
+    criterion = named(run, beside, "NRMSE on slice")
+    assert {criterion.must, criterion.goal} == {Verdict.not_measured}
+    assert any("one B1 corner" in line for line in criterion.details)
+
+
+def test_regimes_that_are_not_judged_are_shown_and_decide_nothing(tmp_path: Path) -> None:
+    """In D nothing is good, and neither rivals nor specialists answer."""
+    run, beside = measured(tmp_path / "u", tmp_path / "others", more=("D",))
+    for world in run.worlds:
+        splits = run.metrics["worlds"][world]["D"]
+        splits["test"] |= {"hf_ratio": 9.0, "hf_ratio_specialist": 9.0}
+        splits["corner"]["nrmse"] = 9.0
+    run.metrics["gaps"]["D"] = {"steady_state": {
+        "mean": 9.0, "ci95": [8.0, 10.0], "max": 9.0, "max_world": "one", "worlds": 2,
+        "equal_samples": True,
+    }}  # fmt: skip
+    assert verdicts(run, beside) == {start: {Verdict.holds} for start in MEASURABLE}
+    for start in ("mean gap", "NRMSE on slice", "HF-ratio"):
+        assert any("not judged" in line for line in named(run, beside, start).details), start
+    assert decides(run)
+
+
+def test_only_universal_runs_over_every_world_and_regime_decide(tmp_path: Path) -> None:
+    assert decides(whole(tmp_path / "u", 0.1))
+    assert not decides(evaluated(tmp_path / "single", 0.1))
+    assert not decides(whole(tmp_path / "one", 0.1, worlds=("one",)))
+    assert not decides(whole(tmp_path / "mlp", 0.1, model="baseline_mlp"))
 
 
 def _edge(run: EvaluatedRun, ratio: float) -> None:
@@ -121,7 +233,7 @@ def _edge(run: EvaluatedRun, ratio: float) -> None:
 def test_edges_are_held_to_their_levels(
     tmp_path: Path, ratio: float, must: Verdict, goal: Verdict
 ) -> None:
-    run = evaluated(tmp_path / "u", 0.1)
+    run = whole(tmp_path / "u", 0.1)
     _edge(run, ratio)
     criterion = named(run, [], "NRMSE on slice")
     assert (criterion.must, criterion.goal) == (must, goal)
@@ -131,8 +243,6 @@ def test_edges_are_held_to_their_levels(
 @pytest.mark.parametrize(
     ("key", "value", "start", "level", "verdict"),
     [
-        ("nrmse", 0.009, "NRMSE on test", "goal", Verdict.not_measured),  # C is missing
-        ("nrmse", 0.011, "NRMSE on test", "goal", Verdict.falls_short),
         ("hf_ratio", 1.2, "HF-ratio", "must", Verdict.falls_short),
         ("hf_ratio", 1.0, "HF-ratio", "must", Verdict.not_measured),  # no specialist
         ("hf_ratio_specialist", 1.05, "HF-ratio", "must", Verdict.holds),
@@ -146,17 +256,44 @@ def test_levels_of_single_figures(
 ) -> None:
     # A toy response is white noise, so its HF-ratio is set too.
     entries: dict[str, Any] = {"hf_ratio": 1.0, key: value}
-    run = evaluated(tmp_path / "u", 0.1, **entries)
+    run = whole(tmp_path / "u", 0.1, **entries)
     assert getattr(named(run, [], start), level) is verdict
 
 
+@pytest.mark.parametrize(
+    ("regimes", "nrmse", "verdict"),
+    [
+        (JUDGED, 0.009, Verdict.holds),
+        (JUDGED, 0.011, Verdict.falls_short),
+        (("A",), 0.009, Verdict.not_measured),  # C is missing
+        (("A",), 0.011, Verdict.falls_short),
+    ],
+)
+def test_the_error_is_held_to_one_percent(
+    tmp_path: Path, regimes: tuple[str, ...], nrmse: float, verdict: Verdict
+) -> None:
+    """Errors are proportional to the toy's noise."""
+    unit = evaluated(tmp_path / "unit", 1.0)
+    largest = max(unit.metrics["worlds"][w]["A"]["test"]["nrmse"] for w in unit.worlds)
+    run = evaluated(tmp_path / "u", nrmse / largest, regimes=regimes)
+    assert named(run, [], "NRMSE on test").goal is verdict
+
+
 def test_one_checkpoint_is_compared_with_those_of_single_regimes(tmp_path: Path) -> None:
-    single = evaluated(tmp_path / "single", 0.1)
+    singles = [evaluated(tmp_path / r, 0.1, regimes=(r,)) for r in JUDGED]
     for error, verdict in ((0.104, Verdict.holds), (0.106, Verdict.falls_short)):
-        run = evaluated(tmp_path / f"all{error}", error)
-        run.metrics["regimes"] = ["A", "C"]
-        assert named(run, [single], "one checkpoint").goal is verdict
-    assert named(single, [], "one checkpoint").goal is Verdict.not_measured
+        run = whole(tmp_path / f"all{error}", error)
+        assert named(run, singles, "one checkpoint").goal is verdict
+        assert named(run, singles[:1], "one checkpoint").goal in (Verdict.not_measured, verdict)
+    assert named(singles[0], [], "one checkpoint").goal is Verdict.not_measured
+
+
+def test_the_single_regime_run_is_chosen_by_validation(tmp_path: Path) -> None:
+    run = whole(tmp_path / "u", 0.1)
+    chosen = [evaluated(tmp_path / r, 0.1, regimes=(r,), val=0.1) for r in JUDGED]
+    lucky = [evaluated(tmp_path / f"t{r}", 0.05, regimes=(r,), val=0.9) for r in JUDGED]
+    assert named(run, [*lucky, *chosen], "one checkpoint").goal is Verdict.holds
+    assert named(run, lucky, "one checkpoint").goal is Verdict.falls_short
 
 
 def test_runs_told_more_or_trained_on_other_data_are_no_rivals(tmp_path: Path) -> None:

@@ -24,9 +24,12 @@ from emulator.evaluation.metrics import nrmse_per_sample
 from emulator.evaluation.store import read_statistics
 from emulator.models.weights import load_weights
 from emulator.regimes import AHEAD, REMOVABLE, Regime, Task
+from emulator.reproduce.perform import is_evaluated
+from emulator.training.config import RunConfig
+from emulator.training.trainer import train
 from emulator.worlds import get_world
-from tests.conftest import ROOT
-from tests.evaluation.toys import evaluated
+from tests.conftest import ROOT, run_config
+from tests.evaluation.toys import JUDGED, evaluated
 
 
 @pytest.fixture(scope="module")
@@ -229,24 +232,68 @@ def test_evaluate_prints_scores_and_judges_universal_runs_on_request(
     assert command(["evaluate", str(run)]) == 0
     out = capsys.readouterr().out
     assert "training mean" in out
-    assert "falls short" not in out
+    assert "Criteria, universal" in out
     assert command(["evaluate", str(run), "--against", str(run.parent), "--criteria"]) == 1
-    out = capsys.readouterr().out
-    assert "falls short" in out
-    assert "not measured" in out
+    captured = capsys.readouterr()
+    assert "falls short" in captured.out
+    assert "not measured" in captured.out
+    assert "universal: mean gap / max gap to specialists: not measured" in captured.err
     assert command(["evaluate", str(run), "--against", str(run / "figures")]) == 2
     assert "emulator evaluate" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_metrics_come_last_and_name_the_statistics(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An evaluation killed before its end is not taken for one: each moment by an error there."""
+    assert is_evaluated(run)
+    before = metrics_of(run)
+    for step in ("irf_panel", "write_leaderboard", "compare"):
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                f"emulator.evaluation.evaluate.{step}",
+                lambda *a: (_ for _ in ()).throw(InputError("killed")),
+            )
+            (run / "metrics.json").unlink(missing_ok=True)
+            with pytest.raises(InputError, match="killed"):
+                evaluate(run)
+        assert not is_evaluated(run)
+    evaluate(run, ablations=True)
+    assert is_evaluated(run)
+    after = metrics_of(run)
+    assert after["worlds"] == before["worlds"]
+    file = run / "statistics.parquet"
+    file.write_bytes(file.read_bytes()[:-1])
+    assert not is_evaluated(run)
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("text", ["[]", "{", "{}", ""])
+def test_what_is_no_metrics_is_no_evaluation(tmp_path: Path, text: str) -> None:
+    (tmp_path / "metrics.json").write_text(text)
+    assert not is_evaluated(tmp_path)
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(("name", "expected"), [("flags_A", {"flags"}), ("history_A", {"history"})])
+def test_ablations_that_give_more_are_runs_of_their_own(name: str, expected: set[str]) -> None:
+    config = load_config(ROOT / "configs" / "ablations" / f"{name}.yaml", RunConfig)
+    universal = load_config(ROOT / "configs" / "universal_A.yaml", RunConfig)
+    assert set(config.data.extra_inputs) == expected
+    same = config.data.model_copy(update={"extra_inputs": ()})
+    assert config.model_copy(update={"data": same}) == universal
 
 
 @pytest.mark.integration
 def test_a_leaderboard_fills_in_gaps_and_its_exit_code_is_that_of_the_criteria(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    evaluated(tmp_path / "universal", 0.1, hf_ratio=1.0)
-    for model, kind in (("baseline_linear", "linear"), ("baseline_mlp", "pooled")):
-        evaluated(tmp_path / kind, 0.5, model=model)
+    evaluated(tmp_path / "universal", 0.1, hf_ratio=1.0, regimes=JUDGED)
+    for model in ("baseline_linear", "baseline_mlp", "baseline_var"):
+        evaluated(tmp_path / model, 0.5, model=model, regimes=JUDGED)
     for world in ("one", "two"):
-        evaluated(tmp_path / "specialists" / world, 0.095, worlds=(world,))
+        evaluated(tmp_path / "specialists" / world, 0.095, worlds=(world,), regimes=JUDGED)
     assert command(["leaderboard", str(tmp_path), "--criteria"]) == 0
     out = capsys.readouterr().out
     assert "beats linear" in out
@@ -262,8 +309,19 @@ def test_a_leaderboard_fills_in_gaps_and_its_exit_code_is_that_of_the_criteria(
     assert command(["leaderboard", str(tmp_path)]) == 0
     capsys.readouterr()
     assert command(["leaderboard", str(tmp_path), "--criteria", "--format", "json"]) == 1
-    verdicts = json.loads(capsys.readouterr().out)["criteria"]["universal"]
+    captured = capsys.readouterr()
+    verdicts = json.loads(captured.out)["criteria"]["universal"]
     assert verdicts[0]["must"] == "falls short"
+    assert "universal: beats linear" in captured.err
+
+
+@pytest.mark.integration
+def test_runs_that_leave_something_out_do_not_decide(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluated(tmp_path / "single", 0.1)
+    assert command(["leaderboard", str(tmp_path), "--criteria"]) == 1
+    assert "no universal run over every world in regimes A, B1 and C" in capsys.readouterr().err
 
 
 @pytest.mark.integration
@@ -273,5 +331,18 @@ def test_the_criteria_are_not_for_every_model(
     evaluated(tmp_path / "mlp", 0.1, model="baseline_mlp")
     assert command(["leaderboard", str(tmp_path), "--criteria"]) == 2
     assert "no universal run" in capsys.readouterr().err
+    (tmp_path / "leaderboard.csv").unlink()
     assert command(["leaderboard", str(tmp_path), "--split", "tset"]) == 2
     assert "test" in capsys.readouterr().err
+    assert not (tmp_path / "leaderboard.csv").exists()  # refused before any work
+
+
+@pytest.mark.integration
+def test_a_specialist_is_refused_the_criteria_before_it_is_scored(
+    dataset_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = run_config(dataset_path, model={"type": "baseline_linear"})
+    train(config, tmp_path / "linear")
+    assert command(["evaluate", str(tmp_path / "linear"), "--criteria"]) == 2
+    assert "the criteria are for a universal model" in capsys.readouterr().err
+    assert not (tmp_path / "linear" / "statistics.parquet").exists()

@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from emulator.errors import DatasetError
+from emulator.evaluation.compare import compare
 from emulator.evaluation.leaderboard import collect, ranked, write_leaderboard
-from emulator.evaluation.runs import find_runs, write_metrics
+from emulator.evaluation.record import read_metrics, write_metrics
+from emulator.evaluation.runs import find_runs
 from tests.evaluation.toys import evaluated
 
 pytestmark = pytest.mark.fast
@@ -18,7 +20,7 @@ pytestmark = pytest.mark.fast
 def test_runs_are_ranked_by_their_mean_beside_the_null_model(tmp_path: Path) -> None:
     evaluated(tmp_path / "good", 0.1)
     evaluated(tmp_path / "better", 0.05, model="baseline_mlp")
-    table = write_leaderboard(tmp_path, tmp_path)
+    table = write_leaderboard(find_runs(tmp_path), tmp_path)
     wide = ranked(table, "test")
     assert list(wide["run"]) == ["better", "good", "training_mean"]
     assert wide["mean"].is_monotonic_increasing
@@ -49,8 +51,8 @@ def test_validation_ranks_nobody(tmp_path: Path) -> None:
 
 def test_the_files_hold_every_score_by_regime_with_origins(tmp_path: Path) -> None:
     evaluated(tmp_path / "a", 0.1)
-    evaluated(tmp_path / "c", 0.1, regime="C")
-    table = write_leaderboard(tmp_path, tmp_path)
+    evaluated(tmp_path / "c", 0.1, regimes=("C",))
+    table = write_leaderboard(find_runs(tmp_path), tmp_path)
     assert len(pd.read_csv(tmp_path / "leaderboard.csv")) == len(table)
     text = (tmp_path / "leaderboard.md").read_text()
     for line in ("## test, regime A", "## slice, regime C", "| a | c | f | d |"):
@@ -60,7 +62,8 @@ def test_the_files_hold_every_score_by_regime_with_origins(tmp_path: Path) -> No
 def test_trajectories_have_columns_of_their_own_outside_the_mean(tmp_path: Path) -> None:
     run = evaluated(tmp_path / "a", 0.1)
     for tree in (run.metrics["worlds"], run.metrics["training_mean"]):
-        entry = {"nrmse": 50.0, "ci95": [49.0, 51.0], "by_observable": {}, "samples": 3}
+        entry = {"nrmse": 50.0, "ci95": [49.0, 51.0], "by_observable": {}, "samples": 3,
+                 "by_horizon": [50.0]}  # fmt: skip
         tree["one"]["A"]["test"]["trajectory"] = entry
     run.save()
     wide = ranked(collect(find_runs(tmp_path)), "test")
@@ -68,19 +71,91 @@ def test_trajectories_have_columns_of_their_own_outside_the_mean(tmp_path: Path)
     assert (wide["mean"] < 5.0).all()
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"model": "universal"}', '{"worlds": {"one": 3}}'])
-def test_damaged_metrics_are_named_with_the_remedy(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{", "damaged"),
+        ("[]", "damaged"),
+        ("null", "damaged"),
+        ("3", "damaged"),
+        ('{"format": 1}', "damaged"),
+        ("{}", "format unknown, this version reads 1"),
+        ('{"format": 99}', "format 99, this version reads 1"),
+        ("[" * 100_000, "damaged"),
+    ],
+)
+def test_damaged_metrics_are_named_with_the_remedy(
+    tmp_path: Path, text: str, expected: str
+) -> None:
     (tmp_path / "metrics.json").write_text(text)
-    with pytest.raises(DatasetError, match=r"metrics\.json: damaged.*emulator evaluate"):
+    with pytest.raises(DatasetError, match=rf"metrics\.json: {expected}.*emulator evaluate"):
         find_runs(tmp_path)
 
 
-def test_scores_that_are_missing_are_damage(tmp_path: Path) -> None:
+ENTRY = ("worlds", "one", "A", "test")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        *((key, None) for key in (
+            "model", "commit", "weights_sha256", "ablations", "samples_seen", "training_commit",
+            "extra_inputs", "until_stalled", "statistics", "data_worlds",
+        )),
+        ("samples_seen", {}),
+        ("worlds", {"one": 3}),
+        ("worlds", {"one": {"A": {"test": None}}}),
+        *(((*ENTRY, key), None) for key in (
+            "nrmse", "ci95", "by_horizon", "spectrum", "hf_ratio", "iae", "crps", "samples",
+        )),
+        (("worlds", "one", "A", "val", "nrmse"), None),
+        ((*ENTRY, "nrmse"), "0.1"),
+        (("training_mean", "one", "A"), None),
+        (("training_mean", "one", "A", "slice"), None),
+    ],
+)  # fmt: skip
+def test_whatever_is_missing_from_metrics_is_one_error(
+    tmp_path: Path, path: str | tuple[str, ...], value: object
+) -> None:
+    """Written with a checksum that fits, so that the contents themselves are looked at."""
     run = evaluated(tmp_path / "a", 0.1)
-    del run.metrics["training_mean"]["one"]["A"]
+    *outer, last = (path,) if isinstance(path, str) else path
+    tree = run.metrics
+    for key in outer:
+        tree = tree[key]
+    if value is None:
+        del tree[last]
+    else:
+        tree[last] = value
     write_metrics(run.folder, run.metrics)
-    with pytest.raises(DatasetError, match="damaged"):
-        collect(find_runs(tmp_path))
+    with pytest.raises(DatasetError, match=r"metrics\.json: damaged \(.*emulator evaluate"):
+        find_runs(tmp_path)
+
+
+def test_an_edited_figure_is_refused(tmp_path: Path) -> None:
+    run = evaluated(tmp_path / "a", 0.1)
+    file = run.folder / "metrics.json"
+    number = repr(run.metrics["worlds"]["one"]["A"]["test"]["nrmse"])
+    file.write_text(file.read_text().replace(number, "0.01"))
+    with pytest.raises(DatasetError, match="altered since it was written"):
+        find_runs(tmp_path)
+
+
+def test_metrics_are_read_as_they_were_written(tmp_path: Path) -> None:
+    run = evaluated(tmp_path / "a", 0.1)
+    run.save()
+    once = read_metrics(run.folder)
+    assert {key: once[key] for key in run.metrics} == run.metrics
+    write_metrics(run.folder, once)
+    assert read_metrics(run.folder) == once
+
+
+def test_an_undefined_ratio_is_shown_as_a_dash(tmp_path: Path) -> None:
+    run = evaluated(tmp_path / "a", 0.1, hf_ratio=None)
+    compare(run, [])
+    assert "<td>–</td>" in (run.folder / "report.html").read_text()
+    shape_of = next(c for c in run.metrics["criteria"] if c["name"].startswith("HF-ratio"))
+    assert shape_of["must"] == "not measured"
 
 
 def test_a_folder_without_runs_says_what_to_do(tmp_path: Path) -> None:

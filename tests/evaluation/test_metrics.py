@@ -38,11 +38,12 @@ def test_nrmse_is_the_mean_over_responses_of_the_root_over_horizons() -> None:
     """One horizon of seven off by 0.7: the root mean square over horizons is 0.7 / sqrt(7)."""
     error = np.zeros((3, 2, 7, 3))
     error[1, 0, 4, 0] = 0.7
+    error[0, 1, 4, 1] = error[2, 1, 4, 1] = 0.07  # no sample may be exact
     per_sample = nrmse_per_sample(frame(error))
-    assert per_sample[0] == 0
+    assert per_sample[0] == pytest.approx(0.07 / np.sqrt(7) / 5, rel=1e-12)
     assert per_sample[1] == pytest.approx(0.7 / np.sqrt(7) / 5, rel=1e-12)
     by_horizon = error_by_horizon(scored(error))
-    assert by_horizon[4] == pytest.approx(np.sqrt(0.7**2 / (3 * 5)), rel=1e-12)
+    assert by_horizon[4] == pytest.approx(np.sqrt((0.7**2 + 2 * 0.07**2) / (3 * 5)), rel=1e-12)
     assert (np.delete(by_horizon, 4) == 0).all()
 
 
@@ -57,7 +58,7 @@ def test_mean_square_by_response_and_by_horizon_agree() -> None:
 def test_responses_that_are_identically_zero_are_not_scored() -> None:
     error = np.zeros(SHAPE)
     error[:, 0, :, 2] = 100.0  # sigma is zero here
-    error[0, 0, 0, 0] = 1.0
+    error[:, 0, 0, 0] = 1.0
     table = frame(error)
     assert len(table) == 4 * 5
     assert table["mse"].max() == pytest.approx(1 / 7)
@@ -105,7 +106,7 @@ def test_sign_at_impact_counts_clear_impacts_alone() -> None:
     case = scored(np.zeros((4, 2, 7, 3)) + 1e-3)
     truth = np.ones((4, 2, 7, 3))
     truth[..., 0, 1] = 1e-5
-    prediction = truth.copy()
+    prediction = 1.01 * truth
     prediction[:2, :, 0] *= -1.0
     flipped = statistics(scored(np.zeros(SHAPE), prediction=prediction, truth=truth))
     assert metrics.sign_at_impact(flipped) == 0.5
@@ -178,6 +179,20 @@ def test_binding_responses_are_those_that_depart_from_the_linear_ones() -> None:
     assert binding["binds"]["linear_nrmse"] == pytest.approx(expected)
     assert binding["slack"]["linear_nrmse"] == 0.0
     assert "binding" not in summarise(frame(np.full(SHAPE, 0.1)))
+
+
+def test_every_response_that_binds_weighs_the_same() -> None:
+    """One response of sample 1 binds, both of sample 2; errors of 0.1 and 0.4 in s.d.s."""
+    error = np.full(SHAPE, 0.1) * SIGMA[:, None]
+    error[2] *= 4.0
+    error[..., 0, :, 2] = 0.0  # sigma is zero here
+    linear = scored(error).truth.copy()
+    linear[1, 1] += 0.3
+    linear[2] += 0.3
+    binds = summarise(frame(error, linear=linear))["binding"]["binds"]
+    assert (binds["responses"], binds["samples"]) == (3 + 2 + 3, 2)
+    assert binds["nrmse"] == pytest.approx((3 * 0.1 + 5 * 0.4) / 8)  # not (0.1 + 0.4) / 2
+    assert binds["ci95"] == pytest.approx([0.1, 0.4])  # resamples of one of the two alone
 
 
 def test_every_metric_says_what_it_is() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from emulator.evaluation.compare import compare
-from emulator.evaluation.figures import draw, irf_panel
+from emulator.evaluation.figures import draw, irf_panel, pick
 from emulator.evaluation.metrics import BAND_METRICS, METRICS
 from emulator.evaluation.report import write_report
 from emulator.specs import MACRO_OBSERVABLES
@@ -41,7 +41,7 @@ def test_the_panel_has_a_row_a_world_with_and_without_bands(tmp_path: Path) -> N
     assert SMALL.observables == MACRO_OBSERVABLES
     sizes = []
     for name, panel in (("one", [case]), ("two", [wide, wide])):
-        irf_panel(panel, [SMALL] * len(panel), tmp_path / f"{name}.png")
+        irf_panel([pick(case) for case in panel], [SMALL] * len(panel), tmp_path / f"{name}.png")
         data = (tmp_path / f"{name}.png").read_bytes()
         assert data[:4] == PNG
         sizes.append(int.from_bytes(data[20:24], "big"))  # the height in a PNG's header

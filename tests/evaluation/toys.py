@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,14 @@ import numpy as np
 import pandas as pd
 
 from emulator.evaluation.metrics import accuracy, summarise
-from emulator.evaluation.runs import NULL_MODEL, EvaluatedRun, write_metrics
+from emulator.evaluation.record import NULL_MODEL, write_metrics
+from emulator.evaluation.runs import EvaluatedRun
 from emulator.evaluation.statistics import Scored, statistics
-from emulator.evaluation.store import RESPONSES_FILE, StatisticsWriter, compact
+from emulator.evaluation.store import RESPONSES_FILE, StatisticsWriter, checksums, compact
 from emulator.regimes import Regime, Task
 
+WORLDS = ("one", "two")  # of the toy data set
+JUDGED = ("A", "B1", "C")  # the regimes in which criteria are judged
 SIGMA = np.array([[1.0, 2.0, 0.0], [0.5, 1.0, 4.0]])  # one response is identically zero
 
 
@@ -43,8 +47,8 @@ def evaluated(
     error: float,
     *,
     model: str = "universal",
-    worlds: tuple[str, ...] = ("one", "two"),
-    regime: str = "A",
+    worlds: tuple[str, ...] = WORLDS,
+    regimes: tuple[str, ...] = ("A",),
     seen: int = 1000,
     seed: int = 0,
     val: float | None = None,
@@ -52,29 +56,36 @@ def evaluated(
 ) -> EvaluatedRun:
     """A run folder whose errors are normal with s.d. `error` (on `val`: `val`).
 
-    entries: put into every entry of `test`. The truth is the same in every such run.
+    entries: put into every entry of `test`. The truth, and the noise of a seed, are the same in
+    every such run and regime.
     """
     folder.mkdir(parents=True)
     tree: dict[str, Any] = {}
     null: dict[str, Any] = {}
     with StatisticsWriter(folder / RESPONSES_FILE) as writer:
         for world in worlds:
-            tree[world], null[world] = {regime: {}}, {regime: {}}
+            tree[world] = {regime: {} for regime in regimes}
+            null[world] = {regime: {} for regime in regimes}
             for split in ("test", "val", "slice", "corner"):
                 size = val if split == "val" and val is not None else error
                 rng = np.random.default_rng([seed, len(split), len(world)])
                 noise = size * rng.normal(size=(24, 2, 9, 3))
-                part = compact(frame(noise, world=world, split=split, regime=Regime(regime)))
-                writer.add(part)
-                entry = accuracy(part)
+                part = compact(frame(noise, world=world, split=split))
+                entry = accuracy(part) | {"by_horizon": [error] * 9}
                 if split == "test":
-                    entry = summarise(part) | {"by_horizon": [error] * 9}
-                    entry |= {"spectrum": {"prediction": [1.0] * 5, "truth": [1.0] * 5}, **entries}
-                tree[world][regime][split] = entry
-                null[world][regime][split] = accuracy(part, "null_mse")
+                    entry |= summarise(part)
+                    entry |= {"spectrum": {"prediction": [1.0] * 5, "truth": [1.0] * 5}}
+                    entry |= entries
+                mean = accuracy(part, "null_mse")
+                for regime in regimes:
+                    writer.add(part.assign(regime=regime))
+                    tree[world][regime][split] = deepcopy(entry)
+                    null[world][regime][split] = deepcopy(mean)
     metrics = {
-        "model": model, "regimes": [regime], "extra_inputs": [], "worlds": tree, NULL_MODEL: null,
-        "ablations": {}, "samples_seen": dict.fromkeys(worlds, seen), "until_stalled": False,
+        "model": model, "regimes": list(regimes), "extra_inputs": [], "worlds": tree,
+        "data_worlds": {world: ["steady_state"] for world in WORLDS}, NULL_MODEL: null,
+        "statistics": checksums(folder), "ablations": {},
+        "samples_seen": dict.fromkeys(worlds, seen), "until_stalled": False,
         "commit": "c", "config_sha": "f", "data_sha": "d", "weights_sha256": "w",
         "training_commit": "t",
     }  # fmt: skip

@@ -1,0 +1,137 @@
+"""metrics.json: what an evaluation leaves, checked once when it is read.
+
+    {"format": 1, "model": ..., "regimes": [...], "data_worlds": {world: [task, ...]},
+     "worlds": {world: {regime: {split: {nrmse, ci95, ...}}}}, "training_mean": the same,
+     "statistics": {file: SHA-256}, commit, config_sha, data_sha, ..., "checksum": ...}
+
+data_worlds: the worlds of the data set, whether or not the run answers them, and the responses that
+are distinct in each. The checksum is of everything else, as that of model.json; it is against
+accidents and edits, not against somebody who computes it anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from emulator.config import canonical_json
+from emulator.errors import DatasetError
+from emulator.models.weights import write_atomically
+from emulator.regimes import Task
+
+FORMAT = 1
+METRICS_FILE = "metrics.json"
+NULL_MODEL = "training_mean"
+
+# Every key and its type.
+_KEYS: Mapping[str, type | tuple[type, ...]] = {
+    "model": str, "regimes": list, "extra_inputs": list, "data_worlds": dict, "worlds": dict,
+    NULL_MODEL: dict, "ablations": dict, "samples_seen": dict, "until_stalled": bool,
+    "statistics": dict, "commit": str, "config_sha": str, "data_sha": str, "weights_sha256": str,
+    "training_commit": str,
+}  # fmt: skip
+# What every entry has; those of responses on `test` are drawn and tabled, so they have more.
+_SCORES = ("nrmse", "ci95", "by_observable", "samples")
+_SHAPES = (
+    "nrmse_pooled", "by_horizon", "spectrum", "hf_ratio", "crps", "iae", "sign_at_impact",
+    "peak_error", "peak_time_error", "half_life_error", "cumulative_error", "overshoot",
+    "overshoot_truth", "sign_flips", "sign_flips_truth",
+)  # fmt: skip
+
+
+class OtherVersionError(DatasetError):
+    """The file was written by another version of this program."""
+
+
+def write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
+    """Write metrics.json with its format and checksum."""
+    whole = {"format": FORMAT, **metrics}
+    whole["checksum"] = _checksum(whole)
+    text = json.dumps(whole, indent=1, allow_nan=False) + "\n"
+    write_atomically(folder / METRICS_FILE, text.encode())
+
+
+def read_metrics(folder: Path) -> dict[str, Any]:
+    """The contents of metrics.json, every key that is read later included.
+
+    Raises DatasetError, and no other error, when the file is missing, altered, incomplete or
+    damaged; OtherVersionError when its format is another.
+    """
+    path = folder / METRICS_FILE
+    remedy = f"run `emulator evaluate {folder}` again"
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: not evaluated yet; run `emulator evaluate {folder}`") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DatasetError(f"{path}: damaged ({type(error).__name__}); {remedy}") from None
+    if not isinstance(metrics, dict):
+        raise DatasetError(f"{path}: damaged (not a mapping); {remedy}")
+    if metrics.get("format") != FORMAT:
+        raise OtherVersionError(
+            f"{path}: format {metrics.get('format', 'unknown')}, this version reads {FORMAT}; "
+            f"{remedy}"
+        )
+    problem = _first_problem(metrics)
+    if problem is None and metrics.get("checksum") != _checksum(metrics):
+        problem = "altered since it was written"
+    if problem is not None:
+        raise DatasetError(f"{path}: damaged ({problem}); {remedy}")
+    return metrics
+
+
+def _checksum(metrics: Mapping[str, Any]) -> str:
+    """SHA-256 of the metrics without their own checksum."""
+    rest = {key: value for key, value in metrics.items() if key != "checksum"}
+    try:
+        return hashlib.sha256(canonical_json(rest).encode()).hexdigest()
+    except ValueError:  # NaN or infinity, which no evaluation writes
+        return ""
+
+
+def _first_problem(metrics: dict[str, Any]) -> str | None:
+    """What is missing or of the wrong type, None when nothing is."""
+    for key, kind in _KEYS.items():
+        if not isinstance(metrics.get(key), kind):
+            return f"{key!r} is missing or no {getattr(kind, '__name__', kind)}"
+    unseen = set(metrics["worlds"]) - set(metrics["samples_seen"])
+    if unseen:
+        return f"'samples_seen' lacks {min(unseen)}"
+    for tree in ("worlds", NULL_MODEL):
+        try:
+            entries = list(_entries(metrics[tree]))
+        except (AttributeError, ValueError):
+            return f"{tree!r} is no tree of worlds, regimes and splits"
+        for where, split, task, entry in entries:
+            wanted: tuple[str, ...] = _SCORES
+            if tree == "worlds":
+                wanted += ("by_horizon",)
+                if split == "test" and task != Task.trajectory:
+                    wanted += _SHAPES
+            lacking = [key for key in wanted if key not in entry]
+            if lacking:
+                return f"{tree!r}, {where}: no {lacking[0]!r}"
+            if not isinstance(entry["nrmse"], (int, float)) or isinstance(entry["nrmse"], bool):
+                return f"{tree!r}, {where}: 'nrmse' is no number"
+    if _cases(metrics["worlds"]) != _cases(metrics[NULL_MODEL]):
+        return f"'worlds' and {NULL_MODEL!r} are of different cases"
+    return None
+
+
+def _cases(tree: Mapping[str, Any]) -> set[str]:
+    return {where for where, *_ in _entries(tree)}
+
+
+def _entries(tree: Mapping[str, Any]) -> Iterator[tuple[str, str, str, Mapping[str, Any]]]:
+    """Every entry of a tree with where it is, its split and its task."""
+    for world, regimes in tree.items():
+        for regime, splits in regimes.items():
+            for split, steady in splits.items():
+                for task in Task:
+                    entry = steady if task is Task.steady_state else steady.get(task.value)
+                    if entry is not None:
+                        entry.keys()  # an AttributeError where it is none
+                        yield f"{world} {regime} {split} {task}", split, task.value, entry
