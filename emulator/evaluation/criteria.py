@@ -63,7 +63,11 @@ def judge(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> list[Criterion]:
         _accuracy(run),
         _edges(run),
         _shape(run),
-        not_measured("RMSE / floor RMSE in B1 and C", "goal 1.10", "run `emulator floors`, then `emulator floors-compare`"),
+        not_measured(
+            "RMSE / floor RMSE in B1 and C",
+            "goal 1.10",
+            "run `emulator floors`, then `emulator floors-compare`",
+        ),
         _coverage(run),
         not_measured(
             "samples of an unseen world to match a specialist at 2,000", "goal 200",

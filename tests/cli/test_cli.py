@@ -122,7 +122,9 @@ def test_train_evaluate_and_leaderboard_run_from_files(
     metrics = json.loads(text[text.index("{") :])
     assert set(metrics["worlds"]["nk"]["A"]) == {"test", "val", "slice", "corner"}
     assert run(["leaderboard", str(tmp_path / "runs")]) == 0
-    assert "baseline_linear" in capsys.readouterr().out
+    table = capsys.readouterr().out
+    assert "linear" in table
+    assert "training_mean" in table
     assert "--resume" in _refused(capsys, ["train", str(file), "--output", str(output)])
 
 
