@@ -81,9 +81,10 @@ def ranked(table: pd.DataFrame, split: str) -> pd.DataFrame:
 
     A star marks the responses from the state at the end of a history, a dagger trajectories, which
     are no part of the mean. A model that leaves a response column of its group out has no mean and
-    comes last.
+    comes last. Runs of one world each whose folders lie beside each other share a row.
     """
     part = table[table["split"] == split]
+    part = part.assign(run=_families(part))
     part = part.assign(world=part["world"] + part["task"].map({t.value: MARKS[t] for t in Task}))
     wide = part.pivot(index=["data_sha", *_NAMES], columns="world", values="nrmse")
     names = [str(name) for name in dict.fromkeys(part["world"])]
@@ -95,6 +96,17 @@ def ranked(table: pd.DataFrame, split: str) -> pd.DataFrame:
     wide.insert(0, "mean", wide[responses].mean(axis=1).where(complete))
     order = ["data_sha", "regime", "mean"]
     return wide.reset_index().sort_values(order, kind="stable", ignore_index=True)
+
+
+def _families(table: pd.DataFrame) -> pd.Series[str]:
+    """The run of each row; NAME/* for runs NAME/nk, NAME/var, ... that know the one world."""
+    families: dict[str, list[str]] = {}
+    for run, worlds in table.groupby("run")["world"].agg(set).items():
+        name, (world, *more) = str(run), worlds
+        if not more and name.endswith(f"/{world}"):
+            families.setdefault(f"{name.removesuffix(world)}*", []).append(name)
+    names = {r: family for family, runs in families.items() for r in runs if len(runs) > 1}
+    return table["run"].replace(names)
 
 
 def write_leaderboard(runs: Sequence[EvaluatedRun], folder: Path) -> pd.DataFrame:
@@ -114,6 +126,7 @@ def _markdown(table: pd.DataFrame, runs: Sequence[EvaluatedRun]) -> str:
         "A star marks responses from the state at the end of a history, a dagger trajectories",
         "(divided by the s.d. of the observables), which are no part of the mean. Models are",
         "ranked by the mean over response columns; one that leaves a column out is not ranked.",
+        "NAME/* are runs of one world each.",
         "",
     ]
     several = table["data_sha"].nunique() > 1

@@ -44,6 +44,16 @@ def test_a_run_on_one_world_is_listed_but_not_ranked(tmp_path: Path) -> None:
     assert pd.isna(wide["mean"].iloc[-1])
 
 
+def test_runs_of_one_world_each_share_a_row_and_are_ranked(tmp_path: Path) -> None:
+    evaluated(tmp_path / "all", 0.1)
+    for world, error in (("one", 0.02), ("two", 0.03)):
+        evaluated(tmp_path / "own" / world, error, worlds=(world,))
+    wide = ranked(collect(find_runs(tmp_path)), "test")
+    assert list(wide["run"]) == ["own/*", "all", "training_mean"]
+    alone = ranked(collect(find_runs(tmp_path / "own" / "one")), "test")
+    assert "one" in set(alone["run"])
+
+
 def test_validation_ranks_nobody(tmp_path: Path) -> None:
     evaluated(tmp_path / "a", 0.1)
     assert set(collect(find_runs(tmp_path))["split"]) == {"test", "slice", "corner"}
