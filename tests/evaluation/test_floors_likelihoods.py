@@ -135,9 +135,10 @@ def test_regimes_long_before_the_history_hardly_matter() -> None:
             for depth in (hamilton.DEPTH, 9)
         ]  # fmt: skip
         differences.append(abs(logs[0] - logs[1]))
-    # measured in 1,000 draws: mean .006, 99th percentile .08, of a whole history's hundreds
+    # In 1,000 draws the mean is .006 and the 99th percentile .07, of a whole history's hundreds; in
+    # 200 draws, over seven seeds, .004 to .008 and .04 to .09.
     assert np.mean(differences) < 0.01
-    assert np.quantile(differences, 0.99) < 0.15
+    assert np.quantile(differences, 0.99) < 0.12
 
 
 @pytest.mark.fast
