@@ -279,10 +279,10 @@ def test_the_modal_head_can_be_any_damped_cosine() -> None:
     head = ModalHead(4, 2)
     modulus, angle = 0.9, 0.4
     with torch.no_grad():
-        head.pole.weight.zero_()
+        head.basis.pole.weight.zero_()
         head.residue.weight.zero_()
         rate = torch.log(torch.expm1(-torch.log(torch.tensor([modulus, 0.5]))))
-        head.pole.bias.copy_(torch.cat([rate, torch.tensor([angle, 0.0])]))
+        head.basis.pole.bias.copy_(torch.cat([rate, torch.tensor([angle, 0.0])]))
         residue = torch.zeros(3, 4)
         residue[1, 0], residue[1, 2] = 2.0, -1.0
         head.residue.bias.copy_(residue.flatten())
@@ -304,5 +304,5 @@ def test_the_direct_head_dies_out_from_its_last_value_without_a_jump() -> None:
 def test_modal_poles_never_explode(rate: float) -> None:
     head = ModalHead(4, 3)
     with torch.no_grad():
-        head.pole.bias.fill_(rate)
+        head.basis.pole.bias.fill_(rate)
     assert torch.isfinite(head.basis(torch.randn(2, 4), 81)).all()

@@ -130,7 +130,7 @@ def test_every_row_comes_once_before_any_comes_again(dataset: Dataset) -> None:
 
 def test_a_batch_holds_training_rows_only(dataset: Dataset) -> None:
     batches = Batches(Shown(dataset, dataset.worlds, (Regime.C,)), 32, 3)
-    for world, (inputs, target) in batches.batch(4).responses.items():
+    for world, ((inputs, target),) in batches.batch(4).responses.items():
         rows = dataset.rows(world, "train")
         fields = dataset.read(world, rows, ["theta", "irfs", "trajectories"])
         theta = fields["theta"].astype(np.float32)

@@ -49,12 +49,15 @@ class Model(nn.Module, ABC):
         self.output_scales = nn.ModuleDict({spec.name: ResponseScales(spec) for spec in specs})
 
     @abstractmethod
-    def answer(self, asked: Sequence[Inputs], horizon: int | None = None) -> list[Answer]:
-        """Responses to each of `asked`; `horizon` None is the trained one."""
+    def answer(
+        self, asked: Sequence[Inputs], horizon: int | None = None, *, bands: bool = True
+    ) -> list[Answer]:
+        """Responses to each of `asked`; `horizon` None is the trained one. Without `bands`
+        quantiles are left out."""
 
     def forward(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
         """Per-unit responses (B, S, H+1, 3) of one world."""
-        return self.answer([inputs], horizon)[0].response
+        return self.answer([inputs], horizon, bands=False)[0].response
 
     def set_scales(
         self, responses: Mapping[str, np.ndarray], paths: Mapping[str, np.ndarray]
@@ -127,7 +130,9 @@ class SeparateModel(Model):
     def respond(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
         """Per-unit responses (B, S, H+1, 3) of one world."""
 
-    def answer(self, asked: Sequence[Inputs], horizon: int | None = None) -> list[Answer]:
+    def answer(
+        self, asked: Sequence[Inputs], horizon: int | None = None, *, bands: bool = True
+    ) -> list[Answer]:
         return [Answer(self.respond(inputs, horizon)) for inputs in asked]
 
 

@@ -1,4 +1,8 @@
-"""What has happened so far, observed and innovated, as one vector."""
+"""What has happened so far, as vectors: which economy this is, and where it stands.
+
+`EconomyEncoder` reads a whole history once, through a regression, for what does not change over it.
+`StateEncoder` reads how it ended, for answers that depend on the state.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +13,87 @@ import torch
 from torch import nn
 
 from emulator.models.embeddings import NameEmbedding
-from emulator.regimes import Inputs
+from emulator.models.heads import Poles
+from emulator.models.regression import LAGS, Regression, regress
+from emulator.regimes import MAX_HISTORY, Inputs
 
-PATCH = 4  # quarters a token: a year, and a quarter of the attention's cost
+RECENT = 24  # quarters the transformer sees one by one
+MEMORY = 80  # quarters that fade: what decays by a tenth a quarter is down to 2e-4
 
 
-class SequenceEncoder(nn.Module):
-    """A transformer over yearly patches of history and innovations, either or both, any length
-    from 4 quarters on.
+def scale_of(history: torch.Tensor) -> torch.Tensor:
+    """The s.d. of each series of (B, L, 3), (B, 3); a constant series has none, and gets 1e-6."""
+    return history.std(dim=1).clamp(min=1e-6)
 
-    Observed series are divided by their own s.d. over the window, whose logarithm enters beside
-    them, so that scale and shape are seen apart. Innovations enter through a map that belongs to
-    the shock's name, so any number of shocks fits. What is known of the draw conditions every
-    token: the same innovations mean another state under other parameters. Positions count back
-    from now; a history shorter than the innovations leaves its early tokens empty.
+
+def regressions(asked: Sequence[Inputs]) -> list[Regression]:
+    """The regression of each history, on the innovations too where they are given."""
+    out = []
+    for inputs in asked:
+        assert inputs.history is not None
+        eps = inputs.eps
+        if eps is not None:
+            eps = eps[:, : eps.shape[1] - inputs.ahead]
+        out.append(regress(inputs.history / scale_of(inputs.history)[:, None], eps))
+    return out
+
+
+class EconomyEncoder(nn.Module):
+    """What a regression says of an economy, (B, hidden).
+
+    Its coefficients, its residuals' covariance, the series' s.d.s and length; and how far the data
+    are from a linear Gaussian economy: extremes and higher moments of the series, and how large
+    residuals follow each other.
+    """
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        features = 9 * LAGS + 3 + 3 + 3 + 3 + 1 + 12 + 9 * LAGS
+        self.net = nn.Sequential(nn.Linear(features, hidden), nn.SiLU(), nn.Linear(hidden, hidden))
+
+    def forward(self, history: torch.Tensor, found: Regression) -> torch.Tensor:
+        """history (B, L, 3) and its regression."""
+        return self.net(_features(history, found))  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def _features(history: torch.Tensor, found: Regression) -> torch.Tensor:
+    """(B, features), each of order one."""
+    sd = scale_of(history)
+    z = history / sd[:, None]
+    own = found.factor.diagonal(dim1=1, dim2=2)
+    below = (found.factor / own[:, :, None])[:, [1, 2, 2], [0, 0, 1]]
+    deviation = z - z.mean(dim=1, keepdim=True)
+    moments = torch.cat(
+        [
+            deviation.amin(dim=1) / 3.0,
+            deviation.amax(dim=1) / 3.0,
+            (deviation**3).mean(dim=1),
+            (deviation**4).mean(dim=1) / 3.0 - 1.0,
+        ],
+        dim=1,
+    )
+    size = (found.residuals / own[:, None]).abs()
+    size = size - size.mean(dim=1, keepdim=True)
+    quarters = size.shape[1]
+    follow = [
+        (size[:, lag:].mT @ size[:, : quarters - lag] / quarters).flatten(1)
+        for lag in range(1, LAGS + 1)
+    ]
+    length = torch.full_like(sd[:, :1], math.log(history.shape[1] / MAX_HISTORY))
+    rest = [found.lags.flatten(1), found.constant, own.log() / 3.0, below / 2.0, *follow]
+    return torch.cat([sd.log(), length, moments, *(part.to(sd.dtype) for part in rest)], dim=1)
+
+
+class StateEncoder(nn.Module):
+    """How the past ended, from history, innovations and flags, any of them; (B, hidden).
+
+    A transformer over the last quarters, and a fading memory of more: sums over the past weighted
+    by damped cosines whose poles depend on the draw (a diagonal state space, Orvieto et al. 2023).
+    Observed series are divided by their own s.d., whose logarithm enters beside them. Innovations
+    enter through a map that belongs to the shock's name, so any number of shocks fits. What is
+    known of the draw conditions every token: the same innovations mean another state under other
+    parameters.
     """
 
     def __init__(
@@ -32,61 +103,57 @@ class SequenceEncoder(nn.Module):
         width: int = 128,
         layers: int = 2,
         heads: int = 4,
+        poles: int = 32,
     ) -> None:
         super().__init__()
         self.width = width
-        self.observed = nn.Linear(3 * PATCH, width)
+        self.observed = nn.Linear(3, width, bias=False)
         self.scale = nn.Linear(3, width)
-        self.innovation = NameEmbedding(shock_names, PATCH * width, std=PATCH**-0.5)
-        self.flag = nn.Linear(PATCH, width)
+        self.innovation = NameEmbedding(shock_names, width, std=0.5)
+        self.flag = nn.Linear(1, width, bias=False)
         self.condition = nn.Linear(hidden, width)
         layer = nn.TransformerEncoderLayer(
             width, heads, 2 * width, dropout=0.0, activation="gelu", batch_first=True,
             norm_first=True,
         )  # fmt: skip
         self.blocks = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
-        self.out = nn.Linear(2 * width, hidden)
+        self.poles = Poles(hidden, poles)
+        self.observed_memory = nn.Linear(3, 2 * poles, bias=False)
+        self.innovation_memory = NameEmbedding(shock_names, 2 * poles, std=0.5)
+        self.flag_memory = nn.Linear(1, 2 * poles, bias=False)
+        self.out = nn.Linear(2 * width + 2 * poles, hidden)
 
     def forward(self, asked: Sequence[Inputs], draws: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """What has happened to the draws (B, hidden) of each of `asked`, (B, hidden).
-
-        The oldest quarters that do not fill a patch are dropped. Inputs with as many tokens go
-        through the transformer together.
-        """
-        tokens = [self._tokens(i, d) for i, d in zip(asked, draws, strict=True)]
-        out: dict[int, torch.Tensor] = {}
-        for count in {t.shape[1] for t in tokens}:
-            together = [k for k, t in enumerate(tokens) if t.shape[1] == count]
-            x = self.blocks(torch.cat([tokens[k] for k in together]))
-            seen = self.out(torch.cat([x.mean(dim=1), x[:, -1]], dim=-1))
-            out |= zip(together, seen.split([len(tokens[k]) for k in together]), strict=True)
-        return [out[k] for k in range(len(tokens))]
-
-    def _tokens(self, inputs: Inputs, draw: torch.Tensor) -> torch.Tensor:
-        """(B, tokens, width)."""
-        parts = []
-        if inputs.history is not None:
-            parts.append(self._observed(inputs.history))
-        if inputs.eps is not None:
-            patches = _patches(inputs.eps[:, : inputs.eps.shape[1] - inputs.ahead])
-            maps = self.innovation(inputs.shocks).unflatten(-1, (PATCH, self.width))
-            parts.append(torch.einsum("bnsp,spw->bnw", patches, maps))
-        if inputs.flags is not None:
-            parts.append(self.flag(_patches(inputs.flags[..., None])[:, :, 0]))
-        count = max(part.shape[1] for part in parts)
-        x: torch.Tensor = self.condition(draw)[:, None] + self._positions(count, draw)
-        for part in parts:
-            x = x + nn.functional.pad(part, (0, 0, count - part.shape[1], 0))
-        return x
-
-    def _observed(self, history: torch.Tensor) -> torch.Tensor:
-        """(B, L, 3) to tokens (B, L // 4, width)."""
-        sd = history.std(dim=1, keepdim=True).clamp(min=1e-6)  # a constant series has no scale
-        patches = _patches(history / sd).flatten(2)
-        return self.observed(patches) + self.scale(sd.log())  # type: ignore[no-any-return]
+        """The state that the draws (B, hidden) of each of `asked` are in, (B, hidden)."""
+        tokens, memories = [], []
+        for inputs, draw in zip(asked, draws, strict=True):
+            history, eps, flags = _standard(inputs)
+            like = next(part for part in (history, eps, flags) if part is not None)
+            past = min(like.shape[1], MEMORY)
+            basis = self.poles(draw, past)  # (B, 2K, past), now first
+            x = self.condition(draw)[:, None] + self._positions(RECENT, draw)
+            memory = draw.new_zeros(len(draw), basis.shape[1])
+            for part, map_now, map_past in (
+                (history, self.observed.weight.mT, self.observed_memory.weight.mT),
+                (eps, self.innovation(inputs.shocks), self.innovation_memory(inputs.shocks)),
+                (flags, self.flag.weight.mT, self.flag_memory.weight.mT),
+            ):
+                if part is None:
+                    continue
+                x = x + _end(part, RECENT) @ map_now
+                faded = basis @ _end(part, past).flip(1)  # (B, 2K, C)
+                memory = memory + torch.einsum("bkc,ck->bk", faded, map_past)
+            if inputs.history is not None:
+                x = x + self.scale(scale_of(inputs.history).log())[:, None]
+            tokens.append(x)
+            # Sums over n quarters of noise grow with its root; a memory of ten is typical.
+            memories.append(memory / 10.0**0.5)
+        x = self.blocks(torch.cat(tokens))
+        seen = torch.cat([x.mean(dim=1), x[:, -1], torch.cat(memories)], dim=-1)
+        return list(self.out(seen).split([len(part) for part in tokens]))
 
     def _positions(self, tokens: int, like: torch.Tensor) -> torch.Tensor:
-        """Sinusoids in the number of patches back from now, (tokens, width)."""
+        """Sinusoids in the number of quarters back from now, (tokens, width)."""
         back = torch.arange(tokens - 1, -1, -1, device=like.device, dtype=like.dtype)
         half = self.width // 2
         rate = torch.exp(
@@ -96,8 +163,19 @@ class SequenceEncoder(nn.Module):
         return torch.cat([angle.sin(), angle.cos()], dim=-1)
 
 
-def _patches(series: torch.Tensor) -> torch.Tensor:
-    """The last quarters of (B, L, C), cut into (B, L // 4, C, 4)."""
-    tokens = series.shape[1] // PATCH
-    kept = series[:, series.shape[1] - tokens * PATCH :]
-    return kept.reshape(len(kept), tokens, PATCH, kept.shape[2]).mT
+def _standard(
+    inputs: Inputs,
+) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
+    """History in its own s.d.s, innovations up to now, flags (B, T, 1)."""
+    history, eps, flags = inputs.history, inputs.eps, inputs.flags
+    if history is not None:
+        history = history / scale_of(history)[:, None]
+    if eps is not None:
+        eps = eps[:, : eps.shape[1] - inputs.ahead]
+    return history, eps, None if flags is None else flags[..., None]
+
+
+def _end(series: torch.Tensor, quarters: int) -> torch.Tensor:
+    """The last quarters of (B, L, C); zeros before a series that is shorter."""
+    missing = max(0, quarters - series.shape[1])
+    return nn.functional.pad(series[:, -quarters:], (0, 0, missing, 0))

@@ -2,7 +2,8 @@
 
 A stable linear model's response is a sum of damped cosines, and any smooth decaying response is
 close to one. `ModalHead` predicts poles and residues; `DirectHead` predicts each horizon on its
-own and takes what is left; `SpreadHead` says how far off the two may be. None knows a world.
+own and takes what is left; `EstimateHead` weighs responses that a regression on the data gives;
+`SpreadHead` says how far off their sum may be. None knows a world.
 """
 
 from __future__ import annotations
@@ -17,20 +18,16 @@ from emulator.regimes import QUANTILES
 FADE = 0.9  # a quarter, beyond the trained horizon: a half-life of 6.6 quarters
 
 
-class ModalHead(nn.Module):
-    """`y_h = sum_k Re(c_k lambda_k^h)` with poles shared by all shocks and observables of a draw.
+class Poles(nn.Module):
+    """Damped cosines and sines whose poles depend on the draw.
 
     Poles are stable by construction, `lambda = exp(-softplus(nu) + i w)`: as in Orvieto et al.
-    (2023) slow decays are resolved on a log scale, and the fastest stay finite. Any horizon. A
-    draw's vector gives the poles; the residues come from `source`, of which a draw may have several
-    (its shocks) or one (itself).
+    (2023) slow decays are resolved on a log scale, and the fastest stay finite.
     """
 
     def __init__(self, hidden: int, poles: int) -> None:
         super().__init__()
-        self.poles = poles
         self.pole = nn.Linear(hidden, 2 * poles)
-        self.residue = nn.Linear(hidden, 3 * 2 * poles)
         with torch.no_grad():
             # Start from moduli spread over [.3, .98], the first half real, the rest cycling.
             modulus = torch.linspace(0.3, 0.98, poles)
@@ -40,13 +37,27 @@ class ModalHead(nn.Module):
             rate = -torch.log(modulus)
             self.pole.bias.copy_(torch.cat([torch.log(torch.expm1(rate)), angle]))  # softplus^-1
 
-    def basis(self, draw: torch.Tensor, points: int) -> torch.Tensor:
-        """Damped cosines and sines of draws (B, hidden) at horizons 0, 1, ..., (B, 2K, points)."""
+    def forward(self, draw: torch.Tensor, points: int) -> torch.Tensor:
+        """draw (B, hidden) to (B, 2K, points), at 0, 1, ..., points - 1 quarters."""
         rate, angle = self.pole(draw).chunk(2, dim=-1)  # (B, K)
         h = torch.arange(points, device=draw.device, dtype=rate.dtype)
         envelope = torch.exp(-nn.functional.softplus(rate)[..., None] * h)  # (B, K, points)
         phase = angle[..., None] * h
         return torch.cat([envelope * phase.cos(), envelope * phase.sin()], dim=1)
+
+
+class ModalHead(nn.Module):
+    """`y_h = sum_k Re(c_k lambda_k^h)` with poles shared by all shocks and observables of a draw.
+
+    Any horizon. A draw's vector gives the poles; the residues come from `source`, of which a draw
+    may have several (its shocks) or one (itself).
+    """
+
+    def __init__(self, hidden: int, poles: int) -> None:
+        super().__init__()
+        self.poles = poles
+        self.basis = Poles(hidden, poles)
+        self.residue = nn.Linear(hidden, 3 * 2 * poles)
 
     def residues(self, source: torch.Tensor) -> torch.Tensor:
         """(N, hidden) to (N, 3, 2K)."""
@@ -71,6 +82,29 @@ class DirectHead(nn.Module):
             beyond = torch.arange(1, points - self.points + 1, device=source.device)
             return torch.cat([response, response[..., -1:] * FADE**beyond], dim=-1)
         return response[..., :points]  # type: ignore[no-any-return]
+
+
+class EstimateHead(nn.Module):
+    """How much of a regression's own responses to take.
+
+    `y_h = sum_j q_j r_j(h) exp(-g_j h)`: a combination q of the J responses the regression gives,
+    faded the more the less far horizons are to be trusted. q and g come from the shock's vector.
+    """
+
+    def __init__(self, hidden: int, columns: int, start: float) -> None:
+        super().__init__()
+        self.out = nn.Linear(hidden, 2 * columns)
+        with torch.no_grad():
+            self.out.weight.zero_()
+            self.out.bias[:columns] = start
+            self.out.bias[columns:] = -6.0  # a half-life of 280 quarters: no fading to begin with
+
+    def forward(self, shock: torch.Tensor, estimates: torch.Tensor) -> torch.Tensor:
+        """shock (N, hidden), estimates (N, J, points, 3) to (N, points, 3)."""
+        weight, rate = self.out(shock).chunk(2, dim=-1)  # (N, J)
+        h = torch.arange(estimates.shape[2], device=shock.device, dtype=shock.dtype)
+        faded = weight[..., None] * torch.exp(-nn.functional.softplus(rate)[..., None] * h)
+        return torch.einsum("njh,njhv->nhv", faded, estimates)
 
 
 class SpreadHead(nn.Module):

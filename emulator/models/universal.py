@@ -1,15 +1,20 @@
 """The universal emulator: one network for every world.
 
-    world, task, tokens of theta ─┬──────────────┬─ residual trunk ─ draw ─┬─ shock blocks ─ heads
-    history, innovations ─────────┴─ transformer ┘   (FiLM by world)       │
-    shock token (name, size) ──────────────────────────────────────────────┘
+    world, task, tokens of theta ──┬─────────────┬─ residual trunk ─ draw ─┬─ shock blocks ─ heads
+    history: a regression's view ──┤             │  (FiLM by world)        │
+    history, innovations: state ───┴─────────────┘           shock token (name, size)
 
-Inputs a regime does not give are replaced by a learned "absent" vector, so that one set of weights
-serves every regime. Heads: poles and residues plus a direct correction, and bands (heads.py).
-Outputs are per-unit responses in physical units (base.py).
+A regression of the history on its past, and on innovations where they are known, stands in where
+theta is not given; how the past ended is read only where the answer depends on the state. Inputs a
+regime does not give are replaced by a learned "absent" vector, so that one set of weights serves
+every regime.
+
+Heads: poles and residues plus a direct correction, plus a share of the regression's own responses;
+and bands (heads.py). Outputs are per-unit responses in physical units (base.py).
 
 Trajectories: where innovations are known, the sum of the responses to them plus a correction
-(paths.py); where a history is known, a forecast of what it left behind, from the draw's vector.
+(paths.py); where a history is known, a forecast of what it left behind, from the draw's vector and
+the regression.
 """
 
 from __future__ import annotations
@@ -24,9 +29,10 @@ from torch import nn
 from emulator.config import StrictModel
 from emulator.models.base import Answer, Forecaster, Model
 from emulator.models.embeddings import NameEmbedding, ParameterEncoder
-from emulator.models.encoders import SequenceEncoder
-from emulator.models.heads import DirectHead, ModalHead, SpreadHead
+from emulator.models.encoders import EconomyEncoder, StateEncoder, regressions, scale_of
+from emulator.models.heads import DirectHead, EstimateHead, ModalHead, SpreadHead
 from emulator.models.paths import MEMORY, PathCorrection, convolve
+from emulator.models.regression import Regression
 from emulator.regimes import AHEAD, MAX_SIZE, Inputs, Task, response_inputs
 from emulator.specs import WorldSpec
 
@@ -59,8 +65,9 @@ class Universal(Model, Forecaster):
         self.world_in = nn.Linear(world_dim, hidden)
         self.parameters_in = ParameterEncoder(specs, config.param_embed_dim, hidden)
         self.task = NameEmbedding(Task, hidden, std=0.1)
-        self.sequence_in = SequenceEncoder(shocks, hidden)
-        self.absent = nn.Parameter(torch.zeros(2, hidden))  # no theta, no sequence
+        self.economy_in = EconomyEncoder(hidden)
+        self.state_in = StateEncoder(shocks, hidden)
+        self.absent = nn.Parameter(torch.zeros(3, hidden))  # no theta, no history, no state
         self.trunk = nn.ModuleList(Block(hidden, world_dim) for _ in range(config.blocks))
         self.shock = NameEmbedding(shocks, hidden)
         self.shock_world = nn.Linear(world_dim, hidden)
@@ -72,23 +79,31 @@ class Universal(Model, Forecaster):
         self.shock_norm = nn.LayerNorm(hidden)
         self.modal = ModalHead(hidden, config.poles)
         self.direct = DirectHead(hidden, horizon + 1)
+        self.identified = EstimateHead(hidden, 1, start=1.0)  # on innovations: the response itself
+        self.rotated = EstimateHead(hidden, 3, start=0.0)  # on the past: its columns, in some mix
         self.spread = SpreadHead(hidden)
         self.path_modal = ModalHead(hidden, config.poles)
         self.path_direct = DirectHead(hidden, AHEAD)
+        self.forecasted = EstimateHead(hidden, 1, start=1.0)
         self.correction = PathCorrection(shocks, hidden)
 
-    def answer(self, asked: Sequence[Inputs], horizon: int | None = None) -> list[Answer]:
+    def answer(
+        self, asked: Sequence[Inputs], horizon: int | None = None, *, bands: bool = True
+    ) -> list[Answer]:
         points = 1 + (self.horizon if horizon is None else horizon)
-        draws = self._draws(asked)
+        found = _regressions(asked)
+        draws = self._draws(asked, found)
         shocks = self._shocks(asked, draws)
         answers = []
-        for inputs, draw, shock in zip(asked, draws, shocks, strict=True):
-            scale = self.response_scale(inputs)[:, :, None]
-            response = self._response(draw, shock, points) * scale
+        for inputs, draw, shock, regression in zip(asked, draws, shocks, found, strict=True):
+            response = self._response(inputs, draw, shock, regression, points)
+            if not bands:
+                answers.append(Answer(response))
+                continue
+            scale = self.response_scale(inputs)[:, :, None, :, None]
             spread = self.spread(shock, points).unflatten(0, (len(inputs), -1)).transpose(2, 3)
             # Bands form around the point estimate without moving it.
-            quantiles = response.detach()[..., None] + spread * scale[..., None]
-            answers.append(Answer(response, quantiles))
+            answers.append(Answer(response, response.detach()[..., None] + spread * scale))
         return answers
 
     def forecast(self, inputs: Inputs) -> torch.Tensor:
@@ -96,42 +111,61 @@ class Universal(Model, Forecaster):
         path = inputs.size.new_zeros(len(inputs), ahead, 3)
         if inputs.eps is not None:
             at_rest = response_inputs(inputs)
-            draws = self._draws([at_rest])
+            found = _regressions([at_rest])
+            draws = self._draws([at_rest], found)
             shocks = self._shocks([at_rest], draws)
-            responses = self._response(draws[0], shocks[0], inputs.eps.shape[1])
-            linear = convolve(responses * self.response_scale(at_rest)[:, :, None], inputs.eps)
+            points = inputs.eps.shape[1]
+            responses = self._response(at_rest, draws[0], shocks[0], found[0], points)
+            linear = convolve(responses, inputs.eps)
             window = min(MEMORY + ahead, linear.shape[1])
             # A history of a constant series has no scale; the floor is far below any of a world.
             seen = linear[:, -window:] / scale.clamp(min=1e-6)
             more = self.correction(seen, inputs.eps[:, -window:], inputs.shocks, draws[0])
             path = path + linear[:, -ahead:] + more[:, -ahead:] * scale
         if inputs.history is not None or inputs.eps is None:
-            draw = self._draws([inputs])[0]
+            found = _regressions([inputs])
+            draw = self._draws([inputs], found)[0]
             basis = self.path_modal.basis(draw, ahead)
-            left = self.path_modal.residues(draw) @ basis + self.path_direct(draw, ahead)
-            path = path + left.mT * scale
+            left = (self.path_modal.residues(draw) @ basis + self.path_direct(draw, ahead)).mT
+            path = path + left * scale
+            if inputs.history is not None and inputs.eps is None:
+                own = regressions([inputs])[0].forecast(ahead)[:, None]
+                units = scale_of(inputs.history)[:, None]
+                path = path + self.forecasted(draw, own) * units
         return path
 
-    def _draws(self, asked: Sequence[Inputs]) -> tuple[torch.Tensor, ...]:
+    def _draws(
+        self, asked: Sequence[Inputs], found: Sequence[Regression | None]
+    ) -> tuple[torch.Tensor, ...]:
         """The trunk's vectors, (B, hidden) for each of `asked`."""
         worlds = self._worlds(asked)
-        known = [self._known(i, w) for i, w in zip(asked, worlds, strict=True)]
-        seen = [k for k, i in enumerate(asked) if i.has_sequence]
-        if seen:
-            sequences = self.sequence_in([asked[k] for k in seen], [known[k] for k in seen])
-            for k, sequence in zip(seen, sequences, strict=True):
-                known[k] = known[k] + sequence
+        known = [
+            self._known(inputs, world, regression)
+            for inputs, world, regression in zip(asked, worlds, found, strict=True)
+        ]
+        moving = [
+            k for k, i in enumerate(asked) if i.has_sequence and i.task is not Task.steady_state
+        ]
+        if moving:
+            states = self.state_in([asked[k] for k in moving], [known[k] for k in moving])
+            for k, state in zip(moving, states, strict=True):
+                known[k] = known[k] + state
+        for k in set(range(len(known))) - set(moving):
+            known[k] = known[k] + self.absent[2]
         sizes = [len(i) for i in asked]
         draw, rows = torch.cat(known), _repeat(sizes, worlds)
         for block in self.trunk:
             draw = block(draw, worlds, rows)
         return torch.split(self.draw_norm(draw), sizes)
 
-    def _known(self, inputs: Inputs, world: torch.Tensor) -> torch.Tensor:
-        """World, task and theta, and the absence of theta or of a sequence, (B, hidden)."""
+    def _known(self, inputs: Inputs, world: torch.Tensor, found: Regression | None) -> torch.Tensor:
+        """World, task, and what is known of the economy, (B, hidden)."""
         known = self.world_in(world) + self.task((inputs.task,))
-        if not inputs.has_sequence:
+        if found is None:
             known = known + self.absent[1]
+        else:
+            assert inputs.history is not None
+            known = known + self.economy_in(inputs.history, found)
         if inputs.theta is None:
             return (known + self.absent[0]).expand(len(inputs), -1)  # type: ignore[no-any-return]
         assert inputs.world is not None
@@ -156,8 +190,15 @@ class Universal(Model, Forecaster):
             shock = block(shock, worlds, rows)
         return torch.split(self.shock_norm(shock), sizes)
 
-    def _response(self, draw: torch.Tensor, shock: torch.Tensor, points: int) -> torch.Tensor:
-        """draw (B, hidden), shock (B S, hidden) to (B, S, points, 3), before scaling.
+    def _response(
+        self,
+        inputs: Inputs,
+        draw: torch.Tensor,
+        shock: torch.Tensor,
+        found: Regression | None,
+        points: int,
+    ) -> torch.Tensor:
+        """draw (B, hidden), shock (B S, hidden) to physical responses (B, S, points, 3).
 
         In float32 whatever the trunk's precision: bfloat16 alone is off by some 0.3 %.
         """
@@ -166,7 +207,21 @@ class Universal(Model, Forecaster):
             residues = self.modal.residues(shock).reshape(len(draw), -1, 2 * self.modal.poles)
             modal = residues @ self.modal.basis(draw, points)  # (B, 3 S, points)
             direct: torch.Tensor = self.direct(shock, points)  # (B S, 3, points)
-            return (modal.reshape_as(direct) + direct).reshape(len(draw), -1, 3, points).mT
+            output = (modal.reshape_as(direct) + direct).reshape(len(draw), -1, 3, points).mT
+            scale = self.response_scale(inputs)[:, :, None]
+            response: torch.Tensor = output * scale
+            if found is None:
+                return response
+            assert inputs.history is not None
+            own = found.responses(points)  # (B, J, points, 3)
+            if found.shocks is None:
+                own = own[:, None].expand(-1, response.shape[1], -1, -1, -1).flatten(0, 1)
+                share = self.rotated(shock, own)
+            else:
+                share = self.identified(shock, own.flatten(0, 1)[:, None])
+            share = share.reshape_as(response) * scale_of(inputs.history)[:, None, None]
+            # What the world's responses never do, no estimate makes them do.
+            return response + torch.where(scale > 0, share, torch.zeros_like(share))
 
     def _worlds(self, asked: Sequence[Inputs]) -> torch.Tensor:
         """(len(asked), world_dim)."""
@@ -191,6 +246,15 @@ class Block(nn.Module):
         scale, shift = self.film(worlds)[rows].chunk(2, dim=-1)
         y = self.norm(x) * (1.0 + scale) + shift
         return x + self.down(nn.functional.silu(self.up(y)))  # type: ignore[no-any-return]
+
+
+def _regressions(asked: Sequence[Inputs]) -> list[Regression | None]:
+    """The regression of each history that stands in for an unknown theta."""
+    unknown = [k for k, i in enumerate(asked) if i.theta is None and i.history is not None]
+    out: list[Regression | None] = [None] * len(asked)
+    for k, found in zip(unknown, regressions([asked[k] for k in unknown]), strict=True):
+        out[k] = found
+    return out
 
 
 def _repeat(sizes: Sequence[int], like: torch.Tensor) -> torch.Tensor:

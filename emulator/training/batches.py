@@ -5,8 +5,10 @@ rows are a pure function of (seed, k); `stream` reads it from disk; `fresh` draw
 the worlds, held-out ones left out. Step k's regimes, tasks and history length depend on (seed, k)
 alone. Whatever the source, training goes on exactly from a checkpoint's position.
 
-In every step each world is asked for responses, and one world for trajectories: a mean over steps
-is then a mean over worlds, at the cost of one.
+In every step each world is asked for responses, of the same rows once with theta known and once
+without it where the run trains on regimes of both kinds: what one kind needs to learn is mostly not
+what the other needs. One world is asked for trajectories: a mean over steps is then a mean over
+worlds, at the cost of one.
 """
 
 from __future__ import annotations
@@ -52,9 +54,10 @@ class Batch(NamedTuple):
 
 
 class StepBatch(NamedTuple):
-    """A step's batches by world: responses of every world, trajectories of one or of none."""
+    """A step's batches by world: responses of every world, a batch a kind of regime; trajectories
+    of one world or of none."""
 
-    responses: dict[str, Batch]
+    responses: dict[str, tuple[Batch, ...]]
     trajectories: dict[str, Batch]
 
 
@@ -191,6 +194,9 @@ class Batches:
         self.shown, self.seed, self.part = shown, seed, part
         largest = max(len(shown.dataset.rows(w, "train")) for w in shown.worlds)
         self.steps_per_epoch = -(-largest // batch_size)
+        known = [r for r in shown.regimes if CONTRACTS[r].theta]
+        unknown = [r for r in shown.regimes if not CONTRACTS[r].theta]
+        self.kinds = [kind for kind in (known, unknown) if kind]
         self.source: Source = (
             _Resident(shown, batch_size, seed)
             if source == "resident"
@@ -205,10 +211,12 @@ class Batches:
         length = int(rng.integers(MIN_HISTORY, max(MIN_HISTORY, shown.longest) + 1))
         responses = {}
         for world in shown.worlds:
-            regime = shown.regimes[rng.integers(len(shown.regimes))]
-            choices = tasks(shown.spec(world))
-            task = choices[rng.integers(len(choices))]
-            responses[world] = shown.cut(self._share(rows[world]), world, regime, task, length)
+            part, choices, batches = self._share(rows[world]), tasks(shown.spec(world)), []
+            for regimes in self.kinds:
+                regime = regimes[rng.integers(len(regimes))]
+                task = choices[rng.integers(len(choices))]
+                batches.append(shown.cut(part, world, regime, task, length))
+            responses[world] = tuple(batches)
         if not shown.trajectories:
             return StepBatch(responses, {})
         world = shown.worlds[rng.integers(len(shown.worlds))]

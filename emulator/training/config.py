@@ -34,9 +34,12 @@ class TrainingConfig(StrictModel):
     batch_size: int = Field(
         64, ge=1, description="rows of every world in each step, over all processes together"
     )
+    optimizer: Literal["muon", "adamw"] = Field(
+        "muon", description="of matrices between layers; muon.py says what Muon does with the rest"
+    )
     lr: float = Field(4e-3, gt=0, description="peak learning rate")
     warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps with a rising rate")
-    weight_decay: float = Field(0.01, ge=0, description="AdamW's, on matrices only")
+    weight_decay: float = Field(0.1, ge=0, description="on matrices only")
     clip: float = Field(1.0, gt=0, description="largest gradient norm of a step")
     checkpoint_every: int = Field(10, ge=1, description="epochs between checkpoints")
     validate_every: int | None = Field(

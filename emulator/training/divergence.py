@@ -28,7 +28,8 @@ def world_gradient_norms(
     parameters = list(objective.parameters())
     norms = {}
     for world in batch.responses:
-        alone = StepBatch(*({w: b for w, b in part.items() if w == world} for part in batch))
+        paths = {w: b for w, b in batch.trajectories.items() if w == world}
+        alone = StepBatch({world: batch.responses[world]}, paths)
         with precision:
             loss = objective(alone).total
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True)

@@ -72,23 +72,24 @@ class Objective(nn.Module):
 
     def forward(self, batch: StepBatch) -> Terms:
         parts: dict[str, torch.Tensor] = {}
-        responses = list(batch.responses.items())
-        answers = self.model.answer([b.inputs for _, b in responses])
+        asked = [(w, b) for w, batches in batch.responses.items() for b in batches]
+        answers = self.model.answer([b.inputs for _, b in asked], bands=self.losses.quantile > 0)
         total = torch.zeros((), device=self.weights.device)
-        for (world, (inputs, target)), answer in zip(responses, answers, strict=True):
+        for (world, (inputs, target)), answer in zip(asked, answers, strict=True):
             sigma = self._scales(world).of(inputs.task)
-            loss = response_loss(answer.response, target, sigma, self.weights)
-            parts[f"loss_{world}"] = loss
-            total = total + loss
+            share = 1.0 / len(batch.responses[world])
+            terms = {"loss": (1.0, response_loss(answer.response, target, sigma, self.weights))}
             if self.losses.smooth:
                 smooth = smoothness_loss(answer.response, target, sigma)
-                parts[f"smooth_{world}"] = smooth
-                total = total + self.losses.smooth * smooth
-            if self.losses.quantile and answer.quantiles is not None:
+                terms["smooth"] = (self.losses.smooth, smooth)
+            if answer.quantiles is not None:
                 pinball = quantile_loss(answer.quantiles, target, sigma)
-                parts[f"quantile_{world}"] = pinball
-                total = total + self.losses.quantile * pinball
-        total = total / len(responses)
+                terms["quantile"] = (self.losses.quantile, pinball)
+            for name, (weight, value) in terms.items():
+                total = total + weight * share * value
+                key = f"{name}_{world}"
+                parts[key] = parts.get(key, 0.0) + share * value
+        total = total / len(batch.responses)
         if self.losses.trajectory and isinstance(self.model, Forecaster):
             for world, (inputs, target) in batch.trajectories.items():
                 path = self.model.forecast(inputs)

@@ -44,9 +44,9 @@ def poison(monkeypatch: pytest.MonkeyPatch, world: str, step: int) -> None:
     def batch(self: Batches, done: int) -> StepBatch:
         out = whole(self, done)
         if done + 1 >= step:
-            good = out.responses[world]
+            good = out.responses[world][0]
             bad = good._replace(target=torch.full_like(good.target, torch.inf))
-            return StepBatch({**out.responses, world: bad}, out.trajectories)
+            return StepBatch({**out.responses, world: (bad,)}, out.trajectories)
         return out
 
     monkeypatch.setattr(Batches, "batch", batch)

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from emulator.data import Dataset
 from emulator.errors import ConfigError
 from emulator.models.weights import load_weights
 from emulator.regimes import Regime
-from emulator.training.batches import Batches, Shown
+from emulator.training.batches import Batch, Batches, Shown, StepBatch
 from emulator.training.checkpoint import load_checkpoint, save_checkpoint
 from emulator.training.config import RunConfig
 from emulator.training.trainer import train
@@ -193,12 +194,16 @@ def test_shares_of_a_batch_together_are_the_batch(dataset: Dataset) -> None:
     parts = [Batches(shown, 12, 0, part=(rank, 2)) for rank in range(2)]
     whole = Batches(shown, 12, 0)
     for step in range(8):
-        one = whole.batch(step)
-        for kind, group in enumerate(one):
-            for world, batch in group.items():
-                shares = [part.batch(step)[kind][world].target for part in parts]
-                together = torch.stack(shares, dim=1).flatten(0, 1)  # ranks take rows in turn
-                assert torch.equal(together, batch.target)
+        shares = [list(_flat(part.batch(step))) for part in parts]
+        for batch, *halves in zip(_flat(whole.batch(step)), *shares, strict=True):
+            together = torch.stack([h.target for h in halves], dim=1).flatten(0, 1)
+            assert torch.equal(together, batch.target)  # ranks take rows in turn
+
+
+def _flat(batch: StepBatch) -> Iterator[Batch]:
+    for batches in batch.responses.values():
+        yield from batches
+    yield from batch.trajectories.values()
 
 
 def test_a_run_goes_on_in_as_many_processes_as_it_began(

@@ -1,0 +1,104 @@
+"""A linear regression of the observables on their past, and on innovations where they are known.
+
+    z_t = c + A_1 z_{t-1} + ... + A_4 z_{t-4} + B_0 e_t + ... + B_4 e_{t-4} + u_t, u_t ~ (0, Sigma)
+
+z is the history over its s.d., e the innovations in s.d.s (without them, a VAR(4)).
+Coefficients are posterior means under a prior of independent normals around zero, tighter for
+longer lags (Litterman 1986), so short histories give estimates too. The fit has no learned part;
+a network reads its coefficients and bends its responses.
+
+Sources: Litterman (1986, JBES 4(1)); Ljung (1999), System Identification, ch. 4 (ARX models).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+LAGS = 4  # a year, as in the baselines' summary
+# Prior s.d.s of A_k times k, of B_k and of c; z and e have unit s.d.
+PRIOR_LAG, PRIOR_SHOCK, PRIOR_CONSTANT = 0.3, 0.5, 1.0
+_FIRST = 1e-3  # prior precision while the residuals' variance is not known yet
+_FLOOR = 1e-9  # of variances of residuals: an exact fit has none
+# A response to one s.d. of one shock is at most the series' own s.d.; sampling error doubles it.
+LARGEST = 2.0
+FARTHEST = 5.0  # s.d.s from zero: a forecast beyond is an unstable estimate, not a prediction
+_OVERFLOW = 1e9  # no path grows beyond this before it is bent
+
+
+class Regression(NamedTuple):
+    """lags: (B, 4, 3, 3). constant: (B, 3). shocks: (B, 5, 3, S), None without innovations.
+    factor: (B, 3, 3), the Cholesky factor of Sigma. residuals: (B, L - 4, 3). last: (B, 4, 3), the
+    last quarters. All float64, in units of the series' s.d.s."""
+
+    lags: torch.Tensor
+    constant: torch.Tensor
+    shocks: torch.Tensor | None
+    factor: torch.Tensor
+    residuals: torch.Tensor
+    last: torch.Tensor
+
+    def responses(self, points: int) -> torch.Tensor:
+        """(B, J, points, 3): to the innovations (J = S), or to the columns of the Cholesky factor
+        (J = 3), in float32. Explosive ones are bent to at most `LARGEST`."""
+        impulses = self.factor[:, None] if self.shocks is None else self.shocks
+        path: list[torch.Tensor] = []
+        for h in range(points):
+            now = impulses[:, h] if h < impulses.shape[1] else torch.zeros_like(impulses[:, 0])
+            for lag in range(1, min(h, LAGS) + 1):
+                now = now + self.lags[:, lag - 1] @ path[h - lag]
+            path.append(now.clamp(-_OVERFLOW, _OVERFLOW))
+        return _bent(torch.stack(path, dim=1), LARGEST).permute(0, 3, 1, 2)
+
+    def forecast(self, ahead: int) -> torch.Tensor:
+        """(B, ahead, 3): the quarters after the last, no innovations known, in float32. Explosive
+        ones are bent to at most `FARTHEST`."""
+        path = list(self.last.unbind(dim=1))
+        for _ in range(ahead):
+            now = self.constant
+            for lag in range(1, LAGS + 1):
+                now = now + (self.lags[:, lag - 1] @ path[-lag][..., None])[..., 0]
+            path.append(now.clamp(-_OVERFLOW, _OVERFLOW))
+        return _bent(torch.stack(path[LAGS:], dim=1), FARTHEST)
+
+
+def _bent(values: torch.Tensor, limit: float) -> torch.Tensor:
+    """`values` where well below `limit`, smoothly bounded by it (1e-4 off at .4 of it)."""
+    return (values / (1.0 + (values / limit) ** 8) ** 0.125).float()
+
+
+@torch.no_grad()
+def regress(z: torch.Tensor, eps: torch.Tensor | None) -> Regression:
+    """z: (B, L, 3), of unit s.d. eps: (B, T, S), ending in the same quarter, T >= L."""
+    quarters = z.shape[1]
+    y = z[:, LAGS:].double()
+    columns = [z[:, LAGS - k : quarters - k] for k in range(1, LAGS + 1)]
+    columns.append(torch.ones_like(z[:, LAGS:, :1]))
+    precision = [k**2 / PRIOR_LAG**2 for k in range(1, LAGS + 1) for _ in range(3)]
+    precision.append(PRIOR_CONSTANT**-2)
+    if eps is not None:
+        last = eps.shape[1]
+        first = last - quarters + LAGS
+        columns += [eps[:, first - k : last - k] for k in range(LAGS + 1)]
+        precision += [PRIOR_SHOCK**-2] * (eps.shape[2] * (LAGS + 1))
+    x = torch.cat(columns, dim=2).double()
+    gram, moment = x.mT @ x, x.mT @ y
+    prior = torch.tensor(precision, dtype=x.dtype, device=x.device)
+    solution = _solve(gram, moment, _FIRST * prior)
+    noise = (y - x @ solution).square().mean(dim=(1, 2)).clamp(min=_FLOOR)
+    # The prior counts against data as noisy as the first residuals; nearly exact fits ignore it.
+    solution = _solve(gram, moment, noise[:, None] * prior)
+    residuals = y - x @ solution
+    covariance = residuals.mT @ residuals / y.shape[1]
+    factor = torch.linalg.cholesky(covariance + _FLOOR * torch.eye(3, device=x.device).double())
+    lags, constant = solution[:, : 3 * LAGS].reshape(-1, LAGS, 3, 3).mT, solution[:, 3 * LAGS]
+    shocks = None
+    if eps is not None:
+        shocks = solution[:, 3 * LAGS + 1 :].reshape(len(z), LAGS + 1, -1, 3).mT
+    return Regression(lags, constant, shocks, factor, residuals, z[:, -LAGS:].double())
+
+
+def _solve(gram: torch.Tensor, moment: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
+    factor = torch.linalg.cholesky(gram + torch.diag_embed(prior))
+    return torch.cholesky_solve(moment, factor)
