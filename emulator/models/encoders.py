@@ -48,7 +48,7 @@ class EconomyEncoder(nn.Module):
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
-        features = 9 * LAGS + 3 + 3 + 3 + 3 + 1 + 12 + 9 * LAGS
+        features = 3 + 1 + 12 + 9 * LAGS + 3 + 3 + 3 + 3 + 9 * LAGS
         self.net = nn.Sequential(nn.Linear(features, hidden), nn.SiLU(), nn.Linear(hidden, hidden))
 
     def forward(self, history: torch.Tensor, found: Regression) -> torch.Tensor:
@@ -61,8 +61,9 @@ def _features(history: torch.Tensor, found: Regression) -> torch.Tensor:
     """(B, features), each of order one."""
     sd = scale_of(history)
     z = history / sd[:, None]
-    own = found.factor.diagonal(dim1=1, dim2=2)
-    below = (found.factor / own[:, :, None])[:, [1, 2, 2], [0, 0, 1]]
+    noise = found.factor.norm(dim=2)  # (B, 3), the residuals' s.d.s
+    below = (found.factor / noise[:, :, None])[:, [1, 2, 2], [0, 0, 1]]  # correlations
+    own = found.factor.diagonal(dim1=1, dim2=2).log() / 3.0
     deviation = z - z.mean(dim=1, keepdim=True)
     moments = torch.cat(
         [
@@ -73,7 +74,7 @@ def _features(history: torch.Tensor, found: Regression) -> torch.Tensor:
         ],
         dim=1,
     )
-    size = (found.residuals / own[:, None]).abs()
+    size = (found.residuals / noise[:, None]).abs()
     size = size - size.mean(dim=1, keepdim=True)
     quarters = size.shape[1]
     follow = [
@@ -81,7 +82,7 @@ def _features(history: torch.Tensor, found: Regression) -> torch.Tensor:
         for lag in range(1, LAGS + 1)
     ]
     length = torch.full_like(sd[:, :1], math.log(history.shape[1] / MAX_HISTORY))
-    rest = [found.lags.flatten(1), found.constant, own.log() / 3.0, below / 2.0, *follow]
+    rest = [found.lags.flatten(1), found.constant, noise.log() / 3.0, own, below, *follow]
     return torch.cat([sd.log(), length, moments, *(part.to(sd.dtype) for part in rest)], dim=1)
 
 

@@ -58,6 +58,8 @@ class ModalHead(nn.Module):
         self.poles = poles
         self.basis = Poles(hidden, poles)
         self.residue = nn.Linear(hidden, 3 * 2 * poles)
+        with torch.no_grad():
+            self.residue.weight.mul_(0.1)  # responses start small: the poles' sum is not
 
     def residues(self, source: torch.Tensor) -> torch.Tensor:
         """(N, hidden) to (N, 3, 2K)."""

@@ -1,0 +1,100 @@
+"""The regression that stands in for unknown parameters, against economies where it is known."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from emulator.models.baselines.summary import ols_var
+from emulator.models.regression import FARTHEST, LAGS, LARGEST, regress
+
+pytestmark = pytest.mark.fast
+
+QUARTERS = 160
+
+
+def _var(rows: int = 6, quarters: int = QUARTERS, root: float = 0.9):
+    """Paths (B, T, 3) of stable VAR(1)s from rest, their innovations (B, T, 3) and responses to
+    each (B, 3, 41, 3), in units of each series' s.d."""
+    generator = torch.Generator().manual_seed(3)
+    a = torch.randn(rows, 3, 3, generator=generator, dtype=torch.float64)
+    a = root * a / torch.linalg.eigvals(a).abs().amax(dim=1)[:, None, None]
+    impact = 0.5 * torch.randn(rows, 3, 3, generator=generator, dtype=torch.float64).tril(-1)
+    impact = impact + torch.eye(3, dtype=torch.float64)
+    eps = torch.randn(rows, quarters, 3, generator=generator, dtype=torch.float64)
+    path, now = [], torch.zeros(rows, 3, 1, dtype=torch.float64)
+    for t in range(quarters):
+        now = a @ now + impact @ eps[:, t, :, None]
+        path.append(now[..., 0])
+    series = torch.stack(path, dim=1)
+    sd = series.std(dim=1)
+    powers = [impact]
+    for _ in range(40):
+        powers.append(a @ powers[-1])
+    responses = torch.stack(powers, dim=1).permute(0, 3, 1, 2) / sd[:, None, None]
+    return series / sd[:, None], eps, responses
+
+
+def test_with_innovations_a_linear_economy_is_identified() -> None:
+    """No residual is left, so the prior counts for nothing and only rounding does."""
+    z, eps, responses = _var()
+    found = regress(z[:, -120:].float(), eps.float())
+    torch.testing.assert_close(found.responses(41), responses.float(), atol=1e-3, rtol=0)
+
+
+def test_without_innovations_a_long_history_gives_the_least_squares_coefficients() -> None:
+    z, _, _ = _var(quarters=20_000)
+    found, plain = regress(z, None), ols_var(z, LAGS)
+    # The prior is worth noise / .3^2 quarters at lag 1 and 16 times that at lag 4, of 20,000.
+    torch.testing.assert_close(found.lags, plain.coefficients, atol=0.02, rtol=0)
+    torch.testing.assert_close(
+        found.factor, torch.linalg.cholesky(plain.covariance), atol=1e-3, rtol=0
+    )
+
+
+def test_short_histories_are_drawn_to_no_dynamics_at_far_lags() -> None:
+    z, _, _ = _var(quarters=40)
+    plain = ols_var(z, LAGS).coefficients
+    assert (regress(z, None).lags[:, 3].norm() < 0.5 * plain[:, 3].norm()).all()
+
+
+def test_more_shocks_than_quarters_can_tell_apart_still_give_finite_responses() -> None:
+    z, _, _ = _var(quarters=40)
+    eps = torch.randn(6, 60, 7, generator=torch.Generator().manual_seed(0))
+    out = regress(z.float(), eps).responses(81)
+    assert out.shape == (6, 7, 81, 3)
+    assert torch.isfinite(out).all()
+
+
+def test_explosive_estimates_stay_bounded_and_small_ones_are_left_alone() -> None:
+    t = torch.arange(60, dtype=torch.float64)
+    z = torch.exp(0.2 * t)[None, :, None].expand(1, 60, 3) * torch.tensor([1.0, -1.0, 0.5])
+    z = z + torch.randn(1, 60, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = regress(z / z.std(dim=1, keepdim=True), None)
+    assert found.responses(81).abs().max() <= LARGEST
+    assert found.forecast(40).abs().max() <= FARTHEST
+    stable = regress(_var()[0], None)
+    first = stable.responses(1)[:, :, 0].mT.double()
+    # Bent by 1e-4 of itself at .4 of the limit of 2, and responses rarely are above .8.
+    small = stable.factor.abs() < 0.8
+    torch.testing.assert_close(first[small], stable.factor[small], atol=0, rtol=2e-4)
+
+
+def test_a_forecast_iterates_the_regression() -> None:
+    z, _, _ = _var()
+    found = regress(z, None)
+    recent, expected = z[:, -LAGS:], []
+    for _ in range(3):
+        lagged = recent.flip(1)  # the last quarter first
+        now = found.constant + torch.einsum("bkij,bkj->bi", found.lags, lagged)
+        expected.append(now)
+        recent = torch.cat([recent[:, 1:], now[:, None]], dim=1)
+    torch.testing.assert_close(
+        found.forecast(3), torch.stack(expected, dim=1).float(), atol=1e-5, rtol=1e-3
+    )
+
+
+def test_a_constant_series_does_no_harm() -> None:
+    z, _, _ = _var()
+    z[:, :, 2] = 0.0
+    assert torch.isfinite(regress(z, None).responses(41)).all()
