@@ -2,8 +2,8 @@
 
 Rows come from one of three sources. `resident` holds the training split on the device, and step k's
 rows are a pure function of (seed, k); `stream` reads it from disk; `fresh` draws new samples from
-the worlds, held-out ones left out. Step k's regimes, tasks and history length depend on (seed, k)
-alone. Whatever the source, training goes on exactly from a checkpoint's position.
+the worlds, held-out ones left out. Step k's regimes, tasks, and its histories' length and end depend
+on (seed, k) alone. Whatever the source, training goes on exactly from a checkpoint's position.
 
 In every step each world is asked for responses, of the same rows once with theta known and once
 without it where the run trains on regimes of both kinds: what one kind needs to learn is mostly not
@@ -209,13 +209,18 @@ class Batches:
         shown, rows = self.shown, self.source.rows(step)
         # One length for all worlds, so that their histories go through a model together.
         length = int(rng.integers(MIN_HISTORY, max(MIN_HISTORY, shown.longest) + 1))
-        responses = {}
+        # Responses from rest are the same whenever they are asked for; those from a state are
+        # stored for the last one.
+        config = shown.dataset.manifest.config
+        now = int(rng.integers(min(config.run_in + length, config.quarters), config.quarters + 1))
+        responses: dict[str, tuple[Batch, ...]] = {}
         for world in shown.worlds:
             part, choices, batches = self._share(rows[world]), tasks(shown.spec(world)), []
             for regimes in self.kinds:
                 regime = regimes[rng.integers(len(regimes))]
                 task = choices[rng.integers(len(choices))]
-                batches.append(shown.cut(part, world, regime, task, length))
+                asked_at = now if task is Task.steady_state else None
+                batches.append(shown.cut(part, world, regime, task, length, asked_at))
             responses[world] = tuple(batches)
         if not shown.trajectories:
             return StepBatch(responses, {})
