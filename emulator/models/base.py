@@ -82,12 +82,17 @@ class Model(nn.Module, ABC):
     def response_scale(self, inputs: Inputs) -> torch.Tensor:
         """What one unit of network output is worth, (B or 1, S or 1, 3).
 
-        The scale of the world's training responses; where the world is not named the only scale
-        there is comes from the data, the s.d. of the history.
+        The scale of the world's training responses; where the world is not named, the s.d. of the
+        history times what responses are of it in the middle of the worlds known.
         """
         if inputs.world is not None:
             return self.scales(inputs.world)(inputs.theta)  # type: ignore[no-any-return]
-        return self.path_scale(inputs)[:, None]
+        return (self.path_scale(inputs) * self._usual_share())[:, None]
+
+    def _usual_share(self) -> torch.Tensor:
+        """The median over worlds and shocks of the s.d. of responses over that of paths, (3,)."""
+        shares = [self.scales(world).sd / self.scales(world).path for world in self.specs]
+        return torch.cat(shares).median(dim=0).values
 
     def path_scale(self, inputs: Inputs) -> torch.Tensor:
         """The s.d. of the observables, (1, 3) from the world's training trajectories, or (B, 3)

@@ -2,8 +2,9 @@
 
 Rows come from one of three sources. `resident` holds the training split on the device, and step k's
 rows are a pure function of (seed, k); `stream` reads it from disk; `fresh` draws new samples from
-the worlds, held-out ones left out. Step k's regimes, tasks, and its histories' length and end depend
-on (seed, k) alone. Whatever the source, training goes on exactly from a checkpoint's position.
+the worlds, held-out ones left out. Step k's regimes and tasks, and its histories' length and end,
+depend on (seed, k) alone. Whatever the source, training goes on exactly from a checkpoint's
+position.
 
 In every step each world is asked for responses, of the same rows once with theta known and once
 without it where the run trains on regimes of both kinds: what one kind needs to learn is mostly not
