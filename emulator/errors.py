@@ -8,6 +8,7 @@ is also the builtin it specialises, so callers may catch `ValueError` or `KeyErr
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 
 
@@ -48,14 +49,19 @@ class TrainingError(EmulatorError, RuntimeError):
 
 
 def nearest(name: str, valid: Iterable[str]) -> str | None:
-    """The valid name closest to `name`, or None when nothing is close."""
-    matches = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.5)
-    return matches[0] if matches else None
+    """The valid name closest to `name`, whatever its case, or None when nothing is close."""
+    names = {valid_name.casefold(): valid_name for valid_name in reversed(list(valid))}
+    matches = difflib.get_close_matches(name.casefold(), names, n=1, cutoff=0.5)
+    return names[matches[0]] if matches else None
 
 
-def unknown_name(kind: str, name: str, valid: Iterable[str]) -> UnknownNameError:
-    """The error for a name that does not exist, with the nearest valid one and the full list."""
+def unknown_name(kind: str, name: object, valid: Iterable[str]) -> UnknownNameError:
+    """The error for a name that does not exist, with the nearest valid one and the full list.
+
+    name: usually a string; users hand over numbers, lists and objects too.
+    """
     names = list(valid)
-    close = nearest(name, names)
+    close = nearest(name, names) if isinstance(name, str) else None
     hint = f"did you mean {close!r}? " if close else ""
-    return UnknownNameError(f"unknown {kind} {name!r}: {hint}valid: {', '.join(names)}")
+    shown = repr(name) if isinstance(name, str) else reprlib.repr(name)
+    return UnknownNameError(f"unknown {kind} {shown}: {hint}valid: {', '.join(names)}")

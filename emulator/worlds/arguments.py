@@ -10,14 +10,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from emulator.errors import InputError
 
-# What NumPy and float() raise for what is no number, or too large an integer for one.
-NOT_NUMBERS = (TypeError, ValueError, OverflowError)
+# What NumPy and float() raise for what is no number, or too large an integer for one, and torch for
+# a tensor that keeps gradients.
+NOT_NUMBERS = (TypeError, ValueError, OverflowError, RuntimeError)
+
+
+def real(values: Any) -> NDArray[np.float64]:
+    """`values` as float64; one of NOT_NUMBERS for anything but real numbers, dates included."""
+    array = np.asarray(values)
+    if array.dtype.kind in "cmM":  # complex numbers, durations, dates: NumPy would cast them
+        raise TypeError(f"expected real numbers, got {array.dtype}")
+    return array.astype(np.float64, copy=False)
 
 
 def numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:
     """`values` as float64, or InputError naming the argument."""
     try:
-        return np.asarray(values, dtype=np.float64)
+        return real(values)
     except NOT_NUMBERS:
         raise InputError(f"{name}: expected numbers, got {reprlib.repr(values)}") from None
 

@@ -239,8 +239,13 @@ class World(ABC, Generic[SolutionT]):
         return np.concatenate([empty, *kept]), rejected
 
     def sample_parameters(self, n: int, rng: np.random.Generator) -> FloatArray:
-        """(n, P) prior draws with status OK."""
-        return self.draw(n, rng)[0]
+        """(n, P) prior draws with status OK. Raises InputError for a bad count or generator."""
+        if not isinstance(rng, np.random.Generator):
+            raise InputError(
+                "rng: expected a NumPy generator, such as numpy.random.default_rng(0), got "
+                f"{reprlib.repr(rng)}"
+            )
+        return self.draw(whole("n", n), rng)[0]
 
     # ------------------------------------------------------------------ responses and paths
 

@@ -40,13 +40,19 @@ def list_worlds() -> tuple[str, ...]:
     return (*_BUILT_IN, *(name for name in sorted(_entry_points()) if name not in _BUILT_IN))
 
 
-@cache
 def get_world(name: str) -> World[Any]:
     """The world called `name`.
 
     Raises UnknownNameError with the nearest valid name, and InputError, naming entry point and
     package, where an installed package's world cannot be loaded or is none.
     """
+    if not isinstance(name, str):  # a list would not even be hashable
+        raise unknown_name("world", name, list_worlds())
+    return _world(name)
+
+
+@cache
+def _world(name: str) -> World[Any]:
     if name in _BUILT_IN:
         module, attribute = _BUILT_IN[name].split(":")
         return _instance(name, getattr(import_module(module), attribute))

@@ -95,7 +95,7 @@ def installed_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     registry._entry_points.cache_clear()
     yield usage
     registry._entry_points.cache_clear()
-    registry.get_world.cache_clear()
+    registry._world.cache_clear()
     sys.modules.pop("ar1_world", None)
 
 

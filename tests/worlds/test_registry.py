@@ -37,7 +37,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no
 
     def forget() -> None:
         registry._entry_points.cache_clear()
-        registry.get_world.cache_clear()
+        registry._world.cache_clear()
 
     yield put
     monkeypatch.undo()
