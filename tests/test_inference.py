@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,9 @@ def test_mappings_arrays_and_frames_say_the_same(model: emulator.Emulator) -> No
     assert batch.dims == ("draw", "shock", "horizon", "observable")
     frame = pd.DataFrame({"kappa": [0.05, 0.1], "phi_pi": [2.0, 1.5]})
     np.testing.assert_array_equal(model.irf("nk", frame), batch)
+    # A Series goes by its labels, not by the order they come in.
+    series = pd.Series(theta, index=world.parameter_names)[::-1]
+    np.testing.assert_array_equal(model.irf("nk", series), one)
     # A batch of another size may round differently: float32 products.
     np.testing.assert_allclose(batch[0], one, rtol=1e-4, atol=1e-6)
     assert model.irf("nk", theta[None]).dims == batch.dims
@@ -61,6 +65,40 @@ def test_many_draws_are_answered_in_chunks(
     whole = model.irf("var", theta)
     monkeypatch.setattr("emulator.inference.emulator.CHUNK", 7)
     np.testing.assert_allclose(model.irf("var", theta), whole, rtol=1e-4, atol=1e-6)
+
+
+def test_many_draws_need_little_memory_beside_the_answer(every_regime: emulator.Emulator) -> None:
+    theta = emulator.get_world("nk").sample_parameters(20_000, np.random.default_rng(0))
+    history = _history(200)  # one for all: 96 MB if it were copied for every draw
+    # tracemalloc sees NumPy's memory, not torch's, which a chunk bounds.
+    tracemalloc.start()
+    answer = every_regime.irf("nk", theta, horizon=12)
+    alone = tracemalloc.get_traced_memory()[1]
+    tracemalloc.reset_peak()
+    every_regime.irf("nk", theta[:2000], history=history, shock="demand", horizon=4)
+    with_history = tracemalloc.get_traced_memory()[1] - answer.nbytes
+    tracemalloc.stop()
+    assert alone < 1.3 * answer.nbytes
+    assert with_history < 8e6  # the answer and a few chunks
+
+
+def test_labels_of_one_answer_are_not_those_of_the_next(model: emulator.Emulator) -> None:
+    first = model.irf("nk", horizon=3)
+    first["horizon"] = [10, 11, 12, 13]
+    first["shock"].attrs["note"] = "mine"
+    first.attrs["units"]["output"] = "furlongs"
+    second = model.irf("nk", horizon=3)
+    assert second["horizon"].to_numpy().tolist() == [0, 1, 2, 3]
+    assert second["shock"].attrs == {}
+    assert second.attrs["units"]["output"] == "percent"
+
+
+def test_arrays_without_labels_are_those_of_irf(every_regime: emulator.Emulator) -> None:
+    plain = every_regime.respond("nk", shock="demand", bands=True, horizon=8)
+    labelled = every_regime.irf("nk", shock="demand", bands=True, horizon=8)
+    assert plain.values.shape == (1, 1, 9, 3, 5)
+    np.testing.assert_array_equal(plain.values[0, 0], labelled)
+    assert plain.attrs == labelled.attrs
 
 
 def test_draws_out_of_bounds_are_flagged(model: emulator.Emulator) -> None:
@@ -231,11 +269,28 @@ def test_a_csv_file_is_a_history(every_regime: emulator.Emulator, tmp_path: Path
     assert asked.equals(every_regime.irf("nk", history=str(tmp_path / "us.csv")))
 
 
+def test_dates_of_a_frame_are_checked_like_those_of_a_file(every_regime: emulator.Emulator) -> None:
+    frame = pd.DataFrame(_history(), columns=["output", "inflation", "rate"])
+    quarters = pd.period_range("1990Q2", periods=60, freq="Q")
+    expected = every_regime.irf("nk", history=frame)
+    for dated in (
+        frame.assign(date=quarters),
+        frame.assign(date=quarters.astype(str)),
+        frame.assign(date=quarters.to_timestamp()),
+        frame.set_index(quarters),
+        frame.set_index(quarters.to_timestamp()),
+    ):
+        assert every_regime.irf("nk", history=dated).equals(expected)
+        for wrong in (dated[::-1], dated.drop(index=dated.index[7])):
+            with pytest.raises(InputError, match=r"after .* without gaps"):
+                every_regime.irf("nk", history=wrong)
+
+
 @pytest.mark.parametrize("first", ["1990Q1", "1990-Q1", "1990q1", "1990-01-01", "1990-03-31"])
 def test_quarters_are_read_in_several_spellings(tmp_path: Path, first: str) -> None:
     file = tmp_path / "us.csv"
     file.write_text(f"date,output,inflation,rate\n{first},1,2,3\n1990Q2,4,5,6\n")
-    assert read_history(file).to_numpy().tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert read_history(file).tolist() == [[1, 2, 3], [4, 5, 6]]
 
 
 # --------------------------------------------------------------------- tensors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,16 @@ def test_worlds_and_data_work_without_torch() -> None:
 def test_listing_worlds_at_the_command_line_needs_no_torch() -> None:
     code = "from emulator.cli.app import run; assert run(['worlds']) == 0"
     assert "torch" not in _modules(code)
+
+
+def test_a_response_at_the_command_line_imports_torch_and_little_else(
+    run_path: Path, tmp_path: Path
+) -> None:
+    """What is not needed would take a second: half of an answer's time is the import of torch."""
+    ask = ["irf", "nk", "--shock", "monetary", "--weights", str(run_path)]
+    code = f"from emulator.cli.app import run; assert run({ask}) == 0"
+    heavy = {"pandas", "xarray", "scipy", "numba", "matplotlib", "sklearn", "zarr", "pyarrow"}
+    assert not _modules(code) & heavy
 
 
 def test_the_public_names_are_there() -> None:

@@ -13,7 +13,7 @@ import typer
 
 from emulator.cli.app import app
 from emulator.cli.console import print_json
-from emulator.cli.irf import block, check_known, check_trained, solve
+from emulator.cli.irf import check_known, check_trained, solve
 from emulator.cli.responses import (
     PLOT_OPTION,
     RESPONSE_FORMAT_OPTION,
@@ -149,10 +149,10 @@ def _emulated(
     specs = [model.spec(name) for name in names]
     found = {}
     for spec, theta in zip(specs, _share_out(specs, values), strict=True):
-        response = model.irf(spec.name, theta, shock=shock, size=size, horizon=horizon)
+        response = model.respond(spec.name, theta, shock=shock, size=size, horizon=horizon)
         if not extrapolate:
             check_trained(model, response)
-        found[spec.name] = block(response)
+        found[spec.name] = response.values[0]
     return specs, found
 
 

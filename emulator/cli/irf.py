@@ -26,10 +26,10 @@ from emulator.errors import InputError, nearest
 
 if TYPE_CHECKING:
     import numpy as np
-    import xarray as xr
     from numpy.typing import NDArray
 
     from emulator.inference import Emulator
+    from emulator.inference.response import Response
 
 
 @app.command(
@@ -49,6 +49,11 @@ def irf(
         help="Answer from data: columns output, inflation, rate in the worlds' units, a row a "
         "quarter. Without --set the parameters are unknown, with it they are given.",
     ),
+    state_dependent: bool = typer.Option(
+        False,
+        "--state-dependent",
+        help="From the state in which the history ends, instead of the steady state.",
+    ),
     bands: bool = typer.Option(
         False, "--bands", help="Quantiles too: 90 % bands in the table and the figure, or all."
     ),
@@ -67,6 +72,10 @@ def irf(
         raise InputError("Missing argument WORLD: name one, or answer from data with --history")
     if exact and (world is None or (history is not None and not values)):
         raise InputError("--exact: needs a world and parameters; give both, or leave it out")
+    if state_dependent and history is None:
+        raise InputError("--state-dependent: needs the --history that led to the state")
+    if state_dependent and exact:
+        raise InputError("--exact: the state is unknown; leave out --state-dependent or --exact")
     import emulator
     from emulator.inference.histories import history_array
 
@@ -75,13 +84,21 @@ def irf(
     model = emulator.load(weights)
     if world is not None:
         check_known(model, world)
-    asked: dict[str, Any] = {"shock": shock, "size": size, "horizon": horizon, "history": observed}
-    response = model.irf(world, theta, **asked)
+    asked: dict[str, Any] = {
+        "shock": shock, "size": size, "horizon": horizon, "history": observed,
+        "state_dependent": state_dependent,
+    }  # fmt: skip
+    response = model.respond(world, theta, **asked)
     if not extrapolate:
         check_trained(model, response)
     for sentence in response.attrs["unusual"]:
         typer.echo(f"emulator: unlike the histories trained on: {sentence}", err=True)
-    found = {"emulator": block(response)}
+    if horizon > model.model.horizon:
+        typer.echo(
+            f"emulator: extrapolated after quarter {model.model.horizon}, the last one trained on",
+            err=True,
+        )
+    found = {"emulator": response.values[0]}
     status = None
     if exact:
         assert world is not None
@@ -89,12 +106,10 @@ def irf(
     bands_found = {}
     levels: tuple[float, ...] = ()
     if bands:
-        quantiles = model.irf(world, theta, **asked, bands=True)
-        levels = tuple(quantiles["quantile"].to_numpy().tolist())
-        bands_found["emulator"] = block(quantiles)
-    observables = response_observables(model, world)
-    shocks = model.spec(world).shock_names if world is not None and shock is None else (shock,)
-    answer = Responses(tuple(str(s) for s in shocks), observables, found, bands_found, levels)
+        quantiles = model.respond(world, theta, **asked, bands=True)
+        levels = quantiles.levels
+        bands_found["emulator"] = quantiles.values[0]
+    answer = Responses(response.shocks, response.observables, found, bands_found, levels)
     if plot is not None:
         draw_responses(answer, plot)
     if output_format is ResponseFormat.json:
@@ -129,7 +144,7 @@ def check_known(model: Emulator, world: str) -> None:
         )
 
 
-def check_trained(model: Emulator, response: xr.DataArray) -> None:
+def check_trained(model: Emulator, response: Response) -> None:
     """Refuse parameters, sizes and histories outside what the weights were trained on."""
     strange = response.attrs["other_units"]
     if strange:
@@ -172,16 +187,3 @@ def solve(
     if shock is not None:
         block = block[[model.shock_names.index(shock)]]
     return block, status.name
-
-
-def block(response: xr.DataArray) -> NDArray[np.float64]:
-    """A response of one draw with its shock's axis, dropped or not, as an array."""
-    array = response.to_numpy()
-    return array if "shock" in response.dims else array[None]
-
-
-def response_observables(model: Emulator, world: str | None) -> Any:
-    """Labels and units of what a response is made of."""
-    from emulator.specs import MACRO_OBSERVABLES
-
-    return MACRO_OBSERVABLES if world is None else model.spec(world).observables

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -70,8 +71,13 @@ def parse_assignments(option: str, assignments: list[str]) -> dict[str, float]:
 
 def check_plot(path: Path | None) -> None:
     """Refuse, before any work, a figure that cannot be written."""
-    if path is not None and (path.suffix.lower() != ".png" or path.is_dir()):
+    if path is None:
+        return
+    if path.suffix.lower() != ".png" or path.is_dir():
         raise InputError(f"--plot: expected a file name ending in .png, got {str(path)!r}")
+    above = next(parent for parent in path.absolute().parents if parent.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise InputError(f"--plot: {above} is not a folder that can be written to")
 
 
 def as_dict(responses: Responses) -> dict[str, Any]:

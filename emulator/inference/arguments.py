@@ -3,34 +3,54 @@
 from __future__ import annotations
 
 import reprlib
+import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from emulator.errors import InputError, unknown_name
 from emulator.regimes import MAX_SIZE, MIN_SIZE
 from emulator.specs import WorldSpec
+from emulator.worlds.arguments import NOT_NUMBERS, real
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_HORIZON = 80
 MAX_SIZE_ASKED = 1e6  # far beyond any use; keeps float32 finite
 
-Theta = Mapping[str, float] | pd.DataFrame | ArrayLike | None
+Theta: TypeAlias = "Mapping[str, float] | pd.DataFrame | pd.Series[float] | ArrayLike | None"
+
+
+def is_frame(value: Any) -> TypeGuard[pd.DataFrame]:
+    """Whether value is a DataFrame. Who made one has imported pandas, so this need not."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(value, pandas.DataFrame)
+
+
+def _is_series(value: Any) -> TypeGuard[pd.Series[float]]:
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(value, pandas.Series)
 
 
 def pack(spec: WorldSpec, theta: Theta) -> tuple[np.ndarray, bool]:
     """theta as finite (B, P) float64, and whether it was a single draw."""
     names = spec.parameter_names
     values = np.array([p.default for p in spec.parameters], dtype=np.float64)
-    if isinstance(theta, pd.DataFrame):
+    if _is_series(theta):
+        theta = {
+            str(name): value for name, value in theta.items()
+        }  # by its labels, in whatever order they come
+    if is_frame(theta):
         table = np.tile(values, (len(theta), 1))
         for name in theta.columns:
             if name not in names:
                 raise unknown_name(f"parameter of world {spec.name!r}", str(name), names)
             try:
-                table[:, names.index(name)] = theta[name].to_numpy(dtype=np.float64)
-            except (TypeError, ValueError, OverflowError):
+                table[:, names.index(name)] = frame_numbers(theta[[name]])[:, 0]
+            except NOT_NUMBERS:
                 raise InputError(f"parameter {name!r}: expected a column of numbers") from None
         single = False
     elif theta is None or isinstance(theta, Mapping):
@@ -39,15 +59,18 @@ def pack(spec: WorldSpec, theta: Theta) -> tuple[np.ndarray, bool]:
                 raise unknown_name(f"parameter of world {spec.name!r}", str(name), names)
             try:
                 values[names.index(name)] = float(value)
-            except (TypeError, ValueError, OverflowError):
+            except NOT_NUMBERS:
                 shown = reprlib.repr(value)
                 raise InputError(f"parameter {name!r}: expected a number, got {shown}") from None
         table, single = values[None], True
     else:
         try:
-            array = np.asarray(theta, dtype=np.float64)
-        except (TypeError, ValueError, OverflowError):
-            raise InputError("theta: expected a mapping, an array or a DataFrame") from None
+            array = real(theta)
+        except NOT_NUMBERS:
+            raise InputError(
+                "theta: expected a mapping, an array or a DataFrame of real numbers (irf_torch "
+                "takes tensors that keep gradients)"
+            ) from None
         single = array.ndim == 1
         table = np.atleast_2d(array)
         if table.ndim != 2 or table.shape[1] != len(names):
@@ -59,6 +82,16 @@ def pack(spec: WorldSpec, theta: Theta) -> tuple[np.ndarray, bool]:
         row, column = np.argwhere(~np.isfinite(table))[0]
         raise InputError(f"theta: {names[column]} is {table[row, column]} in draw {row}")
     return table, single
+
+
+def frame_numbers(frame: pd.DataFrame) -> NDArray[np.float64]:
+    """A DataFrame as float64, missing values as NaN.
+
+    Raises one of NOT_NUMBERS for other than real numbers and for a name given to two columns.
+    """
+    if not frame.columns.is_unique or any(dtype.kind in "cmM" for dtype in frame.dtypes):
+        raise ValueError("expected one column a name, of real numbers")
+    return frame.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def out_of_bounds(spec: WorldSpec, theta: np.ndarray) -> list[str]:

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import xarray as xr
 from numpy.typing import NDArray
 
 from emulator.errors import InputError, WeightsError, unknown_name
 from emulator.inference.arguments import Theta, check_horizon, check_size, outside, pack
 from emulator.inference.histories import History, history_array, other_units, unusual
+from emulator.inference.response import Response
 from emulator.models.base import Answer, Model
 from emulator.models.weights import DESCRIPTION_FILE, load_weights
 from emulator.regimes import MAX_HISTORY, QUANTILES, Regime, Task, build_inputs
 from emulator.specs import MACRO_OBSERVABLES, WorldSpec
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
-CHUNK = 4096  # draws a forward pass; bounds memory, does not change the result
+# Draws a forward pass; bounds memory beyond the answer's own, does not change the result. A history
+# needs the most: every quarter has a vector.
+CHUNK, CHUNK_WITH_HISTORY = 4096, 256
 
 # What is given decides the regime: theta alone A, theta and history C, ...
 REGIMES = {
@@ -46,6 +52,8 @@ def load(path: str | os.PathLike[str] | None = None) -> Emulator:
                 "name their folder, load('runs/NAME') in Python or --weights runs/NAME"
             )
         path = PRETRAINED
+    elif not isinstance(path, (str, os.PathLike)):
+        raise WeightsError(f"weights: expected the name of a folder, got {reprlib.repr(path)}")
     elif not Path(path).exists() and (PRETRAINED / path / DESCRIPTION_FILE).is_file():
         path = PRETRAINED / path
     loaded = load_weights(path)
@@ -65,7 +73,12 @@ class Emulator:
         return tuple(self.model.specs)
 
     def spec(self, world: str) -> WorldSpec:
-        """Names, bounds and units of a world as the weights were trained on."""
+        """Names, bounds and units of a world as the weights were trained on.
+
+        Raises UnknownNameError.
+        """
+        if not isinstance(world, str):
+            raise unknown_name("world of these weights", world, self.worlds)
         return self.model.spec(world)
 
     def irf(
@@ -85,11 +98,11 @@ class Emulator:
         What is given decides the regime: theta (or nothing: the defaults) A; theta and a history C;
         a history alone B1; a history and no world B2, which needs a shock's name.
 
-        theta: a mapping (defaults for the rest), an array (P,) or (B, P), or a DataFrame with one
-        column a parameter (missing ones take their default). history: 40 quarters or more, a CSV
-        file or a DataFrame with the columns output, inflation, rate, or an array (L, 3) or
-        (B, L, 3), in the units of the worlds' observables, oldest first; of long ones the last 200
-        quarters are used.
+        theta: a mapping or Series (defaults for the rest), an array (P,) or (B, P), or a DataFrame
+        with one column a parameter (missing ones take their default). history: 40 quarters or
+        more, a CSV file or a DataFrame with the columns output, inflation, rate, or an array (L, 3)
+        or (B, L, 3), in the units of the worlds' observables, oldest first; of long ones the last
+        200 quarters are used. Dates, if it has any, must be one quarter after the other.
         One theta or history stands for all draws of the other. state_dependent: from where the
         history ends, instead of from the steady state. bands: quantiles (5, 25, 50, 75, 95 %)
         instead of the point estimate. Beyond the trained horizon the answer is extrapolated.
@@ -100,25 +113,54 @@ class Emulator:
         series of a history whose s.d. is far from any the weights were trained on, `unusual` says
         what else sets the history apart from those. Raises UnknownNameError or InputError.
         """
+        return self.respond(
+            world, theta, shock=shock, size=size, horizon=horizon, history=history, bands=bands,
+            state_dependent=state_dependent,
+        ).to_xarray()  # fmt: skip
+
+    def respond(
+        self,
+        world: str | None = None,
+        theta: Theta = None,
+        *,
+        shock: str | None = None,
+        size: float = 1.0,
+        horizon: int = 40,
+        history: History | None = None,
+        bands: bool = False,
+        state_dependent: bool = False,
+    ) -> Response:
+        """`irf` as plain arrays, draws and shocks always there; spares the import of xarray."""
         horizon, size = check_horizon(horizon), check_size(size)
         spec = None if world is None else self.spec(world)
         observed, single = (None, True) if history is None else history_array(history)
         values: NDArray[np.float64] | None = None
         if theta is not None or history is None:
             if spec is None:
-                raise InputError("world: theta means nothing without a world; name one")
+                given = (
+                    "theta means nothing without a world" if theta is not None else "none is given"
+                )
+                raise InputError(
+                    f"world: {given}; name one of {', '.join(self.worlds)}, or answer from data "
+                    "alone with history and shock"
+                )
             values, one = pack(spec, theta)
             single = single and one
         regime = self._regime(spec, values, observed)
         if state_dependent and observed is None:
             raise InputError("state_dependent: needs the history that led to the state")
         shocks = self._shocks(spec, shock)
+        strange: list[str] = []
+        sentences: list[str] = []
+        if observed is not None:
+            scale = self._scale(spec)
+            strange, sentences = other_units(observed, scale), unusual(observed, scale)
         values, observed = _same_draws(values, observed)
         task = Task.state_dependent if state_dependent else Task.steady_state
         if spec is not None and spec.linear:
             task = Task.steady_state  # the same response, and the task trained on
-        response = size * self._responses(
-            spec, shocks, regime, task, values, observed, size, horizon, bands
+        response = self._responses(
+            spec, shocks, shock, regime, task, values, observed, size, horizon, bands
         )
         if bands and size < 0:
             response = response[..., ::-1]  # the lowest quantile is the lowest again
@@ -131,30 +173,16 @@ class Emulator:
             "from": "history" if state_dependent else "steady state",
             "units": {o.name: o.unit for o in observables},
             "out_of_bounds": outside(spec, values, size),
-            "other_units": [],
-            "unusual": [],
+            "other_units": strange,
+            "unusual": sentences,
             "source": "emulator",
         }
-        if observed is not None:
-            scale = self._scale(spec)
-            attributes["other_units"] = other_units(observed, scale)
-            attributes["unusual"] = unusual(observed, scale)
-        axes: dict[str, Any] = {
-            "draw": np.arange(len(response)),
-            "shock": list(shocks),
-            "horizon": np.arange(horizon + 1),
-            "observable": [o.name for o in observables],
-            **({"quantile": list(QUANTILES)} if bands else {}),
-        }
-        # Dropped here and not by xarray, which would take longer than the network.
         if shock is not None:
-            response = response[:, shocks.index(shock)]
             attributes["shock"] = shock
-            del axes["shock"]
-        if single:
-            response = response[0]
-            del axes["draw"]
-        return xr.DataArray(response, axes, list(axes), name="response", attrs=attributes)
+        return Response(
+            response, shocks if shock is None else (shock,), observables,
+            QUANTILES if bands else (), single, attributes,
+        )  # fmt: skip
 
     def irf_torch(
         self,
@@ -178,6 +206,9 @@ class Emulator:
         horizon, size = check_horizon(horizon), check_size(size)
         spec = self.spec(world)
         columns = len(spec.parameters)
+        for name, given in (("theta", theta), ("history", history)):
+            if given is not None or name == "theta":
+                _check_tensor(name, given)
         if theta.ndim != 2 or theta.shape[1] != columns:
             raise InputError(
                 f"theta: world {world!r} has {columns} parameters, expected shape (B, {columns}), "
@@ -192,6 +223,8 @@ class Emulator:
             fields["trajectories"] = history.float()
         regime = Regime.A if history is None else Regime.C
         self._check_trained(regime)
+        if not len(theta):
+            return theta.new_zeros((0, len(spec.shocks), horizon + 1, 3))
         answer = self._answer(
             spec, spec.shock_names, regime, Task.steady_state, fields, size, horizon
         )
@@ -240,6 +273,7 @@ class Emulator:
         self,
         spec: WorldSpec | None,
         shocks: tuple[str, ...],
+        shock: str | None,
         regime: Regime,
         task: Task,
         theta: NDArray[np.float64] | None,
@@ -248,14 +282,20 @@ class Emulator:
         horizon: int,
         bands: bool,
     ) -> NDArray[np.float64]:
-        """Per-unit responses (B, S, H+1, 3), or their quantiles with a last axis of 5, in chunks of
-        draws."""
+        """Responses (B, S, H+1, 3), or their quantiles with a last axis of 5, in chunks of draws.
+
+        With `shock` given, of that one alone, S = 1. The answer is written in place: beside it
+        there is never more than a chunk.
+        """
         given = {"theta": theta, "trajectories": history}
         rows = next(len(array) for array in given.values() if array is not None)
-        parts = []
-        for first in range(0, rows, CHUNK):
+        chosen = slice(None) if shock is None else [shocks.index(shock)]
+        shape = (rows, len(shocks) if shock is None else 1, horizon + 1, 3)
+        out = np.empty(shape + ((len(QUANTILES),) if bands else ()))
+        step = CHUNK if history is None else CHUNK_WITH_HISTORY
+        for first in range(0, rows, step):
             fields = {
-                name: torch.tensor(array[first : first + CHUNK], dtype=torch.float32)
+                name: torch.tensor(array[first : first + step], dtype=torch.float32)
                 for name, array in given.items()
                 if array is not None
             }
@@ -264,13 +304,11 @@ class Emulator:
                 raise InputError("bands: this model gives none; use a universal model's weights")
             values = answer.quantiles if bands else answer.response
             assert values is not None
-            parts.append(values.numpy())
-        if not parts:
-            return np.empty((0, len(shocks), horizon + 1, 3) + (len(QUANTILES),) * bands)
-        out = np.concatenate(parts)
-        if not np.isfinite(out).all():
-            raise InputError("the emulator gives no finite response here; check the parameters")
-        return out.astype(np.float64)
+            part = out[first : first + step]
+            np.multiply(values.numpy()[:, chosen], size, out=part, dtype=np.float64)
+            if not np.isfinite(part).all():
+                raise InputError("the emulator gives no finite response here; check the parameters")
+        return out
 
     def _answer(
         self,
@@ -301,10 +339,21 @@ def _same_draws(
     """One theta or history for all draws of the other; InputError where the numbers differ."""
     if theta is None or history is None or len(theta) == len(history):
         return theta, history
+    # Views: a history for every one of a million draws would fill the memory.
     if len(history) == 1:
-        return theta, np.repeat(history, len(theta), axis=0)
+        return theta, np.broadcast_to(history, (len(theta), *history.shape[1:]))
     if len(theta) == 1:
-        return np.repeat(theta, len(history), axis=0), history
+        return np.broadcast_to(theta, (len(history), theta.shape[1])), history
     raise InputError(
         f"theta has {len(theta)} draws and history {len(history)}; give as many, or one of either"
     )
+
+
+def _check_tensor(name: str, given: object) -> None:
+    if not isinstance(given, torch.Tensor) or not given.is_floating_point():
+        what = (
+            f"a tensor of {given.dtype}"
+            if isinstance(given, torch.Tensor)
+            else type(given).__name__
+        )
+        raise InputError(f"{name}: expected a tensor of floating-point numbers, got {what}")

@@ -15,14 +15,19 @@ import os
 import re
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from emulator.errors import InputError, nearest
+from emulator.inference.arguments import frame_numbers, is_frame
 from emulator.regimes import MAX_HISTORY, MIN_HISTORY
 from emulator.specs import OBSERVABLE_NAMES
+from emulator.worlds.arguments import NOT_NUMBERS, real
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DATE = "date"
 # A history whose s.d. is this many times that of the training trajectories, or below this part of
@@ -34,7 +39,7 @@ LARGEST_SD, SMALLEST_SD = 20.0, 1.0 / 40.0
 HIGH_SD, LOW_SD, HIGH_MEAN = 6.0, 1.0 / 20.0, 3.0
 ONE_SIDE, ENOUGH_QUARTERS = 0.95, 80  # a deviation from a mean crosses zero in 20 years
 
-History = pd.DataFrame | ArrayLike | str | os.PathLike[str]
+History: TypeAlias = "pd.DataFrame | ArrayLike | str | os.PathLike[str]"
 
 
 def history_array(history: History) -> tuple[NDArray[np.float64], bool]:
@@ -45,17 +50,18 @@ def history_array(history: History) -> tuple[NDArray[np.float64], bool]:
     first. Raises InputError.
     """
     if isinstance(history, (str, os.PathLike)):
-        history = read_history(history)
-    if isinstance(history, pd.DataFrame):
+        array = read_history(history)
+    elif is_frame(history):
         _check_columns("history", [str(column) for column in history.columns])
+        _check_dates(history)
         try:
-            array = history[list(OBSERVABLE_NAMES)].to_numpy(dtype=np.float64)
-        except (TypeError, ValueError, OverflowError):
+            array = frame_numbers(history[list(OBSERVABLE_NAMES)])
+        except NOT_NUMBERS:
             raise InputError("history: expected columns of numbers") from None
     else:
         try:
-            array = np.asarray(history, dtype=np.float64)
-        except (TypeError, ValueError, OverflowError):
+            array = real(history)
+        except NOT_NUMBERS:
             raise InputError(
                 "history: expected a CSV file, a DataFrame or an array of numbers"
             ) from None
@@ -85,8 +91,8 @@ def history_array(history: History) -> tuple[NDArray[np.float64], bool]:
     return table, single
 
 
-def read_history(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """The columns output, inflation, rate of a CSV file; see the module docstring.
+def read_history(path: str | os.PathLike[str]) -> NDArray[np.float64]:
+    """The columns output, inflation, rate of a CSV file, (L, 3); see the module docstring.
 
     Raises InputError, with file and line, for a column that is missing or given twice, a cell that
     is no number, an empty one, and dates that are not one quarter after the other.
@@ -104,15 +110,8 @@ def read_history(path: str | os.PathLike[str]) -> pd.DataFrame:
             raise InputError(f"{where}: expected {len(names)} cells, got {len(cells)}")
         values.append([_number(where, name, cells[j]) for name, j in columns.items()])
         if DATE in names:
-            quarter = _quarter(where, cells[names.index(DATE)].strip())
-            if last is not None and quarter != last + 1:
-                raise InputError(
-                    f"{where}: {_name(quarter)} after {_name(last)}; expected one row a quarter, "
-                    "oldest first, without gaps"
-                )
-            last = quarter
-    table = np.array(values, dtype=np.float64).reshape(-1, len(OBSERVABLE_NAMES))
-    return pd.DataFrame(table, columns=list(OBSERVABLE_NAMES))
+            last = _next_quarter(where, cells[names.index(DATE)].strip(), last)
+    return np.array(values, dtype=np.float64).reshape(-1, len(OBSERVABLE_NAMES))
 
 
 def other_units(history: NDArray[np.float64], scale: NDArray[np.float64]) -> list[str]:
@@ -162,6 +161,28 @@ def _check_columns(origin: str, names: list[str]) -> None:
     for name in (*OBSERVABLE_NAMES, DATE):
         if names.count(name) > 1:
             raise InputError(f"{origin}: column {name!r} is given twice")
+
+
+def _check_dates(frame: pd.DataFrame) -> None:
+    """Refuse dates, in a column `date` or else the index, that are not quarter after quarter."""
+    dates = frame[DATE] if DATE in frame.columns else frame.index
+    if DATE not in frame.columns and not hasattr(dates, "quarter"):
+        return  # an index that is no date
+    last = None
+    for row, day in enumerate(dates):
+        text = day.strftime("%Y-%m-%d") if hasattr(day, "strftime") else str(day).strip()
+        last = _next_quarter(f"history, row {row}", text, last)
+
+
+def _next_quarter(where: str, text: str, last: int | None) -> int:
+    """A date as quarters since year 0, or InputError where it is not the quarter after `last`."""
+    quarter = _quarter(where, text)
+    if last is not None and quarter != last + 1:
+        raise InputError(
+            f"{where}: {_name(quarter)} after {_name(last)}; expected one row a quarter, oldest "
+            "first, without gaps"
+        )
+    return quarter
 
 
 def _rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:

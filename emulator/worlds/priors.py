@@ -8,11 +8,8 @@ parameters together (stationarity, admissibility) are a world's `check`, applied
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 
 from emulator.specs import Parameter
-
-_TAIL = float(ndtr(-3.0))  # mass below the truncation point of a normal prior
 
 
 def quantile(parameter: Parameter, u: np.ndarray) -> np.ndarray:
@@ -25,7 +22,11 @@ def quantile(parameter: Parameter, u: np.ndarray) -> np.ndarray:
     else:
         assert parameter.mean is not None
         assert parameter.sd is not None
-        value = parameter.mean + parameter.sd * ndtri(_TAIL + u * (1.0 - 2.0 * _TAIL))
+        # Imported where priors are drawn: it takes longer than the rest of this package together.
+        from scipy.special import ndtr, ndtri
+
+        tail = float(ndtr(-3.0))  # mass below the truncation point
+        value = parameter.mean + parameter.sd * ndtri(tail + u * (1.0 - 2.0 * tail))
     # Rounding may pass a bound by one ulp; the draw must satisfy lower <= theta <= upper.
     return np.asarray(np.minimum(np.maximum(value, lower), upper))
 

@@ -89,6 +89,10 @@ CSV: dict[str, tuple[str | bytes, str]] = {
 COMMANDS: list[tuple[list[str], str]] = [
     (["irf"], "Missing argument WORLD"),
     (["irf", "nkk", "--history", "CSV"], "did you mean 'nk'"),
+    (["irf", "NK"], "did you mean 'nk'"),
+    (["irf", "nk", "--state-dependent"], "needs the --history"),
+    (["irf", "nk", "--history", "CSV", "--set", "kappa=.1", "--state-dependent", "--exact"],
+     "the state is unknown"),
     (["irf", "nk", "--history", "DIR/none.csv"], "none.csv: No such file"),
     (["irf", "nk", "--history", "DIR"], "Is a directory; expected a"),
     (["irf", "--history", "CSV"], "shock: without a world, name one of"),
@@ -104,7 +108,7 @@ COMMANDS: list[tuple[list[str], str]] = [
     (["irf", "nk", "--horizon", "1.5"], "'--horizon': Input should be a valid integer"),
     (["irf", "nk", "--horizon", "-1"], "0 to 80"),
     (["irf", "nk", "--plot", "DIR/x.pdf"], "ending in .png"),
-    (["irf", "nk", "--plot", "CSV/x.png"], "File exists"),
+    (["irf", "nk", "--plot", "CSV/x.png"], "us.csv is not a folder that can be written to"),
     (["irf", "nk", "--format", "jsn"], "'jsn' is not one of"),
     (["irf", "nk", "--shok", "monetary"], "--shok"),
     (["compare", "--shock", "monetary"], "--worlds"),
@@ -268,6 +272,9 @@ def test_run_files_that_ask_for_the_impossible_are_refused(
 # --------------------------------------------------------------------- Python
 
 
+_HISTORY = np.zeros((1, 60, 3))
+
+
 def _nk() -> Any:
     return emulator.get_world("nk")
 
@@ -283,6 +290,34 @@ def _nk() -> Any:
         (lambda m: _nk().irf(np.zeros(3)), "12 parameters"),
         (lambda m: _nk().irf(_nk().pack(), horizon=-1), "horizon"),
         (lambda m: _nk().irf(_nk().pack(), size=np.nan), "finite"),
+        (lambda m: emulator.get_world(["nk"]), r"unknown world \['nk'\]: valid: lss"),
+        (lambda m: emulator.get_world(None), "unknown world None"),
+        (lambda m: emulator.load(5), "name of a folder, got 5"),
+        (lambda m: emulator.load("NK"), "NK: no weights here"),
+        (lambda m: _nk().sample_parameters(1.5, np.random.default_rng(0)), "n: expected a whole"),
+        (lambda m: _nk().sample_parameters(-1, np.random.default_rng(0)), "n: expected a whole"),
+        (lambda m: _nk().sample_parameters(2, 0), "rng: expected a NumPy generator"),
+        (lambda m: _nk().irf(_nk().pack().astype(complex)), "theta: expected numbers"),
+        (lambda m: _nk().irf(torch.ones(12, requires_grad=True)), "theta: expected numbers"),
+        (lambda m: m.irf(), "none is given; name one of var, nk, or answer from data"),
+        (lambda m: m.irf({"phi_pi": 2.0}), "unknown world of these weights {'phi_pi'"),
+        (lambda m: m.irf(_nk()), "valid: var, nk"),
+        (lambda m: m.irf("NK"), "did you mean 'nk'"),
+        (lambda m: m.irf("nk", shock=0), "shock of world 'nk' 0: valid: monetary"),
+        (lambda m: m.irf("nk", shock="Monetary"), "did you mean 'monetary'"),
+        (lambda m: m.irf("nk", shock=["monetary"]), r"\['monetary'\]: valid"),
+        (lambda m: m.irf("nk", {1: 2.0}), "unknown parameter of world 'nk' '1'"),
+        (lambda m: m.irf("nk", np.zeros(12, "M8[s]")), "array or a DataFrame of real numbers"),
+        (lambda m: m.irf("nk", np.ones(12, complex)), "array or a DataFrame of real numbers"),
+        (lambda m: m.irf("nk", torch.ones(12, requires_grad=True)), "irf_torch takes tensors"),
+        (lambda m: m.irf("nk", pd.DataFrame({"kappa": pd.to_datetime(["1990"])})), "'kappa'"),
+        (lambda m: m.irf("nk", history=np.ones((60, 3), complex)), "array of numbers"),
+        (lambda m: m.irf("nk", history=torch.ones(60, 3, requires_grad=True)), "array of numbers"),
+        (lambda m: m.irf_torch("nk", np.zeros((1, 12))), "theta: .* got ndarray"),
+        (lambda m: m.irf_torch("nk", None), "theta: .* got NoneType"),
+        (lambda m: m.irf_torch("nk", torch.ones(1, 12).int()), "got a tensor of torch.int32"),
+        (lambda m: m.irf_torch("nk", torch.ones(1, 12), history=_HISTORY), "history: .* ndarray"),
+        (lambda m: m.irf_torch(None, torch.ones(1, 12)), "unknown world of these weights None"),
         (lambda m: m.irf("nk", {"kappa": 10**400}), "expected a number"),
         (lambda m: m.irf("nk", [[10**400] * 12]), "expected a mapping, an array"),
         (lambda m: m.irf("nk", size="one"), "size: expected a number"),

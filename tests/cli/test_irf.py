@@ -43,11 +43,12 @@ def test_responses_from_data_match_the_api(
 ) -> None:
     model = emulator.load(every_regime)
     base = ["--history", str(history), "--weights", str(every_regime), "--format", "json"]
+    base += ["--horizon", "12"]
     for arguments, regime, expected in (
-        (["nk"], "B1", model.irf("nk", history=history, shock="monetary")),
+        (["nk"], "B1", model.irf("nk", history=history, shock="monetary", horizon=12)),
         (["nk", "--set", "phi_pi=2"], "C",
-         model.irf("nk", {"phi_pi": 2.0}, history=history, shock="monetary")),
-        ([], "B2", model.irf(history=history, shock="monetary")),
+         model.irf("nk", {"phi_pi": 2.0}, history=history, shock="monetary", horizon=12)),
+        ([], "B2", model.irf(history=history, shock="monetary", horizon=12)),
     ):  # fmt: skip
         assert run(["irf", *arguments, "--shock", "monetary", *base]) == 0
         captured = capsys.readouterr()
@@ -91,6 +92,25 @@ def test_an_unusual_history_is_answered_with_a_warning(
     weights = ["--weights", str(every_regime)]
     assert run(["irf", "nk", "--history", str(tmp_path / "levels.csv"), *weights]) == 0
     assert "rate is on one side of zero" in capsys.readouterr().err
+
+
+def test_quarters_beyond_those_trained_on_are_said_to_be_extrapolated(
+    run_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask = ["irf", "nk", "--weights", str(run_path), "--horizon"]
+    assert run([*ask, "12"]) == 0
+    assert capsys.readouterr().err == ""
+    assert run([*ask, "13"]) == 0
+    assert "extrapolated after quarter 12" in capsys.readouterr().err
+
+
+def test_a_history_can_be_where_the_response_starts(
+    every_regime: Path, history: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask = ["irf", "nk", "--history", str(history), "--weights", str(every_regime)]
+    ask += ["--state-dependent", "--format", "json"]
+    assert run(ask) == 0
+    assert json.loads(capsys.readouterr().out)["from"] == "history"
 
 
 def test_a_history_in_fractions_is_refused_unless_asked_for(

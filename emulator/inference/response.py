@@ -1,0 +1,71 @@
+"""A response as plain arrays, and as the labelled array that users see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.specs import Observable
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class Response:
+    """Responses to whole shocks.
+
+    values: (B, S, H+1, 3) in the observables' units; with bands, a last axis over `levels`.
+    single: one draw, whose axis a user does not want to see; `shock` in attrs says the same of the
+    shock's axis.
+    """
+
+    values: NDArray[np.float64]
+    shocks: tuple[str, ...]
+    observables: tuple[Observable, ...]
+    levels: tuple[float, ...]
+    single: bool
+    attrs: dict[str, Any]
+
+    def to_xarray(self) -> xr.DataArray:
+        """Dims (draw, shock, horizon, observable) and, with bands, quantile; single draws and
+        shocks dropped."""
+        import xarray as xr
+
+        # Dropped here and not by xarray, which would take longer than the network.
+        values = self.values
+        draws: int | None = len(values)
+        shocks: tuple[str, ...] | None = self.shocks
+        if "shock" in self.attrs:
+            values, shocks = values[:, 0], None
+        if self.single:
+            values, draws = values[0], None
+        names = tuple(o.name for o in self.observables)
+        axes = _axes(draws, shocks, self.values.shape[2], names, self.levels)
+        return xr.DataArray(values, axes, list(axes.dims), name="response", attrs=self.attrs)
+
+
+@lru_cache(maxsize=16)
+def _axes(
+    draws: int | None,
+    shocks: tuple[str, ...] | None,
+    points: int,
+    observables: tuple[str, ...],
+    levels: tuple[float, ...],
+) -> xr.Coordinates:
+    """Labels of the axes that are there. Kept, as making them anew takes longer than a draw's
+    answer; xarray copies them into every array."""
+    import xarray as xr
+
+    labels: dict[str, Any] = {
+        "draw": None if draws is None else np.arange(draws),
+        "shock": None if shocks is None else list(shocks),
+        "horizon": np.arange(points),
+        "observable": list(observables),
+        "quantile": list(levels) or None,
+    }
+    return xr.Coordinates({name: label for name, label in labels.items() if label is not None})
