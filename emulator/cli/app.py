@@ -56,6 +56,14 @@ def run(arguments: list[str]) -> int:
         return stop.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted(arguments)
+    except SystemError as error:
+        # What compiled code (numba's) makes of Ctrl-C, one for every call that it came through.
+        cause: BaseException | None = error
+        while isinstance(cause, SystemError):
+            cause = cause.__cause__
+        if isinstance(cause, KeyboardInterrupt):
+            return _interrupted(arguments)
+        raise
     except MemoryError:
         return _fail("out of memory; ask for less at once, or use a larger machine", 2)
     except typer.TyperException as error:

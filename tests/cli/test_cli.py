@@ -194,8 +194,29 @@ def test_progress_is_silent_when_not_a_terminal_and_pipes_may_close(
     )  # fmt: skip
     assert (train.returncode, train.stderr) == (0, "")
     closed = subprocess.run(
-        f"'{sys.executable}' -m emulator.cli irf nk --weights '{run_path}' --format csv | head -1",
+        f"'{sys.executable}' -m emulator.cli irf nk --weights '{run_path}' --horizon 12 "
+        "--format csv | head -1",
         shell=True, capture_output=True, text=True, env=environment, timeout=120,
     )  # fmt: skip
     assert closed.stdout.startswith("source,shock")
     assert closed.stderr == ""
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["in Python", "in compiled code"])
+def test_ctrl_c_ends_with_one_line_wherever_it_comes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], compiled: bool
+) -> None:
+    def interrupt(name: str) -> None:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as stop:
+            if not compiled:
+                raise
+            # As CPython reports an exception that C code had set when it returned a value.
+            inner = SystemError("<function> returned a result with an exception set")
+            inner.__cause__ = stop
+            raise SystemError("<built-in> returned a result with an exception set") from inner
+
+    monkeypatch.setattr("emulator.worlds.get_world", interrupt)
+    assert run(["worlds", "nk"]) == 130
+    assert capsys.readouterr().err == "emulator: interrupted\n"
