@@ -91,13 +91,6 @@ def irf(
     response = model.respond(world, theta, **asked)
     if not extrapolate:
         check_trained(model, response)
-    for sentence in response.attrs["unusual"]:
-        typer.echo(f"emulator: unlike the histories trained on: {sentence}", err=True)
-    if horizon > model.model.horizon:
-        typer.echo(
-            f"emulator: extrapolated after quarter {model.model.horizon}, the last one trained on",
-            err=True,
-        )
     found = {"emulator": response.values[0]}
     status = None
     if exact:
@@ -109,6 +102,7 @@ def irf(
         quantiles = model.respond(world, theta, **asked, bands=True)
         levels = quantiles.levels
         bands_found["emulator"] = quantiles.values[0]
+    _warn(model, response)
     answer = Responses(response.shocks, response.observables, found, bands_found, levels)
     if plot is not None:
         draw_responses(answer, plot)
@@ -129,6 +123,17 @@ def irf(
             typer.echo(f"outside the bounds, extrapolated: {names}")
         if plot is not None:
             typer.echo(f"drawn: {plot}")
+
+
+def _warn(model: Emulator, response: Response) -> None:
+    """Say on stderr what makes an answer less trustworthy than most."""
+    for sentence in response.attrs["unusual"]:
+        typer.echo(f"emulator: unlike the histories trained on: {sentence}", err=True)
+    if response.values.shape[2] - 1 > model.model.horizon:
+        last = model.model.horizon
+        typer.echo(
+            f"emulator: extrapolated after quarter {last}, the last one trained on", err=True
+        )
 
 
 def check_known(model: Emulator, world: str) -> None:
