@@ -88,7 +88,8 @@ def history_array(history: History) -> tuple[NDArray[np.float64], bool]:
     still = np.argwhere(np.ptp(table, axis=1) == 0.0)
     if len(still):
         raise InputError(f"history: {OBSERVABLE_NAMES[still[0, 1]]} never changes")
-    return table, single
+    # One layout, so that sums, and answers, do not depend on where the numbers came from.
+    return np.ascontiguousarray(table), single
 
 
 def read_history(path: str | os.PathLike[str]) -> NDArray[np.float64]:

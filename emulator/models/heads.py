@@ -86,6 +86,9 @@ class DirectHead(nn.Module):
         return response[..., :points]  # type: ignore[no-any-return]
 
 
+DAMPED = 0.2  # of the weights' own pace: an estimate is worth several s.d.s where data are poor
+
+
 class EstimateHead(nn.Module):
     """How much of a regression's own responses to take.
 
@@ -93,17 +96,20 @@ class EstimateHead(nn.Module):
     faded the more the less far horizons are to be trusted. q and g come from the shock's vector.
     """
 
+    start: torch.Tensor
+
     def __init__(self, hidden: int, columns: int, start: float) -> None:
         super().__init__()
         self.out = nn.Linear(hidden, 2 * columns)
-        with torch.no_grad():
-            self.out.weight.zero_()
-            self.out.bias[:columns] = start
-            self.out.bias[columns:] = -6.0  # a half-life of 280 quarters: no fading to begin with
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+        # The rate begins at a half-life of 280 quarters: no fading.
+        begin = torch.tensor([start] * columns + [-6.0] * columns)
+        self.register_buffer("start", begin, persistent=False)
 
     def forward(self, shock: torch.Tensor, estimates: torch.Tensor) -> torch.Tensor:
         """shock (N, hidden), estimates (N, J, points, 3) to (N, points, 3)."""
-        weight, rate = self.out(shock).chunk(2, dim=-1)  # (N, J)
+        weight, rate = (self.start + DAMPED * self.out(shock)).chunk(2, dim=-1)  # (N, J)
         h = torch.arange(estimates.shape[2], device=shock.device, dtype=shock.dtype)
         faded = weight[..., None] * torch.exp(-nn.functional.softplus(rate)[..., None] * h)
         return torch.einsum("njh,njhv->nhv", faded, estimates)
