@@ -9,7 +9,12 @@ import typer
 
 from emulator.cli.app import app
 from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table, progress_bar
+from emulator.evaluation.floors import FLOORS_FOLDER
 
+FLOORS_OPTION = typer.Option(
+    FLOORS_FOLDER,
+    help="Floors, as `emulator floors` keeps them, to say how far runs are from them.",
+)
 CRITERIA_OPTION = typer.Option(
     False,
     "--criteria",
@@ -27,6 +32,7 @@ def evaluate(
     ablations: bool = typer.Option(
         False, "--ablations", help="Also score the test split with each input masked."
     ),
+    floors: Path = FLOORS_OPTION,
     criteria: bool = CRITERIA_OPTION,
     output_format: Format = FORMAT_OPTION,
 ) -> None:
@@ -36,14 +42,16 @@ def evaluate(
     """
     from emulator.evaluation.compare import compare
     from emulator.evaluation.evaluate import evaluate as score
+    from emulator.evaluation.floors.store import find_floors
     from emulator.evaluation.runs import find_runs
 
-    # A folder without runs should be refused before minutes of work.
+    # A folder without runs, or with a damaged floor, should be refused before minutes of work.
     others = [] if against is None else find_runs(against)
+    found = find_floors(floors)
     with progress_bar(f"evaluate {run.name}") as progress:
-        evaluated = score(run, data, progress, ablations=ablations, criteria=criteria)
+        evaluated = score(run, data, progress, ablations=ablations, criteria=criteria, floors=found)
     if others:
-        compare(evaluated, others)
+        compare(evaluated, others, found)
     if output_format is Format.json:
         print_json(evaluated.metrics)
     else:
@@ -132,18 +140,20 @@ def print_criteria(evaluated: Any) -> None:
 def leaderboard(
     folder: Path = typer.Argument(..., help="A folder with evaluated runs in it."),
     split: str = typer.Option("test", help="The split to rank on: test, slice or corner."),
+    floors: Path = FLOORS_OPTION,
     criteria: bool = CRITERIA_OPTION,
     output_format: Format = FORMAT_OPTION,
 ) -> None:
     """Rank all evaluated runs below a folder; write leaderboard.csv and .md there.
 
-    Universal runs are compared with the specialists and baselines found: gaps and criteria go to
-    their metrics.json and report.html. A run compared before keeps that where the folder holds none
-    of its specialists. With --criteria the exit code is that of the universal runs over every world
-    in regimes A, B1 and C.
+    Universal runs are compared with the specialists and baselines found and with the floors: gaps,
+    distances and criteria go to their metrics.json and report.html. A run compared before keeps
+    that where the folder holds none of its specialists. With --criteria the exit code is that of
+    the universal runs over every world in regimes A, B1 and C.
     """
     from emulator.errors import DatasetError, unknown_name
     from emulator.evaluation.compare import compare_all
+    from emulator.evaluation.floors.store import find_floors
     from emulator.evaluation.leaderboard import SPLITS, ranked, write_leaderboard
     from emulator.evaluation.runs import find_runs
     from emulator.evaluation.verdicts import decides
@@ -152,7 +162,7 @@ def leaderboard(
         raise unknown_name("split", split, SPLITS)
     runs = find_runs(folder)
     with progress_bar(f"compare {folder.name}") as progress:
-        comparison = compare_all(runs, progress)
+        comparison = compare_all(runs, progress, find_floors(floors))
     table = write_leaderboard(runs, folder)
     if criteria and not comparison.universal:
         raise DatasetError(

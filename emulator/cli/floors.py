@@ -9,9 +9,10 @@ import typer
 
 from emulator.cli.app import app
 from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table, progress_bar
+from emulator.evaluation.floors import FLOORS_FOLDER
 
 DATA_OPTION = typer.Option(Path("datasets/dev"), help="The data set with the histories.")
-FOLDER_OPTION = typer.Option(Path("results/floors"), help="Where floors are kept.")
+FOLDER_OPTION = typer.Option(FLOORS_FOLDER, help="Where floors are kept.")
 
 
 @app.command(epilog="Example: emulator floors nk --histories 50 --length 120 --workers 2 --resume")

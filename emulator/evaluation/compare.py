@@ -1,4 +1,4 @@
-"""A run beside others: gaps to specialists, the criteria, figures and the report that show them."""
+"""A run beside others and the floor: gaps, criteria, and the figures and report that show them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from emulator.evaluation.criteria import judge
 from emulator.evaluation.figures import draw
+from emulator.evaluation.floors.compare import fill_floors
+from emulator.evaluation.floors.store import Floors
 from emulator.evaluation.gaps import fill_gaps, is_specialist_of
 from emulator.evaluation.report import write_report
 from emulator.evaluation.runs import EvaluatedRun
@@ -37,11 +39,15 @@ class Comparison:
         return lines
 
 
-def compare(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> EvaluatedRun:
-    """Fill in the run's gaps and criteria, write its figures and report, and metrics.json last.
+def compare(
+    run: EvaluatedRun, others: Sequence[EvaluatedRun], floors: Sequence[Floors] = ()
+) -> EvaluatedRun:
+    """Fill in the run's distances to the floor, its gaps and criteria, write its figures and
+    report, and metrics.json last.
 
     Only universal runs have gaps and criteria.
     """
+    fill_floors(run, floors)
     if run.is_universal:
         fill_gaps(run, others)
         run.metrics["criteria"] = [criterion.to_json() for criterion in judge(run, others)]
@@ -52,9 +58,11 @@ def compare(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> EvaluatedRun:
 
 
 def compare_all(
-    runs: Sequence[EvaluatedRun], progress: Progress = lambda done, total, note: None
+    runs: Sequence[EvaluatedRun],
+    progress: Progress = lambda done, total, note: None,
+    floors: Sequence[Floors] = (),
 ) -> Comparison:
-    """Every universal run with statistics, compared with all of `runs`.
+    """Every universal run with statistics, compared with all of `runs` and with the floors.
 
     A run that was compared with specialists before keeps that where none of its specialists is
     among `runs`: a look at a part of the runs does not take anything away.
@@ -66,7 +74,7 @@ def compare_all(
         if run.metrics.get("gaps") and not any(is_specialist_of(other, run) for other in runs):
             kept.append(run)
         else:
-            compare(run, runs)
+            compare(run, runs, floors)
     progress(len(universal), len(universal), "")
     left_out = [run for run in runs if not run.has_statistics]
     return Comparison(tuple(universal), tuple(kept), tuple(left_out))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from emulator.evaluation.bootstrap import mean_interval
+from emulator.evaluation.floors.compare import WITHOUT_FLOOR
 from emulator.evaluation.gaps import checked, paired_difference
 from emulator.evaluation.metrics import nrmse_per_sample
 from emulator.evaluation.runs import EvaluatedRun
@@ -37,6 +38,7 @@ NRMSE_GOAL = 0.01
 EDGE, EDGE_GOAL = 2.0, 1.5
 HF, HF_GOAL = 1.1, 1.02
 COVERAGE_GOAL = (0.88, 0.92)
+FLOOR_GOAL = 1.10
 ONE_CHECKPOINT = 0.05
 
 # The rivals of the first criterion, and the regimes in which they apply.
@@ -63,11 +65,7 @@ def judge(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> list[Criterion]:
         _accuracy(run),
         _edges(run),
         _shape(run),
-        not_measured(
-            "RMSE / floor RMSE in B1 and C",
-            "goal 1.10",
-            "run `emulator floors`, then `emulator floors-compare`",
-        ),
+        _floor(run),
         _coverage(run),
         not_measured(
             "samples of an unseen world to match a specialist at 2,000", "goal 200",
@@ -276,6 +274,45 @@ def _shape(run: EvaluatedRun) -> Criterion:
     if beside:
         details.append(f"not judged: {_worst(beside, lambda v: v <= HF, '.3f')[0]} within")
     return Criterion(name, must, goal, levels, figures, details + lines)
+
+
+def _floor(run: EvaluatedRun) -> Criterion:
+    """In C the floor is positive where parameters and history leave the state open, that is in
+    responses from it; what is left open elsewhere is nothing."""
+    name, levels = "RMSE / floor RMSE in B1 and C", "goal: 1.10 (in C: responses from the state)"
+    rows: Rows = []
+    lines, absent, unanswered = [], [], []
+    within = 0
+    for w, r, t in responses(run):
+        if w in WITHOUT_FLOOR or r == Regime.A or (r == Regime.C and t == Task.steady_state):
+            continue
+        case = label(w, r, t)
+        entry = run.entry(w, r, "test", t)
+        if entry is None:
+            unanswered.append(case)
+        elif "floor_ratio" not in entry:
+            absent.append(case)
+        else:
+            rows.append((entry["floor_ratio"], case))
+            low, high = entry["floor_ratio_ci95"]
+            within += high <= FLOOR_GOAL
+            lines.append(
+                f"{case}: {entry['floor_ratio']:.2f} ({low:.2f} to {high:.2f}), the floor "
+                f"{entry['floor_rmse']:.4f}, {entry['floor_histories']} histories"
+            )
+    if not rows:
+        return not_measured(
+            name, levels,
+            "no floors of this data at the length of history an evaluation shows; `emulator floors "
+            "WORLD --length 200` computes them",
+        )  # fmt: skip
+    figures, short = _worst(rows, lambda v: v <= FLOOR_GOAL, ".2f")
+    goal = settled(not short, [*absent, *unanswered])
+    figures += f" within, {within} with the whole 95 % interval"
+    if absent:
+        figures += f"; {len(absent)} lack a floor"
+    lines += lines_of(absent, "no floor") + lines_of(unanswered, "not answered")
+    return Criterion(name, Verdict.none, goal, levels, figures, lines)
 
 
 def _coverage(run: EvaluatedRun) -> Criterion:

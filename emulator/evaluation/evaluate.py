@@ -16,7 +16,7 @@ specialists are chosen on it, never on `test`.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from emulator.evaluation.ablations import ablate
 from emulator.evaluation.audit import audit_data, audit_inputs
 from emulator.evaluation.compare import compare
 from emulator.evaluation.figures import Panel, irf_panel, pick
+from emulator.evaluation.floors.store import Floors
 from emulator.evaluation.forecasts import choices_of_now, score_forecasts, summarise_forecasts
 from emulator.evaluation.leaderboard import write_leaderboard
 from emulator.evaluation.metrics import accuracy, summarise
@@ -122,12 +123,14 @@ def evaluate(
     *,
     ablations: bool = False,
     criteria: bool = False,
+    floors: Sequence[Floors] = (),
 ) -> EvaluatedRun:
     """Evaluate the weights of a run folder.
 
     The files named in the module docstring go to the run folder, metrics.json only when everything
     else is there. dataset_path None is the data set the run was trained on. ablations: also score
-    `test` with each input masked. criteria: refuse a run that the criteria are not for.
+    `test` with each input masked. criteria: refuse a run that the criteria are not for. floors:
+    of its data, to say how far it is from them.
 
     Raises WeightsError when the weights were trained on other data than is scored, InputError when
     predictions are missing, not finite, the truth itself, or depend on what the regime forbids,
@@ -215,7 +218,7 @@ def evaluate(
         irf_panel(panel, [opened.dataset.spec(world) for world in worlds], folder / name)
     evaluated = EvaluatedRun(run.name, run, result)
     write_leaderboard([evaluated], run)
-    compare(evaluated, [])
+    compare(evaluated, [], floors)
     progress(len(cases), len(cases), "")
     return evaluated
 

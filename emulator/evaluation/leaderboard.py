@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from emulator.errors import DatasetError
-from emulator.evaluation.marks import DAGGER, MARKS, NOTES, UNEQUAL
+from emulator.evaluation.marks import DAGGER, MARKS, NOTES, UNEQUAL, marked
 from emulator.evaluation.record import NULL_MODEL
 from emulator.evaluation.runs import EvaluatedRun
 from emulator.models.weights import write_atomically
@@ -25,7 +25,10 @@ CSV_FILE, MARKDOWN_FILE = "leaderboard.csv", "leaderboard.md"
 SPLITS = ("test", "slice", "corner")  # val chose; it ranks nobody
 
 # Scores in the long table; those an entry lacks are left empty.
-SCORES = ("nrmse_pooled", "sign_at_impact", "hf_ratio", "coverage_90", "crps", "gap", "specialist")
+SCORES = (
+    "nrmse_pooled", "sign_at_impact", "hf_ratio", "coverage_90", "crps", "gap", "specialist",
+    "floor_ratio",
+)  # fmt: skip
 HASHES = ("commit", "config_sha", "data_sha")
 _KEYS = ["regime", "split", "world", "task", "model", "run", "nrmse", "low", "high"]
 _NAMES = ["regime", "model", "run"]
@@ -141,7 +144,7 @@ def _markdown(table: pd.DataFrame, runs: Sequence[EvaluatedRun]) -> str:
                 values = [row.get("mean", np.nan), *row[worlds]]
                 lines.append(_row([row["model"], row["run"], *map(_number, values)]))
             lines.append("")
-    lines += _gap_lines(runs)
+    lines += _gap_lines(runs) + _floor_lines(runs)
     lines += ["## origins", "", _row(["run", "commit", "config", "data"]), _row(["---"] * 4)]
     origins = table[["run", *HASHES]].drop_duplicates()
     lines += [_row([str(v) for v in row]) for row in origins.itertuples(index=False)]
@@ -170,6 +173,27 @@ def _gap_lines(runs: Sequence[EvaluatedRun]) -> list[str]:
         about += f" {UNEQUAL} in some world {NOTES[UNEQUAL]}."
     table = [_row(header), _row(["---"] * len(header)), *rows]
     return ["## gaps to specialists", "", about, "", *table, ""]
+
+
+def _floor_lines(runs: Sequence[EvaluatedRun]) -> list[str]:
+    """Distances to the Bayes floor, where there are floors at the length evaluated."""
+    rows = [
+        _row([
+            run.name, regime, marked(world, task), f"{entry['floor_ratio']:.2f}",
+            "{:.2f} to {:.2f}".format(*entry["floor_ratio_ci95"]), f"{entry['floor_rmse']:.4f}",
+            str(entry["floor_histories"]),
+        ])
+        for run in runs
+        for world, regime, task in run.cases("test")
+        if (entry := run.entry(world, regime, "test", task)) is not None
+        and "floor_ratio" in entry
+    ]  # fmt: skip
+    if not rows:
+        return []
+    header = ["run", "regime", "world", "ratio", "95 %", "floor", "histories"]
+    about = "RMSE over that of the exact posterior mean (docs/floors.md), on the same histories."
+    table = [_row(header), _row(["---"] * len(header)), *rows]
+    return ["## distances to the floor", "", about, "", *table, ""]
 
 
 def _longer(v: dict[str, Any] | None) -> str:

@@ -21,6 +21,8 @@ from emulator.data.claim import finished
 from emulator.data.generate import generate
 from emulator.errors import ConfigError, DatasetError
 from emulator.evaluation.compare import compare_all
+from emulator.evaluation.floors import FLOORS_FOLDER
+from emulator.evaluation.floors.store import find_floors
 from emulator.evaluation.leaderboard import write_leaderboard
 from emulator.evaluation.runs import EvaluatedRun, find_runs
 from emulator.models.weights import DESCRIPTION_FILE, write_atomically
@@ -151,7 +153,7 @@ def _publish(output: Path, say: Say, bar: Bar) -> tuple[EvaluatedRun, ...]:
     # Every run of the plan is of this version by now; the folder may hold older ones.
     runs = find_runs(output, of_this_version=True)
     with bar("comparing runs") as progress:
-        comparison = compare_all(runs, progress)
+        comparison = compare_all(runs, progress, find_floors(FLOORS_FOLDER))
     write_leaderboard(runs, output)
     for note in comparison.notes():
         say(note)

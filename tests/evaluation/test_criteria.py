@@ -146,11 +146,12 @@ def measured(folder: Path, others: Path, **options: Any) -> tuple[EvaluatedRun, 
     beside = [*rivals(others, 0.5), *specialists(others / "s", 0.001)]
     beside += [evaluated(others / "single" / r, 0.001, regimes=(r,)) for r in JUDGED]
     fill_gaps(run, beside)
+    floored(run, 1.0)
     return run, beside
 
 
 MEASURABLE = (
-    "beats", "mean gap", "NRMSE on test", "NRMSE on slice", "HF-ratio", "coverage",
+    "beats", "mean gap", "NRMSE on test", "NRMSE on slice", "HF-ratio", "RMSE / floor", "coverage",
     "one checkpoint",
 )  # fmt: skip
 
@@ -168,7 +169,7 @@ def test_everything_measured_and_good_holds(tmp_path: Path) -> None:
     assert unmet([c.to_json() for c in judge(run, beside)]) == []
 
 
-@pytest.mark.parametrize("missing", ["world", "regime"])
+@pytest.mark.parametrize("missing", ["world", "regimes"])
 def test_whatever_is_missing_keeps_every_criterion_from_holding(
     tmp_path: Path, missing: str
 ) -> None:
@@ -177,10 +178,11 @@ def test_whatever_is_missing_keeps_every_criterion_from_holding(
     if missing == "world":
         run.metrics["data_worlds"]["three"] = ["steady_state"]
     else:
-        run.metrics["regimes"].remove("C")
-        for tree in (run.metrics["worlds"], run.metrics["training_mean"]):
-            for regimes in tree.values():
-                del regimes["C"]
+        for regime in ("B1", "C"):  # every criterion asks for one of them
+            run.metrics["regimes"].remove(regime)
+            for tree in (run.metrics["worlds"], run.metrics["training_mean"]):
+                for regimes in tree.values():
+                    del regimes[regime]
     assert verdicts(run, beside) == {key: {Verdict.not_measured} for key in MEASURABLE}
     assert not decides(run)
 
@@ -277,6 +279,57 @@ def test_the_error_is_held_to_one_percent(
     largest = max(unit.metrics["worlds"][w]["A"]["test"]["nrmse"] for w in unit.worlds)
     run = evaluated(tmp_path / "u", nrmse / largest, regimes=regimes)
     assert named(run, [], "NRMSE on test").goal is verdict
+
+
+def floored(run: EvaluatedRun, ratio: float, cases: tuple[str, ...] = ("B1",)) -> EvaluatedRun:
+    """The run with every world as far from the floor as said, in an interval a tenth each way."""
+    for world in run.worlds:
+        for regime in cases:
+            run.metrics["worlds"][world][regime]["test"] |= {
+                "floor_ratio": ratio, "floor_ratio_ci95": [ratio - 0.1, ratio + 0.1],
+                "floor_rmse": 0.2, "floor_histories": 50,
+            }  # fmt: skip
+    return run
+
+
+@pytest.mark.parametrize(("ratio", "verdict"), [(1.05, Verdict.holds), (1.15, Verdict.falls_short)])
+def test_the_distance_to_the_floor_is_held_to_its_goal(
+    tmp_path: Path, ratio: float, verdict: Verdict
+) -> None:
+    criterion = named(floored(whole(tmp_path / "u", 0.1), ratio), [], "RMSE / floor")
+    assert (criterion.must, criterion.goal) == (Verdict.none, verdict)
+    assert f"largest {ratio:.2f}" in criterion.figures
+    assert "0 with the whole 95 % interval" in criterion.figures
+    line = f"one B1: {ratio:.2f} ({ratio - 0.1:.2f} to {ratio + 0.1:.2f}), the floor 0.2000"
+    assert any(line in text for text in criterion.details)
+
+
+def test_an_absent_floor_is_said_and_keeps_the_goal_from_holding(tmp_path: Path) -> None:
+    run = whole(tmp_path / "u", 0.1)
+    criterion = named(run, [], "RMSE / floor")
+    assert criterion.goal is Verdict.not_measured
+    assert "emulator floors WORLD" in criterion.figures
+    floored(run, 1.05)
+    run.metrics["data_worlds"]["three"] = ["steady_state"]
+    criterion = named(run, [], "RMSE / floor")
+    assert criterion.goal is Verdict.not_measured
+    assert any("not answered: three B1" in line for line in criterion.details)
+    del run.metrics["worlds"]["two"]["B1"]["test"]["floor_ratio"]
+    criterion = named(run, [], "RMSE / floor")
+    assert "1 lack a floor" in criterion.figures
+    assert any("no floor: two B1" in line for line in criterion.details)
+    assert named(floored(run, 1.2), [], "RMSE / floor").goal is Verdict.falls_short
+
+
+def test_only_what_a_floor_can_bound_is_asked_for(tmp_path: Path) -> None:
+    """zlb has no exact likelihood; in C a response from rest is known."""
+    run = floored(whole(tmp_path / "u", 0.1), 1.05)
+    run.metrics["data_worlds"]["zlb"] = ["steady_state", "state_dependent"]
+    assert named(run, [], "RMSE / floor").goal is Verdict.holds
+    run.metrics["data_worlds"]["one"] = ["steady_state", "state_dependent"]
+    criterion = named(run, [], "RMSE / floor")
+    assert criterion.goal is Verdict.not_measured
+    assert "not answered: one* B1, one* C" in criterion.details
 
 
 def test_one_checkpoint_is_compared_with_those_of_single_regimes(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from emulator.data import Dataset
 from emulator.errors import DatasetError, InputError
 from emulator.evaluation.floors.calibration import calibrate, rank_figure
 from emulator.evaluation.floors.campaign import compute_floors
-from emulator.evaluation.floors.compare import ratio, stored_ratios
+from emulator.evaluation.floors.compare import fill_floors, ratio, stored_ratios
 from emulator.evaluation.floors.figure import floor_figure
 from emulator.evaluation.floors.predict import predicted_ratios
 from emulator.evaluation.floors.store import (
@@ -153,22 +153,51 @@ def test_a_run_without_the_floors_histories_is_refused() -> None:
         ratio("run", floors, *CASE, theirs[theirs["sample"] != 7])
 
 
+def _evaluated(floors: Floors, factor: float, folder: Path) -> EvaluatedRun:
+    """A run of regime B1 whose stored errors are `factor` times the floor's."""
+    keys = {"world": "toy", "regime": "B1", "task": "steady_state", "split": "test"}
+    with StatisticsWriter(folder / RESPONSES_FILE) as writer:
+        writer.add(_theirs(floors, factor).assign(**keys))
+    tree = {"toy": {"B1": {"test": {"nrmse": 1.0}}}}
+    metrics = {"model": "universal", "worlds": tree, "regimes": ["B1"], "data_sha": "d",
+               "extra_inputs": [], NULL_MODEL: tree, "statistics": checksums(folder)}  # fmt: skip
+    return EvaluatedRun("universal", folder, metrics)
+
+
+def _others(floors: Floors) -> list[Floors]:
+    """Floors at another length than evaluations show, and of other data."""
+    short = dataclasses.replace(floors.settings, length=20)
+    other = dataclasses.replace(floors.settings, data_sha="another")
+    return [dataclasses.replace(floors, settings=settings) for settings in (short, other)]
+
+
 @pytest.mark.fast
 def test_stored_errors_are_joined_where_data_and_length_agree(tmp_path: Path) -> None:
     floors = toy()
-    keys = {"world": "toy", "regime": "B1", "task": "steady_state", "split": "test"}
-    with StatisticsWriter(tmp_path / RESPONSES_FILE) as writer:
-        writer.add(_theirs(floors, 1.5).assign(**keys))
-    tree = {"toy": {"B1": {"test": {"nrmse": 1.0}}}}
-    metrics = {"model": "universal", "worlds": tree, "regimes": ["B1"], "data_sha": "d",
-               "extra_inputs": [], NULL_MODEL: tree, "statistics": checksums(tmp_path)}  # fmt: skip
-    run = EvaluatedRun("universal", tmp_path, metrics)
-    (found,) = stored_ratios(run, [floors])
+    run = _evaluated(floors, 1.5, tmp_path)
+    (found,) = stored_ratios(run, [floors, *_others(floors)])
     assert found.ratio == pytest.approx(1.5)
-    short = dataclasses.replace(floors.settings, length=20)
-    other = dataclasses.replace(floors.settings, data_sha="another")
-    for settings in (short, other):
-        assert stored_ratios(run, [dataclasses.replace(floors, settings=settings)]) == []
+    assert stored_ratios(run, _others(floors)) == []
+
+
+@pytest.mark.fast
+def test_an_evaluation_says_how_far_it_is_from_the_floor_and_forgets_floors_that_are_gone(
+    tmp_path: Path,
+) -> None:
+    floors = toy()
+    run = _evaluated(floors, 1.5, tmp_path)
+    entry = run.entry("toy", "B1", "test", "steady_state")
+    assert entry is not None
+    fill_floors(run, [floors])
+    assert entry["floor_ratio"] == pytest.approx(1.5)
+    assert entry["floor_ratio_ci95"] == pytest.approx([1.5, 1.5])
+    assert (entry["floor_histories"], entry["nrmse"]) == (40, 1.0)
+    assert run.metrics["floors"] == {"toy": floors.settings.sha}
+    for absent in (_others(floors), []):
+        fill_floors(run, [floors])
+        fill_floors(run, absent)
+        assert entry == {"nrmse": 1.0}
+        assert run.metrics["floors"] == {}
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from emulator.errors import DatasetError
 from emulator.evaluation.compare import compare
 from emulator.evaluation.leaderboard import collect, ranked, write_leaderboard
 from emulator.evaluation.record import read_metrics, write_metrics
-from emulator.evaluation.runs import find_runs
+from emulator.evaluation.runs import EvaluatedRun, find_runs
 from tests.evaluation.toys import evaluated
 
 pytestmark = pytest.mark.fast
@@ -67,6 +67,21 @@ def test_the_files_hold_every_score_by_regime_with_origins(tmp_path: Path) -> No
     text = (tmp_path / "leaderboard.md").read_text()
     for line in ("## test, regime A", "## slice, regime C", "| a | c | f | d |"):
         assert line in text
+
+
+def test_distances_to_the_floor_are_listed_where_there_are_some(tmp_path: Path) -> None:
+    run = evaluated(tmp_path / "a", 0.1)
+    assert "distances to the floor" not in _written([run], tmp_path)
+    entry = run.entry("two", "A", "test", "steady_state")
+    assert entry is not None
+    entry |= {"floor_ratio": 1.234, "floor_ratio_ci95": [1.1, 1.4], "floor_rmse": 0.25,
+              "floor_histories": 50}  # fmt: skip
+    assert "| a | A | two | 1.23 | 1.10 to 1.40 | 0.2500 | 50 |" in _written([run], tmp_path)
+
+
+def _written(runs: list[EvaluatedRun], folder: Path) -> str:
+    write_leaderboard(runs, folder)
+    return (folder / "leaderboard.md").read_text()
 
 
 def test_trajectories_have_columns_of_their_own_outside_the_mean(tmp_path: Path) -> None:

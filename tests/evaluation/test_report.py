@@ -74,6 +74,19 @@ def test_the_report_holds_scores_criteria_definitions_and_provenance(tmp_path: P
         assert f"<dt>{key}</dt>" in text
 
 
+def test_the_report_shows_distances_to_the_floor_where_there_are_floors(tmp_path: Path) -> None:
+    run = evaluated(tmp_path / "u", 0.2, regimes=("A", "B1"))
+    draw(run, [])
+    assert "RMSE / floor" not in write_report(run).read_text()
+    entry = run.entry("one", "B1", "test", "steady_state")
+    assert entry
+    entry |= {"floor_ratio": 1.234, "floor_ratio_ci95": [1.111, 1.357], "floor_rmse": 0.2,
+              "floor_histories": 50}  # fmt: skip
+    run.metrics["floors"] = {"one": "sha"}
+    text = write_report(run).read_text()
+    assert "<td>1.23</td><td>1.11 to 1.36</td>" in text
+
+
 def test_names_in_a_report_cannot_become_markup(tmp_path: Path) -> None:
     run = evaluated(tmp_path / "u", 0.2)
     run.metrics["commit"] = "<img onerror=alert(1)>"

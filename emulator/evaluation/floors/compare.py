@@ -25,6 +25,8 @@ from emulator.evaluation.runs import EvaluatedRun
 from emulator.regimes import Regime, Task
 
 KEYS = ["sample", "shock", "observable"]
+# The world whose likelihood no recursion gives (docs/floors.md); no criterion waits for its floor.
+WITHOUT_FLOOR = ("zlb",)
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def stored_ratios(run: EvaluatedRun, floors: Sequence[Floors]) -> list[Ratio]:
     out = []
     for found in floors:
         settings = found.settings
-        if settings.data_sha != run.data or settings.length != settings.longest:
+        if not _is_shown(found, run):
             continue
         for regime, task in found.cases():
             if run.entry(settings.world, regime, settings.split, task) is None:
@@ -60,6 +62,39 @@ def stored_ratios(run: EvaluatedRun, floors: Sequence[Floors]) -> list[Ratio]:
             )
             out.append(ratio(run.name, found, regime, task, theirs))
     return out
+
+
+def fill_floors(run: EvaluatedRun, floors: Sequence[Floors]) -> None:
+    """Put the distances to the floor into the run's metrics.
+
+    Each entry of `test` that there is a floor of gets floor_ratio, floor_ratio_ci95, floor_rmse and
+    floor_histories, others lose them; metrics["floors"] says which file each world's came from.
+    Raises DatasetError as `stored_ratios`.
+    """
+    for world, regime, task in run.cases("test"):
+        entry = run.entry(world, regime, "test", task)
+        assert entry is not None
+        for key in [key for key in entry if key.startswith("floor_")]:
+            del entry[key]
+    shas = {f.settings.world: f.settings.sha for f in floors if _is_shown(f, run)}
+    run.metrics["floors"] = {}
+    for found in stored_ratios(run, floors) if run.has_statistics else []:
+        entry = run.entry(found.world, found.regime, "test", found.task)
+        assert entry is not None
+        entry |= {
+            "floor_ratio": found.ratio,
+            "floor_ratio_ci95": list(found.ci95),
+            "floor_rmse": found.floor_rmse,
+            "floor_histories": found.histories,
+        }
+        run.metrics["floors"][found.world] = shas[found.world]
+
+
+def _is_shown(floors: Floors, run: EvaluatedRun) -> bool:
+    """Whether floors are of the run's data and of histories as long as its evaluation showed."""
+    settings = floors.settings
+    same = settings.data_sha == run.data and settings.split == "test"
+    return same and settings.length == settings.longest
 
 
 def ratio(name: str, floors: Floors, regime: Regime, task: Task, theirs: pd.DataFrame) -> Ratio:

@@ -173,6 +173,9 @@ def read_floors(path: Path) -> Floors:
 
 
 def find_floors(folder: Path) -> list[Floors]:
-    """All floors in a folder, by world and length. Raises DatasetError when one is damaged."""
+    """All floors in a folder, by world and length; none where there is no such folder.
+
+    Raises DatasetError when one is damaged.
+    """
     found = [read_floors(path) for path in sorted(folder.glob("*-*.parquet"))]
     return sorted(found, key=lambda f: (f.settings.world, f.settings.length))
