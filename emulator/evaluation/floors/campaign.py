@@ -23,7 +23,7 @@ from emulator.config import canonical_json
 from emulator.data import Dataset
 from emulator.data.schema import DataConfig, fingerprint
 from emulator.errors import DatasetError, InputError
-from emulator.evaluation.floors import hamilton, posterior
+from emulator.evaluation.floors import hamilton, posterior, transport
 from emulator.evaluation.floors.answers import Truth, answer
 from emulator.evaluation.floors.likelihoods import log_likelihood
 from emulator.evaluation.floors.store import (
@@ -146,7 +146,11 @@ def _method() -> str:
         "ACCEPTED",
     )  # fmt: skip
     constants = {name: getattr(posterior, name) for name in names}
-    constants |= {"depth": hamilton.DEPTH, "seed": SEED}
+    constants |= {
+        "depth": hamilton.DEPTH,
+        "seed": SEED,
+        "particles a term": transport.PARTICLES_A_TERM,
+    }
     return hashlib.sha256(canonical_json(constants).encode()).hexdigest()[:16]
 
 

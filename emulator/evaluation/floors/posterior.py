@@ -11,11 +11,11 @@ leave half of the effective sample size (Del Moral, Doucet and Jasra 2006; Herbs
 are, which is what keeps the posterior from being too narrow: with a few moves a step, its 90 %
 bands held 85 % of truths.
 
-A move is the t-preconditioned Crank-Nicolson step of Grumitt, Karamanis and Seljak (2024): with
-mean mu and covariance S of the particles and d parameters,
+A move is the t-preconditioned Crank-Nicolson step of Grumitt, Karamanis and Seljak (2024), in the
+d coordinates x in which `transport` brings the particles near to N(0, I):
 
-    s ~ InverseGamma((d + nu) / 2, (nu + (z - mu)' S^{-1} (z - mu)) / 2)
-    z' = mu + sqrt(1 - b^2) (z - mu) + b sqrt(s) S^{1/2} xi,    xi ~ N(0, I)
+    s ~ InverseGamma((d + nu) / 2, (nu + x' x) / 2)
+    x' = sqrt(1 - b^2) x + b sqrt(s) xi,    xi ~ N(0, I)
 
 which leaves a t distribution with nu degrees of freedom as it is, so that only the ratio of target
 to t decides whether it is accepted. Where the posterior is near that t, b = 1 draws anew.
@@ -29,13 +29,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
 from scipy.special import ndtr, ndtri
 
 from emulator.data.schema import WorldRules
 from emulator.data.splits import in_slice
 from emulator.errors import InputError
 from emulator.evaluation.floors.likelihoods import log_likelihood
+from emulator.evaluation.floors.transport import Transport, fit
 from emulator.worlds import Status, World
 from emulator.worlds.base import FloatArray
 
@@ -126,11 +126,11 @@ def sample(target: Target, particles: int, rng: np.random.Generator) -> Posterio
         weights, gained = _weights(log_l, step)
         evidence += gained
         power = 1.0 if step >= 1.0 - power else power + step
-        proposal = _fit(z, weights)
+        transport = fit(z, weights)
         chosen = systematic(weights, rng)
         last = power == 1.0
-        mover = _Mover(target, proposal, z[chosen], log_l[chosen], power, scale)
-        start = proposal.whiten(mover.z)
+        mover = _Mover(target, transport, z[chosen], log_l[chosen], power, scale)
+        start = transport.whiten(mover.z)
         limit, most = (FORGOTTEN_AT_LAST, MOST_MOVES_AT_LAST) if last else (FORGOTTEN, MOST_MOVES)
         # the largest of P correlations of independent particles is about this by chance
         limit = max(limit, 2.0 / math.sqrt(particles))
@@ -138,7 +138,7 @@ def sample(target: Target, particles: int, rng: np.random.Generator) -> Posterio
         while done < most:
             acceptance = mover.move(rng)
             done += 1
-            correlation = _largest_correlation(start, proposal.whiten(mover.z))
+            correlation = _largest_correlation(start, transport.whiten(mover.z))
             if correlation < limit:
                 break
         z, log_l, scale = mover.z, mover.log_l, mover.scale
@@ -178,41 +178,20 @@ def systematic(weights: FloatArray, rng: np.random.Generator) -> NDArray[np.int6
     return np.minimum(np.searchsorted(np.cumsum(weights), points), len(weights) - 1)
 
 
-@dataclass(frozen=True)
-class _Fit:
-    """Mean mu (P,) and lower Cholesky factor of the covariance (P, P) of particles."""
-
-    mean: FloatArray
-    root: FloatArray
-
-    def whiten(self, z: FloatArray) -> FloatArray:
-        """(B, P) with mean zero and covariance one under the fit."""
-        return np.asarray(solve_triangular(self.root, (z - self.mean).T, lower=True).T)
-
-
-def _fit(z: FloatArray, weights: FloatArray) -> _Fit:
-    mean = weights @ z
-    centred = z - mean
-    covariance = (weights[:, None] * centred).T @ centred
-    # directions that the particles do not span get a hundred-thousandth of the prior's variance
-    root = np.linalg.cholesky(covariance + 1e-5 * np.eye(len(mean)))
-    return _Fit(mean, np.asarray(root, dtype=np.float64))
-
-
 class _Mover:
     """Particles z (N, P), their log likelihoods (N,) and the moves at one power."""
 
     def __init__(
         self,
         target: Target,
-        fit: _Fit,
+        transport: Transport,
         z: FloatArray,
         log_l: FloatArray,
         power: float,
         scale: float,
     ) -> None:
         self.z, self.log_l, self.scale = z, log_l, scale
-        self._target, self._fit, self._power = target, fit, power
+        self._target, self._transport, self._power = target, transport, power
         self._done = 0
 
     def move(self, rng: np.random.Generator) -> float:
@@ -220,12 +199,12 @@ class _Mover:
         n, d = self.z.shape
         # lengths differ between particles, so that narrow places are left as well
         b = np.minimum(self.scale * rng.uniform(0.3, 1.4, n), 1.0)[:, None]
-        x = self._fit.whiten(self.z)
+        x = self._transport.whiten(self.z)
         distance = np.square(x).sum(axis=1)
         s = 0.5 * (DEGREES + distance) / rng.standard_gamma(0.5 * (d + DEGREES), n)
         noise = np.sqrt(s)[:, None] * rng.standard_normal((n, d))
         proposed_x = np.sqrt(1.0 - b * b) * x + b * noise
-        proposed = self._fit.mean + proposed_x @ self._fit.root.T
+        proposed = self._transport.colour(proposed_x)
         log_l = self._target.log_likelihood(proposed)
         gain = self._power * (log_l - self.log_l)
         gain -= 0.5 * (np.square(proposed) - np.square(self.z)).sum(axis=1)

@@ -1,0 +1,96 @@
+"""A map under which particles are nearer to normal; moves are made on its far side.
+
+Posteriors of structural parameters are thin sheets, and bent: a likelihood that pins a response
+down leaves the parameters behind it on a curved surface, which no covariance describes. Particles
+are therefore put in principal axes, the widest first, and each axis is taken as its quadratic
+regression on the widest ones before it, plus a remainder,
+
+    z = mu + V S e,    e_k = sum_{j <= i < min(k, m)} beta_{ijk} (e_i e_j - 1(i = j)) + r_k x_k
+
+with V S the principal axes scaled to unit variance. The map from x to z is triangular, so its
+Jacobian is the constant product of S and r: ratios of densities are those in z. (A transport map in
+the sense of Parno and Marzouk 2018, SIAM/ASA J. Uncertainty Quantification 6(2), linear in the last
+argument of each component.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from emulator.worlds.base import FloatArray
+
+# Particles for each coefficient of a regression: with fewer it follows their noise.
+PARTICLES_A_TERM = 12
+# A covariance of float64 numbers is known to about this share of its largest entry.
+SMALLEST_VARIANCE = 1e-14
+
+
+@dataclass(frozen=True)
+class Transport:
+    """mean mu (P,), axes V S (P, P), their inverse; bends beta (terms, P); rest r (P,); widest m.
+
+    Terms are ordered by i, then j: those of the first k axes come first.
+    """
+
+    mean: FloatArray
+    axes: FloatArray
+    inverse: FloatArray
+    bends: FloatArray
+    rest: FloatArray
+    widest: int
+
+    def whiten(self, z: FloatArray) -> FloatArray:
+        """x (N, P) of z (N, P): of the particles it was fitted to, uncorrelated with unit s.d."""
+        e = (z - self.mean) @ self.inverse.T
+        x: FloatArray = (e - _terms(e[:, : self.widest]) @ self.bends) / self.rest
+        return x
+
+    def colour(self, x: FloatArray) -> FloatArray:
+        """z (N, P) of x (N, P), the inverse of `whiten`."""
+        e = x * self.rest
+        for k in range(1, self.widest):
+            known = _terms(e[:, :k])
+            e[:, k] += known @ self.bends[: known.shape[1], k]
+        e[:, self.widest :] += _terms(e[:, : self.widest]) @ self.bends[:, self.widest :]
+        return np.asarray(self.mean + e @ self.axes.T)
+
+
+def fit(z: FloatArray, weights: FloatArray) -> Transport:
+    """The map of particles z (N, P) with weights (N,) that sum to one."""
+    count, parameters = z.shape
+    mean = weights @ z
+    centred = z - mean
+    covariance = (weights[:, None] * centred).T @ centred
+    variance, axes = np.linalg.eigh(covariance)
+    variance, axes = variance[::-1], axes[:, ::-1]
+    sd = np.sqrt(np.maximum(variance, SMALLEST_VARIANCE * variance[0]))
+    e = centred @ axes / sd
+    widest = 1
+    while widest < parameters - 1 and _pairs(widest + 1) * PARTICLES_A_TERM <= count:
+        widest += 1
+    terms = _terms(e[:, :widest])
+    bends, rest = np.zeros((terms.shape[1], parameters)), np.ones(parameters)
+    weighted = weights[:, None] * terms
+    gram = terms.T @ weighted
+    for k in range(1, parameters):
+        known = _pairs(min(k, widest))
+        # one particle's worth of zeros keeps the regression regular
+        ridge = np.eye(known) / count
+        bends[:known, k] = np.linalg.solve(
+            gram[:known, :known] + ridge, weighted[:, :known].T @ e[:, k]
+        )
+        left = e[:, k] - terms[:, :known] @ bends[:known, k]
+        rest[k] = np.sqrt(weights @ np.square(left))
+    return Transport(mean, axes * sd, axes.T / sd[:, None], bends, rest, widest)
+
+
+def _pairs(count: int) -> int:
+    return count * (count + 1) // 2
+
+
+def _terms(e: FloatArray) -> FloatArray:
+    """e_i e_j - 1(i = j) (N, pairs) for j <= i, ordered by i, then j."""
+    i, j = np.tril_indices(e.shape[1])
+    return np.asarray(e[:, i] * e[:, j] - (i == j))
