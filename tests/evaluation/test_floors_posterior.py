@@ -9,6 +9,7 @@ from scipy.special import ndtr
 from emulator.data.schema import CornerRule, SliceRule, WorldRules
 from emulator.errors import InputError
 from emulator.evaluation.floors.calibration import uniformity
+from emulator.evaluation.floors.likelihoods import log_likelihood
 from emulator.evaluation.floors.posterior import Target, sample, systematic
 from emulator.specs import Shock, normal
 from emulator.worlds import Status, get_world
@@ -67,6 +68,34 @@ def test_a_conjugate_var_has_the_posterior_that_algebra_gives() -> None:
     assert np.abs(found).max() < 4.5 / np.sqrt(1000)  # the largest of 36
     # sequential Monte Carlo's evidence of 1,000 particles, some ten steps: s.d. about .1
     assert draws.log_evidence == pytest.approx(evidence, abs=0.5)
+
+
+@pytest.mark.slow
+def test_a_short_nk_history_has_the_posterior_of_weighted_prior_draws() -> None:
+    """Brute force: 200,000 draws of the world's own prior, weighted by the likelihood."""
+    world = get_world("nk")
+    rng = np.random.default_rng(9)
+    paths = world.simulate(world.pack()[None], rng.standard_normal((1, 26, 3)))
+    history = np.ascontiguousarray(paths.observables[0, -6:])
+    theta = world.sample_parameters(200_000, rng)
+    log_l = log_likelihood(world.solve(theta), history, 20)
+    weights = np.exp(log_l - log_l.max())
+    evidence = np.log(weights.mean()) + log_l.max()
+    weights /= weights.sum()
+    effective = 1.0 / np.square(weights).sum()
+    assert effective > 500
+    runs = [
+        sample(Target(world, history, 20), 500, np.random.default_rng([10, k])) for k in range(6)
+    ]
+    # the s.d. of one run's evidence is about .1
+    assert np.mean([r.log_evidence for r in runs]) == pytest.approx(evidence, abs=0.15)
+    draws = np.concatenate([r.theta for r in runs])
+    mean = weights @ theta
+    sd = np.sqrt(weights @ np.square(theta - mean))
+    # three standard errors each of the brute force and of 3,000 draws that count for a third
+    allowed = 3.0 / np.sqrt(effective) + 3.0 / np.sqrt(1000)
+    assert np.abs((draws.mean(axis=0) - mean) / sd).max() < allowed
+    assert abs((draws.std(axis=0) / sd - 1.0).mean()) < 0.02
 
 
 @pytest.mark.slow

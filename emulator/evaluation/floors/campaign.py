@@ -142,7 +142,7 @@ def _settings(dataset: Dataset, world: str, length: int, particles: int) -> Sett
 def _method() -> str:
     """16 hex digits of the sampler's constants: other ones make other numbers."""
     names = (
-        "KEPT", "FORGOTTEN", "FORGOTTEN_AT_LAST", "MOST_MOVES", "MOST_MOVES_AT_LAST", "DEGREES",
+        "KEPT", "FORGOTTEN", "MOST_MOVES", "MOST_MOVES_AT_LAST", "DEGREES",
         "ACCEPTED",
     )  # fmt: skip
     constants = {name: getattr(posterior, name) for name in names}

@@ -5,10 +5,11 @@ down leaves the parameters behind it on a curved surface, which no covariance de
 are therefore put in principal axes, the widest first, and each axis is taken as its quadratic
 regression on the widest ones before it, plus a remainder,
 
-    z = mu + V S e,    e_k = sum_{j <= i < min(k, m)} beta_{ijk} (e_i e_j - 1(i = j)) + r_k x_k
+    z = mu + V S e,    e_k = sum_{j <= i < min(k, m)} beta_{ijk} (e_i e_j - 1(i = j)) + (R x)_k
 
-with V S the principal axes scaled to unit variance. The map from x to z is triangular, so its
-Jacobian is the constant product of S and r: ratios of densities are those in z. (A transport map in
+with V S the principal axes scaled to unit variance and R the lower Cholesky factor of the
+remainders' covariance. The map from x to e is triangular, so the Jacobian of the whole is the
+constant det(S) det(R): ratios of densities are those in z. (A transport map in
 the sense of Parno and Marzouk 2018, SIAM/ASA J. Uncertainty Quantification 6(2), linear in the last
 argument of each component.)
 """
@@ -18,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from emulator.worlds.base import FloatArray
 
@@ -29,7 +31,7 @@ SMALLEST_VARIANCE = 1e-14
 
 @dataclass(frozen=True)
 class Transport:
-    """mean mu (P,), axes V S (P, P), their inverse; bends beta (terms, P); rest r (P,); widest m.
+    """mean mu (P,), axes V S (P, P), their inverse; bends beta (terms, P); root R (P, P); widest m.
 
     Terms are ordered by i, then j: those of the first k axes come first.
     """
@@ -38,18 +40,18 @@ class Transport:
     axes: FloatArray
     inverse: FloatArray
     bends: FloatArray
-    rest: FloatArray
+    root: FloatArray
     widest: int
 
     def whiten(self, z: FloatArray) -> FloatArray:
         """x (N, P) of z (N, P): of the particles it was fitted to, uncorrelated with unit s.d."""
         e = (z - self.mean) @ self.inverse.T
-        x: FloatArray = (e - _terms(e[:, : self.widest]) @ self.bends) / self.rest
-        return x
+        left = e - _terms(e[:, : self.widest]) @ self.bends
+        return np.asarray(solve_triangular(self.root, left.T, lower=True).T)
 
     def colour(self, x: FloatArray) -> FloatArray:
         """z (N, P) of x (N, P), the inverse of `whiten`."""
-        e = x * self.rest
+        e = x @ self.root.T
         for k in range(1, self.widest):
             known = _terms(e[:, :k])
             e[:, k] += known @ self.bends[: known.shape[1], k]
@@ -71,7 +73,7 @@ def fit(z: FloatArray, weights: FloatArray) -> Transport:
     while widest < parameters - 1 and _pairs(widest + 1) * PARTICLES_A_TERM <= count:
         widest += 1
     terms = _terms(e[:, :widest])
-    bends, rest = np.zeros((terms.shape[1], parameters)), np.ones(parameters)
+    bends = np.zeros((terms.shape[1], parameters))
     weighted = weights[:, None] * terms
     gram = terms.T @ weighted
     for k in range(1, parameters):
@@ -81,9 +83,9 @@ def fit(z: FloatArray, weights: FloatArray) -> Transport:
         bends[:known, k] = np.linalg.solve(
             gram[:known, :known] + ridge, weighted[:, :known].T @ e[:, k]
         )
-        left = e[:, k] - terms[:, :known] @ bends[:known, k]
-        rest[k] = np.sqrt(weights @ np.square(left))
-    return Transport(mean, axes * sd, axes.T / sd[:, None], bends, rest, widest)
+    left = e - terms @ bends
+    root = np.linalg.cholesky(left.T @ (weights[:, None] * left))
+    return Transport(mean, axes * sd, axes.T / sd[:, None], bends, np.asarray(root), widest)
 
 
 def _pairs(count: int) -> int:
