@@ -71,6 +71,11 @@ def floors(
         f"{summary['seconds_a_history']:.1f} s a history; ranks uniform: p = "
         f"{calibration.p_value:.2f} over {len(calibration.p_values)} quantities"
     )
+    if summary["not_forgotten"]:
+        typer.echo(
+            f"{summary['not_forgotten']} of {summary['histories']} histories: particles were not "
+            "independent of their last resampling when moves ended; docs/floors.md says what of it"
+        )
     typer.echo(f"written: {path}, {path.with_suffix('.json').name}, {path.stem}.png")
 
 

@@ -15,6 +15,7 @@ from emulator.errors import DatasetError, InputError
 from emulator.evaluation.floors.calibration import calibrate, rank_figure
 from emulator.evaluation.floors.campaign import compute_floors
 from emulator.evaluation.floors.compare import fill_floors, ratio, stored_ratios
+from emulator.evaluation.floors.errors import errors
 from emulator.evaluation.floors.figure import floor_figure
 from emulator.evaluation.floors.predict import predicted_ratios
 from emulator.evaluation.floors.store import (
@@ -26,7 +27,7 @@ from emulator.evaluation.floors.store import (
     read_floors,
     write_floors,
 )
-from emulator.evaluation.floors.summary import errors, summarise
+from emulator.evaluation.floors.summary import summarise
 from emulator.evaluation.runs import NULL_MODEL, EvaluatedRun
 from emulator.evaluation.store import RESPONSES_FILE, StatisticsWriter, checksums
 from emulator.regimes import Regime, Task
@@ -99,6 +100,16 @@ def test_the_summary_recovers_known_errors_and_coverage() -> None:
     assert case["coverage_90"] == pytest.approx(0.9, abs=0.02)
     assert case["ci95"][0] < case["rmse"] < case["ci95"][1]
     assert summary["seconds_a_history"] == 2.0
+    assert summary["not_forgotten"] == 0
+    assert summary["ranks_p_value"] > 0.01
+
+
+@pytest.mark.fast
+def test_histories_whose_particles_remember_are_counted() -> None:
+    floors = toy(40)
+    correlation = np.where(np.arange(40) < 3, 0.9, 0.05)
+    remembering = dataclasses.replace(floors, frame=floors.frame.assign(correlation=correlation))
+    assert summarise(remembering)["not_forgotten"] == 3
 
 
 @pytest.mark.fast

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from emulator.evaluation.bootstrap import mean_interval
+from emulator.evaluation.floors.errors import errors
 from emulator.evaluation.floors.store import Floors
-from emulator.evaluation.floors.summary import errors
 from emulator.evaluation.plots import BLUE, GREY, figure, save
 from emulator.regimes import Regime, Task
 from emulator.specs import OBSERVABLE_NAMES

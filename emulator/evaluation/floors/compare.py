@@ -1,7 +1,7 @@
 """Runs beside the floor: how far from the best possible, on the same histories.
 
 A ratio is RMSE of the run / RMSE of the posterior mean, both over the floor's histories (see
-`summary.rmse`), with a bootstrap interval paired by history. One is the best possible; a ratio can
+`errors.rmse`), with a bootstrap interval paired by history. One is the best possible; a ratio can
 fall below one by chance, by the floor's own Monte Carlo error, and because a corner hold-out bears
 on quarters before a short history (docs/floors.md).
 
@@ -19,8 +19,8 @@ import pandas as pd
 
 from emulator.errors import DatasetError
 from emulator.evaluation.bootstrap import percentile_interval, resampled_means
+from emulator.evaluation.floors.errors import errors, mean_squares, rmse
 from emulator.evaluation.floors.store import Floors
-from emulator.evaluation.floors.summary import errors, mean_squares, rmse
 from emulator.evaluation.runs import EvaluatedRun
 from emulator.regimes import Regime, Task
 

@@ -10,16 +10,23 @@ from emulator.evaluation.floors.compare import Ratio
 from emulator.evaluation.plots import BLACK, GREY, SERIES, figure, save
 from emulator.regimes import Task
 
-MARKERS = "osD^vPX"
+# Of the runs; the floor has circles, the training mean squares.
+MARKERS = "D^vPXp"
+COLOURS = tuple(colour for colour in SERIES if colour != BLACK)
 
 
 def floor_figure(ratios: Sequence[Ratio], path: Path) -> None:
-    """A panel a world, regime and task: RMSE against quarters of history, both axes by ratio.
+    """A panel a world, regime and task: RMSE against quarters of history, both axes by ratio and
+    the same in all panels.
 
     Runs are told apart by colour and marker; the floor is black, the training mean grey.
     """
     panels = list(dict.fromkeys((r.world, r.regime, r.task) for r in ratios))
     runs = list(dict.fromkeys(r.run for r in ratios))
+    lengths = sorted({r.length for r in ratios})
+    values = [v for r in ratios for v in (r.floor_rmse, r.run_rmse, r.training_mean_rmse)]
+    low, high = min(values) / 1.15, max(values) * 1.15
+    ticks = [t for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if low <= t <= high]
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     canvas, axes = figure(rows, columns, 2.6 * columns + 0.4, 0.7 + 2.2 * rows)
@@ -31,7 +38,7 @@ def floor_figure(ratios: Sequence[Ratio], path: Path) -> None:
         for k, run in enumerate(runs):
             found = {r.length: r.run_rmse for r in here if r.run == run}
             if found:
-                _line(axis, found, SERIES[k % len(SERIES)], MARKERS[k % len(MARKERS)], run)
+                _line(axis, found, COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)], run)
         _line(axis, floor, BLACK, "o", "floor")
         world, regime, task = panel
         mark = "" if task == Task.steady_state else ", from the state"
@@ -39,14 +46,14 @@ def floor_figure(ratios: Sequence[Ratio], path: Path) -> None:
         axis.set_yscale("log")
         axis.set_xscale("log")
         axis.minorticks_off()
-        axis.set_xticks(sorted(floor), [str(length) for length in sorted(floor)])
+        axis.set_xticks(lengths, [str(length) for length in lengths])
+        axis.set_xlim(lengths[0] / 1.2, lengths[-1] * 1.2)
+        axis.set_ylim(low, high)
         axis.set_xlabel("quarters of history", fontsize=8)
         axis.set_ylabel("RMSE, s.d.s", fontsize=8)
-        values = [*floor.values(), *null.values(), *(r.run_rmse for r in here)]
-        ticks = [t for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
-                 if 0.6 * min(values) <= t <= 1.6 * max(values)]  # fmt: skip
         axis.set_yticks(ticks, [f"{t:g}" for t in ticks])
         axis.tick_params(labelsize=8)
+        axis.grid(alpha=0.3, lw=0.4)
     for axis in axes.flat[len(panels) :]:
         axis.axis("off")
     handles: dict[str, Any] = {}

@@ -134,8 +134,7 @@ def sample(target: Target, particles: int, rng: np.random.Generator) -> Posterio
         last = power == 1.0
         mover = _Mover(target, transport, z[chosen], log_l[chosen], power, scale)
         start = transport.whiten(mover.z)
-        # the largest of P correlations of independent particles is about this by chance
-        limit = max(FORGOTTEN, 2.0 / math.sqrt(particles))
+        limit = forgotten(particles)
         done = 0
         while done < (MOST_MOVES_AT_LAST if last else MOST_MOVES):
             acceptance = mover.move(rng)
@@ -147,6 +146,14 @@ def sample(target: Target, particles: int, rng: np.random.Generator) -> Posterio
         steps += 1
         moves += done
     return Posterior(target.theta(z), evidence, steps, moves, correlation, acceptance)
+
+
+def forgotten(particles: int) -> float:
+    """The correlation below which particles have forgotten where they were.
+
+    The largest of P correlations of independent particles is about 2 / sqrt(N) by chance.
+    """
+    return max(FORGOTTEN, 2.0 / math.sqrt(particles))
 
 
 def _weights(log_l: FloatArray, step: float) -> tuple[FloatArray, float]:

@@ -1,9 +1,4 @@
-"""What floors say: errors of the posterior mean, their Monte Carlo part, coverage, cost.
-
-RMSE is sqrt(mean of mse / sigma^2) over samples, shocks and observables: squares, because they are
-what the posterior mean minimises; sigma, the s.d. of training responses, as in NRMSE. Responses
-that are identically zero (sigma zero) are left out.
-"""
+"""What a file of floors says: RMSE of the posterior mean, Monte Carlo error, calibration, cost."""
 
 from __future__ import annotations
 
@@ -12,58 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from emulator.evaluation import calibration
 from emulator.evaluation.bootstrap import mean_interval
+from emulator.evaluation.floors.calibration import calibrate
+from emulator.evaluation.floors.errors import errors, mean_squares, rmse
+from emulator.evaluation.floors.posterior import forgotten
 from emulator.evaluation.floors.store import Floors
 from emulator.models.weights import write_atomically
-from emulator.regimes import Regime, Task
-from emulator.specs import OBSERVABLE_NAMES
-
-
-def errors(floors: Floors, regime: Regime, task: Task) -> pd.DataFrame:
-    """One row a response: sample, shock, observable, sigma, and in units squared mse (of the mean
-    of the two runs), mc_mse (its part that is Monte Carlo error), null_mse (of the training mean);
-    coverage_50 and coverage_90, shares of horizons."""
-    truth, first, second, quantiles = (
-        floors.arrays(regime, task, name) for name in ("truth", "first", "second", "quantiles")
-    )
-    scale = floors.scales[task]
-    columns: dict[str, Any] = {
-        "sigma": np.broadcast_to(scale.sigma, (len(truth), *scale.sigma.shape)),
-        "mse": np.square(0.5 * (first + second) - truth).mean(axis=2),
-        # the variance of a mean of two runs is a quarter of their squared difference's mean
-        "mc_mse": np.square(0.5 * (first - second)).mean(axis=2),
-        "null_mse": np.square(scale.mean - truth).mean(axis=2),
-    }
-    swapped, bands = np.moveaxis(truth, 2, -1), np.moveaxis(quantiles, 2, -2)
-    for band in calibration.BANDS:
-        columns[f"coverage_{band}"] = calibration.coverage(swapped, bands, band)
-    shocks = np.asarray(floors.settings.shocks)
-    sample, shock, observable = np.meshgrid(
-        floors.samples, np.arange(len(shocks)), np.arange(3), indexing="ij"
-    )
-    frame = pd.DataFrame(
-        {
-            "sample": sample.ravel(),
-            "shock": shocks[shock.ravel()],
-            "observable": np.asarray(OBSERVABLE_NAMES)[observable.ravel()],
-            **{name: values.ravel() for name, values in columns.items()},
-        }
-    )
-    return frame[frame["sigma"] > 0].reset_index(drop=True)
-
-
-def mean_squares(frame: pd.DataFrame, column: str = "mse") -> np.ndarray:
-    """mse / sigma^2 by sample (N,), averaged over shocks and observables."""
-    scaled = frame[column] / frame["sigma"] ** 2
-    return scaled.groupby(frame["sample"], sort=False).mean().to_numpy()
-
-
-def rmse(frame: pd.DataFrame, column: str = "mse") -> float:
-    """sqrt(mean mse / sigma^2)."""
-    return float(np.sqrt(mean_squares(frame, column).mean()))
 
 
 def summarise(floors: Floors) -> dict[str, Any]:
@@ -87,14 +37,18 @@ def summarise(floors: Floors) -> dict[str, Any]:
             }
         )
     each = floors.frame.groupby("sample", sort=False)
+    particles = floors.settings.particles
     return {
         "world": floors.settings.world,
         "length": floors.settings.length,
-        "particles": floors.settings.particles,
+        "particles": particles,
         "histories": len(floors.samples),
         "seconds_a_history": float(each["seconds"].first().mean()),
         "moves_a_history": float(each["moves"].first().mean()),
         "largest_correlation": float(floors.frame["correlation"].max()),
+        # histories whose moves ended at their number, not because particles had forgotten
+        "not_forgotten": int((each["correlation"].first() >= forgotten(particles)).sum()),
+        "ranks_p_value": calibrate(floors).p_value,
         "cases": cases,
         "commit": ", ".join(floors.commits),
         "config_sha": floors.settings.sha,
