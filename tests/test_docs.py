@@ -14,8 +14,8 @@ from tests.conftest import ROOT
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def _fill_readme():
-    spec = importlib.util.spec_from_file_location("fill_readme", ROOT / "docs" / "fill_readme.py")
+def _script(name: str):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -25,8 +25,36 @@ def _fill_readme():
 
 @pytest.mark.fast
 def test_the_leaderboard_in_the_readme_is_the_stored_one() -> None:
-    assert _fill_readme().filled(README) == README
+    assert _script("fill_readme").filled(README) == README
     assert README.count("| universal |") == 1
+
+
+@pytest.mark.fast
+def test_the_table_of_floors_is_that_of_the_stored_summaries() -> None:
+    page = (ROOT / "docs" / "floors.md").read_text(encoding="utf-8")
+    assert _script("fill_floors").filled(page) == page
+
+
+@pytest.mark.fast
+def test_a_table_of_floors_has_a_row_a_case_and_its_origin(tmp_path: Path) -> None:
+    assert "emulator floors WORLD" in _script("fill_floors").table(tmp_path)
+    case = {
+        "regime": "B1", "task": "steady_state", "rmse": 0.1833, "ci95": [0.1529, 0.2139],
+        "monte_carlo_rmse": 0.0061, "training_mean_rmse": 0.9278, "coverage_90": 0.893,
+    }  # fmt: skip
+    summary = {
+        "world": "switching", "length": 120, "particles": 500, "histories": 50, "commit": "c0ffee",
+        "data_sha": "da7a", "not_forgotten": 2, "ranks_p_value": 0.4, "seconds_a_history": 1.76,
+        "cases": [case, {**case, "regime": "C", "task": "state_dependent"}],
+    }  # fmt: skip
+    (tmp_path / "switching-120.json").write_text(json.dumps(summary))
+    lines = _script("fill_floors").table(tmp_path).splitlines()
+    assert lines[2] == (
+        "| switching | 120 | B1 | 0.183 | 0.153 to 0.214 | 0.006 | 0.928 | 89.3% | 0.40 | 50 | 2 | "
+        "1.8 |"
+    )
+    assert lines[3].startswith("| switching* | 120 | C | 0.183 |")
+    assert lines[-1] == "Commit c0ffee, data da7a, 500 particles."
 
 
 @pytest.mark.fast
