@@ -1,0 +1,73 @@
+"""What the universal model reads of the past, and what it makes of a regression."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from emulator.models.encoders import MEMORY, RECENT, StateEncoder, regressions, scale_of
+from emulator.models.universal import Universal, UniversalConfig
+from emulator.regimes import Regime, Task, build_inputs
+from tests.specs import LARGE, SMALL, SPECS, sample
+
+pytestmark = pytest.mark.fast
+
+
+def _model() -> Universal:
+    torch.manual_seed(0)
+    config = UniversalConfig(hidden_dim=16, world_embed_dim=4, param_embed_dim=8, poles=4)
+    model = config.build(SPECS, 10).eval()
+    for head in (model.modal.residue, model.direct.out):  # leave the regression alone
+        torch.nn.init.zeros_(head.weight)
+        torch.nn.init.zeros_(head.bias)
+    return model
+
+
+@torch.no_grad()
+def test_where_innovations_are_known_answers_begin_at_the_regressions_own_responses() -> None:
+    inputs = build_inputs(sample(LARGE), LARGE, Regime.D, history_length=120)
+    (found,) = regressions([inputs])
+    expected = found.responses(11) * scale_of(inputs.history)[:, None, None]
+    out = _model()(inputs)
+    # Begin with a fading of exp(-6) a quarter: 2.5 % over ten.
+    fade = torch.exp(-torch.nn.functional.softplus(torch.tensor(-6.0)) * torch.arange(11))
+    torch.testing.assert_close(out, expected * fade[:, None])
+
+
+@torch.no_grad()
+def test_without_innovations_the_columns_of_a_regression_are_mixed_by_shock() -> None:
+    model = _model()
+    inputs = build_inputs(sample(LARGE), LARGE, Regime.B1, history_length=120)
+    assert not model(inputs).any()  # to begin with, no share is taken
+    torch.nn.init.normal_(model.rotated.out.weight)
+    assert model(inputs).any(dim=(0, 2, 3)).all()
+
+
+@torch.no_grad()
+def test_what_a_worlds_responses_never_do_no_estimate_makes_them_do() -> None:
+    model = _model()
+    model.scales("small").sd[1, 0] = 0.0
+    out = model(build_inputs(sample(SMALL), SMALL, Regime.D))
+    assert not out[:, 1, :, 0].any()
+    assert out[:, 0].any()
+
+
+@torch.no_grad()
+def test_the_state_fades() -> None:
+    torch.manual_seed(0)
+    encoder = StateEncoder(LARGE.shock_names, 16)
+    fields = sample(LARGE)
+    draw = torch.randn(5, 16)
+
+    def state(change: int | None) -> torch.Tensor:
+        eps = fields["eps"].clone()
+        if change is not None:
+            eps[:, eps.shape[1] - change] += 3.0
+        inputs = build_inputs({**fields, "eps": eps}, LARGE, Regime.A, Task.state_dependent)
+        return encoder([inputs], [draw])[0]
+
+    clean = state(None)
+    moved = {back: (state(back) - clean).norm() for back in (1, RECENT, RECENT + 10, MEMORY)}
+    assert all(size > 1e-6 for size in moved.values())
+    assert moved[1] > moved[RECENT + 10] > moved[MEMORY]
+    assert torch.equal(state(MEMORY + 1), clean)
