@@ -88,7 +88,7 @@ def answers(model: emulator.Emulator, world: str) -> list[dict[str, Any]]:
 
             def bare(inputs: Any = inputs) -> None:
                 with torch.no_grad():
-                    model.model.answer([inputs], 40)
+                    model.model.answer([inputs], 40, bands=False)
 
             rows.append(row("bare network", world, draws, shocks, bare))
             one = model.spec(world).shock_names[0]

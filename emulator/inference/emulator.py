@@ -226,7 +226,7 @@ class Emulator:
         if not len(theta):
             return theta.new_zeros((0, len(spec.shocks), horizon + 1, 3))
         answer = self._answer(
-            spec, spec.shock_names, regime, Task.steady_state, fields, size, horizon
+            spec, spec.shock_names, regime, Task.steady_state, fields, size, horizon, bands=False
         )
         return size * answer.response.to(theta.dtype)
 
@@ -299,7 +299,7 @@ class Emulator:
                 for name, array in given.items()
                 if array is not None
             }
-            answer = self._answer(spec, shocks, regime, task, fields, size, horizon)
+            answer = self._answer(spec, shocks, regime, task, fields, size, horizon, bands=bands)
             if bands and answer.quantiles is None:
                 raise InputError("bands: this model gives none; use a universal model's weights")
             values = answer.quantiles if bands else answer.response
@@ -319,6 +319,8 @@ class Emulator:
         given: dict[str, torch.Tensor],
         size: float,
         horizon: int,
+        *,
+        bands: bool,
     ) -> Answer:
         """The model's per-unit answer to the data-set fields `given`."""
         # Without a world the regime leaves its name out; any stands in.
@@ -330,7 +332,7 @@ class Emulator:
         inputs = build_inputs(fields, named, regime, task, history_length=length, run_in=0)
         if spec is None:
             inputs = replace(inputs, shocks=shocks)
-        return self.model.answer([inputs], horizon)[0]
+        return self.model.answer([inputs], horizon, bands=bands)[0]
 
 
 def _same_draws(
