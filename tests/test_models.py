@@ -162,6 +162,18 @@ def test_several_worlds_at_once_are_answered_as_each_alone() -> None:
             torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
+def test_without_the_world_responses_are_a_usual_share_of_the_historys_s_d() -> None:
+    model = _model()
+    model.set_scales(
+        {"small": torch.full((2, 3), 0.3).numpy(), "large": torch.full((3, 3), 4.0).numpy()},
+        {"small": torch.full((3,), 3.0).numpy(), "large": torch.full((3,), 10.0).numpy()},
+    )
+    inputs = build_inputs(sample(LARGE), LARGE, Regime.B2)
+    # Shares are .1 for two shocks and .4 for three.
+    expected = 0.4 * inputs.history.std(dim=1)[:, None]
+    torch.testing.assert_close(model.response_scale(inputs), expected)
+
+
 # --------------------------------------------------------------------- bands
 
 
