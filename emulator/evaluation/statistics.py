@@ -136,17 +136,19 @@ def score_model(
     regime: Regime,
     task: Task,
     *,
+    length: int | None = None,
     without: Set[str] = frozenset(),
     extra: Set[str] = frozenset(),
 ) -> Scored:
     """Predict every sample of a split from what the regime allows, then look at the truth.
 
-    without, extra: inputs taken away from or given beyond the contract, for ablations.
+    length: quarters of history shown, None for all there are. without, extra: inputs taken away
+    from or given beyond the contract, for ablations.
     """
     rows = dataset.rows(world, split)
     spec, config = dataset.spec(world), dataset.manifest.config
     names = list(fields_needed(regime, task, without=without, extra=extra))
-    length = history_quarters(dataset)
+    length = history_quarters(dataset) if length is None else length
     responses, quantiles = [], []
     model.eval()
     with torch.no_grad():
