@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
-# Draws a forward pass; bounds memory beyond the answer's own, does not change the result. A history
-# needs the most: every quarter has a vector.
+# Draws a forward pass; bounds memory beyond the answer's own, does not change the result. Histories
+# need the most: their regressions and last quarters.
 CHUNK, CHUNK_WITH_HISTORY = 4096, 256
 
 # What is given decides the regime: theta alone A, theta and history C, ...
@@ -193,7 +193,7 @@ class Emulator:
         horizon: int = 40,
         history: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """The numbers of `irf` as a tensor (B, S, H+1, 3), differentiable in theta and history.
+        """The numbers of `irf` as a tensor (B, S, H+1, 3), differentiable in theta.
 
         theta: (B, P), physical units, on the model's device. history: (B, L, 3), 40 to 200
         quarters; given, the regime is C, otherwise A. The response from the steady state to all

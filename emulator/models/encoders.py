@@ -129,8 +129,8 @@ class StateEncoder(nn.Module):
         tokens, memories = [], []
         for inputs, draw in zip(asked, draws, strict=True):
             history, eps, flags = _standard(inputs)
-            like = next(part for part in (history, eps, flags) if part is not None)
-            past = min(like.shape[1], MEMORY)
+            known = [part.shape[1] for part in (history, eps, flags) if part is not None]
+            past = min(max(known), MEMORY)
             basis = self.poles(draw, past)  # (B, 2K, past), now first
             x = self.condition(draw)[:, None] + self._positions(RECENT, draw)
             memory = draw.new_zeros(len(draw), basis.shape[1])

@@ -39,11 +39,13 @@ class Poles(nn.Module):
 
     def forward(self, draw: torch.Tensor, points: int) -> torch.Tensor:
         """draw (B, hidden) to (B, 2K, points), at 0, 1, ..., points - 1 quarters."""
-        rate, angle = self.pole(draw).chunk(2, dim=-1)  # (B, K)
-        h = torch.arange(points, device=draw.device, dtype=rate.dtype)
-        envelope = torch.exp(-nn.functional.softplus(rate)[..., None] * h)  # (B, K, points)
-        phase = angle[..., None] * h
-        return torch.cat([envelope * phase.cos(), envelope * phase.sin()], dim=1)
+        # A phase of many quarters has no digits left in bfloat16.
+        with torch.autocast(draw.device.type, enabled=False):
+            rate, angle = self.pole(draw.float()).chunk(2, dim=-1)  # (B, K)
+            h = torch.arange(points, device=draw.device, dtype=rate.dtype)
+            envelope = torch.exp(-nn.functional.softplus(rate)[..., None] * h)  # (B, K, points)
+            phase = angle[..., None] * h
+            return torch.cat([envelope * phase.cos(), envelope * phase.sin()], dim=1)
 
 
 class ModalHead(nn.Module):

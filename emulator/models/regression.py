@@ -43,24 +43,32 @@ class Regression(NamedTuple):
         """(B, J, points, 3): to the innovations (J = S), or to the columns of the Cholesky factor
         (J = 3), in float32. Explosive ones are bent to at most `LARGEST`."""
         impulses = self.factor[:, None] if self.shocks is None else self.shocks
-        path: list[torch.Tensor] = []
+        past = impulses.new_zeros(len(impulses), 3 * LAGS, impulses.shape[3])
+        path = []
         for h in range(points):
-            now = impulses[:, h] if h < impulses.shape[1] else torch.zeros_like(impulses[:, 0])
-            for lag in range(1, min(h, LAGS) + 1):
-                now = now + self.lags[:, lag - 1] @ path[h - lag]
-            path.append(now.clamp(-_OVERFLOW, _OVERFLOW))
+            now = self._companion @ past
+            if h < impulses.shape[1]:
+                now = now + impulses[:, h]
+            now = now.clamp(-_OVERFLOW, _OVERFLOW)
+            past = torch.cat([now, past[:, :-3]], dim=1)
+            path.append(now)
         return _bent(torch.stack(path, dim=1), LARGEST).permute(0, 3, 1, 2)
 
     def forecast(self, ahead: int) -> torch.Tensor:
         """(B, ahead, 3): the quarters after the last, no innovations known, in float32. Explosive
         ones are bent to at most `FARTHEST`."""
-        path = list(self.last.unbind(dim=1))
+        past = self.last.flip(1).flatten(1)[..., None]  # (B, 12, 1), the last quarter first
+        path = []
         for _ in range(ahead):
-            now = self.constant
-            for lag in range(1, LAGS + 1):
-                now = now + (self.lags[:, lag - 1] @ path[-lag][..., None])[..., 0]
-            path.append(now.clamp(-_OVERFLOW, _OVERFLOW))
-        return _bent(torch.stack(path[LAGS:], dim=1), FARTHEST)
+            now = (self.constant[..., None] + self._companion @ past).clamp(-_OVERFLOW, _OVERFLOW)
+            past = torch.cat([now, past[:, :-3]], dim=1)
+            path.append(now[..., 0])
+        return _bent(torch.stack(path, dim=1), FARTHEST)
+
+    @property
+    def _companion(self) -> torch.Tensor:
+        """A_1 to A_4 side by side, (B, 3, 12)."""
+        return self.lags.transpose(1, 2).flatten(2)
 
 
 def _bent(values: torch.Tensor, limit: float) -> torch.Tensor:
@@ -70,7 +78,10 @@ def _bent(values: torch.Tensor, limit: float) -> torch.Tensor:
 
 @torch.no_grad()
 def regress(z: torch.Tensor, eps: torch.Tensor | None) -> Regression:
-    """z: (B, L, 3), of unit s.d. eps: (B, T, S), ending in the same quarter, T >= L."""
+    """z: (B, L, 3), of unit s.d. eps: (B, T, S), ending in the same quarter, T >= L.
+
+    A history that the regression cannot be computed of, as one that hardly moves, gives NaN.
+    """
     quarters = z.shape[1]
     y = z[:, LAGS:].double()
     columns = [z[:, LAGS - k : quarters - k] for k in range(1, LAGS + 1)]
@@ -85,13 +96,16 @@ def regress(z: torch.Tensor, eps: torch.Tensor | None) -> Regression:
     x = torch.cat(columns, dim=2).double()
     gram, moment = x.mT @ x, x.mT @ y
     prior = torch.tensor(precision, dtype=x.dtype, device=x.device)
-    solution = _solve(gram, moment, _FIRST * prior)
-    noise = (y - x @ solution).square().mean(dim=(1, 2)).clamp(min=_FLOOR)
+    both = torch.cat([moment, gram], dim=2)
+    loose = _solve(gram, both, _FIRST * prior)
+    used = loose[:, :, 3:].diagonal(dim1=1, dim2=2).sum(dim=1)  # degrees of freedom, tr(H)
+    squares = (y - x @ loose[:, :, :3]).square().sum(dim=(1, 2)) / 3.0
+    noise = (squares / (y.shape[1] - used).clamp(min=1.0)).clamp(min=_FLOOR)
     # The prior counts against data as noisy as the first residuals; nearly exact fits ignore it.
     solution = _solve(gram, moment, noise[:, None] * prior)
     residuals = y - x @ solution
     covariance = residuals.mT @ residuals / y.shape[1]
-    factor = torch.linalg.cholesky(covariance + _FLOOR * torch.eye(3, device=x.device).double())
+    factor = _factor(covariance + _FLOOR * torch.eye(3, device=x.device).double())
     lags, constant = solution[:, : 3 * LAGS].reshape(-1, LAGS, 3, 3).mT, solution[:, 3 * LAGS]
     shocks = None
     if eps is not None:
@@ -100,5 +114,10 @@ def regress(z: torch.Tensor, eps: torch.Tensor | None) -> Regression:
 
 
 def _solve(gram: torch.Tensor, moment: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
-    factor = torch.linalg.cholesky(gram + torch.diag_embed(prior))
-    return torch.cholesky_solve(moment, factor)
+    return torch.cholesky_solve(moment, _factor(gram + torch.diag_embed(prior)))
+
+
+def _factor(matrix: torch.Tensor) -> torch.Tensor:
+    """Cholesky factors; NaN for a row that has none, which must not stop the others."""
+    factor, failed = torch.linalg.cholesky_ex(matrix)
+    return torch.where((failed > 0)[:, None, None], torch.nan, factor)

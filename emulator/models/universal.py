@@ -37,6 +37,7 @@ from emulator.regimes import AHEAD, MAX_SIZE, Inputs, Task, response_inputs
 from emulator.specs import WorldSpec
 
 BLIND = "(no world)"  # the row of the world table for regimes that do not name the world
+ABSENT = ("theta", "regression", "state")  # what a vector may have to do without
 
 
 class UniversalConfig(StrictModel):
@@ -67,7 +68,7 @@ class Universal(Model, Forecaster):
         self.task = NameEmbedding(Task, hidden, std=0.1)
         self.economy_in = EconomyEncoder(hidden)
         self.state_in = StateEncoder(shocks, hidden)
-        self.absent = nn.Parameter(torch.zeros(3, hidden))  # no theta, no history, no state
+        self.absent = NameEmbedding(ABSENT, hidden, std=0.0)
         self.trunk = nn.ModuleList(Block(hidden, world_dim) for _ in range(config.blocks))
         self.shock = NameEmbedding(shocks, hidden)
         self.shock_world = nn.Linear(world_dim, hidden)
@@ -123,15 +124,18 @@ class Universal(Model, Forecaster):
             more = self.correction(seen, inputs.eps[:, -window:], inputs.shocks, draws[0])
             path = path + linear[:, -ahead:] + more[:, -ahead:] * scale
         if inputs.history is not None or inputs.eps is None:
-            found = _regressions([inputs])
-            draw = self._draws([inputs], found)[0]
-            basis = self.path_modal.basis(draw, ahead)
-            left = (self.path_modal.residues(draw) @ basis + self.path_direct(draw, ahead)).mT
-            path = path + left * scale
-            if inputs.history is not None and inputs.eps is None:
-                own = regressions([inputs])[0].forecast(ahead)[:, None]
-                units = scale_of(inputs.history)[:, None]
-                path = path + self.forecasted(draw, own) * units
+            own = _regressions([inputs])
+            draw = self._draws([inputs], own)[0]
+            with torch.autocast(draw.device.type, enabled=False):
+                draw = draw.float()
+                basis = self.path_modal.basis(draw, ahead)
+                left = (self.path_modal.residues(draw) @ basis + self.path_direct(draw, ahead)).mT
+                path = path + left * scale
+                if inputs.history is not None and inputs.eps is None:
+                    regression = own[0] or regressions([inputs])[0]  # with theta known, for this
+                    ahead_of_it = regression.forecast(ahead)[:, None]
+                    units = scale_of(inputs.history)[:, None]
+                    path = path + self.forecasted(draw, ahead_of_it) * units
         return path
 
     def _draws(
@@ -151,7 +155,7 @@ class Universal(Model, Forecaster):
             for k, state in zip(moving, states, strict=True):
                 known[k] = known[k] + state
         for k in set(range(len(known))) - set(moving):
-            known[k] = known[k] + self.absent[2]
+            known[k] = known[k] + self.absent(("state",))
         sizes = [len(i) for i in asked]
         draw, rows = torch.cat(known), _repeat(sizes, worlds)
         for block in self.trunk:
@@ -162,12 +166,12 @@ class Universal(Model, Forecaster):
         """World, task, and what is known of the economy, (B, hidden)."""
         known = self.world_in(world) + self.task((inputs.task,))
         if found is None:
-            known = known + self.absent[1]
+            known = known + self.absent(("regression",))
         else:
             assert inputs.history is not None
             known = known + self.economy_in(inputs.history, found)
         if inputs.theta is None:
-            return (known + self.absent[0]).expand(len(inputs), -1)  # type: ignore[no-any-return]
+            return (known + self.absent(("theta",))).expand(len(inputs), -1)  # type: ignore[no-any-return]
         assert inputs.world is not None
         return known + self.parameters_in(inputs.world, inputs.theta)  # type: ignore[no-any-return]
 

@@ -208,7 +208,7 @@ class Batches:
         """Responses of every world, and the trajectories of one."""
         rng = np.random.default_rng(derived_seed(self.seed, "batch", step))
         shown, rows = self.shown, self.source.rows(step)
-        # One length for all worlds, so that their histories go through a model together.
+        # One length and end for all worlds, as a step costs by its longest history.
         length = int(rng.integers(MIN_HISTORY, max(MIN_HISTORY, shown.longest) + 1))
         # Responses from rest are the same whenever they are asked for; those from a state are
         # stored for the last one.

@@ -71,3 +71,15 @@ def test_the_state_fades() -> None:
     assert all(size > 1e-6 for size in moved.values())
     assert moved[1] > moved[RECENT + 10] > moved[MEMORY]
     assert torch.equal(state(MEMORY + 1), clean)
+
+
+@torch.no_grad()
+def test_innovations_before_a_short_history_count() -> None:
+    torch.manual_seed(0)
+    encoder, draw = StateEncoder(LARGE.shock_names, 16), torch.randn(5, 16)
+    fields = sample(LARGE)
+    ask = (LARGE, Regime.D, Task.state_dependent)
+    clean = encoder([build_inputs(fields, *ask, history_length=40)], [draw])[0]
+    fields["eps"][:, -60] += 3.0
+    moved = encoder([build_inputs(fields, *ask, history_length=40)], [draw])[0]
+    assert not torch.equal(moved, clean)

@@ -94,7 +94,25 @@ def test_a_forecast_iterates_the_regression() -> None:
     )
 
 
-def test_a_constant_series_does_no_harm() -> None:
-    z, _, _ = _var()
-    z[:, :, 2] = 0.0
-    assert torch.isfinite(regress(z, None).responses(41)).all()
+def test_a_series_that_hardly_moves_spoils_its_own_row_alone() -> None:
+    z, eps, _ = _var()
+    good = regress(z, None).responses(41)
+    z[1] = z[1] * 1e-9 + 5e6  # what a constant of 5 becomes over a floor of 1e-6
+    out = regress(z, None).responses(41)
+    assert torch.isnan(out[1]).any() or (out[1].abs() <= LARGEST).all()
+    kept = [0, 2, 3, 4, 5]
+    torch.testing.assert_close(out[kept], good[kept])
+    z[1] = 0.0
+    assert torch.isfinite(regress(z, eps).responses(41)).all()
+
+
+def test_a_fit_that_uses_up_its_quarters_is_not_taken_for_an_exact_one() -> None:
+    """Seven shocks and forty-five quarters, noise in every one: the prior must count."""
+    generator = torch.Generator().manual_seed(1)
+    z, eps, _ = _var(quarters=60)
+    others = torch.randn(6, 60, 4, generator=generator, dtype=torch.float64)
+    noisy = z + 0.3 * torch.randn(6, 60, 3, generator=generator, dtype=torch.float64)
+    noisy = noisy / noisy.std(dim=1, keepdim=True)
+    found = regress(noisy[:, -45:], torch.cat([eps, others], dim=2))
+    # Shocks that do nothing get coefficients well below the prior's .5.
+    assert found.shocks[:, :, :, 3:].square().mean().sqrt() < 0.25

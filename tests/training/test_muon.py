@@ -6,7 +6,11 @@ import pytest
 import torch
 from torch import nn
 
+from emulator.models.universal import UniversalConfig
+from emulator.training.config import TrainingConfig
 from emulator.training.muon import Muon, groups, orthogonal
+from emulator.training.optimisation import optimiser_and_schedule
+from tests.specs import SPECS
 
 pytestmark = pytest.mark.fast
 
@@ -30,6 +34,31 @@ def test_only_matrices_between_layers_are_orthogonalised() -> None:
     assert {tuple(p.shape) for p in rest["params"]} == {(3, 4), (5,)}
     assert inner["weight_decay"] == 0.1
     assert rest["weight_decay"] == 0.0
+
+
+def test_the_universal_models_tables_are_left_to_adam() -> None:
+    model = UniversalConfig(hidden_dim=16, world_embed_dim=4, param_embed_dim=8, poles=4).build(
+        SPECS, 10
+    )
+    inner = {id(p) for p in groups(model, 0.1)[0]["params"]}
+    tables = [
+        n for n, p in model.named_parameters() if n.endswith("table.weight") and id(p) in inner
+    ]
+    assert not tables
+    layers = {n for n, p in model.named_parameters() if id(p) in inner}
+    assert {"trunk.0.up.weight", "modal.residue.weight"} <= layers
+    assert all(n.endswith("weight") for n in layers)
+
+
+def test_adamw_is_there_too_and_decays_matrices_only() -> None:
+    model = UniversalConfig(hidden_dim=16, world_embed_dim=4, param_embed_dim=8, poles=4).build(
+        SPECS, 10
+    )
+    settings = TrainingConfig(optimizer="adamw", weight_decay=0.2)
+    optimiser, _ = optimiser_and_schedule(model, settings, 10)
+    assert isinstance(optimiser, torch.optim.AdamW)
+    for group in optimiser.param_groups:
+        assert all((p.ndim >= 2) == (group["weight_decay"] == 0.2) for p in group["params"])
 
 
 def test_a_step_changes_entries_by_the_rate() -> None:
