@@ -3,7 +3,7 @@
 A weight matrix moves by U V' instead of its momentum U S V', so that every direction of the
 gradient is learned at the same pace, the weak ones too. Everything that is not a matrix between
 layers (biases, tables of embeddings) is left to Adam. torch has Muon too, but orthogonalises in
-bfloat16, which a CPU without its instructions does some twenty times slower than float32.
+bfloat16, which a CPU without its instructions does some five times slower than float32.
 
 Sources: Jordan et al. (2024), "Muon: an optimizer for hidden layers in neural networks", for the
 update and the coefficients; Liu et al. (2025), "Muon is scalable for LLM training", sec. 2.2, for
