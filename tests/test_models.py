@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from emulator.errors import InputError, UnknownNameError
 from emulator.models.base import Model
 from emulator.models.baselines.mlp import MLPConfig
+from emulator.models.blocks import Block
 from emulator.models.heads import FADE, DirectHead, ModalHead
 from emulator.models.normalization import ParameterNormalizer, normalize_bounded
 from emulator.models.universal import UniversalConfig
@@ -136,13 +137,18 @@ def test_every_part_gets_a_gradient_from_some_regime() -> None:
         )
         trajectory_loss(model.forecast(inputs), torch.randn(5, AHEAD, 3), torch.ones(3)).backward()
     dead = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
-    # The last layers of corrections start at zero, so what feeds them learns from the second step.
-    late = [n for n in dead if n.startswith("correction.") and not n.startswith("correction.out")]
+    # Corrections and conditions start at zero, so what feeds them learns from the second step.
+    feeding = ("correction.", "given.", "shock_condition.")
+    late = [n for n in dead if n.startswith(feeding) and not n.startswith("correction.out")]
     assert dead == late
     with torch.no_grad():
         model.correction.out.weight.normal_()
+        for block in (m for m in model.modules() if isinstance(m, Block)):
+            block.film.weight.normal_()
     inputs = build_inputs(sample(LARGE), LARGE, Regime.A, Task.trajectory, now=120)
     model.forecast(inputs).square().mean().backward()
+    model(build_inputs(sample(LARGE), LARGE, Regime.D, Task.state_dependent)).sum().backward()
+    model(build_inputs(sample(LARGE), LARGE, Regime.B1)).sum().backward()
     dead = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     assert [n for n in dead if n in late] == []
 
@@ -180,7 +186,7 @@ def test_without_the_world_responses_are_a_usual_share_of_the_historys_s_d() -> 
 def test_quantiles_never_cross_and_reach_beyond_the_trained_horizon() -> None:
     model = _model()
     with torch.no_grad():
-        model.spread.coefficients.weight.normal_(std=0.1)
+        model.pathways["from_parameters"].spread.coefficients.weight.normal_(std=0.1)
     for spec in SPECS:
         answer = model.answer([build_inputs(sample(spec), spec, Regime.A)], 80)[0]
         assert answer.quantiles.shape == (*answer.response.shape, len(QUANTILES))
@@ -191,9 +197,10 @@ def test_bands_do_not_move_the_point_estimate() -> None:
     model = _model().train()
     answer = model.answer([build_inputs(sample(SMALL), SMALL, Regime.A)])[0]
     quantile_loss(answer.quantiles, torch.randn(5, 2, 11, 3), torch.ones(2, 3)).backward()
-    for head in (model.modal, model.direct):
+    pathway = model.pathways["from_parameters"]
+    for head in (pathway.modal, pathway.direct):
         assert all(p.grad is None for p in head.parameters())
-    assert model.spread.coefficients.weight.grad.any()
+    assert pathway.spread.coefficients.weight.grad.any()
 
 
 # --------------------------------------------------------------------- trajectories
@@ -202,7 +209,7 @@ def test_bands_do_not_move_the_point_estimate() -> None:
 def test_an_untrained_path_is_the_sum_of_responses_to_the_innovations() -> None:
     """Against the sum written out, in regime A, where nothing else enters at the start."""
     model = _model()
-    torch.nn.init.normal_(model.direct.out.weight, std=0.1)
+    torch.nn.init.normal_(model.pathways["from_parameters"].direct.out.weight, std=0.1)
     fields = sample(LARGE)
     inputs = build_inputs(fields, LARGE, Regime.A, Task.trajectory, now=90)
     responses = model(response_inputs(inputs), 129)
@@ -228,6 +235,33 @@ def test_forecasts_have_the_asked_shape_and_see_nothing_after_the_window(regime:
     later["trajectories"][:, 100:] = torch.nan
     later["eps"][:, 112:] = torch.nan
     assert torch.equal(model.forecast(build_inputs(later, *arguments, **options)), clean)
+
+
+@pytest.mark.parametrize("regime", Regime)
+def test_what_responses_are_made_of_does_not_learn_from_paths(regime: Regime) -> None:
+    model = _model().train()
+    inputs = build_inputs(sample(LARGE), LARGE, regime, Task.trajectory, now=100, history_length=60)
+    model.forecast(inputs).square().sum().backward()
+    learning = {n for n, p in model.named_parameters() if p.grad is not None and p.grad.any()}
+    assert learning
+    assert all(name.startswith(("path_heads.", "correction.")) for name in learning)
+
+
+@pytest.mark.parametrize("regime", [Regime.A, Regime.C])
+def test_once_trained_a_path_has_gradients_of_its_parameters(regime: Regime) -> None:
+    fields = sample(LARGE)
+    fields["theta"] = fields["theta"].clone().requires_grad_()
+    inputs = build_inputs(fields, LARGE, regime, Task.trajectory, now=100, history_length=60)
+    _model().forecast(inputs).square().sum().backward()
+    assert fields["theta"].grad.any()
+
+
+def test_an_answer_from_data_moves_nothing_that_answers_from_parameters() -> None:
+    """Their gradients never settle; pathway.py says what that did."""
+    model = _model().train()
+    model(build_inputs(sample(SMALL), SMALL, Regime.B1)).square().sum().backward()
+    assert all(p.grad is None for p in model.pathways["from_parameters"].parameters())
+    assert any(p.grad is not None for p in model.pathways["from_data"].parameters())
 
 
 def test_a_path_before_an_innovation_does_not_depend_on_it() -> None:

@@ -71,6 +71,11 @@ class Dataset:
         """16 hex digits that identify the contents, whatever shards, workers and code."""
         return self.manifest.contents
 
+    @property
+    def draws(self) -> str:
+        """16 hex digits that data sets share whose samples are the same as far as both go."""
+        return self.manifest.config.draws
+
     def spec(self, world: str) -> WorldSpec:
         """The world's description as it was when the data were drawn."""
         return self._specs[self._world(world)]

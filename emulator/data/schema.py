@@ -185,6 +185,14 @@ class DataConfig(Design):
         return self
 
     @property
+    def draws(self) -> str:
+        """16 hex digits that identify the draws, however many are made: a data set with fewer
+        samples holds the first ones of a larger one, in the same splits."""
+        size = {"samples", "shard_rows", "chunk_rows"}
+        text = canonical_json(self.model_dump(mode="json", exclude=size))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
     def shards(self) -> int:
         """Number of shards of each world."""
         return -(-self.samples // self.shard_rows)

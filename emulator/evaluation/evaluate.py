@@ -108,7 +108,9 @@ def open_run(run: Path, dataset_path: str | None = None) -> Opened:
             "restore it, or train again"
         )
     dataset = Dataset.open(dataset_path or config.data.dataset_path)
-    if dataset.hash != loaded.provenance["data_sha"]:
+    same = dataset.hash == loaded.provenance["data_sha"]
+    # Of the same draws fewer may be scored: a sample's split does not depend on their number.
+    if not same and dataset.draws != loaded.provenance["draws_sha"]:
         raise WeightsError(
             f"{run}: trained on data {loaded.provenance['data_sha']}, but {dataset.path} holds "
             f"{dataset.hash}; its test split may hold training samples. Name the right data set"
@@ -128,14 +130,15 @@ def evaluate(
     """Evaluate the weights of a run folder.
 
     The files named in the module docstring go to the run folder, metrics.json only when everything
-    else is there. dataset_path None is the data set the run was trained on. ablations: also score
+    else is there. dataset_path None is the data set the run was trained on; one with
+    fewer or more of the same draws will do. ablations: also score
     `test` with each input masked. criteria: refuse a run that the criteria are not for. floors:
     of its data, to say how far it is from them.
 
-    Raises WeightsError when the weights were trained on other data than is scored, InputError when
-    predictions are missing, not finite, the truth itself, or depend on what the regime forbids,
-    DatasetError when a sample is in a split it does not belong to or a scale is not that of the
-    training rows.
+    Raises WeightsError when the weights were trained on other draws than are scored, InputError
+    when predictions are missing, not finite, the truth itself, or depend on what the regime
+    forbids, DatasetError when a sample is in a split it does not belong to or a scale is not that
+    of the training rows.
     """
     run = run.resolve()
     opened = open_run(run, dataset_path)
@@ -226,7 +229,7 @@ def evaluate(
 def _samples_seen(opened: Opened) -> int:
     """Rows of each world that training saw, repeats counted; all once in a closed-form fit."""
     if isinstance(opened.loaded.model, ClosedFormModel):
-        return max(len(opened.dataset.rows(w, "train")) for w in opened.loaded.model.specs)
+        return int(opened.loaded.provenance["training_rows"])
     log = opened.folder / "train_log.csv"
     try:
         with log.open(encoding="utf-8", newline="") as file:

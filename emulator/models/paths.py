@@ -2,7 +2,12 @@
 
 In a linear model a path is the sum of the responses to all innovations since rest, and the
 expected path of many others is close to it. `convolve` forms that sum; `PathCorrection` adds what
-is missing where a model is not linear. Both see any number of shocks and know no world.
+is missing where a model is not linear. `PathHeads` forecasts what a history left behind. All see
+any number of shocks and know no world.
+
+What they read of the rest of the model they take as given: forty quarters of later innovations
+make the error of a path, and its gradient, noise that doubled the error of responses when it
+reached them (docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -12,7 +17,10 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
+from emulator.models.blocks import Block
 from emulator.models.embeddings import NameEmbedding
+from emulator.models.heads import DirectHead, EstimateHead, ModalHead
+from emulator.regimes import AHEAD
 
 MEMORY = 60  # quarters before now that the correction sees
 DILATIONS = (1, 2, 4, 8, 16, 32)  # each sees now and one quarter back: a reach of 63 quarters
@@ -55,3 +63,30 @@ class PathCorrection(nn.Module):
             past = nn.functional.pad(x, (0, 0, dilation, 0))[:, : x.shape[1]]
             x = x + back(nn.functional.silu(mix(torch.cat([x, past], dim=-1))))
         return self.out(x)  # type: ignore[no-any-return]
+
+
+class PathHeads(nn.Module):
+    """What a draw's vector and a regression say of the quarters ahead."""
+
+    def __init__(self, hidden: int, condition: int, poles: int) -> None:
+        super().__init__()
+        self.block = Block(hidden, condition)
+        self.norm = nn.LayerNorm(hidden)
+        self.modal = ModalHead(hidden, poles)
+        self.direct = DirectHead(hidden, AHEAD)
+        self.share = EstimateHead(hidden, 1, start=1.0)
+
+    def draw(self, known: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        """known (B, hidden) under its condition (condition,), to what the heads read."""
+        rows = torch.zeros(len(known), dtype=torch.long, device=known.device)
+        return self.norm(self.block(known, condition[None], rows))  # type: ignore[no-any-return]
+
+    def forward(self, draw: torch.Tensor, ahead: int) -> torch.Tensor:
+        """draw (B, hidden) to a path over its scale, (B, ahead, 3)."""
+        basis = self.modal.basis(draw, ahead)
+        path: torch.Tensor = self.modal.residues(draw) @ basis + self.direct(draw, ahead)
+        return path.mT
+
+    def estimated(self, draw: torch.Tensor, forecast: torch.Tensor) -> torch.Tensor:
+        """draw (B, hidden), a regression's forecast (B, ahead, 3) to the share of it to take."""
+        return self.share(draw, forecast[:, None])  # type: ignore[no-any-return]

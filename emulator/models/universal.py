@@ -1,13 +1,15 @@
 """The universal emulator: one network for every world.
 
-    world, task, tokens of theta ──┬─────────────┬─ residual trunk ─ draw ─┬─ shock blocks ─ heads
-    history: a regression's view ──┤             │  (FiLM by world)        │
-    history, innovations: state ───┴─────────────┘           shock token (name, size)
+    world, task, tokens of theta ──┬──────────────┬─ pathway ─ draw ─┬─ shock blocks ─ heads
+    history: a regression's view ──┤              │  (FiLM)          │  (FiLM)
+    history, innovations: state ───┴──────────────┘          shock token (name, size)
 
 A regression of the history on its past, and on innovations where they are known, stands in where
 theta is not given; how the past ended is read only where the answer depends on the state. Inputs a
 regime does not give are replaced by a learned "absent" vector, so that one set of weights serves
-every regime.
+every regime. From there on answers from parameters and answers from data go separate ways
+(pathway.py says why): blocks and heads of their own, conditioned on the world, the shock, and which
+inputs there are.
 
 Heads: poles and residues plus a direct correction, plus a share of the regression's own responses;
 and bands (heads.py). Outputs are per-unit responses in physical units (base.py).
@@ -30,14 +32,18 @@ from emulator.config import StrictModel
 from emulator.models.base import Answer, Forecaster, Model
 from emulator.models.embeddings import NameEmbedding, ParameterEncoder
 from emulator.models.encoders import EconomyEncoder, StateEncoder, regressions, scale_of
-from emulator.models.heads import DirectHead, EstimateHead, ModalHead, SpreadHead
-from emulator.models.paths import MEMORY, PathCorrection, convolve
+from emulator.models.heads import EstimateHead
+from emulator.models.paths import MEMORY, PathCorrection, PathHeads, convolve
+from emulator.models.pathway import Pathway
 from emulator.models.regression import Regression
-from emulator.regimes import AHEAD, MAX_SIZE, Inputs, Task, response_inputs
+from emulator.regimes import MAX_SIZE, Inputs, Task, response_inputs
 from emulator.specs import WorldSpec
 
 BLIND = "(no world)"  # the row of the world table for regimes that do not name the world
 ABSENT = ("theta", "regression", "state")  # what a vector may have to do without
+PATHWAYS = ("from_parameters", "from_data")
+# What else there is besides the world: estimates from the past, from innovations, the state.
+GIVEN = ("estimates", "identified estimates", "state")
 
 
 class UniversalConfig(StrictModel):
@@ -47,7 +53,8 @@ class UniversalConfig(StrictModel):
     world_embed_dim: int = Field(32, ge=1)
     param_embed_dim: int = Field(64, ge=1)
     hidden_dim: int = Field(256, ge=8)
-    blocks: int = Field(3, ge=1, description="residual blocks of the trunk, per draw")
+    blocks: int = Field(3, ge=1, description="residual blocks of a draw known by its parameters")
+    data_blocks: int = Field(2, ge=1, description="residual blocks of a draw known from data")
     shock_blocks: int = Field(2, ge=1, description="residual blocks after the shock token")
     poles: int = Field(16, ge=1, description="damped cosines of the modal head")
 
@@ -63,30 +70,32 @@ class Universal(Model, Forecaster):
         hidden, world_dim = config.hidden_dim, config.world_embed_dim
         shocks = [n for s in specs for n in s.shock_names]
         self.world = NameEmbedding([BLIND, *self.specs], world_dim)
+        self.given = NameEmbedding(GIVEN, world_dim, std=0.5)
         self.world_in = nn.Linear(world_dim, hidden)
         self.parameters_in = ParameterEncoder(specs, config.param_embed_dim, hidden)
         self.task = NameEmbedding(Task, hidden, std=0.1)
         self.economy_in = EconomyEncoder(hidden)
         self.state_in = StateEncoder(shocks, hidden)
         self.absent = NameEmbedding(ABSENT, hidden, std=0.0)
-        self.trunk = nn.ModuleList(Block(hidden, world_dim) for _ in range(config.blocks))
         self.shock = NameEmbedding(shocks, hidden)
+        self.shock_condition = NameEmbedding(shocks, world_dim)
         self.shock_world = nn.Linear(world_dim, hidden)
         self.size_in = nn.Sequential(nn.Linear(2, hidden), nn.SiLU(), nn.Linear(hidden, hidden))
-        self.shock_trunk = nn.ModuleList(
-            Block(hidden, world_dim) for _ in range(config.shock_blocks)
+        shape = {
+            "hidden": hidden,
+            "condition": world_dim,
+            "shock_blocks": config.shock_blocks,
+            "poles": config.poles,
+            "points": horizon + 1,
+        }
+        depths = dict(zip(PATHWAYS, (config.blocks, config.data_blocks), strict=True))
+        self.pathways = nn.ModuleDict(
+            {name: Pathway(blocks=depth, **shape) for name, depth in depths.items()}
         )
-        self.draw_norm = nn.LayerNorm(hidden)
-        self.shock_norm = nn.LayerNorm(hidden)
-        self.modal = ModalHead(hidden, config.poles)
-        self.direct = DirectHead(hidden, horizon + 1)
         self.identified = EstimateHead(hidden, 1, start=1.0)  # on innovations: the response itself
-        self.rotated = EstimateHead(hidden, 3, start=0.0)  # on the past: its columns, in some mix
-        self.spread = SpreadHead(hidden)
-        self.path_modal = ModalHead(hidden, config.poles)
-        self.path_direct = DirectHead(hidden, AHEAD)
-        self.forecasted = EstimateHead(hidden, 1, start=1.0)
+        self.path_heads = PathHeads(hidden, world_dim, config.poles)
         self.correction = PathCorrection(shocks, hidden)
+        self.rotated = EstimateHead(hidden, 3, start=0.0)  # on the past: its columns, in some mix
 
     def answer(
         self, asked: Sequence[Inputs], horizon: int | None = None, *, bands: bool = True
@@ -102,7 +111,8 @@ class Universal(Model, Forecaster):
                 answers.append(Answer(response))
                 continue
             scale = self.response_scale(inputs)[:, :, None, :, None]
-            spread = self.spread(shock, points).unflatten(0, (len(inputs), -1)).transpose(2, 3)
+            spread = self._pathway(inputs).spread(shock, points)
+            spread = spread.unflatten(0, (len(inputs), -1)).transpose(2, 3)
             # Bands form around the point estimate without moving it.
             answers.append(Answer(response, response.detach()[..., None] + spread * scale))
         return answers
@@ -111,56 +121,69 @@ class Universal(Model, Forecaster):
         ahead, scale = inputs.ahead, self.path_scale(inputs)[:, None]
         path = inputs.size.new_zeros(len(inputs), ahead, 3)
         if inputs.eps is not None:
-            at_rest = response_inputs(inputs)
-            found = _regressions([at_rest])
-            draws = self._draws([at_rest], found)
-            shocks = self._shocks([at_rest], draws)
-            points = inputs.eps.shape[1]
-            responses = self._response(at_rest, draws[0], shocks[0], found[0], points)
-            linear = convolve(responses, inputs.eps)
+            # paths.py says why training stops here.
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not self.training):
+                at_rest = response_inputs(inputs)
+                found = _regressions([at_rest])
+                draws = self._draws([at_rest], found)
+                shocks = self._shocks([at_rest], draws)
+                points = inputs.eps.shape[1]
+                responses = self._response(at_rest, draws[0], shocks[0], found[0], points)
+                linear = convolve(responses, inputs.eps)
             window = min(MEMORY + ahead, linear.shape[1])
             # A history of a constant series has no scale; the floor is far below any of a world.
             seen = linear[:, -window:] / scale.clamp(min=1e-6)
             more = self.correction(seen, inputs.eps[:, -window:], inputs.shocks, draws[0])
             path = path + linear[:, -ahead:] + more[:, -ahead:] * scale
         if inputs.history is not None or inputs.eps is None:
-            own = _regressions([inputs])
-            draw = self._draws([inputs], own)[0]
+            with torch.set_grad_enabled(torch.is_grad_enabled() and not self.training):
+                own = _regressions([inputs])
+                worlds = self._worlds([inputs])
+                known = self._all_known([inputs], own, worlds)[0]
+                condition = self._conditions([inputs], worlds)[0]
+            draw = self.path_heads.draw(known, condition)
             with torch.autocast(draw.device.type, enabled=False):
                 draw = draw.float()
-                basis = self.path_modal.basis(draw, ahead)
-                left = (self.path_modal.residues(draw) @ basis + self.path_direct(draw, ahead)).mT
-                path = path + left * scale
+                path = path + self.path_heads(draw, ahead) * scale
                 if inputs.history is not None and inputs.eps is None:
                     regression = own[0] or regressions([inputs])[0]  # with theta known, for this
-                    ahead_of_it = regression.forecast(ahead)[:, None]
                     units = scale_of(inputs.history)[:, None]
-                    path = path + self.forecasted(draw, ahead_of_it) * units
+                    path = (
+                        path + self.path_heads.estimated(draw, regression.forecast(ahead)) * units
+                    )
         return path
 
     def _draws(
         self, asked: Sequence[Inputs], found: Sequence[Regression | None]
-    ) -> tuple[torch.Tensor, ...]:
+    ) -> list[torch.Tensor]:
         """The trunk's vectors, (B, hidden) for each of `asked`."""
         worlds = self._worlds(asked)
+        out = self._all_known(asked, found, worlds)
+        conditions = self._conditions(asked, worlds)
+        for name, members in _by_pathway(asked):
+            parts = self._named(name).draws(
+                [out[k] for k in members], [conditions[k] for k in members]
+            )
+            for k, part in zip(members, parts, strict=True):
+                out[k] = part
+        return out
+
+    def _all_known(
+        self, asked: Sequence[Inputs], found: Sequence[Regression | None], worlds: torch.Tensor
+    ) -> list[torch.Tensor]:
+        """World, task, economy and state, (B, hidden) for each of `asked`."""
         known = [
             self._known(inputs, world, regression)
             for inputs, world, regression in zip(asked, worlds, found, strict=True)
         ]
-        moving = [
-            k for k, i in enumerate(asked) if i.has_sequence and i.task is not Task.steady_state
-        ]
+        moving = [k for k, inputs in enumerate(asked) if _moving(inputs)]
         if moving:
             states = self.state_in([asked[k] for k in moving], [known[k] for k in moving])
             for k, state in zip(moving, states, strict=True):
                 known[k] = known[k] + state
         for k in set(range(len(known))) - set(moving):
             known[k] = known[k] + self.absent(("state",))
-        sizes = [len(i) for i in asked]
-        draw, rows = torch.cat(known), _repeat(sizes, worlds)
-        for block in self.trunk:
-            draw = block(draw, worlds, rows)
-        return torch.split(self.draw_norm(draw), sizes)
+        return known
 
     def _known(self, inputs: Inputs, world: torch.Tensor, found: Regression | None) -> torch.Tensor:
         """World, task, and what is known of the economy, (B, hidden)."""
@@ -175,9 +198,7 @@ class Universal(Model, Forecaster):
         assert inputs.world is not None
         return known + self.parameters_in(inputs.world, inputs.theta)  # type: ignore[no-any-return]
 
-    def _shocks(
-        self, asked: Sequence[Inputs], draws: Sequence[torch.Tensor]
-    ) -> tuple[torch.Tensor, ...]:
+    def _shocks(self, asked: Sequence[Inputs], draws: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """What the heads read, (B S, hidden) for each of `asked`."""
         worlds = self._worlds(asked)
         tokens = []
@@ -187,12 +208,17 @@ class Universal(Model, Forecaster):
                 # In a linear world the response per unit does not depend on the size.
                 size = inputs.size / MAX_SIZE
                 token = token + self.size_in(torch.stack([size, size.abs()], dim=-1))
-            tokens.append(token.flatten(0, 1))
-        sizes = [len(token) for token in tokens]
-        shock, rows = torch.cat(tokens), _repeat(sizes, worlds)
-        for block in self.shock_trunk:
-            shock = block(shock, worlds, rows)
-        return torch.split(self.shock_norm(shock), sizes)
+            tokens.append(token)
+        conditions = self._conditions(asked, worlds)
+        out = list(tokens)
+        for name, members in _by_pathway(asked):
+            parts = self._named(name).shocks(
+                [tokens[k] for k in members],
+                [conditions[k] + self.shock_condition(asked[k].shocks) for k in members],
+            )
+            for k, part in zip(members, parts, strict=True):
+                out[k] = part
+        return out
 
     def _response(
         self,
@@ -208,12 +234,8 @@ class Universal(Model, Forecaster):
         """
         with torch.autocast(draw.device.type, enabled=False):
             draw, shock = draw.float(), shock.float()
-            residues = self.modal.residues(shock).reshape(len(draw), -1, 2 * self.modal.poles)
-            modal = residues @ self.modal.basis(draw, points)  # (B, 3 S, points)
-            direct: torch.Tensor = self.direct(shock, points)  # (B S, 3, points)
-            output = (modal.reshape_as(direct) + direct).reshape(len(draw), -1, 3, points).mT
             scale = self.response_scale(inputs)[:, :, None]
-            response: torch.Tensor = output * scale
+            response: torch.Tensor = self._pathway(inputs).response(draw, shock, points) * scale
             if found is None:
                 return response
             assert inputs.history is not None
@@ -231,25 +253,45 @@ class Universal(Model, Forecaster):
         """(len(asked), world_dim)."""
         return self.world(tuple(i.world or BLIND for i in asked))  # type: ignore[no-any-return]
 
+    def _conditions(self, asked: Sequence[Inputs], worlds: torch.Tensor) -> list[torch.Tensor]:
+        """World and which inputs there are, (world_dim,) for each of `asked`."""
+        return [
+            world + self.given(names).sum(dim=0) if (names := _given(inputs)) else world
+            for inputs, world in zip(asked, worlds, strict=True)
+        ]
 
-class Block(nn.Module):
-    """A residual block whose input is scaled and shifted by the world (FiLM, Perez et al. 2018)."""
+    def _pathway(self, inputs: Inputs) -> Pathway:
+        return self._named(_pathway_of(inputs))
 
-    def __init__(self, hidden: int, world_dim: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(hidden, elementwise_affine=False)
-        self.film = nn.Linear(world_dim, 2 * hidden)
-        self.up = nn.Linear(hidden, 2 * hidden)
-        self.down = nn.Linear(2 * hidden, hidden)
-        nn.init.zeros_(self.film.weight)
-        nn.init.zeros_(self.film.bias)
-        self.down.weight.data.mul_(0.5)
+    def _named(self, name: str) -> Pathway:
+        pathway = self.pathways[name]
+        assert isinstance(pathway, Pathway)
+        return pathway
 
-    def forward(self, x: torch.Tensor, worlds: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """x (N, hidden), worlds (W, world_dim), rows (N,) the world of each row, to (N, hidden)."""
-        scale, shift = self.film(worlds)[rows].chunk(2, dim=-1)
-        y = self.norm(x) * (1.0 + scale) + shift
-        return x + self.down(nn.functional.silu(self.up(y)))  # type: ignore[no-any-return]
+
+def _pathway_of(inputs: Inputs) -> str:
+    return "from_data" if inputs.theta is None else "from_parameters"
+
+
+def _by_pathway(asked: Sequence[Inputs]) -> list[tuple[str, list[int]]]:
+    """Which of `asked` go through which pathway; those that none goes through are left out."""
+    members: dict[str, list[int]] = {}
+    for k, inputs in enumerate(asked):
+        members.setdefault(_pathway_of(inputs), []).append(k)
+    return list(members.items())
+
+
+def _moving(inputs: Inputs) -> bool:
+    """Whether the answer depends on the state, and something tells it."""
+    return inputs.has_sequence and inputs.task is not Task.steady_state
+
+
+def _given(inputs: Inputs) -> tuple[str, ...]:
+    """Which of `GIVEN` there are."""
+    estimates = inputs.theta is None and inputs.history is not None
+    identified = estimates and inputs.eps is not None
+    there = (estimates and not identified, identified, _moving(inputs))
+    return tuple(name for name, is_there in zip(GIVEN, there, strict=True) if is_there)
 
 
 def _regressions(asked: Sequence[Inputs]) -> list[Regression | None]:
@@ -259,9 +301,3 @@ def _regressions(asked: Sequence[Inputs]) -> list[Regression | None]:
     for k, found in zip(unknown, regressions([asked[k] for k in unknown]), strict=True):
         out[k] = found
     return out
-
-
-def _repeat(sizes: Sequence[int], like: torch.Tensor) -> torch.Tensor:
-    """0 repeated sizes[0] times, 1 sizes[1] times, ..."""
-    index = torch.arange(len(sizes), device=like.device)
-    return index.repeat_interleave(torch.tensor(sizes, device=like.device))

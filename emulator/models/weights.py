@@ -29,7 +29,7 @@ from emulator.models.base import Model
 from emulator.models.catalogue import ModelConfig
 from emulator.specs import WorldSpec
 
-FORMAT = 2
+FORMAT = 3
 WEIGHTS_FILE, DESCRIPTION_FILE, CARD_FILE = "weights.safetensors", "model.json", "README.md"
 
 _REMEDY = "restore the file, or train again with `emulator train`"

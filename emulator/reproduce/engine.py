@@ -74,9 +74,9 @@ def preview(path: Path, *, only: Sequence[str] = (), bar: Bar = _no_bar) -> Prev
     """What the plan in a YAML file will do and how long it takes. Writes nothing; raises
     ConfigError and UnknownNameError where the plan is wrong."""
     plan, jobs = _jobs(path, only)
-    if _manifest(plan) is None:
+    if any(finished(Path(path), config) is None for config, path in _data_sets(plan)):
         return Preview(tuple(jobs), None)
-    return Preview(tuple(jobs), _estimate(plan, jobs, Dataset.open(plan.data.path), bar))
+    return Preview(tuple(jobs), _estimate(plan, jobs, bar))
 
 
 def run_plan(
@@ -106,10 +106,11 @@ def run_plan(
             f"{held[0].folder}: holds a run already; add --resume to go on with the plan, or name "
             "another output in it"
         )
-    with bar(f"data {plan.data.path}") as progress:
-        made = generate(_data(plan), plan.data.path, workers=workers, progress=progress)
-    drawn = f"{made.samples:,} samples drawn in {made.seconds:.0f} s"
-    say(f"data: {plan.data.path}, {drawn if made.samples else 'complete already'}")
+    for config, folder in _data_sets(plan):
+        with bar(f"data {folder}") as progress:
+            made = generate(config, folder, workers=workers, progress=progress)
+        drawn = f"{made.samples:,} samples drawn in {made.seconds:.0f} s"
+        say(f"data: {folder}, {drawn if made.samples else 'complete already'}")
     plan, jobs = _jobs(path, only)  # with the data set's own numbers of rows
     dataset = Dataset.open(plan.data.path)
     for job in jobs:
@@ -117,7 +118,7 @@ def run_plan(
         # before its candidates have ended.
         if not job.candidates:
             is_finished(job.folder, job.config, True, dataset)
-    seconds = _estimate(plan, jobs, dataset, bar)
+    seconds = _estimate(plan, jobs, bar)
     say(
         f"runs: {len(jobs)}, {len(jobs) - len(seconds)} finished already, the others roughly "
         f"{duration(sum(seconds.values()))}"
@@ -190,6 +191,21 @@ def _data(plan: Plan) -> DataConfig:
     return load_config(plan.data.config, DataConfig)
 
 
+def _data_sets(plan: Plan) -> list[tuple[DataConfig, str]]:
+    """Configuration and folder of the data set, and of the one that scores runs if it is another.
+    Raises ConfigError where the second is not of the first's draws."""
+    whole, scored_on = _data(plan), plan.data.scored_on
+    if scored_on is None:
+        return [(whole, plan.data.path)]
+    part = load_config(scored_on.config, DataConfig)
+    if part.draws != whole.draws:
+        raise ConfigError(
+            f"data.scored_on: {scored_on.config} draws other samples than {plan.data.config}; they "
+            "may differ in samples, shard_rows and chunk_rows alone"
+        )
+    return [(whole, plan.data.path), (part, scored_on.path)]
+
+
 def _manifest(plan: Plan) -> Manifest | None:
     """The manifest of the plan's data set, where that is complete."""
     return finished(Path(plan.data.path), _data(plan))
@@ -199,9 +215,9 @@ def _holds_a_run(job: Job) -> bool:
     return any((job.folder / name).exists() for name in (CHECKPOINT_FILE, DESCRIPTION_FILE))
 
 
-def _estimate(plan: Plan, jobs: Sequence[Job], dataset: Dataset, bar: Bar) -> dict[str, float]:
+def _estimate(plan: Plan, jobs: Sequence[Job], bar: Bar) -> dict[str, float]:
     with bar("timing a few steps of every kind of run") as progress:
-        return estimate(jobs, plan.threads, dataset, progress)
+        return estimate(jobs, plan.threads, progress)
 
 
 def duration(seconds: float) -> str:

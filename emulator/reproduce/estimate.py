@@ -47,7 +47,6 @@ class _Speed(NamedTuple):
 def estimate(
     jobs: Sequence[Job],
     threads: int,
-    dataset: Dataset,
     progress: Progress = lambda done, total, note: None,
 ) -> dict[str, float]:
     """Seconds of training and evaluation, roughly, by label of every job that is not finished.
@@ -58,11 +57,14 @@ def estimate(
     """
     speeds: dict[str, _Speed] = {}
     out = {}
+    opened = {path: Dataset.open(path) for path in {job.scored_on for job in jobs}}
     for done, job in enumerate(jobs):
         progress(done, len(jobs), job.label)
-        evaluation = 0.0 if job.is_candidate else evaluation_seconds(job.config, dataset)
+        evaluation = (
+            0.0 if job.is_candidate else evaluation_seconds(job.config, opened[job.scored_on])
+        )
         if (job.folder / DESCRIPTION_FILE).exists():
-            if evaluation and not is_evaluated(job.folder):
+            if evaluation and not is_evaluated(job.folder, job.scored_on):
                 out[job.label] = evaluation
             continue
         kind = _kind(job.config)

@@ -20,7 +20,8 @@ FITTED_AT_ONCE = ("baseline_linear", "baseline_var", "baseline_lp")  # no steps,
 class Job:
     """One training run, and its evaluation unless it is a candidate of a tuning.
 
-    label is the folder's path from the plan's output: `mlp_nk/A/nk`. candidates: for a tuned run,
+    label is the folder's path from the plan's output: `mlp_nk/A/nk`. scored_on: the data set it is
+    evaluated on. candidates: for a tuned run,
     the folders whose validation decides its learning rate, by rate; they are trained before it.
     """
 
@@ -28,6 +29,7 @@ class Job:
     role: str
     folder: Path
     config: RunConfig
+    scored_on: str
     candidates: Mapping[float, tuple[Path, ...]] = field(default_factory=dict)
     is_candidate: bool = False
 
@@ -65,6 +67,7 @@ def expand(plan: Plan, origin: str, rows: Mapping[str, int], only: Sequence[str]
 
 def _jobs(plan: Plan, entry: Entry, origin: str, rows: Mapping[str, int]) -> Iterator[Job]:
     base = load_config(entry.config, RunConfig)
+    scored_on = (plan.data.scored_on or plan.data).path
     worlds = entry.worlds or base.data.worlds or tuple(rows)
     for world in (*worlds, *((entry.tuning and entry.tuning.worlds) or ())):
         if world not in rows:
@@ -90,9 +93,11 @@ def _jobs(plan: Plan, entry: Entry, origin: str, rows: Mapping[str, int]) -> Ite
                     for tuned, place in places:
                         short = _config(plan, entry, base, regime, tuned, origin, rows, lr)
                         label = (place / name).relative_to(plan.output).as_posix()
-                        yield Job(label, entry.role, place / name, short, is_candidate=True)
+                        yield Job(
+                            label, entry.role, place / name, short, scored_on, is_candidate=True
+                        )
             label = folder.relative_to(plan.output).as_posix()
-            yield Job(label, entry.role, folder, config, candidates)
+            yield Job(label, entry.role, folder, config, scored_on, candidates)
 
 
 def _config(

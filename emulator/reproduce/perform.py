@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from threadpoolctl import threadpool_limits
 
+from emulator.data import Dataset
 from emulator.errors import DatasetError, TrainingError
 from emulator.evaluation.evaluate import evaluate
 from emulator.evaluation.runs import read_run
@@ -75,24 +76,24 @@ def perform(job: Job, threads: int, progress: Progress) -> Outcome:
             write_atomically(job.folder / DIVERGED_FILE, f"{error}\n".encode())
             return replace(outcome, message=str(error))
         outcome = replace(outcome, validation=validation_score(job.folder))
-        if job.is_candidate or is_evaluated(job.folder):
+        if job.is_candidate or is_evaluated(job.folder, job.scored_on):
             return outcome
         started = time.perf_counter()
-        evaluate(job.folder, config.data.dataset_path, progress)
+        evaluate(job.folder, job.scored_on, progress)
         return replace(outcome, evaluation_seconds=time.perf_counter() - started)
 
 
-def is_evaluated(run: Path) -> bool:
+def is_evaluated(run: Path, scored_on: str) -> bool:
     """Whether a finished evaluation of the weights in the folder is there: metrics.json, which is
-    written last, is of these weights and data, and the statistics are those it was made from."""
+    written last, is of these weights and of that data set, and the statistics are those it was made
+    from."""
     try:
         evaluated = read_run(run, run.name)
     except DatasetError:
         return False  # none, damaged, or by another version: evaluated again
-    loaded = load_weights(run)
     return (
-        evaluated.metrics["weights_sha256"] == loaded.sha256
-        and evaluated.data == loaded.provenance["data_sha"]
+        evaluated.metrics["weights_sha256"] == load_weights(run).sha256
+        and evaluated.data == Dataset.open(scored_on).hash
         and evaluated.is_complete
     )
 

@@ -33,13 +33,22 @@ Worlds = Annotated[tuple[str, ...], AfterValidator(_distinct), Field(min_length=
 Rate = Annotated[float, Field(gt=0)]
 
 
+class ScoredOn(StrictModel):
+    """`data.scored_on:`. A data set of the same draws, usually fewer, whose validation, test and
+    hold-outs score the runs: 1,000 test samples say as much as 10,000, at a tenth of the time."""
+
+    config: str
+    path: str
+
+
 class PlanData(StrictModel):
-    """`data:`. The configuration the data set is made from, its folder, and where training rows
-    come from (as `data.source` of a run)."""
+    """`data:`. The configuration the data set is made from, its folder, where training rows come
+    from (as `data.source` of a run), and what runs are scored on, if not on the same."""
 
     config: str
     path: str
     source: Literal["resident", "stream", "fresh"] = "resident"
+    scored_on: ScoredOn | None = None
 
 
 class Tuning(StrictModel):

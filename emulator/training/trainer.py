@@ -128,6 +128,8 @@ class Trainer:
             "commit": commit(),
             "config_sha": config_hash(config),
             "data_sha": dataset.hash,
+            "draws_sha": dataset.draws,
+            "training_rows": max(len(dataset.rows(world, "train")) for world in worlds),
             "torch": str(torch.__version__),
             "regime": config.data.regime,
             "device": ranks.device.partition(":")[0],

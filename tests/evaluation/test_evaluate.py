@@ -247,7 +247,8 @@ def test_metrics_come_last_and_name_the_statistics(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An evaluation killed before its end is not taken for one: each moment by an error there."""
-    assert is_evaluated(run)
+    data = load_config(run / "config.yaml", RunConfig).data.dataset_path
+    assert is_evaluated(run, data)
     before = metrics_of(run)
     for step in ("irf_panel", "write_leaderboard", "compare"):
         with monkeypatch.context() as patch:
@@ -258,21 +259,21 @@ def test_metrics_come_last_and_name_the_statistics(
             (run / "metrics.json").unlink(missing_ok=True)
             with pytest.raises(InputError, match="killed"):
                 evaluate(run)
-        assert not is_evaluated(run)
+        assert not is_evaluated(run, data)
     evaluate(run, ablations=True)
-    assert is_evaluated(run)
+    assert is_evaluated(run, data)
     after = metrics_of(run)
     assert after["worlds"] == before["worlds"]
     file = run / "statistics.parquet"
     file.write_bytes(file.read_bytes()[:-1])
-    assert not is_evaluated(run)
+    assert not is_evaluated(run, data)
 
 
 @pytest.mark.fast
 @pytest.mark.parametrize("text", ["[]", "{", "{}", ""])
 def test_what_is_no_metrics_is_no_evaluation(tmp_path: Path, text: str) -> None:
     (tmp_path / "metrics.json").write_text(text)
-    assert not is_evaluated(tmp_path)
+    assert not is_evaluated(tmp_path, "nowhere")
 
 
 @pytest.mark.fast

@@ -17,7 +17,8 @@ def _model() -> Universal:
     torch.manual_seed(0)
     config = UniversalConfig(hidden_dim=16, world_embed_dim=4, param_embed_dim=8, poles=4)
     model = config.build(SPECS, 10).eval()
-    for head in (model.modal.residue, model.direct.out):  # leave the regression alone
+    pathway = model.pathways["from_data"]
+    for head in (pathway.modal.residue, pathway.direct.out):  # leave the regression alone
         torch.nn.init.zeros_(head.weight)
         torch.nn.init.zeros_(head.bias)
     return model

@@ -46,7 +46,9 @@ def test_the_universal_models_tables_are_left_to_adam() -> None:
     ]
     assert not tables
     layers = {n for n, p in model.named_parameters() if id(p) in inner}
-    assert {"trunk.0.up.weight", "modal.residue.weight"} <= layers
+    assert {
+        f"pathways.from_data.{name}.weight" for name in ("trunk.0.up", "modal.residue")
+    } <= layers
     assert all(n.endswith("weight") for n in layers)
 
 

@@ -1,0 +1,32 @@
+"""The residual block that trunks are made of."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+class Block(nn.Module):
+    """A residual block under a condition, which scales and shifts its input (FiLM, Perez et al.
+    2018) and gates what is inside."""
+
+    def __init__(self, hidden: int, condition: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(hidden, elementwise_affine=False)
+        self.film = nn.Linear(condition, 4 * hidden)
+        self.up = nn.Linear(hidden, 2 * hidden)
+        self.down = nn.Linear(2 * hidden, hidden)
+        nn.init.zeros_(self.film.weight)
+        nn.init.zeros_(self.film.bias)
+        self.down.weight.data.mul_(0.5)
+
+    def forward(
+        self, x: torch.Tensor, conditions: torch.Tensor, rows: torch.Tensor
+    ) -> torch.Tensor:
+        """x (N, hidden), conditions (C, condition), rows (N,) which of them is each row's."""
+        hidden = x.shape[1]
+        film = self.film(conditions)[rows]
+        scale, shift, gate = film.split([hidden, hidden, 2 * hidden], dim=-1)
+        y = self.norm(x) * (1.0 + scale) + shift
+        y = nn.functional.silu(self.up(y)) * (1.0 + gate)
+        return x + self.down(y)  # type: ignore[no-any-return]

@@ -1,0 +1,87 @@
+"""From what is known of an economy to its responses: the trunk, the shock blocks, the heads.
+
+The universal model has two of these, one for economies whose parameters are given and one for those
+known from data. An answer from parameters is as exact as the network can learn it; one from data
+has an error that no network can remove. In one set of weights the second kind's gradients, which
+never settle, kept the first kind's errors at twice what they are alone (docs/experiments.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import nn
+
+from emulator.models.blocks import Block
+from emulator.models.heads import DirectHead, ModalHead, SpreadHead
+
+
+class Pathway(nn.Module):
+    """Blocks and heads of one kind of answer.
+
+    draws and shocks are lists, an entry for each world and task asked about: all go through the
+    blocks together, each with its own condition.
+    """
+
+    def __init__(
+        self,
+        hidden: int,
+        condition: int,
+        blocks: int,
+        shock_blocks: int,
+        poles: int,
+        points: int,
+    ) -> None:
+        super().__init__()
+        self.trunk = nn.ModuleList(Block(hidden, condition) for _ in range(blocks))
+        self.draw_norm = nn.LayerNorm(hidden)
+        self.shock_trunk = nn.ModuleList(Block(hidden, condition) for _ in range(shock_blocks))
+        self.shock_norm = nn.LayerNorm(hidden)
+        self.modal = ModalHead(hidden, poles)
+        self.direct = DirectHead(hidden, points)
+        self.spread = SpreadHead(hidden)
+
+    def draws(
+        self, known: Sequence[torch.Tensor], conditions: Sequence[torch.Tensor]
+    ) -> list[torch.Tensor]:
+        """Vectors (B, hidden) of draws, each under its condition (condition,), refined."""
+        rows = [torch.full((len(x),), k, device=x.device) for k, x in enumerate(known)]
+        return _through(self.trunk, self.draw_norm, known, torch.stack(list(conditions)), rows)
+
+    def shocks(
+        self, tokens: Sequence[torch.Tensor], conditions: Sequence[torch.Tensor]
+    ) -> list[torch.Tensor]:
+        """Vectors (B, S, hidden) of draws' shocks, under conditions (S, condition), to what the
+        heads read, (B S, hidden)."""
+        rows, first = [], 0
+        for token in tokens:
+            count = token.shape[1]
+            row = torch.arange(first, first + count, device=token.device)
+            rows.append(row.repeat(len(token)))
+            first += count
+        flat = [token.flatten(0, 1) for token in tokens]
+        return _through(self.shock_trunk, self.shock_norm, flat, torch.cat(list(conditions)), rows)
+
+    def response(self, draw: torch.Tensor, shock: torch.Tensor, points: int) -> torch.Tensor:
+        """draw (B, hidden), shock (B S, hidden) to responses over their scale,
+        (B, S, points, 3)."""
+        residues = self.modal.residues(shock).reshape(len(draw), -1, 2 * self.modal.poles)
+        modal = residues @ self.modal.basis(draw, points)  # (B, 3 S, points)
+        direct: torch.Tensor = self.direct(shock, points)  # (B S, 3, points)
+        response: torch.Tensor = modal.reshape_as(direct) + direct
+        return response.reshape(len(draw), -1, 3, points).mT
+
+
+def _through(
+    blocks: Iterable[nn.Module],
+    norm: nn.Module,
+    vectors: Sequence[torch.Tensor],
+    conditions: torch.Tensor,
+    rows: Sequence[torch.Tensor],
+) -> list[torch.Tensor]:
+    """All vectors through the blocks at once, and apart again."""
+    x, row = torch.cat(list(vectors)), torch.cat(list(rows))
+    for block in blocks:
+        x = block(x, conditions, row)
+    return list(norm(x).split([len(part) for part in vectors]))
