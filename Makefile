@@ -42,7 +42,7 @@ test: lint types imports docs
 	$(BIN)/pytest -n 2 --dist worksteal
 
 docs: setup
-	$(BIN)/sphinx-build -W -n --keep-going --quiet docs build/docs
+	$(BIN)/sphinx-build --fresh-env -W -n --keep-going --quiet docs build/docs
 
 # Outputs and figures of the pages that show some, with the shipped weights or WEIGHTS=FOLDER.
 notebooks: setup

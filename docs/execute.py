@@ -26,8 +26,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-CHEAP = (("emulator", "irf"), ("emulator", "compare"), ("emulator", "worlds"), ("python",))
-SHELL = ("", "sh")
+CHEAP = (
+    ("emulator", "compare"),
+    ("emulator", "export"),
+    ("emulator", "irf"),
+    ("emulator", "worlds"),
+    ("python",),
+)
+SHELL = ("", "bash", "sh")
 
 _BLOCK = re.compile(
     r"(?:<!-- not run: (?P<reason>[^\n]*) -->\n+)?^```(?P<language>[^\n]*)\n(?P<code>.*?)^```\n",

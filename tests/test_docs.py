@@ -188,6 +188,17 @@ def test_outputs_of_a_page_are_of_its_code_and_of_the_shipped_weights(name: str)
 
 
 @pytest.mark.fast
+def test_a_failing_block_names_its_line_and_a_marked_one_is_left_alone() -> None:
+    page = "Text.\n\n<!-- not run: needs a GPU -->\n```python\n1 / 0\n```\n"
+    assert execute.run(page, "a.md")[1] == []
+    with pytest.raises(ZeroDivisionError) as failure:
+        execute.run(page.replace("<!-- not run: needs a GPU -->\n", ""), "a.md")
+    assert (str(failure.traceback[-1].path), failure.traceback[-1].lineno + 1) == ("a.md", 4)
+    with pytest.raises(RuntimeError, match="emulator worlds nkk failed"):
+        execute.run("```sh\nemulator worlds nkk\n```\n", "a.md")
+
+
+@pytest.mark.fast
 def test_outputs_replace_those_of_an_earlier_run(weights: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(inference, "PRETRAINED", weights)
     page = "# A\n\n```python\nx = 1\nprint(x)\n```\n\nText.\n\n<!-- executed -->\n<!-- end -->\n"
