@@ -26,13 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-CHEAP = (
-    ("emulator", "compare"),
-    ("emulator", "export"),
-    ("emulator", "irf"),
-    ("emulator", "worlds"),
-    ("python",),
-)
+CHEAP = ("compare", "export", "irf", "worlds")  # subcommands of `emulator`
 SHELL = ("", "bash", "sh")
 
 _BLOCK = re.compile(
@@ -72,7 +66,10 @@ def blocks(page: str) -> Iterator[Block]:
 
 def is_cheap(command: list[str]) -> bool:
     """Whether a command is run, not only shown."""
-    return any(tuple(command[: len(cheap)]) == cheap for cheap in CHEAP)
+    program, first = command[0], command[1] if len(command) > 1 else ""
+    return (program == "emulator" and first in CHEAP) or (
+        program == "python" and first.startswith("examples/")
+    )
 
 
 def run(page: str, name: str) -> tuple[dict[str, Any], list[tuple[Block, str]]]:
@@ -95,7 +92,7 @@ def run(page: str, name: str) -> tuple[dict[str, Any], list[tuple[Block, str]]]:
 
 
 def _run_command(command: list[str]) -> None:
-    """A command of this package, or `python FILE ...`, in this process."""
+    """A command of this package, or `python examples/FILE ...`, in this process."""
     if command[0] == "emulator":
         from emulator.cli.app import run as run_cli
 
@@ -104,12 +101,8 @@ def _run_command(command: list[str]) -> None:
         return
     before = sys.argv
     try:
-        if command[1] == "-m":
-            sys.argv = command[2:]
-            runpy.run_module(command[2], run_name="__main__")
-        else:
-            sys.argv = command[1:]
-            runpy.run_path(command[1], run_name="__main__")
+        sys.argv = command[1:]
+        runpy.run_path(command[1], run_name="__main__")
     finally:
         sys.argv = before
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -13,18 +12,14 @@ import pytest
 import emulator
 from emulator.inference.histories import read_history
 from tests.conftest import ROOT
+from tests.scripts import script
 from tests.weights import in_every_regime
 
 pytestmark = pytest.mark.slow
 
 
 def _example(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script(ROOT / "examples" / f"{name}.py")
 
 
 @pytest.fixture
