@@ -7,7 +7,9 @@ DATA := datasets/smoke
 RUNS := runs/smoke
 SMOKE := universal/A linear/A mlp/A mlp_world/A/nk gru_world/A/nk
 
-.PHONY: setup run test lint types imports fast results clean
+NOTEBOOKS := one-shock histories estimation real-data
+
+.PHONY: setup run test lint types imports docs notebooks fast results clean
 
 setup: $(VENV)/.installed
 
@@ -36,8 +38,15 @@ results: run
 	$(BIN)/python docs/fill_readme.py
 	$(BIN)/python docs/fill_floors.py
 
-test: lint types imports
+test: lint types imports docs
 	$(BIN)/pytest -n 2 --dist worksteal
+
+docs: setup
+	$(BIN)/sphinx-build --fresh-env -W -n --keep-going --quiet docs build/docs
+
+# Outputs and figures of the pages that show some, with the shipped weights or WEIGHTS=FOLDER.
+notebooks: setup
+	$(BIN)/python docs/execute.py $(if $(WEIGHTS),--weights $(WEIGHTS)) $(NOTEBOOKS:%=docs/%.md)
 
 fast: setup
 	$(BIN)/pytest -m fast

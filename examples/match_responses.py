@@ -1,6 +1,6 @@
 """Estimate parameters of a world from responses: impulse-response matching.
 
-    python examples/match_responses.py runs/dev/universal/all
+    python examples/match_responses.py [WEIGHTS]
 
 Chooses theta so that the model's responses lie close to target ones (Rotemberg and Woodford 1997;
 Christiano, Eichenbaum and Evans 2005, JPE 113(1)), once with the emulator and its gradients, once

@@ -1,7 +1,6 @@
 """US quarterly data as a history, and what a monetary shock did according to three methods.
 
-    python examples/us_data.py --csv us.csv                      # the data alone
-    python examples/us_data.py --csv us.csv --weights runs/dev/universal/all --plot us.png
+    python examples/us_data.py --csv us.csv --plot us.png
 
 Source: the macrodata set of statsmodels (FRED series), which comes with the package: real GDP, CPI,
 three-month Treasury bill rate, 1959Q1 to 2009Q3. docs/real-data.md discusses what is done to them.
@@ -16,6 +15,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+import emulator
 from emulator.evaluation.plots import response_figure
 from emulator.models.baselines.var import estimate, local_projections, moving_average
 from emulator.models.weights import write_atomically
@@ -72,17 +72,13 @@ def recursive_responses(history: np.ndarray, horizon: int) -> dict[str, np.ndarr
 def main() -> None:
     parser = argparse.ArgumentParser(description="US data as a history, and responses from them.")
     parser.add_argument("--csv", type=Path, default=Path("us.csv"), help="where the history goes")
-    parser.add_argument("--weights", help="trained in B1 or all; none: only the data")
+    parser.add_argument("--weights", help="trained in B1 or all; those shipped unless given")
     parser.add_argument("--world", default="nk", help="a world with a monetary shock")
     parser.add_argument("--plot", type=Path, default=Path("us.png"))
     options = parser.parse_args()
     frame = us_history()
     write_atomically(options.csv, frame.to_csv(index=False, float_format="%.4f").encode())
     print(f"written: {options.csv}, {len(frame)} quarters")
-    if options.weights is None:
-        return
-    import emulator
-
     model = emulator.load(options.weights)
     ask = {"history": options.csv, "shock": "monetary", "horizon": HORIZON}
     point = model.irf(options.world, **ask)

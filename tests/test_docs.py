@@ -1,31 +1,45 @@
-"""Documentation: the README's table is the stored one, its example runs, its files exist."""
+"""Documentation: the tables it quotes are the stored ones, the files it names exist."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from pathlib import Path
 
 import pytest
 
+from emulator.evaluation import criteria
 from tests.conftest import ROOT
+from tests.scripts import script
 
+DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def _script(name: str):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.mark.fast
+def test_docstrings_are_turned_into_markup_that_says_the_same() -> None:
+    as_rst = script(DOCS / "conf.py").as_rst
+    assert as_rst(["`x` times *y*, a_b.", "", "    y = a * x", "", "End."]) == [
+        r"``x`` times \*y\*, a\_b.", "", "::", "", "   y = a * x", "", "End.", "",
+    ]  # fmt: skip
+
+
+@pytest.mark.fast
+def test_the_criteria_in_the_docs_are_those_of_the_code() -> None:
+    page = (DOCS / "leaderboard.md").read_text(encoding="utf-8")
+    c = criteria
+    for row in (
+        f"| {c.MEAN_GAP:.0%} / {c.MAX_GAP:.0%} | 0 % / {c.MAX_GAP_GOAL:.0%} |",
+        f"| | {c.NRMSE_GOAL} |", f"| {c.EDGE} | {c.EDGE_GOAL} |", f"| {c.HF} | {c.HF_GOAL} |",
+        f"| | {c.FLOOR_GOAL:.2f} |", f"| | within {c.ONE_CHECKPOINT:.0%} |",
+        f"| | {100 * c.COVERAGE_GOAL[0]:.0f} to {c.COVERAGE_GOAL[1]:.0%} |",
+    ):  # fmt: skip
+        assert row.replace("%", " %").replace("  %", " %") in page, row
 
 
 @pytest.mark.fast
 def test_the_leaderboard_in_the_readme_is_the_stored_one() -> None:
-    assert _script("fill_readme").filled(README) == README
+    assert script(DOCS / "fill_readme.py").filled(README) == README
     for regime in ("A", "B1", "B2", "C", "D"):  # one checkpoint answers in all
         table = README.partition(f"Regime {regime}:")[2].partition("Regime ")[0]
         assert table.count("| universal |") == 1
@@ -33,13 +47,13 @@ def test_the_leaderboard_in_the_readme_is_the_stored_one() -> None:
 
 @pytest.mark.fast
 def test_the_table_of_floors_is_that_of_the_stored_summaries() -> None:
-    page = (ROOT / "docs" / "floors.md").read_text(encoding="utf-8")
-    assert _script("fill_floors").filled(page) == page
+    page = (DOCS / "floors.md").read_text(encoding="utf-8")
+    assert script(DOCS / "fill_floors.py").filled(page) == page
 
 
 @pytest.mark.fast
 def test_a_table_of_floors_has_a_row_a_case_and_its_origin(tmp_path: Path) -> None:
-    assert "emulator floors WORLD" in _script("fill_floors").table(tmp_path)
+    assert "emulator floors WORLD" in script(DOCS / "fill_floors.py").table(tmp_path)
     case = {
         "regime": "B1", "task": "steady_state", "rmse": 0.1833, "ci95": [0.1529, 0.2139],
         "monte_carlo_rmse": 0.0061, "training_mean_rmse": 0.9278, "coverage_90": 0.893,
@@ -50,7 +64,7 @@ def test_a_table_of_floors_has_a_row_a_case_and_its_origin(tmp_path: Path) -> No
         "cases": [case, {**case, "regime": "C", "task": "state_dependent"}],
     }  # fmt: skip
     (tmp_path / "switching-120.json").write_text(json.dumps(summary))
-    lines = _script("fill_floors").table(tmp_path).splitlines()
+    lines = script(DOCS / "fill_floors.py").table(tmp_path).splitlines()
     assert lines[2] == (
         "| switching | 120 | B1 | 0.183 | 0.153 to 0.214 | 0.006 | 0.928 | 89.3% | 0.40 | 50 | 2 | "
         "1.8 |"
@@ -73,17 +87,3 @@ def test_links_and_files_named_in_the_readme_exist() -> None:
         assert (ROOT / target).exists(), target
     for config in re.findall(r"configs/\S+\.yaml", README):
         assert (ROOT / config).exists(), config
-
-
-@pytest.mark.integration
-def test_the_example_in_the_readme_runs(
-    run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (block,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    (tmp_path / "runs" / "smoke" / "universal").mkdir(parents=True)
-    (tmp_path / "runs" / "smoke" / "universal" / "A").symlink_to(run_path)
-    monkeypatch.chdir(tmp_path)
-    names: dict = {}
-    exec(block, names)
-    assert names["response"].dims == ("horizon", "observable")
-    assert names["exact"].values.shape == (1, 3, 41, 3)
