@@ -2,7 +2,8 @@
 
     python docs/fill_readme.py
 
-The README names the folder in its marker, `<!-- leaderboard: FOLDER -->`; `make results` runs this.
+The README names folder and regimes in its marker, `<!-- leaderboard: FOLDER REGIME ... -->`;
+`make results` runs this. Columns of trajectories are left to the whole table.
 """
 
 from __future__ import annotations
@@ -12,25 +13,32 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+TRAJECTORY = "†"
 
 
-def test_tables(folder: str) -> str:
-    """The tables on `test` of FOLDER/leaderboard.md, each under its regime where it has one."""
+def test_tables(folder: str, regimes: list[str]) -> str:
+    """The tables on `test` of FOLDER/leaderboard.md of these regimes, each under its name."""
     text = (ROOT / folder / "leaderboard.md").read_text(encoding="utf-8")
     sections = re.findall(
-        r"^## test(?:, ([^\n]*))?\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE
+        r"^## test, regime (\w+)[^\n]*\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE
     )
-    parts = []
-    for title, section in sections:
-        table = "\n".join(line for line in section.splitlines() if line.startswith("|"))
-        parts.append(f"{title[0].upper()}{title[1:]}:\n\n{table}" if title else table)
-    return "\n\n".join(parts)
+    tables = {name: _responses(section) for name, section in sections}
+    return "\n\n".join(f"Regime {name}:\n\n{tables[name]}" for name in regimes)
+
+
+def _responses(section: str) -> str:
+    """The table of a section without its columns of trajectories."""
+    rows = [line.split("|")[1:-1] for line in section.splitlines() if line.startswith("|")]
+    kept = [k for k, name in enumerate(rows[0]) if not name.strip().endswith(TRAJECTORY)]
+    return "\n".join("|" + "|".join(row[k] for k in kept) + "|" for row in rows)
 
 
 def filled(readme: str) -> str:
     """The README with the tables its marker asks for."""
-    pattern = re.compile(r"(<!-- leaderboard: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
-    return pattern.sub(lambda m: f"{m[1]}\n{test_tables(m[2])}\n\n{m[3]}", readme)
+    pattern = re.compile(r"(<!-- leaderboard: (\S+)((?: \w+)+) -->\n).*?(<!-- end -->)", re.DOTALL)
+    return pattern.sub(
+        lambda m: f"{m[1]}\n{test_tables(m[2], m[3].split())}\n\n{m[4]}", readme
+    )
 
 
 if __name__ == "__main__":
