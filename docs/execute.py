@@ -145,7 +145,7 @@ def main() -> None:
     import matplotlib as mpl
     import torch
 
-    from emulator.inference import emulator as inference
+    from emulator.models import weights as shipped
     from emulator.models.weights import write_atomically
 
     parser = argparse.ArgumentParser(description="Run pages and write down what they print.")
@@ -155,7 +155,7 @@ def main() -> None:
     mpl.use("Agg")
     torch.set_num_threads(1)  # so that sums, and outputs, are the same everywhere
     if options.weights is not None:
-        inference.PRETRAINED = options.weights.resolve()
+        shipped.PRETRAINED = options.weights.resolve()
     for path in [path.resolve() for path in options.pages]:
         with tempfile.TemporaryDirectory() as temporary, contextlib.chdir(temporary):
             workspace(Path(temporary))

@@ -36,9 +36,7 @@ def _responses(section: str) -> str:
 def filled(readme: str) -> str:
     """The README with the tables its marker asks for."""
     pattern = re.compile(r"(<!-- leaderboard: (\S+)((?: \w+)+) -->\n).*?(<!-- end -->)", re.DOTALL)
-    return pattern.sub(
-        lambda m: f"{m[1]}\n{test_tables(m[2], m[3].split())}\n\n{m[4]}", readme
-    )
+    return pattern.sub(lambda m: f"{m[1]}\n{test_tables(m[2], m[3].split())}\n\n{m[4]}", readme)
 
 
 if __name__ == "__main__":

@@ -163,7 +163,7 @@ def test_weights_of_another_regime_do_not_answer_from_parameters_alone(
 def test_without_weights_load_says_how_to_get_some(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emulator.inference.emulator.PRETRAINED", tmp_path)
+    monkeypatch.setattr("emulator.models.weights.PRETRAINED", tmp_path)
     with pytest.raises(WeightsError, match="emulator train CONFIG"):
         emulator.load()
 
@@ -394,5 +394,5 @@ def test_shipped_weights_are_found_by_name(
     run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(run_path, tmp_path / "small")
-    monkeypatch.setattr("emulator.inference.emulator.PRETRAINED", tmp_path)
+    monkeypatch.setattr("emulator.models.weights.PRETRAINED", tmp_path)
     assert emulator.load("small").worlds == emulator.load(run_path).worlds

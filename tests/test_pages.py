@@ -18,7 +18,7 @@ from emulator.cli.app import app
 from emulator.config import load_config
 from emulator.data import DataConfig
 from emulator.data.generate import generate
-from emulator.inference import emulator as inference
+from emulator.models import weights as shipped_weights
 from emulator.models.weights import DESCRIPTION_FILE
 from tests.conftest import ROOT
 from tests.scripts import script
@@ -80,7 +80,7 @@ def workspace(weights: Path, data: Path, tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "datasets" / "dev").symlink_to(data)
     example = script(ROOT / "examples" / "us_data.py")
     example.us_history().to_csv(tmp_path / "us.csv", index=False)
-    monkeypatch.setattr(inference, "PRETRAINED", weights)
+    monkeypatch.setattr(shipped_weights, "PRETRAINED", weights)
     monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.chdir(tmp_path)
 
@@ -167,7 +167,7 @@ def test_outputs_of_a_page_are_of_its_code_and_of_the_shipped_weights(name: str)
     assert origin[1] == execute.code_hash(page), "the code has changed: run `make notebooks`"
     for figure in re.findall(r"\((figures/\w+\.png)\)", page):
         assert (ROOT / "docs" / figure).is_file(), figure
-    shipped = inference.PRETRAINED / DESCRIPTION_FILE
+    shipped = shipped_weights.PRETRAINED / DESCRIPTION_FILE
     if shipped.is_file():
         sha = json.loads(shipped.read_text(encoding="utf-8"))["sha256"]
         assert origin[2] == sha[:12], "other weights are shipped: run `make notebooks`"
@@ -188,7 +188,7 @@ def test_a_failing_block_names_its_line_and_a_marked_one_is_left_alone() -> None
 
 @pytest.mark.fast
 def test_outputs_replace_those_of_an_earlier_run(weights: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(inference, "PRETRAINED", weights)
+    monkeypatch.setattr(shipped_weights, "PRETRAINED", weights)
     page = "# A\n\n```python\nx = 1\nprint(x)\n```\n\nText.\n\n<!-- executed -->\n<!-- end -->\n"
     first = execute.filled(page, "a.md")
     assert "print(x)\n```\n\n<!-- output -->\n\n```text\n1\n```\n\n<!-- end -->\n\nText." in first

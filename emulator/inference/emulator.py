@@ -6,7 +6,6 @@ import os
 import reprlib
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,14 +17,13 @@ from emulator.inference.arguments import Theta, check_horizon, check_size, outsi
 from emulator.inference.histories import History, history_array, other_units, unusual
 from emulator.inference.response import Response
 from emulator.models.base import Answer, Model
-from emulator.models.weights import DESCRIPTION_FILE, load_weights
+from emulator.models.weights import find_weights, load_weights
 from emulator.regimes import MAX_HISTORY, QUANTILES, Regime, Task, build_inputs
 from emulator.specs import MACRO_OBSERVABLES, WorldSpec
 
 if TYPE_CHECKING:
     import xarray as xr
 
-PRETRAINED = Path(__file__).parents[1] / "pretrained"
 # Draws a forward pass; bounds memory beyond the answer's own, does not change the result. Histories
 # need the most: their regressions and last quarters.
 CHUNK, CHUNK_WITH_HISTORY = 4096, 256
@@ -45,18 +43,9 @@ def load(path: str | os.PathLike[str] | None = None) -> Emulator:
     A name without a folder of that name is looked for among the shipped weights. Raises
     WeightsError when there is none, or a file is altered, truncated or does not fit.
     """
-    if path is None:
-        if not (PRETRAINED / DESCRIPTION_FILE).is_file():
-            raise WeightsError(
-                "this installation ships no weights: train some with `emulator train CONFIG` and "
-                "name their folder, load('runs/NAME') in Python or --weights runs/NAME"
-            )
-        path = PRETRAINED
-    elif not isinstance(path, (str, os.PathLike)):
+    if path is not None and not isinstance(path, (str, os.PathLike)):
         raise WeightsError(f"weights: expected the name of a folder, got {reprlib.repr(path)}")
-    elif not Path(path).exists() and (PRETRAINED / path / DESCRIPTION_FILE).is_file():
-        path = PRETRAINED / path
-    loaded = load_weights(path)
+    loaded = load_weights(find_weights(path))
     return Emulator(loaded.model, {**loaded.provenance, "weights_sha256": loaded.sha256})
 
 

@@ -30,6 +30,7 @@ from emulator.models.catalogue import ModelConfig
 from emulator.specs import WorldSpec
 
 FORMAT = 3
+PRETRAINED = Path(__file__).parents[1] / "pretrained"  # the weights that come with the package
 WEIGHTS_FILE, DESCRIPTION_FILE, CARD_FILE = "weights.safetensors", "model.json", "README.md"
 
 _REMEDY = "restore the file, or train again with `emulator train`"
@@ -87,6 +88,25 @@ def _checksum(description: Mapping[str, Any]) -> str:
     """SHA-256 of the description without its own checksum."""
     rest = {key: value for key, value in description.items() if key != "checksum"}
     return hashlib.sha256(canonical_json(rest).encode()).hexdigest()
+
+
+def find_weights(path: str | os.PathLike[str] | None = None) -> Path:
+    """A weights or run folder; without a path, or as `pretrained`, the shipped one.
+
+    A name without a folder of that name is looked for among the shipped weights. Raises
+    WeightsError where none are shipped.
+    """
+    if path is not None and Path(path).exists():
+        return Path(path)
+    if path is not None and os.fspath(path) != PRETRAINED.name:
+        inside = PRETRAINED / path
+        return inside if (inside / DESCRIPTION_FILE).is_file() else Path(path)
+    if not (PRETRAINED / DESCRIPTION_FILE).is_file():
+        raise WeightsError(
+            "this installation ships no weights: train some with `emulator train CONFIG` and "
+            "name their folder, load('runs/NAME') in Python or --weights runs/NAME"
+        )
+    return PRETRAINED
 
 
 def load_weights(folder: str | os.PathLike[str]) -> Loaded:

@@ -21,7 +21,8 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 import torch
 
-from emulator.data import Dataset, FreshLoader, Loader, StreamLoader
+from emulator.data import Dataset, FreshLoader, Loader, Moments, StreamLoader
+from emulator.data.moments import WorldMoments
 from emulator.errors import ConfigError
 from emulator.regimes import (
     AHEAD,
@@ -66,8 +67,9 @@ class StepBatch(NamedTuple):
 class Shown:
     """What of a data set a run shows its model.
 
-    regimes: those trained on. extra: inputs beyond the contract. trajectories: whether
-    they are asked for. device: where tensors go.
+    regimes: those trained on. extra: inputs beyond the contract. trajectories: whether they are
+    asked for. device: where tensors go. first: how many training rows of a world, the first ones;
+    None for all.
     """
 
     dataset: Dataset
@@ -76,6 +78,7 @@ class Shown:
     extra: frozenset[str] = frozenset()
     trajectories: bool = False
     device: str = "cpu"
+    first: int | None = None
 
     def __post_init__(self) -> None:
         config = self.dataset.manifest.config
@@ -91,6 +94,19 @@ class Shown:
                 f"losses.trajectory: samples of {self.dataset.path} have {config.quarters} "
                 f"quarters, trajectories need {shortest}; set it to 0 or use longer samples"
             )
+
+    def training_rows(self, world: str) -> np.ndarray:
+        """Rows to train on."""
+        return self.dataset.rows(world, "train")[: self.first]
+
+    def moments(self, world: str) -> Moments:
+        """Moments of the rows to train on."""
+        if self.first is None:
+            return self.dataset.moments(world)
+        names = ["irfs", "irfs_state", "trajectories"]
+        fields = self.dataset.read(world, self.training_rows(world), names)
+        paths = fields["trajectories"][:, self.dataset.manifest.config.run_in :]
+        return WorldMoments.of(fields["irfs"], fields["irfs_state"], paths).finish()
 
     def spec(self, world: str) -> WorldSpec:
         return self.dataset.spec(world)
@@ -193,7 +209,7 @@ class Batches:
         part: tuple[int, int] = (0, 1),
     ) -> None:
         self.shown, self.seed, self.part = shown, seed, part
-        largest = max(len(shown.dataset.rows(w, "train")) for w in shown.worlds)
+        largest = max(len(shown.training_rows(w)) for w in shown.worlds)
         self.steps_per_epoch = -(-largest // batch_size)
         known = [r for r in shown.regimes if CONTRACTS[r].theta]
         unknown = [r for r in shown.regimes if not CONTRACTS[r].theta]
@@ -237,7 +253,7 @@ class Batches:
     def whole(self, world: str) -> list[Batch]:
         """All training rows of a world at once, a batch a response task, for closed-form fits."""
         shown = self.shown
-        fields = shown.read(world, shown.dataset.rows(world, "train"))
+        fields = shown.read(world, shown.training_rows(world))
         return [
             shown.cut(fields, world, shown.regimes[0], task, shown.longest)
             for task in tasks(shown.spec(world))
@@ -253,7 +269,7 @@ class _Resident:
 
     def __init__(self, shown: Shown, batch_size: int, seed: int) -> None:
         self.batch_size, self.seed = batch_size, seed
-        self.fields = {w: shown.read(w, shown.dataset.rows(w, "train")) for w in shown.worlds}
+        self.fields = {w: shown.read(w, shown.training_rows(w)) for w in shown.worlds}
 
     def rows(self, step: int) -> dict[str, Fields]:
         out = {}

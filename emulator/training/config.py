@@ -57,6 +57,11 @@ class TrainingConfig(StrictModel):
     logger: Literal["none", "tensorboard", "wandb"] = Field(
         "none", description="where the log goes beside its CSV and JSONL files"
     )
+    start_from: str | None = Field(
+        None,
+        description="a weights or run folder whose weights training begins with, `pretrained` for "
+        "those of the package; what they do not know by name starts anew",
+    )
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
 
@@ -83,15 +88,23 @@ class DataConfig(StrictModel):
 
     source: where training rows come from: the data set held in memory (`resident`), streamed from
     disk (`stream`), or new samples of its worlds at every step (`fresh`). Validation and moments
-    are the data set's in each case. extra_inputs: given to the model beyond the regime's contract,
-    for ablations: the history in A, the regime or binding flags.
+    are the data set's in each case. rows: train on the first so many rows of each world's training
+    split, and take their moments; None for all. extra_inputs: given to the model beyond the
+    regime's contract, for ablations: the history in A, the regime or binding flags.
     """
 
     regime: Literal["A", "B1", "B2", "C", "D", "all"] = "A"
     dataset_path: str = "datasets/v1.0/"
     worlds: Annotated[tuple[str, ...], AfterValidator(_distinct)] | None = Field(None, min_length=1)
     source: Literal["resident", "stream", "fresh"] = "resident"
+    rows: int | None = Field(None, ge=1)
     extra_inputs: Annotated[tuple[Literal["history", "flags"], ...], AfterValidator(_distinct)] = ()
+
+    @model_validator(mode="after")
+    def _rows_are_of_the_data_set(self) -> DataConfig:
+        if self.rows is not None and self.source != "resident":
+            raise ValueError(f"rows is for source: resident, not for {self.source}")
+        return self
 
     @property
     def regimes(self) -> tuple[Regime, ...]:
@@ -122,6 +135,10 @@ class RunConfig(StrictModel):
         if unread:
             raise ValueError(f"data.extra_inputs: model {kind} does not read {min(unread)}")
         if kind in CLOSED_FORMS:
+            if self.training.start_from is not None:
+                raise ValueError(
+                    f"training.start_from: model {kind} is fitted in one pass, from nothing"
+                )
             plain = LossConfig().horizon, TrainingConfig().patience, TrainingConfig().precision
             given = self.losses.horizon, self.training.patience, self.training.precision
             names = "losses.horizon", "training.patience", "training.precision"

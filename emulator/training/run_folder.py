@@ -123,7 +123,9 @@ def _training_lines(config: RunConfig, provenance: dict[str, Any]) -> list[str]:
     if "steps" not in provenance:
         return []
     kept = " (the best by validation)" if settings.patience else ""
+    start = provenance["started_from"]
     return [
+        *([f"- started from the weights {start[:12]} ({settings.start_from})"] if start else []),
         f"- up to {settings.epochs} epochs of {settings.batch_size} rows a world and step, in "
         f"{settings.precision} on {provenance['device']}, peak learning rate {settings.lr:g}, "
         f"seed {settings.seed}; weights of step {provenance['steps']}{kept}",

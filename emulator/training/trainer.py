@@ -21,8 +21,9 @@ import torch
 from emulator.config import config_hash, load_config
 from emulator.data import Dataset
 from emulator.errors import ConfigError, EmulatorError, WeightsError, unknown_name
+from emulator.models.adoption import adopt
 from emulator.models.base import ClosedFormModel, Forecaster, Model
-from emulator.models.weights import save_weights
+from emulator.models.weights import find_weights, load_weights, save_weights
 from emulator.provenance import commit
 from emulator.seeding import derived_seed
 from emulator.training.batches import Batches, Shown, StepBatch
@@ -98,20 +99,32 @@ class Trainer:
         self.dataset, self.worlds = dataset, worlds
         self.ranks, self.progress = ranks, progress
 
-        moments = {world: dataset.moments(world) for world in worlds}
         torch.manual_seed(derived_seed(self.settings.seed, "weights"))
         self.model: Model = config.model.build(
             [dataset.spec(world) for world in worlds], dataset.manifest.config.horizon
         )
+        self.forecasts = bool(config.losses.trajectory) and isinstance(self.model, Forecaster)
+        shown = Shown(
+            dataset,
+            worlds,
+            config.data.regimes,
+            frozenset(config.data.extra_inputs),
+            self.forecasts,
+            ranks.device,
+            config.data.rows,
+        )
+        moments = {world: shown.moments(world) for world in worlds}
         self.model.set_scales(
             {world: m.irf_sd for world, m in moments.items()},
             {world: m.traj_sd for world, m in moments.items()},
         )
+        started_from = None
+        if self.settings.start_from is not None:
+            folder = find_weights(self.settings.start_from)
+            start = load_weights(folder)
+            adopt(self.model, start.model, str(folder))
+            started_from = start.sha256
         self.objective = Objective(self.model, moments, config.losses).to(ranks.device)
-
-        self.forecasts = bool(config.losses.trajectory) and isinstance(self.model, Forecaster)
-        extra = frozenset(config.data.extra_inputs)
-        shown = Shown(dataset, worlds, config.data.regimes, extra, self.forecasts, ranks.device)
         part = (ranks.rank, ranks.count)
         self.batches = Batches(
             shown, self.settings.batch_size, self.settings.seed, config.data.source, part
@@ -129,7 +142,8 @@ class Trainer:
             "config_sha": config_hash(config),
             "data_sha": dataset.hash,
             "draws_sha": dataset.draws,
-            "training_rows": max(len(dataset.rows(world, "train")) for world in worlds),
+            "training_rows": max(len(shown.training_rows(world)) for world in worlds),
+            "started_from": started_from,
             "torch": str(torch.__version__),
             "regime": config.data.regime,
             "device": ranks.device.partition(":")[0],
