@@ -17,11 +17,13 @@ from emulator.cli.app import run
 from emulator.data.samples import draw_samples
 from emulator.data.schema import Design
 from emulator.data.thresholds import thresholds
+from emulator.models.weights import load_weights
 from emulator.worlds import Status, catalogue, registry
 from emulator.worlds.registry import BUILT_IN
+from tests.weights import of_every_world
 
 ROOT = Path(__file__).parents[2]
-DOCS, CONFIGS = ROOT / "docs", ROOT / "configs" / "data"
+DOCS = ROOT / "docs"
 
 
 @pytest.mark.fast
@@ -102,7 +104,10 @@ def installed_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 @pytest.mark.slow
 @pytest.mark.integration
 def test_a_world_added_as_the_page_says_appears_everywhere(
-    installed_page: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    installed_page: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     exec(compile(installed_page, "adding-a-world.md", "exec"), {})
     assert list_worlds() == (*BUILT_IN, "ar1")
@@ -123,20 +128,27 @@ def test_a_world_added_as_the_page_says_appears_everywhere(
     assert samples.arrays["trajectories"].shape == (4, 50, 3)
     assert np.isfinite(samples.arrays["irfs"]).all()
 
-    smoke = (CONFIGS / "smoke.yaml").read_text()
-    corner = thresholds(world, 0.2, draws=200)
-    config = {
-        **yaml.safe_load(smoke),
-        "worlds": ["ar1"],
-        "samples": 40,
-        "shard_rows": 40,
-        "chunk_rows": 40,
-        "rules": {"ar1": {"slice": [{"parameter": "rho", "above": 0.9}], "corner": corner}},
-    }
+    # Section 4, on fewer draws, from weights that have learned nothing.
+    page = (DOCS / "adding-a-world.md").read_text()
+    config, few = (yaml.safe_load(b) for b in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL))
+    corner = config["rules"]["ar1"]["corner"]
+    assert corner == pytest.approx(thresholds(world, 0.2), abs=0.005)
+    config |= {"samples": 200, "quarters": 90}
+    weights = load_weights(of_every_world(tmp_path / "pretrained"))
+    monkeypatch.setattr("emulator.models.weights.PRETRAINED", tmp_path / "pretrained")
+    few["model"] = weights.config.model_dump()
+    few["training"]["epochs"] = 1
+    few["data"]["dataset_path"] = str(tmp_path / "data")
+    few["losses"] = {"trajectory": 0}  # needs longer samples
     (tmp_path / "ar1.yaml").write_text(yaml.safe_dump(config))
-    data = tmp_path / "data"
-    assert run(["generate", str(tmp_path / "ar1.yaml"), "--output", str(data)]) == 0
-    assert (data / "ar1").is_dir()
+    (tmp_path / "ar1-few.yaml").write_text(yaml.safe_dump(few))
+    assert run(["generate", str(tmp_path / "ar1.yaml"), "--output", str(tmp_path / "data")]) == 0
+    trained = str(tmp_path / "run")
+    assert run(["train", str(tmp_path / "ar1-few.yaml"), "--output", trained]) == 0
+    capsys.readouterr()
+    ask = ["irf", "ar1", "--shock", "demand", "--weights", trained, "--exact"]
+    assert run(ask) == 0
+    assert "output" in capsys.readouterr().out
 
     catalogue.write(tmp_path / "ar1-docs", ["ar1"], draws=50)
     assert "## `ar1`" in (tmp_path / "ar1-docs" / "worlds.md").read_text()
