@@ -21,11 +21,14 @@ class Block(nn.Module):
         self.down.weight.data.mul_(0.5)
 
     def forward(
-        self, x: torch.Tensor, conditions: torch.Tensor, rows: torch.Tensor
+        self, x: torch.Tensor, conditions: torch.Tensor, rows: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """x (N, hidden), conditions (C, condition), rows (N,) which of them is each row's."""
-        hidden = x.shape[1]
-        film = self.film(conditions)[rows]
+        """x (..., hidden), conditions (C, condition), to (..., hidden). rows (N,): which condition
+        is each row's, for x (N, hidden); without it they broadcast against x."""
+        hidden = x.shape[-1]
+        film = self.film(conditions)
+        if rows is not None:
+            film = film[rows]
         scale, shift, gate = film.split([hidden, hidden, 2 * hidden], dim=-1)
         y = self.norm(x) * (1.0 + scale) + shift
         y = nn.functional.silu(self.up(y)) * (1.0 + gate)

@@ -78,8 +78,7 @@ class PathHeads(nn.Module):
 
     def draw(self, known: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         """known (B, hidden) under its condition (condition,), to what the heads read."""
-        rows = torch.zeros(len(known), dtype=torch.long, device=known.device)
-        return self.norm(self.block(known, condition[None], rows))  # type: ignore[no-any-return]
+        return self.norm(self.block(known, condition[None]))  # type: ignore[no-any-return]
 
     def forward(self, draw: torch.Tensor, ahead: int) -> torch.Tensor:
         """draw (B, hidden) to a path over its scale, (B, ahead, 3)."""

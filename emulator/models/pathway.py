@@ -46,22 +46,15 @@ class Pathway(nn.Module):
         self, known: Sequence[torch.Tensor], conditions: Sequence[torch.Tensor]
     ) -> list[torch.Tensor]:
         """Vectors (B, hidden) of draws, each under its condition (condition,), refined."""
-        rows = [torch.full((len(x),), k, device=x.device) for k, x in enumerate(known)]
-        return _through(self.trunk, self.draw_norm, known, torch.stack(list(conditions)), rows)
+        under = [condition[None] for condition in conditions]
+        return _through(self.trunk, self.draw_norm, [x[:, None] for x in known], under)
 
     def shocks(
         self, tokens: Sequence[torch.Tensor], conditions: Sequence[torch.Tensor]
     ) -> list[torch.Tensor]:
         """Vectors (B, S, hidden) of draws' shocks, under conditions (S, condition), to what the
         heads read, (B S, hidden)."""
-        rows, first = [], 0
-        for token in tokens:
-            count = token.shape[1]
-            row = torch.arange(first, first + count, device=token.device)
-            rows.append(row.repeat(len(token)))
-            first += count
-        flat = [token.flatten(0, 1) for token in tokens]
-        return _through(self.shock_trunk, self.shock_norm, flat, torch.cat(list(conditions)), rows)
+        return _through(self.shock_trunk, self.shock_norm, tokens, conditions)
 
     def response(self, draw: torch.Tensor, shock: torch.Tensor, points: int) -> torch.Tensor:
         """draw (B, hidden), shock (B S, hidden) to responses over their scale,
@@ -77,11 +70,22 @@ def _through(
     blocks: Iterable[nn.Module],
     norm: nn.Module,
     vectors: Sequence[torch.Tensor],
-    conditions: torch.Tensor,
-    rows: Sequence[torch.Tensor],
+    conditions: Sequence[torch.Tensor],
 ) -> list[torch.Tensor]:
-    """All vectors through the blocks at once, and apart again."""
-    x, row = torch.cat(list(vectors)), torch.cat(list(rows))
+    """Vectors (B, C, hidden), each under conditions (C, condition), through the blocks at once, to
+    (B C, hidden)."""
+    if len(vectors) == 1:
+        (x,) = vectors
+        for block in blocks:
+            x = block(x, conditions[0])
+        return [norm(x).flatten(0, 1)]
+    rows, first = [], 0
+    for x in vectors:
+        row = torch.arange(first, first + x.shape[1], device=x.device)
+        rows.append(row.repeat(len(x)))
+        first += x.shape[1]
+    flat = torch.cat([x.flatten(0, 1) for x in vectors])
+    condition, row = torch.cat(list(conditions)), torch.cat(rows)
     for block in blocks:
-        x = block(x, conditions, row)
-    return list(norm(x).split([len(part) for part in vectors]))
+        flat = block(flat, condition, row)
+    return list(norm(flat).split([x.shape[0] * x.shape[1] for x in vectors]))
