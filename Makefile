@@ -7,9 +7,10 @@ DATA := datasets/smoke
 RUNS := runs/smoke
 SMOKE := universal/A linear/A mlp/A mlp_world/A/nk gru_world/A/nk
 
+CAMPAIGN := runs/campaign
 NOTEBOOKS := one-shock histories estimation real-data
 
-.PHONY: setup run test lint types imports docs notebooks fast results clean
+.PHONY: setup run test lint types imports docs notebooks fast results publish clean
 
 setup: $(VENV)/.installed
 
@@ -37,6 +38,19 @@ results: run
 	cp $(RUNS)/plan.json $(RUNS)/leaderboard.csv $(RUNS)/leaderboard.md results/smoke/
 	$(BIN)/python docs/fill_readme.py
 	$(BIN)/python docs/fill_floors.py
+
+# What the README quotes, the weights of the package and the pages that show their answers, from the
+# runs of `emulator campaign configs/campaign.yaml`.
+publish: setup
+	rm -rf results/campaign
+	mkdir -p results/campaign
+	cp $(CAMPAIGN)/plan.json $(CAMPAIGN)/leaderboard.csv $(CAMPAIGN)/leaderboard.md results/campaign/
+	cp $(CAMPAIGN)/universal/all/metrics.json $(CAMPAIGN)/universal/all/config.yaml $(CAMPAIGN)/universal/all/report.html results/campaign/
+	cp $(CAMPAIGN)/universal/all/figures/*.png results/campaign/
+	$(BIN)/python docs/ship_weights.py $(CAMPAIGN)/universal/all
+	$(BIN)/python -m benchmarks.references
+	$(BIN)/python docs/fill_readme.py
+	$(MAKE) notebooks
 
 test: lint types imports docs
 	$(BIN)/pytest -n 2 --dist worksteal
