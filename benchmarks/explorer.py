@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -85,17 +86,36 @@ def settle(page: Page) -> None:
     page.wait_for_function(SETTLED, timeout=60_000)
 
 
-def drag(page: Page, name: str, steps: int = 60, pause: float = 0.016) -> list[float]:
-    """Drag a slider across by mouse; milliseconds from an input event to the painted answer.
+@dataclass(frozen=True)
+class Drag:
+    """milliseconds: from an input event to its painted answer, for each answer; of inputs that
+    come faster than answers, the last before each is timed. processor: milliseconds of processor
+    time an answer took, in page and server together: on a crowded machine, what an idle one would
+    need."""
 
-    Of inputs that come faster than answers, the last before each answer is timed.
-    """
+    milliseconds: list[float]
+    processor: float
+
+    def summary(self) -> dict[str, float]:
+        return {
+            "answers": len(self.milliseconds),
+            "median_milliseconds": round(statistics.median(self.milliseconds), 1),
+            "fastest_milliseconds": round(min(self.milliseconds), 1),
+            "slowest_milliseconds": round(max(self.milliseconds), 1),
+            "processor_milliseconds": round(self.processor, 1),
+            "load_average": round(os.getloadavg()[0], 2),
+        }
+
+
+def drag(page: Page, name: str, steps: int = 60, pause: float = 0.016) -> Drag:
+    """Drag a slider across by mouse."""
     slider = page.locator(f"[id='control-{name}']")
     slider.scroll_into_view_if_needed()
     box = slider.bounding_box()
     assert box is not None
     page.evaluate("() => { window.explorer.latencies.length = 0; }")
     height = box["y"] + box["height"] / 2
+    before = processor_seconds()
     page.mouse.move(box["x"] + 0.1 * box["width"], height)
     page.mouse.down()
     for step in range(steps):
@@ -103,7 +123,15 @@ def drag(page: Page, name: str, steps: int = 60, pause: float = 0.016) -> list[f
         time.sleep(pause)
     page.mouse.up()
     settle(page)
-    return [float(x) for x in page.evaluate("() => window.explorer.latencies")]
+    times = [float(x) for x in page.evaluate("() => window.explorer.latencies")]
+    return Drag(times, 1e3 * (processor_seconds() - before) / len(times))
+
+
+def processor_seconds() -> float:
+    """Of this process, which serves, and of the browser's pages."""
+    own = psutil.Process()
+    pages = [p for p in own.children(recursive=True) if "--type=renderer" in p.cmdline()]
+    return sum(sum(p.cpu_times()[:2]) for p in (own, *pages))
 
 
 # ---------------------------------------------------------------------- soak
@@ -204,12 +232,7 @@ def run_soak(model: Emulator, minutes: float) -> None:
         for worlds in ("nk", "nk,rbc", "nk,rbc,zlb,sw07"):
             if all(world in model.worlds for world in worlds.split(",")):
                 visit(page, f"{address}?worlds={worlds}&shock=monetary")
-                times = drag(page, "size")
-                drags[worlds] = {
-                    "answers": len(times),
-                    "median_milliseconds": round(statistics.median(times), 1),
-                    "slowest_milliseconds": round(max(times), 1),
-                }
+                drags[worlds] = drag(page, "size").summary()
         print(drags, flush=True)
         found = soak(page, address, MINUTE * minutes, min(30.0, MINUTE * minutes / 4))
         chromium = page.context.browser

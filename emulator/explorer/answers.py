@@ -137,7 +137,9 @@ def _verdict(spec: WorldSpec, theta: dict[str, float], status: Status) -> str:
     because = f" ({'; '.join(outside)})" if outside else ""
     if status is Status.INADMISSIBLE:
         because += f"; `emulator worlds {spec.name}` lists them"
-    alone = "" if status.solved else ". There is no exact response, and the emulator's means nothing"
+    alone = (
+        "" if status.solved else ". There is no exact response, and the emulator's means nothing"
+    )
     return f"{name}: {status.message}{because}{alone}"
 
 
@@ -176,7 +178,9 @@ def as_json(found: Panel, size: float) -> dict[str, Any]:
     about = ""
     if found.shock is not None:
         unit = f" (one s.d. is {found.shock.sigma})" if found.shock.sigma else ""
-        about = f"{found.shock.name}, {size:g} s.d.{unit}. A positive one {found.shock.description}."
+        about = (
+            f"{found.shock.name}, {size:g} s.d.{unit}. A positive one {found.shock.description}."
+        )
     bands = None
     if found.bands is not None:
         bands = [_lists(found.bands[..., q]) for q in (0, 1, 3, 4)]
@@ -192,7 +196,7 @@ def as_json(found: Panel, size: float) -> dict[str, Any]:
 
 
 def _lists(values: Array | None) -> list[list[float]] | None:
-    """(H+1, 3) as three lists. Six digits of the peak are more than a screen shows, and spare bytes."""
+    """(H+1, 3) as three lists, to six digits of the peak: more than a screen shows."""
     if values is None:
         return None
     power = np.floor(np.log10(np.abs(values).max(axis=0) + TINY)).astype(int)

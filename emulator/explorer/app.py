@@ -56,7 +56,7 @@ def make_app(model: Emulator) -> Dash:
     )
     weights = f"Weights {model.provenance['weights_sha256'][:12]}, {len(catalogue.specs)} worlds."
     app.layout = layout(catalogue, weights)
-    app.clientside_callback(
+    app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction("explorer", "start"),
         Output("started", "data"),
         Input("catalogue", "data"),
@@ -115,7 +115,7 @@ def make_local_server(model: Emulator, host: str, port: int) -> BaseWSGIServer:
         # Bound here: werkzeug would print and exit where it cannot.
         listening = socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (")[0]
         raise InputError(
             f"{host} port {port}: {reason}; name another --port (0 for a free one) or --host"
         ) from None

@@ -13,21 +13,20 @@ from typing import Any
 from dash import dcc, html
 
 from emulator.evaluation.plots import BLUE, VERMILLION, short_unit
-from emulator.explorer.parameters import Group
 from emulator.explorer.state import QUARTERS, Catalogue
 from emulator.inference.arguments import MAX_HORIZON
 from emulator.regimes import MAX_SIZE
 from emulator.specs import WorldSpec
 
 # Each observable's traces, in the order in which the script fills them.
+BAND: dict[str, Any] = {"fill": "toself", "line": {"width": 0}, "hoverinfo": "skip"}
 TRACES: tuple[dict[str, Any], ...] = (
-    {"name": "90 % band", "fill": "toself", "line": {"width": 0}, "fillcolor": "rgba(0,114,178,.18)",
-     "hoverinfo": "skip"},
-    {"name": "50 % band", "fill": "toself", "line": {"width": 0}, "fillcolor": "rgba(0,114,178,.30)",
-     "hoverinfo": "skip"},
+    {"name": "90 % band", **BAND, "fillcolor": "rgba(0,114,178,.18)"},
+    {"name": "50 % band", **BAND, "fillcolor": "rgba(0,114,178,.30)"},
     {"name": "emulator", "line": {"color": BLUE, "width": 2}},
     {"name": "exact", "line": {"color": VERMILLION, "width": 2, "dash": "dash"}},
-)  # fmt: skip
+)
+PITCH, HEIGHT = 0.355, 0.25  # from plot to plot, and of each, as shares of the whole
 
 
 def layout(catalogue: Catalogue, weights: str) -> html.Div:
@@ -39,7 +38,7 @@ def layout(catalogue: Catalogue, weights: str) -> html.Div:
             html.Div(id="parameters"),
         ],
         id="controls",
-        **{"aria-label": "Worlds, shock and parameters"},
+        **_marked(aria_label="Worlds, shock and parameters"),
     )
     buttons = html.Div(
         [
@@ -63,7 +62,7 @@ def layout(catalogue: Catalogue, weights: str) -> html.Div:
                             ("50 % band", "band50"), ("90 % band", "band90"),
                         )],
                         className="legend",
-                        **{"aria-label": "Legend"},
+                        **_marked(aria_label="Legend"),
                     ),
                     html.P(id="message", role="status"),
                 ]
@@ -96,12 +95,12 @@ def _panel(spec: WorldSpec) -> html.Section:
                 ),
                 className="plot",
                 role="img",
-                **{"aria-label": f"Responses of {spec.name}; the table below has the errors"},
+                **_marked(aria_label=f"Responses of {spec.name}; the table below has the errors"),
             ),
             html.Table(className="errors"),
         ],
         hidden=True,
-        **{"aria-labelledby": title, "data-world": spec.name},
+        **_marked(aria_labelledby=title, data_world=spec.name),
     )
 
 
@@ -110,21 +109,22 @@ def figure(spec: WorldSpec) -> dict[str, Any]:
 
     Axes cannot be dragged: a finger on a plot scrolls the page.
     """
-    data, axes = [], {}
-    for j, observable in enumerate(spec.observables):
+    data: list[dict[str, Any]] = []
+    axes: dict[str, dict[str, Any]] = {}
+    for j in range(len(spec.observables)):
         suffix = str(j + 1) if j else ""
-        top, height = 1.0 - j * 0.355, 0.25
+        top = 1.0 - j * PITCH
         data += [
             {**trace, "type": "scatter", "mode": "lines", "x": [], "y": [],
              "xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
             for trace in TRACES
         ]  # fmt: skip
         axes[f"xaxis{suffix}"] = {
-            "anchor": f"y{suffix}", "fixedrange": True, "zeroline": False, "rangemode": "tozero",
+            "anchor": f"y{suffix}", "fixedrange": True, "zeroline": False,
             "ticks": "outside", "ticklen": 6, "tickcolor": "rgba(0,0,0,0)",
         }  # fmt: skip
         axes[f"yaxis{suffix}"] = {
-            "anchor": f"x{suffix}", "fixedrange": True, "domain": [top - height, top],
+            "anchor": f"x{suffix}", "fixedrange": True, "domain": [top - HEIGHT, top],
             "zeroline": True, "nticks": 6,
         }  # fmt: skip
     axes["xaxis3"]["title"] = {"text": "quarters after the shock", "standoff": 6}
@@ -146,22 +146,23 @@ def figure(spec: WorldSpec) -> dict[str, Any]:
 def _heading(label: str, unit: str, j: int) -> dict[str, Any]:
     return {
         "text": f"<b>{label}</b>, {short_unit(unit)}", "showarrow": False, "xref": "paper",
-        "yref": "paper", "x": 0, "y": 1.0 - j * 0.355, "xanchor": "left", "yanchor": "bottom",
+        "yref": "paper", "x": 0, "y": 1.0 - j * PITCH, "xanchor": "left", "yanchor": "bottom",
     }  # fmt: skip
+
+
+def _marked(**attributes: str) -> dict[str, Any]:
+    """HTML attributes with hyphens, which Python's names cannot have."""
+    return {name.replace("_", "-"): text for name, text in attributes.items()}
 
 
 def _catalogue(catalogue: Catalogue) -> dict[str, Any]:
     """What the script needs to know: worlds, their shocks, and which worlds a slider moves."""
-
-    def homes(group: Group) -> list[str]:
-        return list(group.parameters)
-
     return {
         "worlds": {
             spec.name: {"title": spec.title, "shocks": spec.shock_names}
             for spec in catalogue.specs.values()
         },
-        "groups": {key: homes(group) for key, group in catalogue.groups.items()},
+        "groups": {key: list(group.parameters) for key, group in catalogue.groups.items()},
         "size": {"lower": -MAX_SIZE, "upper": MAX_SIZE, "step": 0.05},
         "quarters": {"lower": 4, "upper": min(MAX_HORIZON, max(QUARTERS, catalogue.trained))},
     }

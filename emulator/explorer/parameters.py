@@ -4,9 +4,9 @@ Worlds name alike what means the same (phi_pi, beta), and sometimes what does no
 persistence of demand in nk and of technology in rbc. So parameters share a slider when name, unit
 and description agree and their bounds overlap; the others have one each, called `world.name` where
 the name alone would not tell them apart. A shared slider spans the narrowest bounds that hold in
-all the worlds chosen, so that dragging never leaves any of their boxes. It starts at the default of the
-first of them that binds parameters together (its defaults satisfy that, another's may not), or of
-the first, brought within those bounds. Numbers typed or linked may lie outside, and are used as
+all the worlds chosen, so that dragging never leaves any of their boxes. It starts at the default of
+the first of them that binds parameters together (its defaults satisfy that, another's may not), or
+of the first, brought within those bounds. Numbers typed or linked may lie outside, and are used as
 they are: each world's status then says so.
 """
 

@@ -180,8 +180,8 @@ class Emulator:
         if shock is not None:
             attributes["shock"] = shock
         return Response(
-            point if quantiles is None else quantiles, point, shocks if shock is None else (shock,), observables,
-            QUANTILES if bands else (), single, attributes,
+            point if quantiles is None else quantiles, point, shocks if shock is None else (shock,),
+            observables, QUANTILES if bands else (), single, attributes,
         )  # fmt: skip
 
     def irf_torch(
