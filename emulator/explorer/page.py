@@ -26,7 +26,7 @@ TRACES: tuple[dict[str, Any], ...] = (
     {"name": "emulator", "line": {"color": BLUE, "width": 2}},
     {"name": "exact", "line": {"color": VERMILLION, "width": 2, "dash": "dash"}},
 )
-PITCH, HEIGHT = 0.355, 0.25  # from plot to plot, and of each, as shares of the whole
+PITCH, HEIGHT = 0.37, 0.23  # from plot to plot, and of each, as shares of the whole
 
 
 def layout(catalogue: Catalogue, weights: str) -> html.Div:
@@ -121,7 +121,7 @@ def figure(spec: WorldSpec) -> dict[str, Any]:
         ]  # fmt: skip
         axes[f"xaxis{suffix}"] = {
             "anchor": f"y{suffix}", "fixedrange": True, "zeroline": False,
-            "ticks": "outside", "ticklen": 6, "tickcolor": "rgba(0,0,0,0)",
+            "ticks": "outside", "ticklen": 3, "tickcolor": "rgba(0,0,0,0)",
         }  # fmt: skip
         axes[f"yaxis{suffix}"] = {
             "anchor": f"x{suffix}", "fixedrange": True, "domain": [top - HEIGHT, top],
@@ -136,7 +136,7 @@ def figure(spec: WorldSpec) -> dict[str, Any]:
             "showlegend": False,
             "hovermode": "x",
             "dragmode": False,
-            "margin": {"l": 48, "r": 8, "t": 24, "b": 40},
+            "margin": {"l": 48, "r": 14, "t": 24, "b": 40},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
         },
