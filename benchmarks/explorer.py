@@ -44,6 +44,7 @@ FLAGS = (
 )  # fmt: skip
 DESKTOP, PHONE = (1280, 860), (390, 844)
 SETTLED = "() => document.body.dataset.ready === 'yes' && !window.explorer.asking"
+KEPT = ("explorer_desktop", "explorer_phone")  # pictures in docs/figures
 MINUTE = 60.0
 MEBIBYTE = 2.0**20
 
@@ -256,8 +257,9 @@ def run_soak(model: Emulator, minutes: float) -> None:
 # ---------------------------------------------------------------------- pictures
 
 
-def pictures(model: Emulator, folder: Path) -> None:
-    """Desktop, phone, several worlds, an indeterminate draw; the first two are kept in docs."""
+def pictures(model: Emulator, folder: Path | None) -> None:
+    """Those that docs/ keeps; into another folder, all: several worlds, an indeterminate draw, a
+    dark page with a bad link too."""
     shots = {
         "explorer_desktop": (DESKTOP, "worlds=nk,zlb&shock=demand&size=-2&set=phi_pi=1.8", False),
         "explorer_phone": (PHONE, "worlds=nk,rbc&shock=monetary", True),
@@ -265,9 +267,12 @@ def pictures(model: Emulator, folder: Path) -> None:
         "explorer_indeterminate": (DESKTOP, "worlds=nk,rbc&shock=monetary&set=phi_pi=0.8", False),
         "explorer_dark": (DESKTOP, "worlds=nk,lss&shock=monetary&size=0.1&set=nonsense=1", False),
     }
+    kept = KEPT if folder is None else tuple(shots)
+    folder = folder or FIGURES
     folder.mkdir(parents=True, exist_ok=True)
     with serving(model) as address:
-        for name, (size, query, mobile) in shots.items():
+        for name in kept:
+            size, query, mobile = shots[name]
             options: dict[str, Any] = {"viewport": _size(size)}
             if mobile:
                 options |= {"has_touch": True, "is_mobile": True}
@@ -288,7 +293,7 @@ def main() -> None:
     parser.add_argument("what", choices=("soak", "pictures"))
     parser.add_argument("--weights", type=Path, help="a weights or run folder; the shipped ones")
     parser.add_argument("--minutes", type=float, default=10.0, help="of random input")
-    parser.add_argument("--folder", type=Path, default=FIGURES, help="where pictures go")
+    parser.add_argument("--folder", type=Path, help="where all pictures go, not those of docs alone")
     options = parser.parse_args()
     model = emulator.load(options.weights)
     if options.what == "soak":
