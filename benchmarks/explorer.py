@@ -293,7 +293,7 @@ def main() -> None:
     parser.add_argument("what", choices=("soak", "pictures"))
     parser.add_argument("--weights", type=Path, help="a weights or run folder; the shipped ones")
     parser.add_argument("--minutes", type=float, default=10.0, help="of random input")
-    parser.add_argument("--folder", type=Path, help="where all pictures go, not those of docs alone")
+    parser.add_argument("--folder", type=Path, help="where all pictures go; docs keeps two")
     options = parser.parse_args()
     model = emulator.load(options.weights)
     if options.what == "soak":

@@ -50,10 +50,7 @@ def explore(
             )
         if browser:
             webbrowser.open(address)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            typer.echo("stopped")
+        server.serve_forever()  # returns on Ctrl-C, which is how one stops it
 
 
 def _loopback(host: str) -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+import signal
+import subprocess
 import sys
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 import pandas as pd
@@ -168,3 +172,20 @@ def test_without_dash_the_extra_is_named(
 def test_missing_weights_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["explore", "--weights", str(tmp_path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_command_serves_this_machine_until_ctrl_c(run_path: Path) -> None:
+    command = [sys.executable, "-m", "emulator.cli", "explore", "--weights", str(run_path)]
+    command += ["--port", "0", "--no-browser"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        address = line.split()[0]
+        assert address.startswith("http://127.0.0.1:")
+        with urlopen(f"{address}answer?{LINK}", timeout=60) as answer:
+            assert json.loads(answer.read())["panels"]["nk"]["level"] == "ok"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "", "")
