@@ -227,6 +227,7 @@ def memory(tracer: Any) -> dict[str, float]:
 
 
 def run_soak(model: Emulator, minutes: float) -> None:
+    code = commit()  # before ten minutes in which files may change
     with serving(model) as address, browsing(viewport=_size(DESKTOP)) as page:
         visit(page, address)
         drags = {}
@@ -239,7 +240,7 @@ def run_soak(model: Emulator, minutes: float) -> None:
         chromium = page.context.browser
         version = chromium.version if chromium else ""
     facts = {
-        "commit": commit(),
+        "commit": code,
         "weights_sha256": model.provenance["weights_sha256"],
         "machine": {
             "cores": os.cpu_count(),
