@@ -17,7 +17,7 @@ setup: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,cluster]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,cluster,explorer]'
 	touch $@
 
 # The main job, end to end, at smoke size: configs/reproduce/smoke.yaml says what. It goes on where
@@ -53,6 +53,7 @@ publish: setup
 	$(MAKE) notebooks
 
 test: lint types imports docs
+	@command -v chromium >/dev/null || echo "chromium is missing: the tests marked browser are skipped"
 	$(BIN)/pytest -n 2 --dist worksteal
 
 docs: setup

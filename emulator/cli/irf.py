@@ -86,24 +86,19 @@ def irf(
         check_known(model, world)
     asked: dict[str, Any] = {
         "shock": shock, "size": size, "horizon": horizon, "history": observed,
-        "state_dependent": state_dependent,
+        "state_dependent": state_dependent, "bands": bands,
     }  # fmt: skip
     response = model.respond(world, theta, **asked)
     if not extrapolate:
         check_trained(model, response)
-    found = {"emulator": response.values[0]}
+    found = {"emulator": response.point[0]}
     status = None
     if exact:
         assert world is not None
         found["exact"], status = solve(world, values, shock, size, horizon)
-    bands_found = {}
-    levels: tuple[float, ...] = ()
-    if bands:
-        quantiles = model.respond(world, theta, **asked, bands=True)
-        levels = quantiles.levels
-        bands_found["emulator"] = quantiles.values[0]
+    bands_found = {"emulator": response.values[0]} if bands else {}
     _warn(model, response)
-    answer = Responses(response.shocks, response.observables, found, bands_found, levels)
+    answer = Responses(response.shocks, response.observables, found, bands_found, response.levels)
     if plot is not None:
         draw_responses(answer, plot)
     if output_format is ResponseFormat.json:

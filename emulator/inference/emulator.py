@@ -148,11 +148,11 @@ class Emulator:
         task = Task.state_dependent if state_dependent else Task.steady_state
         if spec is not None and spec.linear:
             task = Task.steady_state  # the same response, and the task trained on
-        response = self._responses(
+        point, quantiles = self._responses(
             spec, shocks, shock, regime, task, values, observed, size, horizon, bands
         )
-        if bands and size < 0:
-            response = response[..., ::-1]  # the lowest quantile is the lowest again
+        if quantiles is not None and size < 0:
+            quantiles = quantiles[..., ::-1]  # the lowest quantile is the lowest again
         observables = MACRO_OBSERVABLES if spec is None else spec.observables
         attributes = {
             **self.provenance,
@@ -169,8 +169,8 @@ class Emulator:
         if shock is not None:
             attributes["shock"] = shock
         return Response(
-            response, shocks if shock is None else (shock,), observables,
-            QUANTILES if bands else (), single, attributes,
+            point if quantiles is None else quantiles, point, shocks if shock is None else (shock,),
+            observables, QUANTILES if bands else (), single, attributes,
         )  # fmt: skip
 
     def irf_torch(
@@ -270,17 +270,18 @@ class Emulator:
         size: float,
         horizon: int,
         bands: bool,
-    ) -> NDArray[np.float64]:
-        """Responses (B, S, H+1, 3), or their quantiles with a last axis of 5, in chunks of draws.
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Responses (B, S, H+1, 3) and, with bands, their quantiles (B, S, H+1, 3, 5), by chunks.
 
-        With `shock` given, of that one alone, S = 1. The answer is written in place: beside it
-        there is never more than a chunk.
+        With `shock` given, of that one alone, S = 1. Both are written in place: beside them there
+        is never more than a chunk of draws.
         """
         given = {"theta": theta, "trajectories": history}
         rows = next(len(array) for array in given.values() if array is not None)
         chosen = slice(None) if shock is None else [shocks.index(shock)]
         shape = (rows, len(shocks) if shock is None else 1, horizon + 1, 3)
-        out = np.empty(shape + ((len(QUANTILES),) if bands else ()))
+        point = np.empty(shape)
+        quantiles = np.empty((*shape, len(QUANTILES))) if bands else None
         step = CHUNK if history is None else CHUNK_WITH_HISTORY
         for first in range(0, rows, step):
             fields = {
@@ -291,13 +292,16 @@ class Emulator:
             answer = self._answer(spec, shocks, regime, task, fields, size, horizon, bands=bands)
             if bands and answer.quantiles is None:
                 raise InputError("bands: this model gives none; use a universal model's weights")
-            values = answer.quantiles if bands else answer.response
-            assert values is not None
-            part = out[first : first + step]
-            np.multiply(values.numpy()[:, chosen], size, out=part, dtype=np.float64)
-            if not np.isfinite(part).all():
-                raise InputError("the emulator gives no finite response here; check the parameters")
-        return out
+            for values, out in ((answer.response, point), (answer.quantiles, quantiles)):
+                if values is None or out is None:
+                    continue
+                part = out[first : first + step]
+                np.multiply(values.numpy()[:, chosen], size, out=part, dtype=np.float64)
+                if not np.isfinite(part).all():
+                    raise InputError(
+                        "the emulator gives no finite response here; check the parameters"
+                    )
+        return point, quantiles
 
     def _answer(
         self,

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 class Response:
     """Responses to whole shocks.
 
-    values: (B, S, H+1, 3) in the observables' units; with bands, a last axis over `levels`.
+    values: (B, S, H+1, 3) in the observables' units; with bands, a last axis over `levels`. point:
+    the point estimate (B, S, H+1, 3), which without bands is `values`.
     single: one draw, whose axis a user does not want to see; `shock` in attrs says the same of the
     shock's axis.
     """
 
     values: NDArray[np.float64]
+    point: NDArray[np.float64]
     shocks: tuple[str, ...]
     observables: tuple[Observable, ...]
     levels: tuple[float, ...]

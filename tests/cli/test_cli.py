@@ -171,7 +171,8 @@ def test_worlds_prints_the_bank_and_one_world(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(
-    "command", ["generate", "validate", "train", "evaluate", "leaderboard", "irf", "worlds"]
+    "command",
+    ["generate", "validate", "train", "evaluate", "leaderboard", "irf", "worlds", "explore"],
 )
 def test_every_command_has_help_with_an_example(
     capsys: pytest.CaptureFixture[str], command: str

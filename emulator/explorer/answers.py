@@ -1,0 +1,222 @@
+"""What the page shows of a state: the emulator's answer beside the exact one, and its error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from emulator.errors import InputError
+from emulator.evaluation.plots import short_unit
+from emulator.evaluation.shape import peak
+from emulator.explorer.state import Catalogue, State
+from emulator.inference import Emulator
+from emulator.regimes import QUANTILES
+from emulator.specs import Shock, WorldSpec
+from emulator.worlds import get_world, list_worlds
+from emulator.worlds.base import Status
+
+Array = NDArray[np.float64]
+
+# Responses that never exceed this are zero but for rounding (rbc's output after a monetary shock):
+# an error has no share of them.
+NOTHING = 1e-9
+TINY = 1e-300  # keeps the logarithm of zero finite
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One world's part of the page.
+
+    exact, point: (H+1, 3) in the observables' units; bands: (H+1, 3, 5) at the levels of
+    `QUANTILES`. None is what there is not. level: `ok`, `warning` or `error`, of which `notes` are
+    the reasons, a sentence each.
+    """
+
+    spec: WorldSpec
+    shock: Shock | None
+    exact: Array | None
+    point: Array | None
+    bands: Array | None
+    level: str
+    notes: tuple[str, ...]
+
+
+class Answers:
+    """The emulator and the exact solutions of the worlds that both know.
+
+    Raises InputError where there is no such world, and for weights of a regime without theta.
+    """
+
+    def __init__(self, model: Emulator) -> None:
+        regime = model.provenance["regime"]
+        if regime not in ("A", "all"):
+            raise InputError(
+                f"these weights were trained in regime {regime}; the explorer answers from "
+                "parameters, which needs weights trained in A or all"
+            )
+        specs = [model.spec(name) for name in list_worlds() if _known(model, name)]
+        if not specs:
+            raise InputError(
+                f"these weights know {', '.join(model.worlds)}, none of which is installed as they "
+                "know it; install the package that has the worlds, or train again"
+            )
+        self.model = model
+        self.catalogue = Catalogue(specs, model.model.horizon)
+        try:
+            model.respond(specs[0].name, horizon=1, bands=True)
+            self.bands = True
+        except InputError:
+            self.bands = False  # a baseline's weights
+
+    def panels(self, state: State) -> list[Panel]:
+        """One panel a chosen world. Nothing about the values of a state raises."""
+        return [self._panel(state, self.catalogue.specs[world]) for world in state.worlds]
+
+    def _panel(self, state: State, spec: WorldSpec) -> Panel:
+        shock = next((s for s in spec.shocks if s.name == state.shock), None)
+        if shock is None:
+            note = f"{spec.name} has no {state.shock} shock; it has {', '.join(spec.shock_names)}"
+            return Panel(spec, None, None, None, None, "error", (note,))
+        if state.size == 0.0:
+            note = "a shock of size zero is no shock"
+            return Panel(spec, shock, None, None, None, "error", (note,))
+        theta = self.catalogue.theta(state, spec.name)
+        exact, status = _solved(spec.name, theta, state)
+        notes = [] if status is Status.OK else [_verdict(spec, theta, status)]
+        point = bands = None
+        try:
+            answer = self.model.respond(
+                spec.name, theta, shock=state.shock, size=state.size, horizon=state.quarters,
+                bands=self.bands,
+            )  # fmt: skip
+            point = answer.point[0, 0]
+            bands = answer.values[0, 0] if self.bands else None
+            if "size" in answer.attrs["out_of_bounds"]:
+                notes.append("trained on sizes from 0.25 to 3 s.d.: the emulator extrapolates")
+        except InputError as error:
+            notes.append(f"emulator: {error}")
+        if state.quarters > self.catalogue.trained:
+            notes.append(f"the emulator extrapolates after quarter {self.catalogue.trained}")
+        level = "error" if exact is None or point is None else "warning" if notes else "ok"
+        return Panel(spec, shock, exact, point, bands, level, tuple(notes))
+
+
+def _known(model: Emulator, world: str) -> bool:
+    """Whether the weights know an installed world, with its parameters and shocks."""
+    if world not in model.worlds:
+        return False
+    known, installed = model.spec(world), get_world(world)
+    return (known.parameter_names, known.shock_names) == (
+        installed.parameter_names,
+        installed.shock_names,
+    )
+
+
+def _solved(world: str, theta: dict[str, float], state: State) -> tuple[Array | None, Status]:
+    """The exact response (H+1, 3), None where there is none, and the verdict on the draw."""
+    economy = get_world(world)
+    answer = economy.irf(economy.pack(theta), horizon=state.quarters, size=state.size)
+    status = Status(int(answer.status[0]))
+    if not status.solved:
+        return None, status
+    return answer.values[0, economy.shock_names.index(state.shock)], status
+
+
+def _verdict(spec: WorldSpec, theta: dict[str, float], status: Status) -> str:
+    """A status as a sentence that names what is to blame, where that is known."""
+    name = status.name.lower().replace("_", " ")
+    outside = [
+        f"{p.name} = {theta[p.name]:g}, not in [{p.lower:g}, {p.upper:g}]"
+        for p in spec.parameters
+        if not p.lower <= theta[p.name] <= p.upper
+    ]
+    because = f" ({'; '.join(outside)})" if outside else ""
+    if status is Status.INADMISSIBLE:
+        because += f"; `emulator worlds {spec.name}` lists them"
+    alone = (
+        "" if status.solved else ". There is no exact response, and the emulator's means nothing"
+    )
+    return f"{name}: {status.message}{because}{alone}"
+
+
+def errors(found: Panel) -> list[dict[str, Any]]:
+    """The error in figures, one row an observable; empty without both answers.
+
+    rmse: sqrt(mean over quarters of the squared error), in the observable's unit. peak: of the
+    exact response, its value furthest from zero. share: rmse / |peak|, None where the exact
+    response is zero. inside: quarters in which it lies within the 90 % band.
+    """
+    if found.exact is None or found.point is None:
+        return []
+    top = peak(found.exact.T)[0]
+    rmse = np.sqrt(np.square(found.point - found.exact).mean(axis=0))
+    rows = []
+    for j, observable in enumerate(found.spec.observables):
+        inside = None
+        if found.bands is not None:
+            low, high = found.bands[:, j, 0], found.bands[:, j, -1]
+            inside = int(((found.exact[:, j] >= low) & (found.exact[:, j] <= high)).sum())
+        rows.append(
+            {
+                "observable": observable.label,
+                "unit": short_unit(observable.unit),
+                "peak": float(top[j]),
+                "rmse": float(rmse[j]),
+                "share": float(rmse[j] / abs(top[j])) if abs(top[j]) > NOTHING else None,
+                "inside": inside,
+            }
+        )
+    return rows
+
+
+def as_json(found: Panel, size: float) -> dict[str, Any]:
+    """A panel as the page's script takes it: per observable a list over quarters."""
+    about = ""
+    if found.shock is not None:
+        unit = f" (one s.d. is {found.shock.sigma})" if found.shock.sigma else ""
+        about = (
+            f"{found.shock.name}, {size:g} s.d.{unit}. A positive one {found.shock.description}."
+        )
+    bands = None
+    if found.bands is not None:
+        bands = [_lists(found.bands[..., q]) for q in (0, 1, 3, 4)]
+    return {
+        "level": found.level,
+        "status": ". ".join(found.notes) or Status.OK.message,
+        "shock": about,
+        "exact": _lists(found.exact),
+        "point": _lists(found.point),
+        "bands": bands,
+        "errors": errors(found),
+    }
+
+
+def _lists(values: Array | None) -> list[list[float]] | None:
+    """(H+1, 3) as three lists, to six digits of the peak: more than a screen shows."""
+    if values is None:
+        return None
+    power = np.floor(np.log10(np.abs(values).max(axis=0) + TINY)).astype(int)
+    return [np.round(row, 5 - p).tolist() for row, p in zip(values.T, power, strict=True)]
+
+
+def as_csv(panels: list[Panel], state: State) -> str:
+    """One row a world, observable and quarter: exact, emulator, and a column a quantile."""
+    frames = []
+    for found in panels:
+        for j, observable in enumerate(found.spec.observables):
+            columns: dict[str, Any] = {
+                "world": found.spec.name, "shock": state.shock, "size": state.size,
+                "observable": observable.name, "unit": observable.unit,
+                "quarter": range(state.quarters + 1),
+            }  # fmt: skip
+            for name, values in (("exact", found.exact), ("emulator", found.point)):
+                columns[name] = np.nan if values is None else values[:, j]
+            for q, level in enumerate(QUANTILES):
+                name = f"q{100 * level:02.0f}"
+                columns[name] = np.nan if found.bands is None else found.bands[:, j, q]
+            frames.append(pd.DataFrame(columns))
+    return pd.concat(frames).to_csv(index=False)

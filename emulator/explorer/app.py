@@ -1,0 +1,125 @@
+"""The server: Dash's page, and the addresses that its script asks."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import asdict
+
+import torch
+from dash import ClientsideFunction, Dash, Input, Output
+from flask import Response, jsonify, request
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from emulator.errors import InputError
+from emulator.explorer.answers import Answers, as_csv, as_json
+from emulator.explorer.page import layout
+from emulator.explorer.state import State
+from emulator.inference import Emulator
+
+# Nothing from elsewhere, whatever a component may ask for. Dash starts from a script in the page,
+# and Plotly writes styles and draws images from blobs.
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; frame-ancestors 'none'"
+)
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+{%metas%}
+<title>{%title%}</title>
+{%favicon%}
+{%css%}
+</head>
+<body>
+<noscript>This page needs JavaScript.</noscript>
+{%app_entry%}
+{%config%}
+{%scripts%}
+{%renderer%}
+</body>
+</html>
+"""
+
+
+def make_app(model: Emulator) -> Dash:
+    """The page for a model's worlds. Raises InputError where it has none to show."""
+    answers = Answers(model)
+    catalogue = answers.catalogue
+    app = Dash(
+        __name__,
+        title="emulator explore",
+        update_title="",
+        index_string=PAGE,
+        serve_locally=True,
+        add_log_handler=False,
+        meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
+    )
+    weights = f"Weights {model.provenance['weights_sha256'][:12]}, {len(catalogue.specs)} worlds."
+    app.layout = layout(catalogue, weights)
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("explorer", "start"),
+        Output("started", "data"),
+        Input("catalogue", "data"),
+    )
+
+    def read() -> tuple[State, list[str]]:
+        return catalogue.read(request.query_string.decode("ascii", "replace"))
+
+    @app.server.get("/state")
+    def state() -> Response:
+        """What a query means: the state, its sliders, and what could not be used."""
+        found, problems = read()
+        controls = [asdict(control) for control in catalogue.controls(found)]
+        return jsonify(state=asdict(found), controls=controls, problems=problems)
+
+    @app.server.get("/answer")
+    def answer() -> Response:
+        """What is drawn, and the link to it."""
+        found, _ = read()
+        drawn = {p.spec.name: as_json(p, found.size) for p in answers.panels(found)}
+        return jsonify(query=catalogue.write(found), panels=drawn)
+
+    @app.server.get("/responses.csv")
+    def responses() -> Response:
+        """What is drawn, as CSV."""
+        found, _ = read()
+        return Response(as_csv(answers.panels(found), found), mimetype="text/csv")
+
+    @app.server.after_request
+    def guard(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = POLICY
+        if request.path in ("/state", "/answer", "/responses.csv"):
+            response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return app
+
+
+class _Quiet(WSGIRequestHandler):
+    """Logs no requests: there are dozens a second while a slider moves."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        pass
+
+
+def make_local_server(model: Emulator, host: str, port: int) -> BaseWSGIServer:
+    """A server that listens: `serve_forever` answers, `port` is its port; asked for 0, a free one.
+
+    Raises InputError where the address cannot be had.
+    """
+    # One draw is too little work to share, and the browser needs a core to draw with.
+    torch.set_num_threads(1)
+    app = make_app(model)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        # Bound here: werkzeug would print and exit where it cannot.
+        listening = socket.create_server((host, port), family=family)
+    except (OSError, OverflowError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (")[0]
+        raise InputError(
+            f"{host} port {port}: {reason}; name another --port (0 for a free one) or --host"
+        ) from None
+    with listening:
+        return make_server(
+            host, port, app.server, threaded=True, request_handler=_Quiet, fd=listening.fileno()
+        )
