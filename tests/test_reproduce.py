@@ -195,7 +195,10 @@ def test_two_runs_of_one_name_are_refused(folder: Folder) -> None:
 @pytest.mark.fast
 @pytest.mark.parametrize(
     "path",
-    [*sorted((ROOT / "configs").glob("reproduce/*.yaml")), ROOT / "configs" / "campaign.yaml"],
+    [
+        *sorted((ROOT / "configs").glob("reproduce/*.yaml")),
+        ROOT / "configs" / "campaign.yaml",
+    ],
     ids=str,
 )
 def test_the_plans_of_the_repository_resolve(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,7 +236,7 @@ def _tuned(
         for lr, (nk, var) in scores.items()
     }
     config = run_config(dataset_path, model=MLP)
-    return Job("run", "specialist", tmp_path / "run", config, candidates)
+    return Job("run", "specialist", tmp_path / "run", config, "data", candidates)
 
 
 @pytest.mark.slow
@@ -400,7 +403,7 @@ def test_estimates_count_evaluation_and_take_a_run_that_diverges_at_once(
         raise TrainingError("diverged at step 1")
 
     monkeypatch.setattr("emulator.reproduce.estimate.train", diverges)
-    seconds = estimate(jobs, 1, dataset)
+    seconds = estimate(jobs, 1)
     samples = sum(len(dataset.rows(w, s)) for w in ("var", "nk") for s in SCORED)
     for job in jobs:
         assert evaluation_seconds(job.config, dataset) == 10.0 + samples / 1000

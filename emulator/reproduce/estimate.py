@@ -89,8 +89,9 @@ def evaluation_seconds(config: RunConfig, dataset: Dataset) -> float:
 
 def _kind(config: RunConfig) -> str:
     data = config.model_dump(mode="json")
-    for key in ("epochs", "lr", "seed"):
+    for key in ("epochs", "lr", "seed", "start_from"):
         del data["training"][key]
+    del data["data"]["rows"]
     if len(data["data"]["worlds"] or ()) == 1:
         data["data"]["worlds"] = 1
     if len(config.data.regimes) == 1:
@@ -111,8 +112,11 @@ def _timed(job: Job) -> _Speed:
         if job.fitted_at_once or done >= WARM_STEPS + TIMED_STEPS:
             raise _EnoughError
 
+    # The run it starts from may be yet to come, and makes no difference to the time.
+    training = job.config.training.model_copy(update={"start_from": None})
+    config = job.config.model_copy(update={"training": training})
     with tempfile.TemporaryDirectory() as folder, suppress(_EnoughError, TrainingError):
-        if not train(job.config, Path(folder), progress=mark):
+        if not train(config, Path(folder), progress=mark):
             # The trainer took a SIGTERM for a request to save; there is nothing to save yet.
             signal.raise_signal(signal.SIGTERM)
     if not marks:  # diverged before the first step was done; so will the run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ class Job:
     label is the folder's path from the plan's output: `mlp_nk/A/nk`. scored_on: the data set it is
     evaluated on. candidates: for a tuned run,
     the folders whose validation decides its learning rate, by rate; they are trained before it.
+    start: the folder of the run whose weights it starts from.
     """
 
     label: str
@@ -32,6 +34,7 @@ class Job:
     scored_on: str
     candidates: Mapping[float, tuple[Path, ...]] = field(default_factory=dict)
     is_candidate: bool = False
+    start: Path | None = None
 
     def with_rate(self, lr: float) -> RunConfig:
         """The run's configuration with the learning rate chosen."""
@@ -45,7 +48,8 @@ class Job:
 
     def waits_for(self) -> set[Path]:
         """Folders of runs that must have ended before this one starts."""
-        return {folder for folders in self.candidates.values() for folder in folders}
+        start = set() if self.start is None else {self.start}
+        return start | {folder for folders in self.candidates.values() for folder in folders}
 
 
 def expand(plan: Plan, origin: str, rows: Mapping[str, int], only: Sequence[str] = ()) -> list[Job]:
@@ -96,8 +100,31 @@ def _jobs(plan: Plan, entry: Entry, origin: str, rows: Mapping[str, int]) -> Ite
                         yield Job(
                             label, entry.role, place / name, short, scored_on, is_candidate=True
                         )
-            label = folder.relative_to(plan.output).as_posix()
-            yield Job(label, entry.role, folder, config, scored_on, candidates)
+            for place, run in _repeats(entry, folder, config, origin, rows):
+                label = place.relative_to(plan.output).as_posix()
+                start = None if entry.start_from is None else Path(plan.output, entry.start_from)
+                yield Job(label, entry.role, place, run, scored_on, candidates, start=start)
+
+
+def _repeats(
+    entry: Entry, folder: Path, config: RunConfig, origin: str, rows: Mapping[str, int]
+) -> Iterator[tuple[Path, RunConfig]]:
+    """A run for each number of rows and each seed that an entry lists, in folders of their own."""
+    for count, seed in itertools.product(entry.rows or (None,), entry.seeds or (None,)):
+        place, data = folder, config.model_dump(mode="json")
+        if count is not None:
+            place, data["data"]["rows"] = place / f"rows_{count}", count
+            if entry.steps is not None:
+                most = max(rows[w] for w in config.data.worlds or rows)
+                data["training"]["epochs"] = _epochs(entry.steps, min(count, most), config)
+        if seed is not None:
+            place, data["training"]["seed"] = place / f"seed_{seed}", seed
+        yield place, parse_config(data, RunConfig, origin)
+
+
+def _epochs(steps: int, rows: int, config: RunConfig) -> int:
+    """The whole epochs nearest to so many steps, as the trainer counts."""
+    return max(1, round(steps / -(-rows // config.training.batch_size)))
 
 
 def _config(
@@ -123,11 +150,13 @@ def _config(
     if candidate is not None:
         assert entry.tuning is not None
         data["training"]["lr"], steps = candidate, entry.tuning.steps
-    if steps is not None:
-        # As the trainer counts: an epoch is a pass over the largest world's training rows.
-        batch_size = parse_config(data, RunConfig, origin).training.batch_size
-        per_epoch = -(-max(rows[w] for w in worlds or rows) // batch_size)
-        data["training"]["epochs"] = max(1, round(steps / per_epoch))
+    if entry.start_from is not None:
+        data["training"]["start_from"] = str(Path(plan.output, entry.start_from))
+    config = parse_config(data, RunConfig, origin)
+    if steps is None:
+        return config
+    # An epoch is a pass over the largest world's training rows.
+    data["training"]["epochs"] = _epochs(steps, max(rows[w] for w in worlds or rows), config)
     return parse_config(data, RunConfig, origin)
 
 

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from emulator.config import StrictModel
 
-Role = Literal["universal", "single_regime", "specialist", "converged", "baseline"]
+Role = Literal["universal", "single_regime", "specialist", "converged", "baseline", "few_shot"]
 RegimeName = Literal["A", "B1", "B2", "C", "D", "all"]
 
 
@@ -31,6 +31,8 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 Worlds = Annotated[tuple[str, ...], AfterValidator(_distinct), Field(min_length=1)]
 Rate = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]
 
 
 class ScoredOn(StrictModel):
@@ -69,7 +71,9 @@ class Entry(StrictModel):
 
     worlds: the worlds to train on; all of the data set when left out. steps: the training budget,
     met to the nearest whole epoch, so that runs see the same number of samples of a world.
-    training: replaces keys of the file's `training:`.
+    training: replaces keys of the file's `training:`. rows: a run for each number of training rows,
+    seeds: for each seed. start_from: the run of the plan, entry and regime, whose weights it starts
+    from, as `without_zlb/A`.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
@@ -82,6 +86,9 @@ class Entry(StrictModel):
     per_world: bool = False
     steps: int | None = Field(None, ge=1)
     training: dict[str, Any] = Field(default_factory=dict)
+    rows: Annotated[tuple[Count, ...], AfterValidator(_distinct)] | None = Field(None, min_length=1)
+    seeds: Annotated[tuple[Seed, ...], AfterValidator(_distinct)] | None = Field(None, min_length=1)
+    start_from: str | None = None
     tuning: Tuning | None = None
 
     @model_validator(mode="after")
@@ -90,6 +97,11 @@ class Entry(StrictModel):
             raise ValueError("give steps or training.epochs, not both")
         if self.tuning is not None and "lr" in self.training:
             raise ValueError("give tuning or training.lr, not both")
+        for key, listed in (("seed", self.seeds), ("start_from", self.start_from)):
+            if listed is not None and key in self.training:
+                raise ValueError(f"{key} is in training, too; leave it out there")
+        if self.tuning is not None and (self.rows or self.seeds):
+            raise ValueError("tuning is for one run: leave out rows and seeds")
         if self.tuning is not None and self.tuning.worlds and not self.per_world:
             raise ValueError("tuning.worlds is for runs a world: add per_world: true, or leave it")
         return self
@@ -109,4 +121,16 @@ class Plan(StrictModel):
         names = [entry.name for entry in self.runs]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"runs: the name {min(twice)!r} is there twice")
+        regimes: dict[str, tuple[str, ...] | None] = {}
+        for entry in self.runs:
+            if entry.start_from is not None:
+                name, _, regime = entry.start_from.partition("/")
+                before = regimes.get(name, ())
+                if before is not None and regime not in before:
+                    raise ValueError(
+                        f"runs: {entry.name} starts from {entry.start_from!r}, which is no run "
+                        "before it; give NAME/REGIME of one"
+                    )
+            one_a_regime = not (entry.per_world or entry.rows or entry.seeds)
+            regimes[entry.name] = entry.regimes if one_a_regime else ()
         return self
