@@ -160,7 +160,7 @@ class Universal(Model, Forecaster):
         draw, rows = torch.cat(known), _repeat(sizes, worlds)
         for block in self.trunk:
             draw = block(draw, worlds, rows)
-        return torch.split(self.draw_norm(draw), sizes)
+        return _split(self.draw_norm(draw), sizes)
 
     def _known(self, inputs: Inputs, world: torch.Tensor, found: Regression | None) -> torch.Tensor:
         """World, task, and what is known of the economy, (B, hidden)."""
@@ -192,7 +192,7 @@ class Universal(Model, Forecaster):
         shock, rows = torch.cat(tokens), _repeat(sizes, worlds)
         for block in self.shock_trunk:
             shock = block(shock, worlds, rows)
-        return torch.split(self.shock_norm(shock), sizes)
+        return _split(self.shock_norm(shock), sizes)
 
     def _response(
         self,
@@ -245,9 +245,13 @@ class Block(nn.Module):
         nn.init.zeros_(self.film.bias)
         self.down.weight.data.mul_(0.5)
 
-    def forward(self, x: torch.Tensor, worlds: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """x (N, hidden), worlds (W, world_dim), rows (N,) the world of each row, to (N, hidden)."""
-        scale, shift = self.film(worlds)[rows].chunk(2, dim=-1)
+    def forward(
+        self, x: torch.Tensor, worlds: torch.Tensor, rows: torch.Tensor | None
+    ) -> torch.Tensor:
+        """x (N, hidden), worlds (W, world_dim), rows (N,) the world of each row or None where W is
+        1, to (N, hidden)."""
+        film = self.film(worlds)
+        scale, shift = (film if rows is None else film[rows]).chunk(2, dim=-1)
         y = self.norm(x) * (1.0 + scale) + shift
         return x + self.down(nn.functional.silu(self.up(y)))  # type: ignore[no-any-return]
 
@@ -261,7 +265,14 @@ def _regressions(asked: Sequence[Inputs]) -> list[Regression | None]:
     return out
 
 
-def _repeat(sizes: Sequence[int], like: torch.Tensor) -> torch.Tensor:
-    """0 repeated sizes[0] times, 1 sizes[1] times, ..."""
+def _repeat(sizes: Sequence[int], like: torch.Tensor) -> torch.Tensor | None:
+    """0 repeated sizes[0] times, 1 sizes[1] times, ...; None where there is one size."""
+    if len(sizes) == 1:
+        return None
     index = torch.arange(len(sizes), device=like.device)
     return index.repeat_interleave(torch.tensor(sizes, device=like.device))
+
+
+def _split(rows: torch.Tensor, sizes: Sequence[int]) -> tuple[torch.Tensor, ...]:
+    """The rows of each of `asked`."""
+    return (rows,) if len(sizes) == 1 else torch.split(rows, list(sizes))
