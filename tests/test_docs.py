@@ -7,10 +7,14 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import emulator
+from emulator.inference.onnx import export_onnx
 from tests.conftest import ROOT
 
+ORDERED = re.compile(r"[\[(](0\.99[ ,][^\])]*)[\])]")  # values of nk's parameters
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -87,3 +91,26 @@ def test_the_example_in_the_readme_runs(
     exec(block, names)
     assert names["response"].dims == ("horizon", "observable")
     assert names["exact"].values.shape == (1, 3, 41, 3)
+
+
+@pytest.mark.integration
+def test_the_python_lines_on_exported_files_run(
+    run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    model = emulator.load(run_path)
+    export_onnx(model, "nk", "nk.onnx", horizon=12)
+    names: dict = {}
+    exec(block, names)
+    expected = model.irf("nk", {"phi_pi": 2.0}, shock="monetary", horizon=12)
+    np.testing.assert_allclose(
+        names["inflation"], expected.sel(observable="inflation"), rtol=1e-4, atol=1e-5
+    )
+    # The other languages' lines name the parameters' values: the defaults, in order.
+    theta = ORDERED.findall(page)
+    assert len(theta) == 3
+    for values in theta:
+        found = [float(value) for value in re.split(r"[ ,]+", values)]
+        assert found == emulator.get_world("nk").pack().tolist()

@@ -3,6 +3,7 @@
 from emulator.cli import (
     compare,
     evaluate,
+    export,
     floors,
     generate,
     irf,
@@ -15,6 +16,7 @@ from emulator.cli import (
 __all__ = [
     "compare",
     "evaluate",
+    "export",
     "floors",
     "generate",
     "irf",

@@ -222,7 +222,7 @@ class Emulator:
                 )
             fields["trajectories"] = history.float()
         regime = Regime.A if history is None else Regime.C
-        self._check_trained(regime)
+        self.check_trained(regime)
         if not len(theta):
             return theta.new_zeros((0, len(spec.shocks), horizon + 1, 3))
         answer = self._answer(
@@ -238,10 +238,11 @@ class Emulator:
     ) -> Regime:
         """The regime of what is given; InputError where the weights were not trained in it."""
         regime = REGIMES[spec is not None, theta is not None, history is not None]
-        self._check_trained(regime)
+        self.check_trained(regime)
         return regime
 
-    def _check_trained(self, regime: Regime) -> None:
+    def check_trained(self, regime: Regime) -> None:
+        """Raise InputError where the weights were not trained in a regime."""
         trained = self.provenance["regime"]
         if trained not in (regime, "all"):
             raise InputError(
