@@ -111,7 +111,8 @@ class Emulator:
         shocks dropped. Units and provenance are in `attrs`; `out_of_bounds` names what lies outside
         the trained range (parameters, and the size in worlds where it matters), `other_units` the
         series of a history whose s.d. is far from any the weights were trained on, `unusual` says
-        what else sets the history apart from those. Raises UnknownNameError or InputError.
+        what else sets the history apart from those: text, empty where there is nothing to say.
+        Raises UnknownNameError or InputError.
         """
         return self.respond(
             world, theta, shock=shock, size=size, horizon=horizon, history=history, bands=bands,
