@@ -91,10 +91,10 @@ def _asked(file: Path, **given: np.ndarray) -> list[np.ndarray]:
 
 
 def _close(found: np.ndarray, expected: np.ndarray, what: object) -> None:
-    """Within the tolerance of each draw's, shock's and observable's own peak, or of the scale of
-    responses in these weights, about 1."""
-    peak = np.abs(expected).max(axis=2, keepdims=True)
-    apart = np.abs(found - expected) / np.maximum(peak, 1.0)
+    """Root mean squares over quarters, within the tolerance of each draw's, shock's and
+    observable's own peak, or of the scale of responses in these weights, about 1."""
+    peak = np.abs(expected).max(axis=2)
+    apart = np.sqrt(np.square(found - expected).mean(axis=2)) / np.maximum(peak, 1.0)
     assert apart.max() < TOLERANCE, what
 
 

@@ -48,8 +48,8 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Export:
-    """What was written. inputs, outputs: their axes by name. difference: the largest between
-    onnxruntime and torch, as a share of the response's scale; None where onnxruntime is missing."""
+    """What was written. inputs, outputs: their axes by name. difference: of
+    onnxruntime's answers from torch's (comparison.py); None where onnxruntime is missing."""
 
     path: Path
     bytes: int
