@@ -274,7 +274,8 @@ class World(ABC, Generic[SolutionT]):
         theta = self._theta(theta)
         quarters = whole("horizon", horizon)
         if quarters > MAX_HORIZON:
-            raise InputError(f"horizon: expected at most {MAX_HORIZON:,} quarters, got {quarters:,}")
+            limit = f"at most {MAX_HORIZON:,} quarters"
+            raise InputError(f"horizon: expected {limit}, got {quarters:,}")
         shape = (len(theta), len(self.shocks))
         sizes = numbers("size", size)
         if sizes.ndim and sizes.shape != shape:
