@@ -36,8 +36,7 @@ results: run
 	done
 	cp $(RUNS)/universal/A/figures/irf_panel.png $(RUNS)/universal/A/report.html results/smoke/
 	cp $(RUNS)/plan.json $(RUNS)/leaderboard.csv $(RUNS)/leaderboard.md results/smoke/
-	$(BIN)/python docs/fill_readme.py
-	$(BIN)/python docs/fill_floors.py
+	$(BIN)/python docs/fill_tables.py
 
 # What the README quotes, the weights of the package and the pages that show their answers, from the
 # runs of `emulator campaign configs/campaign.yaml`.
@@ -49,7 +48,7 @@ publish: setup
 	cp $(CAMPAIGN)/universal/all/figures/*.png results/campaign/
 	$(BIN)/python docs/ship_weights.py $(CAMPAIGN)/universal/all
 	$(BIN)/python -m benchmarks.references
-	$(BIN)/python docs/fill_readme.py
+	$(BIN)/python docs/fill_tables.py
 	$(MAKE) notebooks
 
 test: lint types imports docs

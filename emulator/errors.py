@@ -48,6 +48,10 @@ class TrainingError(EmulatorError, RuntimeError):
     """Training cannot go on; the message names the world, the step and the gradient norm."""
 
 
+class DisagreementError(EmulatorError, ArithmeticError):
+    """An exported network does not give the answers of the one it was made from."""
+
+
 def nearest(name: str, valid: Iterable[str]) -> str | None:
     """The valid name closest to `name`, whatever its case, or None when nothing is close."""
     names = {valid_name.casefold(): valid_name for valid_name in reversed(list(valid))}

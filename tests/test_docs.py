@@ -6,14 +6,19 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import emulator
 from emulator.evaluation import criteria
+from emulator.inference.onnx import export_onnx
 from tests.conftest import ROOT
 from tests.scripts import script
 
 DOCS = ROOT / "docs"
+ORDERED = re.compile(r"[\[(](0\.99[ ,][^\])]*)[\])]")  # values of nk's parameters
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+TABLES = script(DOCS / "fill_tables.py")
 
 
 @pytest.mark.fast
@@ -39,7 +44,7 @@ def test_the_criteria_in_the_docs_are_those_of_the_code() -> None:
 
 @pytest.mark.fast
 def test_the_leaderboard_in_the_readme_is_the_stored_one() -> None:
-    assert script(DOCS / "fill_readme.py").filled(README) == README
+    assert TABLES.filled(README) == README
     for regime in ("A", "B1", "C"):
         table = README.partition(f"Regime {regime}:")[2].partition("Regime ")[0]
         assert table.count("| universal |") == 1
@@ -48,12 +53,12 @@ def test_the_leaderboard_in_the_readme_is_the_stored_one() -> None:
 @pytest.mark.fast
 def test_the_table_of_floors_is_that_of_the_stored_summaries() -> None:
     page = (DOCS / "floors.md").read_text(encoding="utf-8")
-    assert script(DOCS / "fill_floors.py").filled(page) == page
+    assert TABLES.filled(page) == page
 
 
 @pytest.mark.fast
 def test_a_table_of_floors_has_a_row_a_case_and_its_origin(tmp_path: Path) -> None:
-    assert "emulator floors WORLD" in script(DOCS / "fill_floors.py").table(tmp_path)
+    assert "emulator floors WORLD" in TABLES.floors(tmp_path)
     case = {
         "regime": "B1", "task": "steady_state", "rmse": 0.1833, "ci95": [0.1529, 0.2139],
         "monte_carlo_rmse": 0.0061, "training_mean_rmse": 0.9278, "coverage_90": 0.893,
@@ -64,7 +69,7 @@ def test_a_table_of_floors_has_a_row_a_case_and_its_origin(tmp_path: Path) -> No
         "cases": [case, {**case, "regime": "C", "task": "state_dependent"}],
     }  # fmt: skip
     (tmp_path / "switching-120.json").write_text(json.dumps(summary))
-    lines = script(DOCS / "fill_floors.py").table(tmp_path).splitlines()
+    lines = TABLES.floors(tmp_path).splitlines()
     assert lines[2] == (
         "| switching | 120 | B1 | 0.183 | 0.153 to 0.214 | 0.006 | 0.928 | 89.3% | 0.40 | 50 | 2 | "
         "1.8 |"
@@ -87,3 +92,26 @@ def test_links_and_files_named_in_the_readme_exist() -> None:
         assert (ROOT / target).exists(), target
     for config in re.findall(r"configs/\S+\.yaml", README):
         assert (ROOT / config).exists(), config
+
+
+@pytest.mark.integration
+def test_the_python_lines_on_exported_files_run(
+    run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (DOCS / "export.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    model = emulator.load(run_path)
+    export_onnx(model, "nk", "nk.onnx", horizon=12)
+    names: dict = {}
+    exec(block, names)
+    expected = model.irf("nk", {"phi_pi": 2.0}, shock="monetary", horizon=12)
+    np.testing.assert_allclose(
+        names["inflation"], expected.sel(observable="inflation"), rtol=1e-4, atol=1e-5
+    )
+    # The other languages' lines name the parameters' values: the defaults, in order.
+    theta = ORDERED.findall(page)
+    assert len(theta) == 3
+    for values in theta:
+        found = [float(value) for value in re.split(r"[ ,]+", values)]
+        assert found == emulator.get_world("nk").pack().tolist()

@@ -22,7 +22,7 @@ from emulator.cli.responses import (
     Responses,
     as_csv,
     as_dict,
-    check_plot,
+    check_target,
     draw_responses,
     parse_assignments,
     print_responses,
@@ -68,7 +68,7 @@ def compare(
     multiplies a response, also of a model in which the size matters (zlb): there --size decides
     which response is scaled.
     """
-    check_plot(plot)
+    check_target("--plot", plot, ".png")
     names = _names(worlds)
     values = parse_assignments("--set", assignments)
     impact = None if normalize is None else _impact(normalize)

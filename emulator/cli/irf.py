@@ -17,7 +17,7 @@ from emulator.cli.responses import (
     Responses,
     as_csv,
     as_dict,
-    check_plot,
+    check_target,
     draw_responses,
     parse_assignments,
     print_responses,
@@ -66,7 +66,7 @@ def irf(
     ),
 ) -> None:
     """Show the response of output, inflation and the interest rate to a shock."""
-    check_plot(plot)
+    check_target("--plot", plot, ".png")
     values = parse_assignments("--set", assignments)
     if world is None and history is None:
         raise InputError("Missing argument WORLD: name one, or answer from data with --history")

@@ -69,15 +69,15 @@ def parse_assignments(option: str, assignments: list[str]) -> dict[str, float]:
     return values
 
 
-def check_plot(path: Path | None) -> None:
-    """Refuse, before any work, a figure that cannot be written."""
+def check_target(option: str, path: Path | None, suffix: str) -> None:
+    """Refuse, before any work, a file that cannot be written."""
     if path is None:
         return
-    if path.suffix.lower() != ".png" or path.is_dir():
-        raise InputError(f"--plot: expected a file name ending in .png, got {str(path)!r}")
+    if path.suffix.lower() != suffix or path.is_dir():
+        raise InputError(f"{option}: expected a file name ending in {suffix}, got {str(path)!r}")
     above = next(parent for parent in path.absolute().parents if parent.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
-        raise InputError(f"--plot: {above} is not a folder that can be written to")
+        raise InputError(f"{option}: {above} is not a folder that can be written to")
 
 
 def as_dict(responses: Responses) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from emulator.specs import Observable
 if TYPE_CHECKING:
     import xarray as xr
 
+LARGEST_INTEGER = 2**31 - 1  # of netCDF 3, which is what scipy writes
+
 
 @dataclass(frozen=True)
 class Response:
@@ -22,7 +24,7 @@ class Response:
     values: (B, S, H+1, 3) in the observables' units; with bands, a last axis over `levels`. point:
     the point estimate (B, S, H+1, 3), which without bands is `values`.
     single: one draw, whose axis a user does not want to see; `shock` in attrs says the same of the
-    shock's axis.
+    shock's axis. attrs: units (a dict), provenance and warnings (lists).
     """
 
     values: NDArray[np.float64]
@@ -48,7 +50,19 @@ class Response:
             values, draws = values[0], None
         names = tuple(o.name for o in self.observables)
         axes = _axes(draws, shocks, self.values.shape[2], names, self.levels)
-        return xr.DataArray(values, axes, list(axes.dims), name="response", attrs=self.attrs)
+        attrs = {key: _plain(value) for key, value in self.attrs.items()}
+        return xr.DataArray(values, axes, list(axes.dims), name="response", attrs=attrs)
+
+
+def _plain(value: Any) -> str | int | float:
+    """An attribute as text or a number: files (netCDF) hold nothing else."""
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {entry}" for key, entry in value.items())
+    if isinstance(value, (list, tuple)):
+        return "; ".join(str(entry) for entry in value)
+    if isinstance(value, (str, float)) or (type(value) is int and abs(value) <= LARGEST_INTEGER):
+        return value
+    return str(value)
 
 
 @lru_cache(maxsize=16)

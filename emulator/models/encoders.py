@@ -81,9 +81,10 @@ def _features(history: torch.Tensor, found: Regression) -> torch.Tensor:
         (size[:, lag:].mT @ size[:, : quarters - lag] / quarters).flatten(1)
         for lag in range(1, LAGS + 1)
     ]
-    length = torch.full_like(sd[:, :1], math.log(history.shape[1] / MAX_HISTORY))
+    length = (torch.full_like(noise[:, :1], history.shape[1]) / MAX_HISTORY).log()
     rest = [found.lags.flatten(1), found.constant, noise.log() / 3.0, own, below, *follow]
-    return torch.cat([sd.log(), length, moments, *(part.to(sd.dtype) for part in rest)], dim=1)
+    parts = [sd.log(), length, moments, *rest]
+    return torch.cat([part.to(sd.dtype) for part in parts], dim=1)
 
 
 class StateEncoder(nn.Module):
@@ -178,5 +179,4 @@ def _standard(
 
 def _end(series: torch.Tensor, quarters: int) -> torch.Tensor:
     """The last quarters of (B, L, C); zeros before a series that is shorter."""
-    missing = max(0, quarters - series.shape[1])
-    return nn.functional.pad(series[:, -quarters:], (0, 0, missing, 0))
+    return nn.functional.pad(series, (0, 0, quarters, 0))[:, -quarters:]

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import nn
@@ -17,8 +19,8 @@ from emulator.specs import WorldSpec
 PADDING = 0.01
 # Beyond the padded box the logit ends; positions saturate here (inputs that far out are flagged).
 _EDGE = 1e-3
-_LOGISTIC_SD = np.pi / np.sqrt(3.0)  # s.d. of the logit of a uniform
-_UNIFORM_SD = 1.0 / np.sqrt(12.0)
+_LOGISTIC_SD = math.pi / math.sqrt(3.0)  # s.d. of the logit of a uniform
+_UNIFORM_SD = 1.0 / math.sqrt(12.0)
 
 
 def normalize_bounded(

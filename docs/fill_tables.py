@@ -1,9 +1,11 @@
-"""Put the table of floors between the markers of docs/floors.md.
+"""Put stored results between the markers of the README and of docs/floors.md.
 
-    python docs/fill_floors.py
+    python docs/fill_tables.py
 
-The page names the folder in its marker, `<!-- floors: FOLDER -->`; the table is made from the
-summaries that `emulator floors` leaves there.
+A page names what it wants, and from which folder, in a marker: `<!-- leaderboard: FOLDER REGIME ...
+-->` takes the test tables of a leaderboard in these regimes, without columns of trajectories,
+`<!-- floors: FOLDER -->` those of the summaries that `emulator floors` leaves. What stands between
+it and `<!-- end -->` is replaced; `make results` runs this.
 """
 
 from __future__ import annotations
@@ -15,11 +17,33 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+TRAJECTORY = "†"
+PAGES = (ROOT / "README.md", ROOT / "docs" / "floors.md")
+MARKED = re.compile(
+    r"(<!-- (leaderboard|floors): (\S+)((?: \w+)*) -->\n).*?(<!-- end -->)", re.DOTALL
+)
 HEADER = ("world", "quarters", "regime", "floor", "95 %", "Monte Carlo", "training mean",
           "in 90 % bands", "ranks, p", "histories", "not forgotten", "seconds")  # fmt: skip
 
 
-def table(folder: Path) -> str:
+def leaderboard(folder: Path, *regimes: str) -> str:
+    """The tables on `test` of a folder's leaderboard.md in these regimes, each under its name."""
+    text = (folder / "leaderboard.md").read_text(encoding="utf-8")
+    sections = re.findall(
+        r"^## test, regime (\w+)[^\n]*\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE
+    )
+    tables = {name: _responses(section) for name, section in sections}
+    return "\n\n".join(f"Regime {name}:\n\n{tables[name]}" for name in regimes)
+
+
+def _responses(section: str) -> str:
+    """The table of a section without its columns of trajectories."""
+    rows = [line.split("|")[1:-1] for line in section.splitlines() if line.startswith("|")]
+    kept = [k for k, name in enumerate(rows[0]) if not name.strip().endswith(TRAJECTORY)]
+    return "\n".join("|" + "|".join(row[k] for k in kept) + "|" for row in rows)
+
+
+def floors(folder: Path) -> str:
     """The floors of a folder, a row a world, length, regime and task."""
     summaries = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*-*.json")]
     summaries.sort(key=lambda s: (s["world"], s["length"]))
@@ -49,14 +73,18 @@ def _row(summary: dict[str, Any], case: dict[str, Any]) -> list[str]:
     ]  # fmt: skip
 
 
+TABLES = {"leaderboard": leaderboard, "floors": floors}
+
+
 def filled(page: str) -> str:
-    """The page with the table its marker asks for."""
-    pattern = re.compile(r"(<!-- floors: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
-    return pattern.sub(lambda m: f"{m[1]}\n{table(ROOT / m[2])}\n\n{m[3]}", page)
+    """The page with the tables its markers ask for."""
+    return MARKED.sub(
+        lambda m: f"{m[1]}\n{TABLES[m[2]](ROOT / m[3], *m[4].split())}\n\n{m[5]}", page
+    )
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 1:
-        sys.exit("usage: python docs/fill_floors.py")
-    path = ROOT / "docs" / "floors.md"
-    path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
+        sys.exit("usage: python docs/fill_tables.py")
+    for path in PAGES:
+        path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
