@@ -146,8 +146,8 @@ def test_one_shock_alone_is_that_shock_among_all(
         every = model.respond(world, **given, bands=bands).values
         for k, shock in enumerate(economy.shock_names):
             alone = model.respond(world, **given, bands=bands, shock=shock).values
-            # A batch of another size may round differently: float32 products.
-            np.testing.assert_allclose(alone[:, 0], every[:, k], rtol=1e-6, atol=1e-6)
+            # A batch of another size may round differently: float32 products, of order ten.
+            np.testing.assert_allclose(alone[:, 0], every[:, k], rtol=1e-6, atol=1e-5)
 
 
 def test_one_shock_of_a_model_that_mixes_sizes_is_answered_among_all(

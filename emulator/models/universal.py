@@ -258,7 +258,7 @@ class Universal(Model, Forecaster):
     def _conditions(self, asked: Sequence[Inputs], worlds: torch.Tensor) -> list[torch.Tensor]:
         """World and which inputs there are, (world_dim,) for each of `asked`."""
         return [
-            world + self.given(names).sum(dim=0) if (names := _given(inputs)) else world
+            world + self.given(_given(inputs)).sum(dim=0)
             for inputs, world in zip(asked, worlds, strict=True)
         ]
 
