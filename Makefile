@@ -41,6 +41,7 @@ results: run
 # What the README quotes, the weights of the package and the pages that show their answers, from the
 # runs of `emulator campaign configs/campaign.yaml`.
 publish: setup
+	ls $(CAMPAIGN)/plan.json $(CAMPAIGN)/leaderboard.md $(CAMPAIGN)/universal/all/metrics.json >/dev/null
 	rm -rf results/campaign
 	mkdir -p results/campaign
 	cp $(CAMPAIGN)/plan.json $(CAMPAIGN)/leaderboard.csv $(CAMPAIGN)/leaderboard.md results/campaign/

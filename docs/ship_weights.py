@@ -15,12 +15,13 @@ from emulator.evaluation.record import read_metrics
 from emulator.models.weights import (
     CARD_FILE,
     DESCRIPTION_FILE,
+    PRETRAINED,
     WEIGHTS_FILE,
     load_weights,
     write_atomically,
 )
+from emulator.training.run_folder import NOT_MEASURED
 
-PRETRAINED = Path(__file__).parents[1] / "emulator" / "pretrained"
 LARGEST = 16_000_000  # bytes of a file: what a package should carry
 
 USE = """\
@@ -38,7 +39,7 @@ def card(training: str, metrics: dict[str, Any]) -> str:
     regimes = metrics["regimes"]
     lines = [
         training.replace(
-            "- accuracy: run `emulator evaluate` on this folder; it is not measured while training",
+            NOT_MEASURED,
             f"- evaluated at commit {metrics['commit']} on data {metrics['data_sha']}, weights "
             f"{metrics['weights_sha256'][:12]}",
         ),
@@ -66,6 +67,8 @@ def card(training: str, metrics: dict[str, Any]) -> str:
 
 
 def main() -> None:
+    if len(sys.argv) != 2:
+        sys.exit("usage: python docs/ship_weights.py RUN")
     run = Path(sys.argv[1])
     metrics = read_metrics(run)
     loaded = load_weights(run)

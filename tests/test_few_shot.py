@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from emulator.config import load_config
 from emulator.data import DataConfig, Dataset
+from emulator.data.generate import generate
 from emulator.errors import ConfigError, WeightsError
 from emulator.evaluation.evaluate import evaluate
+from emulator.evaluation.runs import read_run
 from emulator.models.weights import load_weights
 from emulator.reproduce.engine import run_plan
 from emulator.reproduce.jobs import expand
 from emulator.reproduce.plan import Plan
+from emulator.worlds import get_world
+from emulator.worlds.base import Responses, World
 from tests.conftest import ROOT
 from tests.test_reproduce import Folder, folder  # noqa: F401  (a fixture)
 
@@ -103,10 +108,12 @@ def test_a_plan_starts_from_its_own_runs_and_is_scored_on_fewer_of_the_same_draw
     whole = Dataset.open(folder.path / "more")
     assert provenance["data_sha"] == whole.hash != dataset.hash
     assert provenance["draws_sha"] == whole.draws == dataset.draws
-    assert provenance["training_rows"] == 20
+    assert provenance["training_rows"] == {"nk": 20}
     assert provenance["started_from"] == load_weights(folder.path / "out" / "others" / "A").sha256
     metrics = yaml.safe_load((few / "metrics.json").read_text())
     assert metrics["data_sha"] == dataset.hash
+    assert metrics["training_data_sha"] == whole.hash
+    assert not read_run(few, "few").is_specialist  # it knows what others know
     assert metrics["worlds"]["nk"]["A"]["test"]["samples"] == len(dataset.rows("nk", "test"))
     again = run_plan(plan, resume=True)  # nothing is left to do
     assert all(outcome.evaluation_seconds == 0.0 for outcome in again.outcomes)
@@ -115,8 +122,6 @@ def test_a_plan_starts_from_its_own_runs_and_is_scored_on_fewer_of_the_same_draw
 @pytest.mark.slow
 def test_no_sample_that_scores_is_one_that_trained(dataset: Dataset, tmp_path: Path) -> None:
     """A sample is in the same split however many are drawn."""
-    from emulator.data.generate import generate
-
     config = dataset.manifest.config.model_copy(update={"samples": 400})
     generate(config, tmp_path / "more")
     more = Dataset.open(tmp_path / "more")
@@ -133,8 +138,6 @@ def test_other_draws_score_nothing(
     run_path: Path,
     tmp_path: Path,
 ) -> None:
-    from emulator.data.generate import generate
-
     other = dataset.manifest.config.model_copy(update={"seed": 7})
     generate(other, tmp_path / "other")
     with pytest.raises(WeightsError, match="may hold training samples"):
@@ -150,3 +153,20 @@ def test_other_draws_score_nothing(
     plan.write_text(yaml.safe_dump({**yaml.safe_load(plan.read_text()), "data": data}))
     with pytest.raises(ConfigError, match=r"data\.scored_on"):
         run_plan(plan)
+
+
+@pytest.mark.slow
+def test_equations_that_changed_since_draw_other_samples(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = type(get_world("nk")).irf
+
+    def doubled(self: World, *arguments: Any, **options: Any) -> Responses:
+        answer = whole(self, *arguments, **options)
+        return answer._replace(values=2.0 * answer.values)
+
+    generate(dataset.manifest.config, tmp_path / "same")
+    assert Dataset.open(tmp_path / "same").draws == dataset.draws
+    monkeypatch.setattr(type(get_world("nk")), "irf", doubled)
+    generate(dataset.manifest.config, tmp_path / "other")
+    assert Dataset.open(tmp_path / "other").draws != dataset.draws

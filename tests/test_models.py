@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -352,3 +353,16 @@ def test_modal_poles_never_explode(rate: float) -> None:
     with torch.no_grad():
         head.basis.pole.bias.fill_(rate)
     assert torch.isfinite(head.basis(torch.randn(2, 4), 81)).all()
+
+
+def test_shocks_that_leave_an_observable_alone_do_not_count_in_its_usual_share() -> None:
+    """One of two does; and in a world that never moves it, there is no share to take."""
+    torch.manual_seed(0)
+    config = UniversalConfig(hidden_dim=16, world_embed_dim=4, param_embed_dim=8, poles=4)
+    model = config.build([SMALL], 10).eval()
+    responses = np.array([[0.0, 0.2, 0.0], [0.3, 0.4, 0.0]])
+    model.set_scales({"small": responses}, {"small": np.array([1.0, 2.0, 0.0])})
+    inputs = build_inputs(sample(SMALL), SMALL, Regime.B2, history_length=60)
+    scale = model.response_scale(inputs)[:, 0] / inputs.history.std(dim=1)
+    torch.testing.assert_close(scale, torch.tensor([[0.3, 0.1, 1.0]]).expand(5, -1))
+    assert model(inputs).isfinite().all()

@@ -34,6 +34,8 @@ from emulator.data.schema import (
 from emulator.errors import DatasetError, InputError, unknown_name
 from emulator.specs import WorldSpec
 
+FIRST_SAMPLES = 50  # enough to tell: one sample of other equations differs
+
 
 class Dataset:
     """A finished data set. Opening reads the manifest and checks that every file is there."""
@@ -73,8 +75,17 @@ class Dataset:
 
     @property
     def draws(self) -> str:
-        """16 hex digits that data sets share whose samples are the same as far as both go."""
-        return self.manifest.config.draws
+        """16 hex digits that data sets share whose samples are the same as far as both go.
+
+        Of the configuration but for its size, and of the first samples of every world: equations
+        that have changed since draw others.
+        """
+        digest = hashlib.sha256(self.manifest.config.draws.encode())
+        rows = np.arange(min(FIRST_SAMPLES, self.manifest.config.samples))
+        for world in self.worlds:
+            for values in self.read(world, rows, ("theta", "irfs", "trajectories")).values():
+                digest.update(np.ascontiguousarray(values).tobytes())
+        return digest.hexdigest()[:16]
 
     def spec(self, world: str) -> WorldSpec:
         """The world's description as it was when the data were drawn."""

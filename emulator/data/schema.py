@@ -186,8 +186,8 @@ class DataConfig(Design):
 
     @property
     def draws(self) -> str:
-        """16 hex digits that identify the draws, however many are made: a data set with fewer
-        samples holds the first ones of a larger one, in the same splits."""
+        """16 hex digits of all but the size: by the same worlds, a data set with fewer samples
+        holds the first ones of a larger one, in the same splits."""
         size = {"samples", "shard_rows", "chunk_rows"}
         text = canonical_json(self.model_dump(mode="json", exclude=size))
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -110,7 +110,7 @@ def open_run(run: Path, dataset_path: str | None = None) -> Opened:
     dataset = Dataset.open(dataset_path or config.data.dataset_path)
     same = dataset.hash == loaded.provenance["data_sha"]
     # Of the same draws fewer may be scored: a sample's split does not depend on their number.
-    if not same and dataset.draws != loaded.provenance["draws_sha"]:
+    if not same and dataset.draws != loaded.provenance.get("draws_sha"):
         raise WeightsError(
             f"{run}: trained on data {loaded.provenance['data_sha']}, but {dataset.path} holds "
             f"{dataset.hash}; its test split may hold training samples. Name the right data set"
@@ -171,6 +171,9 @@ def evaluate(
         "commit": commit(),
         "config_sha": opened.loaded.provenance["config_sha"],
         "data_sha": opened.dataset.hash,
+        "training_data_sha": opened.loaded.provenance["data_sha"],
+        "training_rows": opened.loaded.provenance["training_rows"],
+        "started_from": opened.loaded.provenance["started_from"],
         "weights_sha256": opened.loaded.sha256,
         "training_commit": opened.loaded.provenance["commit"],
     }
@@ -229,7 +232,7 @@ def evaluate(
 def _samples_seen(opened: Opened) -> int:
     """Rows of each world that training saw, repeats counted; all once in a closed-form fit."""
     if isinstance(opened.loaded.model, ClosedFormModel):
-        return int(opened.loaded.provenance["training_rows"])
+        return int(max(opened.loaded.provenance["training_rows"].values()))
     log = opened.folder / "train_log.csv"
     try:
         with log.open(encoding="utf-8", newline="") as file:

@@ -35,7 +35,8 @@ _PATH_COLUMNS = ["sample", "observable", "mse", "sigma"]
 
 def is_specialist_of(run: EvaluatedRun, universal: EvaluatedRun) -> bool:
     """Whether the run can be compared with the universal run as its specialist."""
-    return run.is_specialist and run.has_statistics and run.data == universal.data
+    same = run.data == universal.data and run.trained_as(universal)
+    return run.is_specialist and run.has_statistics and same
 
 
 def fill_gaps(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> bool:

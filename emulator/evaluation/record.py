@@ -22,7 +22,7 @@ from emulator.errors import DatasetError
 from emulator.models.weights import write_atomically
 from emulator.regimes import Task
 
-FORMAT = 1
+FORMAT = 2
 METRICS_FILE = "metrics.json"
 NULL_MODEL = "training_mean"
 
@@ -31,7 +31,8 @@ _KEYS: Mapping[str, type | tuple[type, ...]] = {
     "model": str, "regimes": list, "extra_inputs": list, "data_worlds": dict, "worlds": dict,
     NULL_MODEL: dict, "ablations": dict, "samples_seen": dict, "until_stalled": bool,
     "statistics": dict, "commit": str, "config_sha": str, "data_sha": str, "weights_sha256": str,
-    "training_commit": str,
+    "training_commit": str, "training_data_sha": str, "training_rows": dict,
+    "started_from": (str, type(None)),
 }  # fmt: skip
 # What every entry has; those of responses on `test` are drawn and tabled, so they have more.
 _SCORES = ("nrmse", "ci95", "by_observable", "samples")

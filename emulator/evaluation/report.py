@@ -141,7 +141,14 @@ def _page(run: EvaluatedRun) -> dict[str, Any]:
         ],
         "provenance": [
             (key.replace("_", " "), str(metrics[key]))
-            for key in ("commit", "training_commit", "config_sha", "data_sha", "weights_sha256")
+            for key in (
+                "commit",
+                "training_commit",
+                "config_sha",
+                "data_sha",
+                "training_data_sha",
+                "weights_sha256",
+            )
         ],
     }
 

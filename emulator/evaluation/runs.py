@@ -48,6 +48,13 @@ class EvaluatedRun:
     def data(self) -> str:
         return str(self.metrics["data_sha"])
 
+    def trained_as(self, other: EvaluatedRun) -> bool:
+        """Whether both were trained on the same samples of the worlds they share."""
+        rows, others = self.metrics["training_rows"], other.metrics["training_rows"]
+        return self.metrics["training_data_sha"] == other.metrics["training_data_sha"] and all(
+            rows[world] == others[world] for world in rows.keys() & others.keys()
+        )
+
     @property
     def is_universal(self) -> bool:
         return self.model == "universal" and len(self.worlds) > 1 and not self.has_more_inputs
@@ -59,7 +66,8 @@ class EvaluatedRun:
 
     @property
     def is_specialist(self) -> bool:
-        return self.model in SPECIALISTS and len(self.worlds) == 1 and not self.has_more_inputs
+        alone = len(self.worlds) == 1 and self.metrics["started_from"] is None
+        return self.model in SPECIALISTS and alone and not self.has_more_inputs
 
     @property
     def has_more_inputs(self) -> bool:

@@ -8,59 +8,57 @@ between worlds the shared layers are meant to interpolate, so it starts in their
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from emulator.errors import ConfigError
-from emulator.models.base import Model
 from emulator.models.embeddings import NameEmbedding
+from emulator.models.universal import BLIND, Universal
+from emulator.models.weights import Loaded
 
 WORLDS = "world"  # the path of the table of worlds in a model
 
 
 @torch.no_grad()
-def adopt(model: Model, source: Model, origin: str) -> None:
-    """Give `model` what `source` learned; output scales stay its own.
+def adopt(model: Universal, loaded: Loaded, origin: str) -> None:
+    """Give `model` what loaded weights learned; output scales stay its own.
 
-    origin: where the source is from, for the message. Raises ConfigError where the two are
-    different models.
+    origin: where they are from, for the message. Raises ConfigError where they are of another
+    model or of other sizes.
     """
-    if type(model) is not type(source):
+    source = loaded.model
+    if not isinstance(source, Universal):
         raise ConfigError(
-            f"training.start_from: {origin} holds a {type(source).__name__}, the run trains a "
-            f"{type(model).__name__}; name weights of the same model"
+            f"training.start_from: {origin} holds a {loaded.config.type}; only a universal model "
+            "knows by name what it has learned"
         )
+    if source.horizon != model.horizon:
+        raise ConfigError(
+            f"training.start_from: {origin} was trained to a horizon of {source.horizon}, the data "
+            f"set has {model.horizon}; generate data with `horizon: {source.horizon}`"
+        )
+    before, here = source.config.model_dump(), model.config.model_dump()
+    for key, value in before.items():
+        if here[key] != value:
+            raise ConfigError(
+                f"training.start_from: model.{key} is {value} in {origin} and {here[key]} here; "
+                "give `model:` the sizes that the weights have"
+            )
     tables = {path: m for path, m in model.named_modules() if isinstance(m, NameEmbedding)}
-    learned = dict(source.named_modules())
     for path, table in tables.items():
-        before = learned[path]
-        assert isinstance(before, NameEmbedding)
-        _take_rows(table, before, path, origin)
+        learned = source.get_submodule(path)
+        assert isinstance(learned, NameEmbedding)
+        _take_rows(table, learned, path)
     by_name = {f"{path}.table.weight" for path in tables}
-    old = dict(source.named_parameters())
+    parameters = dict(source.named_parameters())
     for name, parameter in model.named_parameters():
-        if name in by_name:
-            continue
-        if name not in old or old[name].shape != parameter.shape:
-            raise ConfigError(_other_shape(name, parameter, old.get(name), origin))
-        parameter.copy_(old[name])
+        if name not in by_name:
+            parameter.copy_(parameters[name])
 
 
-def _take_rows(table: NameEmbedding, before: NameEmbedding, path: str, origin: str) -> None:
-    new, old = table.table.weight, before.table.weight
-    if new.shape[1] != old.shape[1]:
-        raise ConfigError(_other_shape(path, new, old, origin))
+def _take_rows(table: NameEmbedding, learned: NameEmbedding, path: str) -> None:
+    new, old = table.table.weight, learned.table.weight
     for name, row in table.rows.items():
-        if name in before.rows:
-            new[row] = old[before.rows[name]]
+        if name in learned.rows:
+            new[row] = old[learned.rows[name]]
         elif path == WORLDS:
-            new[row] = old.mean(dim=0)
-
-
-def _other_shape(
-    name: str, here: nn.Parameter | torch.Tensor, there: torch.Tensor | None, origin: str
-) -> str:
-    what = "none" if there is None else f"{tuple(there.shape)}"
-    return (
-        f"training.start_from: {name} has shape {tuple(here.shape)} here and {what} in {origin}; "
-        "give `model:` the sizes that the weights have"
-    )
+            named = [k for world, k in learned.rows.items() if world != BLIND]
+            new[row] = old[named].mean(dim=0)

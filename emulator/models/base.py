@@ -100,9 +100,16 @@ class Model(nn.Module, ABC):
         return (self.path_scale(inputs) * self._usual_share())[:, None]
 
     def _usual_share(self) -> torch.Tensor:
-        """The median over worlds and shocks of the s.d. of responses over that of paths, (3,)."""
-        shares = [self.scales(world).sd / self.scales(world).path for world in self.specs]
-        return torch.cat(shares).median(dim=0).values
+        """The median over worlds and shocks of the s.d. of responses over that of paths, (3,).
+
+        Of those that there are: a shock may leave an observable alone, a world may not move it.
+        """
+        shares = torch.cat(
+            [self.scales(world).sd / self.scales(world).path for world in self.specs]
+        )
+        there = shares.isfinite() & (shares > 0)
+        usual = torch.where(there, shares, torch.nan).nanmedian(dim=0).values
+        return torch.where(usual.isfinite(), usual, torch.ones_like(usual))
 
     def path_scale(self, inputs: Inputs) -> torch.Tensor:
         """The s.d. of the observables, (1, 3) from the world's training trajectories, or (B, 3)

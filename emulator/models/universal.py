@@ -69,6 +69,7 @@ class Universal(Model, Forecaster):
 
     def __init__(self, config: UniversalConfig, specs: Sequence[WorldSpec], horizon: int) -> None:
         super().__init__(specs, horizon)
+        self.config = config
         hidden, world_dim = config.hidden_dim, config.world_embed_dim
         shocks = [n for s in specs for n in s.shock_names]
         self.world = NameEmbedding([BLIND, *self.specs], world_dim)
@@ -276,7 +277,7 @@ def _pathway_of(inputs: Inputs) -> str:
 
 
 def _by_pathway(asked: Sequence[Inputs]) -> list[tuple[str, list[int]]]:
-    """Which of `asked` go through which pathway; those that none goes through are left out."""
+    """Which of `asked` go through which pathway; one that nothing goes through is left out."""
     members: dict[str, list[int]] = {}
     for k, inputs in enumerate(asked):
         members.setdefault(_pathway_of(inputs), []).append(k)

@@ -82,6 +82,12 @@ class Shown:
 
     def __post_init__(self) -> None:
         config = self.dataset.manifest.config
+        for world in self.worlds if self.first is not None else ():
+            if (there := len(self.dataset.rows(world, "train"))) < (self.first or 0):
+                raise ConfigError(
+                    f"data.rows: {self.first} asked for, {world} has {there} training rows in "
+                    f"{self.dataset.path}; ask for fewer, or draw more"
+                )
         shortest = config.run_in + MIN_HISTORY
         if config.quarters < shortest and any(CONTRACTS[r].history for r in self.regimes):
             raise ConfigError(

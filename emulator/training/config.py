@@ -134,11 +134,12 @@ class RunConfig(StrictModel):
         unread = set(self.data.extra_inputs) - EXTRA_INPUTS.get(kind, set())
         if unread:
             raise ValueError(f"data.extra_inputs: model {kind} does not read {min(unread)}")
+        if self.training.start_from is not None and kind != "universal":
+            raise ValueError(
+                f"training.start_from: model {kind} starts from nothing; only a universal model "
+                "knows by name what it has learned"
+            )
         if kind in CLOSED_FORMS:
-            if self.training.start_from is not None:
-                raise ValueError(
-                    f"training.start_from: model {kind} is fitted in one pass, from nothing"
-                )
             plain = LossConfig().horizon, TrainingConfig().patience, TrainingConfig().precision
             given = self.losses.horizon, self.training.patience, self.training.precision
             names = "losses.horizon", "training.patience", "training.precision"

@@ -91,6 +91,11 @@ def _difference(before: RunConfig, after: RunConfig) -> str | None:
     return None
 
 
+NOT_MEASURED = (
+    "- accuracy: run `emulator evaluate` on this folder; it is not measured while training"
+)
+
+
 def card(config: RunConfig, provenance: dict[str, Any], output: Path) -> str:
     """The model card: what the weights are and the one command that makes them again."""
     file = output / CONFIG_FILE
@@ -109,7 +114,7 @@ def card(config: RunConfig, provenance: dict[str, Any], output: Path) -> str:
         f"- commit {provenance['commit']}, config {provenance['config_sha']}, "
         f"data {provenance['data_sha']} ({config.data.dataset_path})",
         *_training_lines(config, provenance),
-        "- accuracy: run `emulator evaluate` on this folder; it is not measured while training",
+        NOT_MEASURED,
         "",
         "The weights are safetensors; `model.json` holds names, bounds and the checksum.",
         "",

@@ -23,6 +23,7 @@ from emulator.data import Dataset
 from emulator.errors import ConfigError, EmulatorError, WeightsError, unknown_name
 from emulator.models.adoption import adopt
 from emulator.models.base import ClosedFormModel, Forecaster, Model
+from emulator.models.universal import Universal
 from emulator.models.weights import find_weights, load_weights, save_weights
 from emulator.provenance import commit
 from emulator.seeding import derived_seed
@@ -118,12 +119,6 @@ class Trainer:
             {world: m.irf_sd for world, m in moments.items()},
             {world: m.traj_sd for world, m in moments.items()},
         )
-        started_from = None
-        if self.settings.start_from is not None:
-            folder = find_weights(self.settings.start_from)
-            start = load_weights(folder)
-            adopt(self.model, start.model, str(folder))
-            started_from = start.sha256
         self.objective = Objective(self.model, moments, config.losses).to(ranks.device)
         part = (ranks.rank, ranks.count)
         self.batches = Batches(
@@ -142,8 +137,8 @@ class Trainer:
             "config_sha": config_hash(config),
             "data_sha": dataset.hash,
             "draws_sha": dataset.draws,
-            "training_rows": max(len(shown.training_rows(world)) for world in worlds),
-            "started_from": started_from,
+            "training_rows": {world: len(shown.training_rows(world)) for world in worlds},
+            "started_from": None,
             "torch": str(torch.__version__),
             "regime": config.data.regime,
             "device": ranks.device.partition(":")[0],
@@ -173,6 +168,8 @@ class Trainer:
         self.optimiser, self.schedule = optimiser_and_schedule(self.model, settings, self.total)
         if resume and (state := load_checkpoint(self.output, ranks.device)):
             self.restore(state)
+        elif settings.start_from is not None:
+            self.start(settings.start_from)
 
         log = training_log(self.output, self.columns(), self.step, self.config)
         with log if ranks.first else nullcontext(_unwritten) as write, interruptions() as received:
@@ -205,6 +202,17 @@ class Trainer:
                 if ranks.any(signal.SIGINT in received):
                     raise KeyboardInterrupt
         return self.ended
+
+    def start(self, path: str) -> None:
+        """Begin with trained weights instead of random ones."""
+        try:
+            folder = find_weights(path)
+            loaded = load_weights(folder)
+        except WeightsError as error:
+            raise WeightsError(f"training.start_from: {error}") from None
+        assert isinstance(self.model, Universal)  # the configuration says so
+        adopt(self.model, loaded, str(folder))
+        self.provenance["started_from"] = loaded.sha256
 
     @property
     def ended(self) -> bool:

@@ -319,7 +319,11 @@ def test_weights_under_another_configuration_are_refused(run: Path) -> None:
 def test_evaluating_on_other_data_than_trained_on_is_refused(
     run: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changed = Dataset(dataset.path, dataset.manifest.model_copy(update={"contents": "f" * 16}))
+    manifest = dataset.manifest
+    other = manifest.config.model_copy(update={"seed": manifest.config.seed + 1})
+    changed = Dataset(
+        dataset.path, manifest.model_copy(update={"contents": "f" * 16, "config": other})
+    )
     monkeypatch.setattr(Dataset, "open", lambda path: changed)
     with pytest.raises(WeightsError, match="may hold training samples"):
         evaluate(run)

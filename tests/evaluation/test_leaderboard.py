@@ -103,9 +103,9 @@ def test_trajectories_have_columns_of_their_own_outside_the_mean(tmp_path: Path)
         ("[]", "damaged"),
         ("null", "damaged"),
         ("3", "damaged"),
-        ('{"format": 1}', "damaged"),
-        ("{}", "format unknown, this version reads 1"),
-        ('{"format": 99}', "format 99, this version reads 1"),
+        ('{"format": 2}', "damaged"),
+        ("{}", "format unknown, this version reads 2"),
+        ('{"format": 99}', "format 99, this version reads 2"),
         ("[" * 100_000, "damaged"),
     ],
 )

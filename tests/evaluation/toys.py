@@ -88,6 +88,9 @@ def evaluated(
         "samples_seen": dict.fromkeys(worlds, seen), "until_stalled": False,
         "commit": "c", "config_sha": "f", "data_sha": "d", "weights_sha256": "w",
         "training_commit": "t",
+        "training_data_sha": "d",
+        "training_rows": dict.fromkeys(worlds, 100),
+        "started_from": None,
     }  # fmt: skip
     write_metrics(folder, metrics)
     return EvaluatedRun(folder.name, folder, metrics)
