@@ -12,7 +12,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -24,6 +24,9 @@ _NUMBERS = (int, float, int | None, float | None)
 
 class StrictModel(BaseModel):
     """Base of all configurations: immutable, no unknown keys, finite numbers."""
+
+    # Optional keys that were added when configurations had been hashed already.
+    LATER: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=()
@@ -191,6 +194,20 @@ def canonical_json(data: Any) -> str:
 
 
 def config_hash(config: BaseModel) -> str:
-    """SHA-256 (first 16 hex digits) of the resolved configuration."""
-    text = canonical_json(config.model_dump(mode="json"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    """SHA-256 (first 16 hex digits) of the resolved configuration.
+
+    Keys that came later (`StrictModel.LATER`) count where they are set, so that a configuration
+    from before keeps its hash.
+    """
+    data = config.model_dump(mode="json")
+    _forget_unset(config, data)
+    return hashlib.sha256(canonical_json(data).encode()).hexdigest()[:16]
+
+
+def _forget_unset(config: BaseModel, data: dict[str, Any]) -> None:
+    for name in type(config).model_fields:
+        value = getattr(config, name)
+        if isinstance(value, BaseModel):
+            _forget_unset(value, data[name])
+        elif value is None and isinstance(config, StrictModel) and name in config.LATER:
+            del data[name]

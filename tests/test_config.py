@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.config import config_hash, load_config, parse_config
+from emulator.config import canonical_json, config_hash, load_config, parse_config
 from emulator.errors import ConfigError
 from emulator.models.universal import UniversalConfig
 from emulator.training.config import RunConfig, TrainingConfig
@@ -135,3 +136,21 @@ def test_any_value_in_any_section_is_accepted_or_refused_in_one_line(value: obje
         except ConfigError as error:
             message = str(error).strip()
         assert "\n" not in message
+
+
+def test_a_key_that_came_later_counts_where_it_is_set() -> None:
+    """A configuration from before keeps its hash."""
+    config = parse_config(
+        {
+            "model": {"type": "baseline_mlp"},
+            "training": {"seed": 42, "epochs": 100, "batch_size": 64, "lr": 1e-4},
+        },
+        RunConfig,
+        "test",
+    )
+    plain = config.model_dump(mode="json")
+    del plain["training"]["start_from"], plain["data"]["rows"]
+    before = hashlib.sha256(canonical_json(plain).encode()).hexdigest()[:16]
+    assert config_hash(config) == before
+    few = config.data.model_copy(update={"rows": 10})
+    assert config_hash(config.model_copy(update={"data": few})) != before

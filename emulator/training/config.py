@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -28,6 +28,8 @@ EXTRA_INPUTS = {"universal": {"history", "flags"}, "baseline_gru": {"history"}}
 class TrainingConfig(StrictModel):
     """`training:`. The default learning rate is what short runs of the baselines chose of 2e-3 to
     8e-3 at this batch size; the other defaults are customary."""
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"start_from"})
 
     seed: int = Field(42, ge=0)
     epochs: int = Field(100, ge=1, description="passes over the largest world's training rows")
@@ -92,6 +94,8 @@ class DataConfig(StrictModel):
     split, and take their moments; None for all. extra_inputs: given to the model beyond the
     regime's contract, for ablations: the history in A, the regime or binding flags.
     """
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"rows"})
 
     regime: Literal["A", "B1", "B2", "C", "D", "all"] = "A"
     dataset_path: str = "datasets/v1.0/"
