@@ -42,8 +42,8 @@ results: run
 # runs of `emulator campaign configs/campaign.yaml`.
 publish: setup
 	ls $(CAMPAIGN)/plan.json $(CAMPAIGN)/leaderboard.md $(CAMPAIGN)/universal/all/metrics.json >/dev/null
-	rm -rf results/campaign
 	mkdir -p results/campaign
+	find results/campaign -type f ! -name README.md -delete
 	cp $(CAMPAIGN)/plan.json $(CAMPAIGN)/leaderboard.csv $(CAMPAIGN)/leaderboard.md results/campaign/
 	cp $(CAMPAIGN)/universal/all/metrics.json $(CAMPAIGN)/universal/all/config.yaml $(CAMPAIGN)/universal/all/report.html results/campaign/
 	cp $(CAMPAIGN)/universal/all/figures/*.png results/campaign/
