@@ -93,6 +93,8 @@ SolutionT = TypeVar("SolutionT", bound=Solution)
 
 # A sampler gives up when fewer than one draw in this many is valid: the prior is then misstated.
 _MAX_TRIES = 10_000
+# 2,500 years, when powers of .996 have fallen below float64's rounding; more would fill the memory.
+MAX_HORIZON = 10_000
 
 
 class World(ABC, Generic[SolutionT]):
@@ -265,11 +267,15 @@ class World(ABC, Generic[SolutionT]):
         response to that size, not per unit. state: (B, n) or (n,) at the end of the quarter
         before impact; None is the steady state. solution: from `solve(theta)`, to skip solving
         again. Rows without a unique stable solution are NaN; `strict` raises WorldError instead.
-        Raises InputError for wrong shapes and types, and for sizes and states that are not finite
-        (but for the state of a row that has no solution, which `simulate` reports as NaN).
+        Raises InputError for wrong shapes and types, horizons beyond 10,000 quarters, and for sizes
+        and states that are not finite (but for the state of a row that has no solution, which
+        `simulate` reports as NaN).
         """
         theta = self._theta(theta)
         quarters = whole("horizon", horizon)
+        if quarters > MAX_HORIZON:
+            limit = f"at most {MAX_HORIZON:,} quarters"
+            raise InputError(f"horizon: expected {limit}, got {quarters:,}")
         shape = (len(theta), len(self.shocks))
         sizes = numbers("size", size)
         if sizes.ndim and sizes.shape != shape:

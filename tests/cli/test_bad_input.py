@@ -289,6 +289,8 @@ def _nk() -> Any:
         (lambda m: _nk().irf({"phi_pi": 2.0}), "expected numbers"),
         (lambda m: _nk().irf(np.zeros(3)), "12 parameters"),
         (lambda m: _nk().irf(_nk().pack(), horizon=-1), "horizon"),
+        (lambda m: _nk().irf(_nk().pack(), horizon=10**9), "at most 10,000 quarters, got 1,000,0"),
+        (lambda m: _nk().irf(_nk().pack(), horizon=10**30), "at most 10,000 quarters"),
         (lambda m: _nk().irf(_nk().pack(), size=np.nan), "finite"),
         (lambda m: emulator.get_world(["nk"]), r"unknown world \['nk'\]: valid: lss"),
         (lambda m: emulator.get_world(None), "unknown world None"),
