@@ -112,6 +112,13 @@ class Inputs:
     def __len__(self) -> int:
         return len(self.size)
 
+    def to_one(self, shock: str) -> Inputs:
+        """The same question for one of its shocks. Not where innovations are known: those of all
+        shocks belong together."""
+        assert self.eps is None
+        k = self.shocks.index(shock)
+        return replace(self, shocks=(shock,), size=self.size[:, k : k + 1])
+
     @property
     def has_sequence(self) -> bool:
         """Whether anything is known of the past."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,8 @@ import emulator
 from emulator.errors import EmulatorError, InputError, UnknownNameError, WeightsError
 from emulator.inference.histories import read_history
 from emulator.models.baselines.mlp import MLPConfig
+from emulator.models.universal import UniversalConfig
+from tests.conftest import TINY_MODEL
 
 pytestmark = pytest.mark.slow
 
@@ -23,6 +27,18 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def model(run_path: Path) -> emulator.Emulator:
     return emulator.load(run_path)
+
+
+@pytest.fixture(scope="module")
+def state_dependent_weights() -> emulator.Emulator:
+    """Weights of a linear and a nonlinear world, never trained, none of them zero."""
+    specs = [emulator.get_world(name).spec for name in ("nk", "zlb")]
+    made = UniversalConfig.model_validate(TINY_MODEL).build(specs, 12)
+    rng = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for part in made.parameters():
+            part.add_(0.05 * torch.randn(part.shape, generator=rng))
+    return emulator.Emulator(made, {"regime": "all"})
 
 
 def test_one_draw_and_one_shock_drop_their_dims(model: emulator.Emulator) -> None:
@@ -33,7 +49,7 @@ def test_one_draw_and_one_shock_drop_their_dims(model: emulator.Emulator) -> Non
     assert {"commit", "config_sha", "data_sha", "weights_sha256"} <= data.attrs.keys()
     every = model.irf("nk", {"phi_pi": 2.0}, horizon=8)
     assert every.dims == ("shock", "horizon", "observable")
-    np.testing.assert_array_equal(every.sel(shock="monetary"), data)
+    np.testing.assert_allclose(every.sel(shock="monetary"), data, rtol=1e-6, atol=1e-6)
 
 
 def test_mappings_arrays_and_frames_say_the_same(model: emulator.Emulator) -> None:
@@ -101,6 +117,49 @@ def test_arrays_without_labels_are_those_of_irf(every_regime: emulator.Emulator)
     np.testing.assert_array_equal(plain.values[0, 0], labelled)
     assert plain.attrs.keys() == labelled.attrs.keys()
     assert plain.attrs["units"]["inflation"] == "annualised percentage points"
+
+
+def test_irf_shows_the_arguments_of_respond() -> None:
+    shown = inspect.signature(emulator.Emulator.irf)
+    assert shown.parameters == inspect.signature(emulator.Emulator.respond).parameters
+    assert list(shown.parameters)[:4] == ["self", "world", "theta", "shock"]
+    assert shown.return_annotation == "xr.DataArray"
+
+
+@pytest.mark.parametrize("world", ["nk", "zlb"])
+@pytest.mark.parametrize(
+    ("theta", "history", "state_dependent"),
+    [(True, False, False), (True, True, True), (False, True, False), (False, True, True)],
+)
+def test_one_shock_alone_is_that_shock_among_all(
+    state_dependent_weights: emulator.Emulator, world: str, theta: bool, history: bool,
+    state_dependent: bool,
+) -> None:  # fmt: skip
+    economy = emulator.get_world(world)
+    given: dict[str, Any] = {
+        "theta": economy.sample_parameters(20, np.random.default_rng(0)) if theta else None,
+        "history": _history(60, 20) if history else None,
+        "state_dependent": state_dependent, "size": -1.5, "horizon": 20,
+    }  # fmt: skip
+    model = state_dependent_weights
+    for bands in (False, True):
+        every = model.respond(world, **given, bands=bands).values
+        for k, shock in enumerate(economy.shock_names):
+            alone = model.respond(world, **given, bands=bands, shock=shock).values
+            # A batch of another size may round differently: float32 products.
+            np.testing.assert_allclose(alone[:, 0], every[:, k], rtol=1e-6, atol=1e-6)
+
+
+def test_one_shock_of_a_model_that_mixes_sizes_is_answered_among_all(
+    state_dependent_weights: emulator.Emulator,
+) -> None:
+    specs = list(state_dependent_weights.model.specs.values())
+    torch.manual_seed(0)
+    mixing = MLPConfig(hidden_dim=8).build(specs, 12)
+    plain = emulator.Emulator(mixing, state_dependent_weights.provenance)
+    every = plain.respond("zlb", size=2.0, horizon=12).values
+    alone = plain.respond("zlb", size=2.0, horizon=12, shock="demand").values
+    np.testing.assert_array_equal(alone[:, 0], every[:, 1])
 
 
 def test_draws_out_of_bounds_are_flagged(model: emulator.Emulator) -> None:

@@ -17,6 +17,7 @@ from emulator.errors import InputError, WeightsError, unknown_name
 from emulator.inference.arguments import Theta, check_horizon, check_size, outside, pack
 from emulator.inference.histories import History, history_array, other_units, unusual
 from emulator.inference.response import Response
+from emulator.inference.signatures import takes
 from emulator.models.base import Answer, Model
 from emulator.models.weights import DESCRIPTION_FILE, load_weights
 from emulator.regimes import MAX_HISTORY, QUANTILES, Regime, Task, build_inputs
@@ -80,44 +81,6 @@ class Emulator:
         if not isinstance(world, str):
             raise unknown_name("world of these weights", world, self.worlds)
         return self.model.spec(world)
-
-    def irf(
-        self,
-        world: str | None = None,
-        theta: Theta = None,
-        *,
-        shock: str | None = None,
-        size: float = 1.0,
-        horizon: int = 40,
-        history: History | None = None,
-        bands: bool = False,
-        state_dependent: bool = False,
-    ) -> xr.DataArray:
-        """Responses to shocks of `size` s.d.s.
-
-        What is given decides the regime: theta (or nothing: the defaults) A; theta and a history C;
-        a history alone B1; a history and no world B2, which needs a shock's name.
-
-        theta: a mapping or Series (defaults for the rest), an array (P,) or (B, P), or a DataFrame
-        with one column a parameter (missing ones take their default). history: 40 quarters or
-        more, a CSV file or a DataFrame with the columns output, inflation, rate, or an array (L, 3)
-        or (B, L, 3), in the units of the worlds' observables, oldest first; of long ones the last
-        200 quarters are used. Dates, if it has any, must be one quarter after the other.
-        One theta or history stands for all draws of the other. state_dependent: from where the
-        history ends, instead of from the steady state. bands: quantiles (5, 25, 50, 75, 95 %)
-        instead of the point estimate. Beyond the trained horizon the answer is extrapolated.
-
-        Returns dims (draw, shock, horizon, observable) and, with bands, quantile; single draws and
-        shocks dropped. Units and provenance are in `attrs`; `out_of_bounds` names what lies outside
-        the trained range (parameters, and the size in worlds where it matters), `other_units` the
-        series of a history whose s.d. is far from any the weights were trained on, `unusual` says
-        what else sets the history apart from those: text, empty where there is nothing to say.
-        Raises UnknownNameError or InputError.
-        """
-        return self.respond(
-            world, theta, shock=shock, size=size, horizon=horizon, history=history, bands=bands,
-            state_dependent=state_dependent,
-        ).to_xarray()  # fmt: skip
 
     def respond(
         self,
@@ -184,6 +147,31 @@ class Emulator:
             response, shocks if shock is None else (shock,), observables,
             QUANTILES if bands else (), single, attributes,
         )  # fmt: skip
+
+    @takes(respond)
+    def irf(self, *asked: Any, **options: Any) -> xr.DataArray:
+        """Responses to shocks of `size` s.d.s.
+
+        What is given decides the regime: theta (or nothing: the defaults) A; theta and a history C;
+        a history alone B1; a history and no world B2, which needs a shock's name.
+
+        theta: a mapping or Series (defaults for the rest), an array (P,) or (B, P), or a DataFrame
+        with one column a parameter (missing ones take their default). history: 40 quarters or
+        more, a CSV file or a DataFrame with the columns output, inflation, rate, or an array (L, 3)
+        or (B, L, 3), in the units of the worlds' observables, oldest first; of long ones the last
+        200 quarters are used. Dates, if it has any, must be one quarter after the other.
+        One theta or history stands for all draws of the other. state_dependent: from where the
+        history ends, instead of from the steady state. bands: quantiles (5, 25, 50, 75, 95 %)
+        instead of the point estimate. Beyond the trained horizon the answer is extrapolated.
+
+        Returns dims (draw, shock, horizon, observable) and, with bands, quantile; single draws and
+        shocks dropped. Units and provenance are in `attrs`; `out_of_bounds` names what lies outside
+        the trained range (parameters, and the size in worlds where it matters), `other_units` the
+        series of a history whose s.d. is far from any the weights were trained on, `unusual` says
+        what else sets the history apart from those: text, empty where there is nothing to say.
+        Raises UnknownNameError or InputError.
+        """
+        return self.respond(*asked, **options).to_xarray()
 
     def irf_torch(
         self,
@@ -291,7 +279,8 @@ class Emulator:
         """
         given = {"theta": theta, "trajectories": history}
         rows = next(len(array) for array in given.values() if array is not None)
-        chosen = slice(None) if shock is None else [shocks.index(shock)]
+        alone = shock is not None and self.model.shocks_apart
+        chosen = slice(None) if shock is None or alone else [shocks.index(shock)]
         shape = (rows, len(shocks) if shock is None else 1, horizon + 1, 3)
         out = np.empty(shape + ((len(QUANTILES),) if bands else ()))
         step = CHUNK if history is None else CHUNK_WITH_HISTORY
@@ -301,7 +290,10 @@ class Emulator:
                 for name, array in given.items()
                 if array is not None
             }
-            answer = self._answer(spec, shocks, regime, task, fields, size, horizon, bands=bands)
+            answer = self._answer(
+                spec, shocks, regime, task, fields, size, horizon, bands=bands,
+                shock=shock if alone else None,
+            )  # fmt: skip
             if bands and answer.quantiles is None:
                 raise InputError("bands: this model gives none; use a universal model's weights")
             values = answer.quantiles if bands else answer.response
@@ -323,8 +315,9 @@ class Emulator:
         horizon: int,
         *,
         bands: bool,
+        shock: str | None = None,
     ) -> Answer:
-        """The model's per-unit answer to the data-set fields `given`."""
+        """The model's per-unit answer to the data-set fields `given`, to one shock where named."""
         # Without a world the regime leaves its name out; any stands in.
         named = spec or next(iter(self.model.specs.values()))
         some = next(iter(given.values()))
@@ -334,6 +327,8 @@ class Emulator:
         inputs = build_inputs(fields, named, regime, task, history_length=length, run_in=0)
         if spec is None:
             inputs = replace(inputs, shocks=shocks)
+        if shock is not None:
+            inputs = inputs.to_one(shock)
         return self.model.answer([inputs], horizon, bands=bands)[0]
 
 

@@ -34,7 +34,13 @@ Answered = tuple[Inputs, torch.Tensor]
 
 
 class Model(nn.Module, ABC):
-    """Base of all models. `horizon` is the last horizon the weights were trained on."""
+    """Base of all models. `horizon` is the last horizon the weights were trained on.
+
+    shocks_apart: whether what is answered for one shock needs none of the others' sizes, so that
+    one can be asked for alone.
+    """
+
+    shocks_apart = False
 
     def __init__(self, specs: Sequence[WorldSpec], horizon: int) -> None:
         super().__init__()
@@ -86,7 +92,11 @@ class Model(nn.Module, ABC):
         history times what responses are of it in the middle of the worlds known.
         """
         if inputs.world is not None:
-            return self.scales(inputs.world)(inputs.theta)  # type: ignore[no-any-return]
+            scale: torch.Tensor = self.scales(inputs.world)(inputs.theta)
+            every = self.spec(inputs.world).shock_names
+            if inputs.shocks == every:
+                return scale
+            return scale[:, [every.index(shock) for shock in inputs.shocks]]
         return (self.path_scale(inputs) * self._usual_share())[:, None]
 
     def _usual_share(self) -> torch.Tensor:

@@ -58,6 +58,8 @@ class UniversalConfig(StrictModel):
 class Universal(Model, Forecaster):
     """See the module docstring."""
 
+    shocks_apart = True
+
     def __init__(self, config: UniversalConfig, specs: Sequence[WorldSpec], horizon: int) -> None:
         super().__init__(specs, horizon)
         hidden, world_dim = config.hidden_dim, config.world_embed_dim
