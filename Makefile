@@ -33,8 +33,7 @@ results: run
 	done
 	cp $(RUNS)/universal/A/figures/irf_panel.png $(RUNS)/universal/A/report.html results/smoke/
 	cp $(RUNS)/plan.json $(RUNS)/leaderboard.csv $(RUNS)/leaderboard.md results/smoke/
-	$(BIN)/python docs/fill_readme.py
-	$(BIN)/python docs/fill_floors.py
+	$(BIN)/python docs/fill_tables.py
 
 test: lint types imports
 	$(BIN)/pytest -n 2 --dist worksteal

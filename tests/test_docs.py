@@ -6,6 +6,7 @@ import importlib.util
 import json
 import re
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -18,8 +19,9 @@ ORDERED = re.compile(r"[\[(](0\.99[ ,][^\])]*)[\])]")  # values of nk's paramete
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def _script(name: str):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("fill_tables", ROOT / "docs" / "fill_tables.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -28,22 +30,24 @@ def _script(name: str):
 
 
 @pytest.mark.fast
-def test_the_leaderboard_in_the_readme_is_the_stored_one() -> None:
-    assert _script("fill_readme").filled(README) == README
+def test_the_leaderboard_in_the_readme_is_the_stored_one(script: ModuleType) -> None:
+    assert script.filled(README) == README
     for regime in ("A", "B1", "B2", "C", "D"):  # one checkpoint answers in all
         table = README.partition(f"Regime {regime}:")[2].partition("Regime ")[0]
         assert table.count("| universal |") == 1
 
 
 @pytest.mark.fast
-def test_the_table_of_floors_is_that_of_the_stored_summaries() -> None:
+def test_the_table_of_floors_is_that_of_the_stored_summaries(script: ModuleType) -> None:
     page = (ROOT / "docs" / "floors.md").read_text(encoding="utf-8")
-    assert _script("fill_floors").filled(page) == page
+    assert script.filled(page) == page
 
 
 @pytest.mark.fast
-def test_a_table_of_floors_has_a_row_a_case_and_its_origin(tmp_path: Path) -> None:
-    assert "emulator floors WORLD" in _script("fill_floors").table(tmp_path)
+def test_a_table_of_floors_has_a_row_a_case_and_its_origin(
+    script: ModuleType, tmp_path: Path
+) -> None:
+    assert "emulator floors WORLD" in script.floors(tmp_path)
     case = {
         "regime": "B1", "task": "steady_state", "rmse": 0.1833, "ci95": [0.1529, 0.2139],
         "monte_carlo_rmse": 0.0061, "training_mean_rmse": 0.9278, "coverage_90": 0.893,
@@ -54,7 +58,7 @@ def test_a_table_of_floors_has_a_row_a_case_and_its_origin(tmp_path: Path) -> No
         "cases": [case, {**case, "regime": "C", "task": "state_dependent"}],
     }  # fmt: skip
     (tmp_path / "switching-120.json").write_text(json.dumps(summary))
-    lines = _script("fill_floors").table(tmp_path).splitlines()
+    lines = script.floors(tmp_path).splitlines()
     assert lines[2] == (
         "| switching | 120 | B1 | 0.183 | 0.153 to 0.214 | 0.006 | 0.928 | 89.3% | 0.40 | 50 | 2 | "
         "1.8 |"

@@ -1,9 +1,10 @@
-"""Put the table of floors between the markers of docs/floors.md.
+"""Put stored results between the markers of the README and of docs/floors.md.
 
-    python docs/fill_floors.py
+    python docs/fill_tables.py
 
-The page names the folder in its marker, `<!-- floors: FOLDER -->`; the table is made from the
-summaries that `emulator floors` leaves there.
+A page names what it wants, and from which folder, in a marker: `<!-- leaderboard: FOLDER -->` takes
+the test tables of a leaderboard, `<!-- floors: FOLDER -->` those of the summaries that `emulator
+floors` leaves. What stands between it and `<!-- end -->` is replaced; `make results` runs this.
 """
 
 from __future__ import annotations
@@ -15,11 +16,26 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+PAGES = (ROOT / "README.md", ROOT / "docs" / "floors.md")
+MARKED = re.compile(r"(<!-- (leaderboard|floors): (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 HEADER = ("world", "quarters", "regime", "floor", "95 %", "Monte Carlo", "training mean",
           "in 90 % bands", "ranks, p", "histories", "not forgotten", "seconds")  # fmt: skip
 
 
-def table(folder: Path) -> str:
+def leaderboard(folder: Path) -> str:
+    """The tables on `test` of a folder's leaderboard.md, each under its regime where it has one."""
+    text = (folder / "leaderboard.md").read_text(encoding="utf-8")
+    sections = re.findall(
+        r"^## test(?:, ([^\n]*))?\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE
+    )
+    parts = []
+    for title, section in sections:
+        table = "\n".join(line for line in section.splitlines() if line.startswith("|"))
+        parts.append(f"{title[0].upper()}{title[1:]}:\n\n{table}" if title else table)
+    return "\n\n".join(parts)
+
+
+def floors(folder: Path) -> str:
     """The floors of a folder, a row a world, length, regime and task."""
     summaries = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*-*.json")]
     summaries.sort(key=lambda s: (s["world"], s["length"]))
@@ -49,14 +65,16 @@ def _row(summary: dict[str, Any], case: dict[str, Any]) -> list[str]:
     ]  # fmt: skip
 
 
+TABLES = {"leaderboard": leaderboard, "floors": floors}
+
+
 def filled(page: str) -> str:
-    """The page with the table its marker asks for."""
-    pattern = re.compile(r"(<!-- floors: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
-    return pattern.sub(lambda m: f"{m[1]}\n{table(ROOT / m[2])}\n\n{m[3]}", page)
+    """The page with the tables its markers ask for."""
+    return MARKED.sub(lambda m: f"{m[1]}\n{TABLES[m[2]](ROOT / m[3])}\n\n{m[4]}", page)
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 1:
-        sys.exit("usage: python docs/fill_floors.py")
-    path = ROOT / "docs" / "floors.md"
-    path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
+        sys.exit("usage: python docs/fill_tables.py")
+    for path in PAGES:
+        path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
