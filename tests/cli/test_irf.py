@@ -14,14 +14,8 @@ import pytest
 
 import emulator
 from emulator.cli.app import run
-from tests.weights import in_every_regime
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def every_regime(run_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return in_every_regime(run_path, tmp_path_factory.mktemp("weights") / "all")
 
 
 @pytest.fixture(scope="module")

@@ -142,8 +142,9 @@ def _question(
         )
     if known.history and not isinstance(network, Universal):
         raise InputError(
-            f"{type(network).__name__}: with a history only universal models are exported; "
-            "baselines summarise it in ways that ONNX has no operations for. Export regime A"
+            f"{type(network).__name__}: with a history only universal models are exported; how "
+            "baselines read it depends on the numbers (MLP) or on a length of whole years (GRU). "
+            "Export regime A"
         )
     if bands and not isinstance(network, Universal):
         raise InputError("bands: this model gives none; use a universal model's weights")

@@ -21,14 +21,14 @@ from emulator.reproduce.plan import Plan
 from emulator.worlds import get_world
 from emulator.worlds.base import Responses, World
 from tests.conftest import ROOT
-from tests.test_reproduce import Folder, folder  # noqa: F401  (a fixture)
+from tests.reproduce.plans import Folder
 
 OTHERS = {"name": "others", "config": "universal", "regimes": ["A"], "worlds": ["var"], "steps": 2}
 FEW = {"name": "few", "config": "universal", "regimes": ["A"], "worlds": ["nk"]}
 
 
 @pytest.mark.fast
-def test_a_run_for_each_number_of_rows_and_each_seed(folder: Folder) -> None:  # noqa: F811
+def test_a_run_for_each_number_of_rows_and_each_seed(folder: Folder) -> None:
     jobs = folder.jobs(
         OTHERS, {**FEW, "start_from": "others/A", "rows": [20, 100], "seeds": [1, 2], "steps": 8}
     )
@@ -57,7 +57,7 @@ def test_a_run_for_each_number_of_rows_and_each_seed(folder: Folder) -> None:  #
     ],
 )
 def test_what_cannot_be_started_is_refused(
-    folder: Folder,  # noqa: F811
+    folder: Folder,
     entry: dict,
     expected: str,
 ) -> None:
@@ -88,7 +88,7 @@ def test_the_plan_of_the_repository_compares_at_equal_draws(
 
 @pytest.mark.integration
 def test_a_plan_starts_from_its_own_runs_and_is_scored_on_fewer_of_the_same_draws(
-    folder: Folder,  # noqa: F811
+    folder: Folder,
     dataset: Dataset,
 ) -> None:
     """The small data set scores runs on one of 400 samples, whose first 300 it holds."""
@@ -133,7 +133,7 @@ def test_no_sample_that_scores_is_one_that_trained(dataset: Dataset, tmp_path: P
 
 @pytest.mark.slow
 def test_other_draws_score_nothing(
-    folder: Folder,  # noqa: F811
+    folder: Folder,
     dataset: Dataset,
     run_path: Path,
     tmp_path: Path,
