@@ -7,6 +7,7 @@ what not to use them for. Every number is from the run's metrics.json.
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from emulator.models.weights import (
 )
 from emulator.training.run_folder import NOT_MEASURED
 
+CONFIG = "results/campaign/config.yaml"  # where `make publish` keeps the run's
 LARGEST = 16_000_000  # bytes of a file: what a package should carry
 
 USE = """\
@@ -37,8 +39,9 @@ in every world, use it where one answer has to be exact; `docs/limits.md` says m
 def card(training: str, metrics: dict[str, Any]) -> str:
     """The card: how it was made, what for, how good."""
     regimes = metrics["regimes"]
+    kept = re.sub(r"(?<=--config )\S+|(?<=emulator train )\S+", CONFIG, training)
     lines = [
-        training.replace(
+        kept.replace(
             NOT_MEASURED,
             f"- evaluated at commit {metrics['commit']} on data {metrics['data_sha']}, weights "
             f"{metrics['weights_sha256'][:12]}",
