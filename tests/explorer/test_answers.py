@@ -174,18 +174,28 @@ def test_missing_weights_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err.count("\n") == 1
 
 
+# A shell that starts its tests in the background has them ignore Ctrl-C, and what they start too.
+HEEDS_CTRL_C = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "from emulator.cli import main; main()"
+)
+
+
 def test_the_command_serves_this_machine_until_ctrl_c(run_path: Path) -> None:
-    command = [sys.executable, "-m", "emulator.cli", "explore", "--weights", str(run_path)]
+    command = [sys.executable, "-c", HEEDS_CTRL_C, "explore", "--weights", str(run_path)]
     command += ["--port", "0", "--no-browser"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        address = line.split()[0]
-        assert address.startswith("http://127.0.0.1:")
-        with urlopen(f"{address}answer?{LINK}", timeout=60) as answer:
-            assert json.loads(answer.read())["panels"]["nk"]["level"] == "ok"
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            address = line.split()[0]
+            assert address.startswith("http://127.0.0.1:")
+            with urlopen(f"{address}answer?{LINK}", timeout=60) as answer:
+                assert json.loads(answer.read())["panels"]["nk"]["level"] == "ok"
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()  # leaving `with` would wait for one that goes on
     assert (process.returncode, out, err) == (0, "", "")
