@@ -1,6 +1,6 @@
 """Samples a second that `emulator generate` writes, by world, and memory against size.
 
-`python benchmarks/bench_data.py` writes results/benchmarks/data.json. Every measurement is a
+`python -m benchmarks.bench_data` writes results/benchmarks/data.json. Every measurement is a
 process of its own on one core, after a first sample has compiled the kernels: the time runs from
 the call of `generate` to the renamed manifest. On a shared machine CPU time says what an idle core
 would do.
@@ -8,21 +8,18 @@ would do.
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
-import platform
 import resource
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks import records
 from emulator.config import load_config
 from emulator.data import DataConfig, draw_samples
 from emulator.data.generate import generate
-from emulator.provenance import commit
 from emulator.worlds import get_world
 
 ROOT = Path(__file__).parents[1]
@@ -69,22 +66,11 @@ def main() -> None:
     timings = [alone(world, SAMPLES.get(world, OTHERS)) for world in worlds]
     memory = [alone("nk", samples) for samples in MEMORY_SIZES]
     facts = {
-        "commit": commit(),
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "cores_used": 1,
-            "load_average": round(os.getloadavg()[0], 2),
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("numpy", "numba", "zarr", "pyarrow")},
-        },
+        "machine": records.machine(("numpy", "numba", "zarr", "pyarrow"), cores_used=1),
         "timings": timings,
         "memory": memory,
     }
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    temporary = RESULTS.with_suffix(".tmp")
-    temporary.write_text(json.dumps(facts, indent=1) + "\n")
-    temporary.replace(RESULTS)
+    records.write(RESULTS, facts)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How fast the emulator answers: the public call, the bare network, and a new process.
 
-`python benchmarks/bench_inference.py WEIGHTS` writes results/benchmarks/inference.json. New
+`python -m benchmarks.bench_inference WEIGHTS` writes results/benchmarks/inference.json. New
 processes run a wheel built here, in an environment of its own (two minutes to install; `--venv`
 keeps it for the next time). One thread; horizon 40; a response is one shock of one draw, its three
 observables together. Medians over repeated calls; CPU time says what an idle core would do on a
@@ -10,9 +10,7 @@ machine shared with others.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -20,7 +18,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +25,7 @@ import numpy as np
 import torch
 
 import emulator
-from emulator.provenance import commit
+from benchmarks import records
 from emulator.regimes import Regime, build_inputs
 
 ROOT = Path(__file__).parents[1]
@@ -181,30 +178,15 @@ def main() -> None:
     weights = options.weights.resolve()
     torch.set_num_threads(1)
     model = emulator.load(weights)
-    parameters = sum(p.numel() for p in model.model.parameters())
     names = [name for name in ("nk", "zlb", "sw07") if name in model.worlds] or model.worlds[:1]
     shock = model.spec(names[0]).shock_names[0]
     facts = {
-        "commit": commit(),
-        "weights": {
-            "parameters": parameters,
-            **{key: model.provenance[key] for key in ("regime", "commit", "weights_sha256")},
-        },
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "threads_used": 1,
-            "load_average": round(os.getloadavg()[0], 2),
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("numpy", "torch", "xarray")},
-        },
+        "weights": records.weights_of(model),
+        "machine": records.machine(("numpy", "torch", "xarray"), threads_used=1),
         "new_process": start_up(weights, names[0], shock, options.venv and options.venv.resolve()),
         "timings": [timing for name in names for timing in answers(model, name)],
     }
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    temporary = RESULTS.with_suffix(".tmp")
-    temporary.write_text(json.dumps(facts, indent=1) + "\n")
-    temporary.replace(RESULTS)
+    records.write(RESULTS, facts)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How fast an exported file answers under onnxruntime, against torch.
 
-`python benchmarks/bench_onnx.py WEIGHTS` writes results/benchmarks/onnx.json. One thread, horizon
+`python -m benchmarks.bench_onnx WEIGHTS` writes results/benchmarks/onnx.json. One thread, horizon
 40, no bands, prior draws; the same network on the same draws in one process, the two taking turns,
 so that what else the machine does meets both. Medians over repeated calls.
 """
@@ -8,14 +8,10 @@ so that what else the machine does meets both. Medians over repeated calls.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +20,9 @@ import onnxruntime
 import torch
 
 import emulator
+from benchmarks import records
 from emulator.inference.onnx import export_onnx
 from emulator.inference.onnx.export import OPSET
-from emulator.provenance import commit
 from emulator.regimes import Regime, build_inputs
 
 ROOT = Path(__file__).parents[1]
@@ -101,26 +97,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         timings = [row for world in names for row in rows(model, world, Path(name))]
     facts = {
-        "commit": commit(),
-        "weights": {
-            "parameters": sum(p.numel() for p in model.model.parameters()),
-            **{key: model.provenance[key] for key in ("regime", "commit", "weights_sha256")},
-        },
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "threads_used": 1,
-            "load_average": round(os.getloadavg()[0], 2),
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("numpy", "torch", "onnx", "onnxruntime")},
-        },
+        "weights": records.weights_of(model),
+        "machine": records.machine(("numpy", "torch", "onnx", "onnxruntime"), threads_used=1),
         "opset": OPSET,
         "timings": timings,
     }
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    temporary = RESULTS.with_suffix(".tmp")
-    temporary.write_text(json.dumps(facts, indent=1) + "\n")
-    temporary.replace(RESULTS)
+    records.write(RESULTS, facts)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Samples a second that training gets through, by model and regime, on one core.
 
-`python benchmarks/bench_training.py` writes results/benchmarks/training.json from a data set of
+`python -m benchmarks.bench_training` writes results/benchmarks/training.json from a data set of
 1,000 samples a world that it makes first. Every measurement is a process of its own, running the
 training loop itself: a sample is one world's row in one step, and the figure is the median over
 steps. `--only NAME` prints one measurement, `--profile NAME` the operators that take its time;
@@ -13,18 +13,16 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
 import statistics
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks import records
 from emulator.config import load_config, parse_config
 from emulator.data import DataConfig, Dataset
 from emulator.data.generate import generate
-from emulator.provenance import commit
 from emulator.training.config import RunConfig
 
 ROOT = Path(__file__).parents[1]
@@ -129,15 +127,7 @@ def main() -> None:
     if options.only:
         return
     facts = {
-        "commit": commit(),
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "cores": os.cpu_count(),
-            "cores_used": 1,
-            "load_average": round(os.getloadavg()[0], 2),
-            "python": platform.python_version(),
-            **{package: version(package) for package in ("numpy", "torch")},
-        },
+        "machine": records.machine(("numpy", "torch"), cores_used=1),
         "worlds": list(smoke.worlds),
         "batch_size": {
             name: load_config(ROOT / "configs" / f"{file}.yaml", RunConfig).training.batch_size
@@ -145,10 +135,7 @@ def main() -> None:
         },
         "timings": timings,
     }
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    temporary = RESULTS.with_suffix(".tmp")
-    temporary.write_text(json.dumps(facts, indent=1) + "\n")
-    temporary.replace(RESULTS)
+    records.write(RESULTS, facts)
 
 
 if __name__ == "__main__":

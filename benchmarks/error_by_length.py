@@ -1,6 +1,6 @@
 """The error of a run in B1 by the length of the history shown, on the test split.
 
-`python benchmarks/error_by_length.py RUN [--data DATASET]` prints, and writes to
+`python -m benchmarks.error_by_length RUN [--data DATASET]` prints, and writes to
 results/dev/error_by_length.json, the NRMSE of each world from 40, 80, 120 and 200 quarters. What
 estimates must err less the more it sees.
 """
@@ -8,14 +8,12 @@ estimates must err less the more it sees.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
+from benchmarks import records
 from emulator.evaluation.evaluate import open_run
 from emulator.evaluation.metrics import nrmse
 from emulator.evaluation.statistics import score_model, statistics
-from emulator.models.weights import write_atomically
-from emulator.provenance import commit
 from emulator.regimes import Regime, Task
 
 RESULTS = Path(__file__).parents[1] / "results" / "dev" / "error_by_length.json"
@@ -41,10 +39,9 @@ def main() -> None:
         "trained_at": run.loaded.provenance["commit"],
         "config_sha": run.loaded.provenance["config_sha"],
         "data_sha": run.dataset.hash,
-        "commit": commit(),
         "nrmse": table,
     }
-    write_atomically(RESULTS, (json.dumps(facts, indent=1) + "\n").encode())
+    records.write(RESULTS, facts)
 
 
 if __name__ == "__main__":

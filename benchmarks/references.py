@@ -2,7 +2,7 @@
 
 `python -m benchmarks.references [--weights FOLDER]` asks the emulator (the shipped one unless
 named) for every response frozen in tests/references, and writes results/references.json: by world
-the NRMSE, in s.d.s of the training responses as on the leaderboard, the mean over draws, and the
+the NRMSE, in s.d.s of the responses the weights were trained on, the mean over draws, and the
 worst draw's; and the same of the exact world, which says whether a distance is the network's.
 """
 
@@ -17,9 +17,8 @@ import numpy as np
 import torch
 
 import emulator
+from benchmarks import records
 from emulator.inference.emulator import Emulator
-from emulator.models.weights import write_atomically
-from emulator.provenance import commit
 
 ROOT = Path(__file__).parents[1]
 REFERENCES, RESULTS = ROOT / "tests" / "references", ROOT / "results" / "references.json"
@@ -51,10 +50,10 @@ def references(world: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             values = {k: v for k, v in draw["params"].items() if k in exact.parameter_names}
             for shock, sd in draw.get("shock_sizes", {}).items():  # sw07 keeps them apart
                 values[shock.replace("e_", "sigma_")] = sd
-            for size, records in _cases(draw):
+            for size, irfs in _cases(draw):
                 theta.append(exact.pack(values))
                 sizes.append(np.full(len(shocks), size))
-                responses.append([[records[s][v] for v in variables] for s in shocks])
+                responses.append([[irfs[s][v] for v in variables] for s in shocks])
     response = np.array(responses).swapaxes(2, 3)
     if world == "sw07":
         response[:, 1] *= -1.0  # risk_premium is minus e_b
@@ -114,10 +113,9 @@ def main() -> None:
         "trained_at": model.provenance["commit"],
         "config_sha": model.provenance["config_sha"],
         "data_sha": model.provenance["data_sha"],
-        "commit": commit(),
         "worlds": table,
     }
-    write_atomically(RESULTS, (json.dumps(facts, indent=1) + "\n").encode())
+    records.write(RESULTS, facts)
 
 
 if __name__ == "__main__":
