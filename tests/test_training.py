@@ -16,7 +16,7 @@ import yaml
 
 from emulator.data import DataConfig, Dataset
 from emulator.errors import ConfigError, UnknownNameError, WeightsError
-from emulator.models.weights import load_weights
+from emulator.models.weights import CARD_FILE, load_weights
 from emulator.regimes import RUN_IN, Regime
 from emulator.training.batches import Batches, Shown
 from emulator.training.trainer import train
@@ -103,6 +103,15 @@ def test_a_run_killed_between_checkpoints_resumes_to_the_same_weights(
     train(config, run, resume=True)
     assert weights_hash(run) == weights_hash(run_path)
     assert log_rows(run) == log_rows(run_path)
+
+
+def test_a_length_in_steps_goes_before_one_in_epochs(dataset_path: Path, tmp_path: Path) -> None:
+    """Four steps are one epoch of three and a third of the next, whatever `epochs` says."""
+    train(run_config(dataset_path, training={"epochs": 9, "steps": 4}), tmp_path / "run")
+    rows = log_rows(tmp_path / "run")
+    assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    assert "val" in rows[-1]
+    assert "4 steps of 64 rows" in (tmp_path / "run" / CARD_FILE).read_text()
 
 
 def test_training_beats_the_training_mean(

@@ -130,14 +130,15 @@ def _print_preview(plan: Path, only: list[str], as_json: bool) -> None:
             time = duration(seen.seconds[job.label])
         else:
             time = "finished"
-        rate, epochs = "tuned" if job.candidates else f"{settings.lr:g}", str(settings.epochs)
+        rate = "tuned" if job.candidates else f"{settings.lr:g}"
+        budget = f"{settings.steps} steps" if settings.steps else f"{settings.epochs} epochs"
         if job.fitted_at_once:
-            rate, epochs = "-", "-"
+            rate, budget = "-", "-"
         role = "tuning" if job.is_candidate else job.role
-        rows.append([job.label, role, job.config.model.type, rate, epochs, time])
+        rows.append([job.label, role, job.config.model.type, rate, budget, time])
     print_table(
         str(plan),
-        ["run", "role", "model", "lr", "epochs", "roughly"],
+        ["run", "role", "model", "lr", "budget", "roughly"],
         rows,
         prose=("role", "model"),
     )

@@ -3,7 +3,7 @@
     run_plan(Path("configs/reproduce/smoke.yaml"), resume=True)
 
 The leaderboard is written again after every evaluation, and so is `plan.json`, which records what
-became of every run: role, rate, epochs, validation, seconds.
+became of every run: role, rate, budget, validation, seconds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.config import load_config
-from emulator.data import DataConfig, Dataset, Manifest
+from emulator.data import DataConfig, Dataset
 from emulator.data.claim import finished
 from emulator.data.generate import generate
 from emulator.errors import ConfigError, DatasetError
@@ -28,7 +28,7 @@ from emulator.evaluation.runs import EvaluatedRun, find_runs
 from emulator.models.weights import DESCRIPTION_FILE, write_atomically
 from emulator.provenance import commit
 from emulator.reproduce.estimate import estimate
-from emulator.reproduce.jobs import Job, expand, expected_rows
+from emulator.reproduce.jobs import Job, expand
 from emulator.reproduce.perform import Outcome, Progress, Status, perform
 from emulator.reproduce.plan import Plan
 from emulator.reproduce.workers import perform_all
@@ -111,8 +111,8 @@ def run_plan(
             made = generate(config, folder, workers=workers, progress=progress)
         drawn = f"{made.samples:,} samples drawn in {made.seconds:.0f} s"
         say(f"data: {folder}, {drawn if made.samples else 'complete already'}")
-    plan, jobs = _jobs(path, only)  # with the data set's own numbers of rows
     dataset = Dataset.open(plan.data.path)
+    _require_same_draws(dataset, plan)
     for job in jobs:
         # Another configuration is better refused now than hours later. A tuned run's is not known
         # before its candidates have ended.
@@ -177,14 +177,9 @@ def _perform_here(
 
 
 def _jobs(path: Path, only: Sequence[str]) -> tuple[Plan, list[Job]]:
-    """The plan and its jobs, counted on the data set or, before it exists, on what is expected."""
+    """The plan and its jobs."""
     plan = load_config(path, Plan)
-    if manifest := _manifest(plan):
-        rows = {world: record.splits["train"] for world, record in manifest.worlds.items()}
-    else:
-        config = _data(plan)
-        rows = expected_rows(config.samples, config.shares.train, config.worlds)
-    return plan, expand(plan, str(path), rows, only)
+    return plan, expand(plan, str(path), _data(plan).worlds, only)
 
 
 def _data(plan: Plan) -> DataConfig:
@@ -206,9 +201,17 @@ def _data_sets(plan: Plan) -> list[tuple[DataConfig, str]]:
     return [(whole, plan.data.path), (part, scored_on.path)]
 
 
-def _manifest(plan: Plan) -> Manifest | None:
-    """The manifest of the plan's data set, where that is complete."""
-    return finished(Path(plan.data.path), _data(plan))
+def _require_same_draws(dataset: Dataset, plan: Plan) -> None:
+    """Raises DatasetError where the set that scores is not of the draws that train: evaluation
+    would refuse it, after the training."""
+    if plan.data.scored_on is None:
+        return
+    part = Dataset.open(plan.data.scored_on.path)
+    if part.draws != dataset.draws:
+        raise DatasetError(
+            f"{part.path}: its draws are not those of {dataset.path}; another version made one of "
+            "them: delete the older, it is made again"
+        )
 
 
 def _holds_a_run(job: Job) -> bool:

@@ -24,7 +24,6 @@ from emulator.training.trainer import train
 WARM_STEPS = 2  # the first steps are slower: allocations, caches
 TIMED_STEPS = 8
 
-
 # Seconds of one core to score 1,000 samples of a world in a regime, responses of one task: 0.7 to 1
 # for every model, as most of it is in the statistics, not in the network. And to draw and write.
 SECONDS_PER_THOUSAND = 1.0
@@ -71,8 +70,12 @@ def estimate(
         if kind not in speeds:
             with threads_of(threads):
                 speeds[kind] = _timed(job)
-        epochs = 1 if job.fitted_at_once else job.config.training.epochs
-        training = speeds[kind].start + speeds[kind].step * speeds[kind].steps * epochs
+        speed, settings = speeds[kind], job.config.training
+        if job.fitted_at_once:
+            steps = speed.steps
+        else:
+            steps = settings.steps or speed.steps * settings.epochs
+        training = speed.start + speed.step * steps
         out[job.label] = training + evaluation
     return out
 
@@ -89,9 +92,10 @@ def evaluation_seconds(config: RunConfig, dataset: Dataset) -> float:
 
 def _kind(config: RunConfig) -> str:
     data = config.model_dump(mode="json")
-    for key in ("epochs", "lr", "seed", "start_from"):
+    for key in ("epochs", "steps", "lr", "seed", "start_from"):
         del data["training"][key]
-    del data["data"]["rows"]
+    if config.training.steps is not None:  # of an epoch rows are the length
+        del data["data"]["rows"]
     if len(data["data"]["worlds"] or ()) == 1:
         data["data"]["worlds"] = 1
     if len(config.data.regimes) == 1:
@@ -113,7 +117,7 @@ def _timed(job: Job) -> _Speed:
             raise _EnoughError
 
     # The run it starts from may be yet to come, and makes no difference to the time.
-    training = job.config.training.model_copy(update={"start_from": None})
+    training = job.config.training.model_copy(update={"start_from": None, "steps": None})
     config = job.config.model_copy(update={"training": training})
     with tempfile.TemporaryDirectory() as folder, suppress(_EnoughError, TrainingError):
         if not train(config, Path(folder), progress=mark):

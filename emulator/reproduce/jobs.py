@@ -22,9 +22,9 @@ class Job:
     """One training run, and its evaluation unless it is a candidate of a tuning.
 
     label is the folder's path from the plan's output: `mlp_nk/A/nk`. scored_on: the data set it is
-    evaluated on. candidates: for a tuned run,
-    the folders whose validation decides its learning rate, by rate; they are trained before it.
-    start: the folder of the run whose weights it starts from.
+    evaluated on. candidates: for a tuned run, the folders whose validation decides its learning
+    rate, by rate; they are trained before it. start: the folder of the run whose weights it starts
+    from.
     """
 
     label: str
@@ -52,10 +52,10 @@ class Job:
         return start | {folder for folders in self.candidates.values() for folder in folders}
 
 
-def expand(plan: Plan, origin: str, rows: Mapping[str, int], only: Sequence[str] = ()) -> list[Job]:
+def expand(plan: Plan, origin: str, worlds: Sequence[str], only: Sequence[str] = ()) -> list[Job]:
     """All jobs of a plan, in its order, candidates before the runs that wait for them.
 
-    rows: training rows of every world of the data set. only: names of entries to keep. Raises
+    worlds: those of the data set. only: names of entries to keep. Raises
     ConfigError naming the entry, UnknownNameError for a world or an `only` that does not exist.
     """
     names = [entry.name for entry in plan.runs]
@@ -64,26 +64,27 @@ def expand(plan: Plan, origin: str, rows: Mapping[str, int], only: Sequence[str]
             raise unknown_name(f"run of {origin}", name, names)
     kept = [entry for entry in plan.runs if not only or entry.name in only]
     jobs = [
-        job for entry in kept for job in _jobs(plan, entry, f"{origin}: run {entry.name}", rows)
+        job for entry in kept for job in _jobs(plan, entry, f"{origin}: run {entry.name}", worlds)
     ]
     return list({job.folder: job for job in jobs}.values())  # worlds that share their candidates
 
 
-def _jobs(plan: Plan, entry: Entry, origin: str, rows: Mapping[str, int]) -> Iterator[Job]:
+def _jobs(plan: Plan, entry: Entry, origin: str, there: Sequence[str]) -> Iterator[Job]:
     base = load_config(entry.config, RunConfig)
     scored_on = (plan.data.scored_on or plan.data).path
-    worlds = entry.worlds or base.data.worlds or tuple(rows)
+    worlds = entry.worlds or base.data.worlds or tuple(there)
     for world in (*worlds, *((entry.tuning and entry.tuning.worlds) or ())):
-        if world not in rows:
-            raise unknown_name(f"world of {plan.data.path}", world, rows)
+        if world not in there:
+            raise unknown_name(f"world of {plan.data.path}", world, there)
     if base.model.type in FITTED_AT_ONCE and (entry.tuning or entry.steps):
         raise ConfigError(f"{origin}: {base.model.type} is fitted at once: no tuning, no steps")
+    start = None if entry.start_from is None else Path(plan.output, entry.start_from)
     for regime in entry.regimes or (base.data.regime,):
         root = Path(plan.output, entry.name, regime)
         for part in [(world,) for world in worlds] if entry.per_world else [worlds]:
             folder = root / part[0] if entry.per_world else root
             named = part if entry.per_world or entry.worlds else base.data.worlds
-            config = _config(plan, entry, base, regime, named, origin, rows)
+            config = _config(plan, entry, base, regime, named, origin)
             candidates: dict[float, tuple[Path, ...]] = {}
             if entry.tuning is not None:
                 # One world's rate is chosen in its own folder, a shared one beside the worlds.
@@ -95,36 +96,33 @@ def _jobs(plan: Plan, entry: Entry, origin: str, rows: Mapping[str, int]) -> Ite
                     name = f"lr_{lr}"
                     candidates[lr] = tuple(place / name for _, place in places)
                     for tuned, place in places:
-                        short = _config(plan, entry, base, regime, tuned, origin, rows, lr)
+                        short = _config(plan, entry, base, regime, tuned, origin, lr)
                         label = (place / name).relative_to(plan.output).as_posix()
                         yield Job(
-                            label, entry.role, place / name, short, scored_on, is_candidate=True
+                            label,
+                            entry.role,
+                            place / name,
+                            short,
+                            scored_on,
+                            is_candidate=True,
+                            start=start,
                         )
-            for place, run in _repeats(entry, folder, config, origin, rows):
+            for place, run in _repeats(entry, folder, config, origin):
                 label = place.relative_to(plan.output).as_posix()
-                start = None if entry.start_from is None else Path(plan.output, entry.start_from)
                 yield Job(label, entry.role, place, run, scored_on, candidates, start=start)
 
 
 def _repeats(
-    entry: Entry, folder: Path, config: RunConfig, origin: str, rows: Mapping[str, int]
+    entry: Entry, folder: Path, config: RunConfig, origin: str
 ) -> Iterator[tuple[Path, RunConfig]]:
     """A run for each number of rows and each seed that an entry lists, in folders of their own."""
     for count, seed in itertools.product(entry.rows or (None,), entry.seeds or (None,)):
         place, data = folder, config.model_dump(mode="json")
         if count is not None:
             place, data["data"]["rows"] = place / f"rows_{count}", count
-            if entry.steps is not None:
-                most = max(rows[w] for w in config.data.worlds or rows)
-                data["training"]["epochs"] = _epochs(entry.steps, min(count, most), config)
         if seed is not None:
             place, data["training"]["seed"] = place / f"seed_{seed}", seed
         yield place, parse_config(data, RunConfig, origin)
-
-
-def _epochs(steps: int, rows: int, config: RunConfig) -> int:
-    """The whole epochs nearest to so many steps, as the trainer counts."""
-    return max(1, round(steps / -(-rows // config.training.batch_size)))
 
 
 def _config(
@@ -134,7 +132,6 @@ def _config(
     regime: str,
     worlds: tuple[str, ...] | None,
     origin: str,
-    rows: Mapping[str, int],
     candidate: float | None = None,
 ) -> RunConfig:
     """The resolved configuration of a run, or of a tuning's candidate."""
@@ -146,20 +143,11 @@ def _config(
         "worlds": worlds,
     }
     data["training"] |= entry.training
-    steps = entry.steps
+    if entry.steps is not None:
+        data["training"]["steps"] = entry.steps
     if candidate is not None:
         assert entry.tuning is not None
-        data["training"]["lr"], steps = candidate, entry.tuning.steps
+        data["training"] |= {"lr": candidate, "steps": entry.tuning.steps}
     if entry.start_from is not None:
         data["training"]["start_from"] = str(Path(plan.output, entry.start_from))
-    config = parse_config(data, RunConfig, origin)
-    if steps is None:
-        return config
-    # An epoch is a pass over the largest world's training rows.
-    data["training"]["epochs"] = _epochs(steps, max(rows[w] for w in worlds or rows), config)
     return parse_config(data, RunConfig, origin)
-
-
-def expected_rows(samples: int, train_share: float, worlds: Sequence[str]) -> dict[str, int]:
-    """Training rows a world, roughly, before the data set exists: a tenth or more is held out."""
-    return {world: max(1, round(0.85 * train_share * samples)) for world in worlds}

@@ -43,7 +43,8 @@ class Outcome:
     label: str
     status: Status
     lr: float | None = None
-    epochs: int | None = None
+    epochs: int | None = None  # where no steps are given
+    steps: int | None = None
     validation: float | None = None
     training_seconds: float = 0.0
     evaluation_seconds: float = 0.0
@@ -58,7 +59,9 @@ def perform(job: Job, threads: int, progress: Progress) -> Outcome:
         try:
             config = job.with_rate(choose_rate(job)) if job.candidates else job.config
             if not job.fitted_at_once:
-                outcome = replace(outcome, lr=config.training.lr, epochs=config.training.epochs)
+                settings = config.training
+                epochs = settings.epochs if settings.steps is None else None
+                outcome = replace(outcome, lr=settings.lr, epochs=epochs, steps=settings.steps)
             if job.is_candidate and (job.folder / DIVERGED_FILE).exists():
                 return replace(outcome, validation=None, message="diverged before")
             trained_before = (job.folder / DESCRIPTION_FILE).exists()

@@ -69,8 +69,8 @@ class Tuning(StrictModel):
 class Entry(StrictModel):
     """One of `runs:`. A run a regime and, with `per_world`, a world.
 
-    worlds: the worlds to train on; all of the data set when left out. steps: the training budget,
-    met to the nearest whole epoch, so that runs see the same number of samples of a world.
+    worlds: the worlds to train on; all of the data set when left out. steps: the training budget;
+    runs of equal steps see the same number of samples of each world.
     training: replaces keys of the file's `training:`. rows: a run for each number of training rows,
     seeds: for each seed. start_from: the run of the plan, entry and regime, whose weights it starts
     from, as `without_zlb/A`.
@@ -93,8 +93,9 @@ class Entry(StrictModel):
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Entry:
-        if self.steps is not None and "epochs" in self.training:
-            raise ValueError("give steps or training.epochs, not both")
+        for key in ("epochs", "steps") if self.steps is not None else ():
+            if key in self.training:
+                raise ValueError(f"give steps or training.{key}, not both")
         if self.tuning is not None and "lr" in self.training:
             raise ValueError("give tuning or training.lr, not both")
         for key, listed in (("seed", self.seeds), ("start_from", self.start_from)):

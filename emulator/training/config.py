@@ -29,10 +29,11 @@ class TrainingConfig(StrictModel):
     """`training:`. The default learning rate is what short runs of the baselines chose of 2e-3 to
     8e-3 at this batch size; the other defaults are customary."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"start_from"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"start_from", "steps"})
 
     seed: int = Field(42, ge=0)
     epochs: int = Field(100, ge=1, description="passes over the largest world's training rows")
+    steps: int | None = Field(None, ge=1, description="the length of training; null: `epochs`")
     batch_size: int = Field(
         64, ge=1, description="rows of every world in each step, over all processes together"
     )

@@ -129,9 +129,10 @@ def _training_lines(config: RunConfig, provenance: dict[str, Any]) -> list[str]:
         return []
     kept = " (the best by validation)" if settings.patience else ""
     start = provenance["started_from"]
+    length = f"{settings.steps} steps" if settings.steps else f"up to {settings.epochs} epochs"
     return [
         *([f"- started from the weights {start[:12]} ({settings.start_from})"] if start else []),
-        f"- up to {settings.epochs} epochs of {settings.batch_size} rows a world and step, in "
+        f"- {length} of {settings.batch_size} rows a world and step, in "
         f"{settings.precision} on {provenance['device']}, peak learning rate {settings.lr:g}, "
         f"seed {settings.seed}; weights of step {provenance['steps']}{kept}",
     ]

@@ -130,7 +130,7 @@ class Trainer:
                 self.model.prepare(world, self.batches.whole(world)[0].inputs)
 
         self.step = 0
-        self.total = self.settings.epochs * self.batches.steps_per_epoch
+        self.total = self.settings.steps or self.settings.epochs * self.batches.steps_per_epoch
         self.best = Best(self.settings.patience)
         self.provenance = {
             "commit": commit(),

@@ -16,7 +16,6 @@ from emulator.reproduce.jobs import Job, expand
 from emulator.reproduce.plan import Plan
 from tests.conftest import run_config
 
-ROWS = {"var": 170, "nk": 180}  # training rows a world
 MLP = {"type": "baseline_mlp", "hidden_dim": 16, "layers": 1}
 LONG = {"epochs": 60, "checkpoint_every": 20}  # half a second: time to be stopped in
 TUNED = {
@@ -58,7 +57,7 @@ class Folder:
 
     def jobs(self, *runs: dict[str, Any]) -> list[Job]:
         path = self.plan(*runs)
-        return expand(load_config(path, Plan), str(path), ROWS)
+        return expand(load_config(path, Plan), str(path), ("var", "nk"))
 
 
 def weights(root: Path) -> dict[str, str]:

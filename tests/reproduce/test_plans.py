@@ -38,12 +38,11 @@ def test_a_run_a_regime_and_a_world_in_folders_by_name(folder: Folder) -> None:
 
 @pytest.mark.fast
 def test_a_budget_in_steps_gives_pooled_and_single_runs_the_same_samples(folder: Folder) -> None:
-    """To the nearest epoch, which is 3 steps of 64 rows for both worlds."""
     jobs = folder.jobs(
         {"name": "pooled", "config": "universal", "steps": 100},
         {"name": "single", "config": "mlp", "steps": 100, "per_world": True},
     )
-    assert [job.config.training.epochs for job in jobs] == [33, 33, 33]
+    assert [job.config.training.steps for job in jobs] == [100, 100, 100]
 
 
 @pytest.mark.fast
@@ -64,7 +63,7 @@ def test_candidates_come_before_the_run_that_waits_for_them(folder: Folder) -> N
         assert bool(job.candidates) is not job.is_candidate
         if job.is_candidate:
             assert job.label.endswith(f"lr_{job.config.training.lr}")
-            assert job.config.training.epochs == 2  # 6 steps, with a schedule of their own
+            assert job.config.training.steps == 6  # with a schedule of their own
         seen.add(job.folder)
 
 
@@ -116,7 +115,7 @@ def test_the_plans_of_the_repository_resolve(path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(ROOT)
     plan = load_config(path, Plan)
     worlds = load_config(plan.data.config, DataConfig).worlds
-    jobs = expand(plan, str(path), dict.fromkeys(worlds, 600))
+    jobs = expand(plan, str(path), worlds)
     assert len({job.folder for job in jobs}) == len(jobs)
     specialists = [job for job in jobs if job.role == "specialist"]
     assert specialists

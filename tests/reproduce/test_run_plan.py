@@ -60,7 +60,7 @@ def test_another_budget_is_refused_before_any_work(folder: Folder) -> None:
     mlp = {"name": "mlp", "config": "mlp"}
     run_plan(folder.plan(mlp))
     changed = folder.plan({"name": "linear", "config": "linear"}, {**mlp, "steps": 30})
-    with pytest.raises(ConfigError, match=r"training\.epochs: 3, now \d+"):
+    with pytest.raises(ConfigError, match=r"training\.steps"):
         run_plan(changed, resume=True)
     assert not (folder.path / "out" / "linear").exists()
 
