@@ -86,7 +86,10 @@ def floors_compare(
     folder: Path = FOLDER_OPTION,
     output_format: Format = FORMAT_OPTION,
 ) -> None:
-    """Compare runs with the floors that are kept, on the same histories of the same lengths."""
+    """Compare runs with the floors that are kept, on the same histories of the same lengths.
+
+    A run is named by its path from the folder that holds all those given.
+    """
     from emulator.data import Dataset
     from emulator.errors import InputError
     from emulator.evaluation.floors.compare import table

@@ -69,7 +69,8 @@ def response_figure(
                     quarters, values[row, :, column], color=colour, ls=dash, lw=1.6, label=label
                 )
             axis.axhline(0.0, color=RULE, lw=0.6)
-            axis.set_title(f"{observable.label}, {shock} shock", fontsize=9)
+            # In one line the longest names would be wider than a panel, and cut at the edge.
+            axis.set_title(f"{observable.label}\n{shock} shock", fontsize=8)
             axis.set_ylabel(short_unit(observable.unit), fontsize=8)
             axis.tick_params(labelsize=8)
             if row == len(shocks) - 1:

@@ -17,7 +17,7 @@ from emulator.evaluation.floors.campaign import compute_floors
 from emulator.evaluation.floors.compare import fill_floors, ratio, stored_ratios
 from emulator.evaluation.floors.errors import errors
 from emulator.evaluation.floors.figure import floor_figure
-from emulator.evaluation.floors.predict import predicted_ratios
+from emulator.evaluation.floors.predict import labels, predicted_ratios
 from emulator.evaluation.floors.store import (
     Floors,
     Scale,
@@ -164,6 +164,25 @@ def test_a_run_without_the_floors_histories_is_refused() -> None:
         ratio("run", floors, *CASE, theirs[theirs["sample"] != 7])
 
 
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        (["runs/c/universal/all", "runs/c/var_chosen/B1"], ["universal/all", "var_chosen/B1"]),
+        (["runs/c/universal/A", "runs/c/universal/B1"], ["A", "B1"]),
+        (["runs/c/universal/all", "runs/var"], ["c/universal/all", "var"]),
+        (["runs/c", "runs/c/all"], ["c", "c/all"]),
+        (["runs/c/universal/all/"], ["universal/all"]),
+        (["all/../all", "other/all"], ["all", "other/all"]),
+    ],
+)
+def test_runs_are_named_by_their_path_from_the_folder_of_them_all(
+    runs: list[str], expected: list[str]
+) -> None:
+    assert labels([Path(run) for run in runs]) == expected
+    assert labels([Path.cwd() / run for run in runs]) == expected
+
+
 def _evaluated(floors: Floors, factor: float, folder: Path) -> EvaluatedRun:
     """A run of regime B1 whose stored errors are `factor` times the floor's."""
     keys = {"world": "toy", "regime": "B1", "task": "steady_state", "split": "test"}
@@ -303,8 +322,9 @@ def test_a_trained_run_is_compared_on_the_same_histories(
     dataset: Dataset, dataset_path: Path, computed: Floors, run_path: Path, tmp_path: Path
 ) -> None:
     train(run_config(dataset_path, data={"regime": "B1"}), tmp_path / "blind")
-    (found,) = predicted_ratios([run_path, tmp_path / "blind"], [computed], dataset)
-    assert found.run == "blind"  # the run of regime A answers no floor
+    runs = [run_path, tmp_path / "blind"]
+    (found,) = predicted_ratios(runs, [computed], dataset)
+    assert found.run == labels(runs)[1]  # the run of regime A answers no floor
     assert found.histories == 3
     assert found.ratio > 1.0  # three epochs on 200 samples
 

@@ -125,7 +125,8 @@ ENTRY = ("worlds", "one", "A", "test")
     [
         *((key, None) for key in (
             "model", "commit", "weights_sha256", "ablations", "samples_seen", "training_commit",
-            "extra_inputs", "until_stalled", "statistics", "data_worlds",
+            "extra_inputs", "until_stalled", "statistics", "data_worlds", "training_data_sha",
+            "training_rows",
         )),
         ("samples_seen", {}),
         ("worlds", {"one": 3}),

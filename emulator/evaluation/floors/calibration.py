@@ -89,7 +89,7 @@ def rank_figure(floors: Floors, calibration: Calibration, path: Path) -> None:
     names = list(floors.settings.parameters)
     columns = 6
     rows = -(-(len(names) + 1) // columns)
-    canvas, axes = figure(rows, columns, 9.0, 0.6 + 1.25 * rows)
+    canvas, axes = figure(rows, columns, 9.0, 0.6 + 1.4 * rows)
     count = len(calibration.ranks[names[0]])
     expected, number = count / bins(count), bins(count)
     # the 95 % range of a bin's count, were ranks uniform
@@ -98,12 +98,12 @@ def rank_figure(floors: Floors, calibration: Calibration, path: Path) -> None:
     for axis, name in zip(axes.flat, names, strict=False):
         axis.axhspan(expected - spread, expected + spread, color=GREY, alpha=0.3, lw=0)
         axis.stairs(histogram(calibration.ranks[name]), edges, fill=True, color=BLUE, alpha=0.8)
-        axis.set_title(f"{name}, p = {calibration.p_values[name]:.2f}", fontsize=7)
+        axis.set_title(f"{name}\np = {calibration.p_values[name]:.2f}", fontsize=7)
         axis.set_ylim(0, 2.5 * expected)
     rest = axes.flat[len(names) :]
     values = list(calibration.p_values.values())
     rest[0].hist(values, 10, range=(0.0, 1.0), color=GREY)
-    rest[0].set_title(f"p-values of all {len(values)} quantities", fontsize=7)
+    rest[0].set_title(f"p-values of all\n{len(values)} quantities", fontsize=7)
     for axis in axes.flat:
         axis.tick_params(labelsize=6)
     for axis in rest[1:]:

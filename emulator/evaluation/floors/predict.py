@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -25,8 +26,8 @@ def predicted_ratios(
 ) -> Iterator[Ratio]:
     """The ratios of trained runs at every length of history that there are floors of.
 
-    Runs are left out of worlds and regimes they do not answer. Raises InputError where floors are
-    of another data set, WeightsError where a run is.
+    Runs are named as `labels` says, and left out of worlds and regimes they do not answer. Raises
+    InputError where floors are of another data set, WeightsError where a run is.
     """
     for found in floors:
         if found.settings.data_sha != dataset.hash:
@@ -34,7 +35,7 @@ def predicted_ratios(
                 f"floors of {found.settings.world}: computed on data {found.settings.data_sha}, "
                 f"but {dataset.path} holds {dataset.hash}; name the right data set"
             )
-    for path in runs:
+    for path, label in zip(runs, labels(runs), strict=True):
         run = open_run(path, str(dataset.path))
         for found in floors:
             short = found.settings.length < MIN_HISTORY
@@ -43,7 +44,18 @@ def predicted_ratios(
             for regime, task in found.cases():
                 if regime in run.config.data.regimes:
                     theirs = predicted(run.loaded.model, found, dataset, regime, task)
-                    yield ratio(path.name, found, regime, task, theirs)
+                    yield ratio(label, found, regime, task, theirs)
+
+
+def labels(runs: Sequence[Path]) -> list[str]:
+    """The path of each run from the folder that holds them all; of one run, its last two parts.
+
+    Links are followed, so that a name says which run it is.
+    """
+    places = [run.resolve() for run in runs]
+    parents = [place.parent for place in places]
+    root = parents[0].parent if len(runs) == 1 else Path(os.path.commonpath(parents))
+    return [place.relative_to(root).as_posix() for place in places]
 
 
 def predicted(

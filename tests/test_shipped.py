@@ -1,0 +1,95 @@
+"""The shipped weights: small enough, of every world and regime, and those that results are of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+
+import pytest
+
+from emulator import get_world
+from emulator.evaluation.record import read_metrics
+from emulator.models.weights import CARD_FILE, PRETRAINED, WEIGHTS_FILE, Loaded, load_weights
+from emulator.regimes import Regime
+from emulator.worlds.registry import BUILT_IN
+from tests.conftest import ROOT
+from tests.scripts import script
+
+pytestmark = pytest.mark.fast
+
+SHIPPING = script(ROOT / "docs" / "ship_weights.py")
+CARD = (PRETRAINED / CARD_FILE).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Loaded:
+    return load_weights(PRETRAINED)
+
+
+@pytest.fixture(scope="module")
+def metrics() -> dict[str, Any]:
+    """Those of the campaign's universal run, refused by `read_metrics` where they were altered."""
+    return read_metrics(ROOT / "results" / "campaign")
+
+
+def test_no_file_is_larger_than_a_package_should_carry() -> None:
+    sizes = {path.name: path.stat().st_size for path in PRETRAINED.iterdir()}
+    assert WEIGHTS_FILE in sizes
+    assert max(sizes.values()) < SHIPPING.LARGEST, sizes
+
+
+def test_they_know_every_world_of_the_package_as_it_is_now(shipped: Loaded) -> None:
+    """Names, order and bounds too: a world that changed asks for other weights."""
+    assert shipped.model.specs == {name: get_world(name).spec for name in BUILT_IN}
+
+
+def test_they_were_trained_in_every_regime(shipped: Loaded, metrics: dict[str, Any]) -> None:
+    assert shipped.provenance["regime"] == "all"
+    assert metrics["regimes"] == [regime.value for regime in Regime]
+
+
+def test_stored_results_are_of_these_weights(shipped: Loaded, metrics: dict[str, Any]) -> None:
+    references = json.loads((ROOT / "results" / "references.json").read_text())
+    data = (PRETRAINED / WEIGHTS_FILE).read_bytes()
+    assert hashlib.sha256(data).hexdigest() == shipped.sha256
+    assert metrics["weights_sha256"] == shipped.sha256
+    assert references["weights_sha256"] == shipped.sha256
+    assert f"weights {shipped.sha256[:12]}\n" in CARD
+
+
+def test_stored_results_say_where_they_come_from(shipped: Loaded, metrics: dict[str, Any]) -> None:
+    """Configuration, training data and commit are those of the weights, in the card as well."""
+    references = json.loads((ROOT / "results" / "references.json").read_text())
+    for key, of_metrics, of_references in (
+        ("commit", "training_commit", "trained_at"),
+        ("config_sha", "config_sha", "config_sha"),
+        ("data_sha", "training_data_sha", "data_sha"),
+        ("training_rows", "training_rows", None),
+    ):
+        assert metrics[of_metrics] == shipped.provenance[key], key
+        if of_references is not None:
+            assert references[of_references] == shipped.provenance[key], key
+            assert shipped.provenance[key] in CARD, key
+    assert f"evaluated at commit {metrics['commit']} on data {metrics['data_sha']}" in CARD
+
+
+def test_the_numbers_of_the_card_are_those_of_the_evaluation(metrics: dict[str, Any]) -> None:
+    regimes = metrics["regimes"]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in CARD.splitlines()
+            if line.startswith("| ")]  # fmt: skip
+    head, _, *rows = rows
+    assert head == ["world", *regimes]
+    table = {label: dict(zip(regimes, cells, strict=True)) for label, *cells in rows}
+    bands = {world: f"{world}, in bands" for world in BUILT_IN}
+    assert set(table) == {*bands, *bands.values()} == {*metrics["worlds"], *bands.values()}
+    for world, band in bands.items():
+        for regime, splits in metrics["worlds"][world].items():
+            where = f"{world}, {regime}"
+            shown = re.findall(r"\d+\.\d{3}", table[world][regime])
+            stored = [splits[split]["nrmse"] for split in ("test", "slice", "corner")]
+            assert shown == [f"{error:.3f}" for error in stored], where
+            inside = float(table[band][regime].removesuffix("%"))
+            # rounded to whole percent
+            assert inside == pytest.approx(100.0 * splits["test"]["coverage_90"], abs=0.5), where

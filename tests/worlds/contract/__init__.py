@@ -1,0 +1,1 @@
+"""What every world in the bank promises, whatever its economics."""

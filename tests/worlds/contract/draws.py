@@ -1,0 +1,45 @@
+"""The worlds that tests are for, and draws, innovations and chains of each."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from emulator import get_world, list_worlds
+from emulator.worlds import World
+
+every_world = pytest.mark.parametrize("name", list_worlds())
+linear_worlds = pytest.mark.parametrize("name", [n for n in list_worlds() if get_world(n).linear])
+other_worlds = pytest.mark.parametrize(
+    "name", [n for n in list_worlds() if not get_world(n).linear]
+)
+worlds_without_chance = pytest.mark.parametrize(
+    "name", [n for n in list_worlds() if not get_world(n).hidden_chain]
+)
+
+ROWS, HORIZON, QUARTERS = 5, 12, 30
+
+
+@cache
+def world_and_draws(name: str) -> tuple[World[Any], np.ndarray]:
+    world = get_world(name)
+    return world, world.sample_parameters(ROWS, np.random.default_rng(11))
+
+
+def innovations(world: World[Any], rows: int = ROWS, quarters: int = QUARTERS) -> np.ndarray:
+    return np.random.default_rng(12).standard_normal((rows, quarters, len(world.shocks)))
+
+
+def chain(world: World[Any], rows: int = ROWS, quarters: int = QUARTERS) -> np.ndarray | None:
+    """Uniforms for worlds with a hidden chain, None for the others."""
+    if not world.hidden_chain:
+        return None
+    return np.random.default_rng(13).random((rows, quarters))
+
+
+def box(world: World[Any]) -> tuple[np.ndarray, np.ndarray]:
+    lower = np.array([p.lower for p in world.parameters])
+    return lower, np.array([p.upper for p in world.parameters])
