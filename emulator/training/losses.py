@@ -1,11 +1,12 @@
 """The terms of the training loss: generic, nothing in them knows a world.
 
-    L = L_irf + lambda_traj L_traj + lambda_quantile L_q + lambda_smooth L_smooth
+    L = log L_irf + lambda_traj log L_traj + lambda_quantile log L_q + lambda_smooth log L_smooth
 
-Every term is an error over the s.d. of what is predicted, so a world counts as much as another
-whatever its units, and the mean over worlds needs no weights. L_irf is the root, not the mean, of
-squares over horizons: its gradient does not fade as a world gets accurate, so worlds that are
-nearly learned go on being learned beside the hard ones.
+Every term is an error over the s.d. of what is predicted, whatever a world's units, and the mean
+over worlds is of logarithms: a tenth less counts the same where errors are large and where they are
+small, so worlds that are nearly learned go on being learned beside the hard ones, and the mean
+needs no weights. L_irf is the root, not the mean, of squares over horizons, for each draw: large
+errors of few draws do not crowd out the others.
 """
 
 from __future__ import annotations

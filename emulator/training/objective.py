@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import torch
@@ -23,8 +23,9 @@ from emulator.training.losses import (
 
 
 class Terms(NamedTuple):
-    """total: the scalar to minimise. parts: what it is made of, detached scalars named
-    `loss_<world>`, `quantile_<world>`, `smooth_<world>`, `trajectory_<world>`, before weights."""
+    """total: the scalar to minimise. parts: the errors it is made of, detached scalars named
+    `loss_<world>`, `quantile_<world>`, `smooth_<world>`, `trajectory_<world>`: no logarithms, no
+    weights."""
 
     total: torch.Tensor
     parts: dict[str, torch.Tensor]
@@ -54,49 +55,85 @@ class Scales(nn.Module):
         return getattr(self, task.value)  # type: ignore[no-any-return]
 
 
+# Of an error whose logarithm is taken: a pinball loss can be exactly zero.
+_SMALLEST = 1e-6
+
+
+class _Term(NamedTuple):
+    name: str
+    world: str
+    weight: float
+    share: float  # of the world's batches
+    error: torch.Tensor
+
+
+def _alone(errors: torch.Tensor) -> torch.Tensor:
+    """The mean over ranks where there is one."""
+    return errors
+
+
 class Objective(nn.Module):
     """`forward(batch)` is the loss of a step; see losses.py for its terms.
 
     Terms with weight zero are not computed; bands and trajectories only for models that give them.
     A world's trajectory is asked for in some steps only, so its term stands for all worlds'.
+    over_ranks: the mean over processes of a vector of errors.
     """
 
     weights: torch.Tensor
 
-    def __init__(self, model: Model, moments: Mapping[str, Moments], losses: LossConfig) -> None:
+    def __init__(
+        self,
+        model: Model,
+        moments: Mapping[str, Moments],
+        losses: LossConfig,
+        over_ranks: Callable[[torch.Tensor], torch.Tensor] = _alone,
+    ) -> None:
         super().__init__()
         self.model = model
         self.losses = losses
+        self.over_ranks = over_ranks
         self.scales = nn.ModuleDict({world: Scales(m) for world, m in moments.items()})
         self.register_buffer("weights", horizon_weights(losses.horizon, model.horizon + 1))
 
     def forward(self, batch: StepBatch) -> Terms:
+        found = [*self._responses(batch), *self._trajectories(batch)]
+        errors = torch.stack([term.error for term in found])
+        # The error of the whole batch, of which this process may see a part. The sum's gradient is
+        # that of the logarithm of the mean over processes, as if one saw all.
+        whole = self.over_ranks(errors.detach()) + _SMALLEST
+        weights = errors.new_tensor([term.weight * term.share for term in found])
+        total = (weights * (whole.log() + errors / whole - 1.0)).sum()
         parts: dict[str, torch.Tensor] = {}
+        for term in found:
+            key = f"{term.name}_{term.world}"
+            parts[key] = parts.get(key, 0.0) + term.share * term.error.detach()
+        return Terms(total / len(batch.responses), parts)
+
+    def _responses(self, batch: StepBatch) -> Iterator[_Term]:
         asked = [(w, b) for w, batches in batch.responses.items() for b in batches]
         answers = self.model.answer([b.inputs for _, b in asked], bands=self.losses.quantile > 0)
-        total = torch.zeros((), device=self.weights.device)
         for (world, (inputs, target)), answer in zip(asked, answers, strict=True):
             sigma = self._scales(world).of(inputs.task)
             share = 1.0 / len(batch.responses[world])
-            terms = {"loss": (1.0, response_loss(answer.response, target, sigma, self.weights))}
+            error = response_loss(answer.response, target, sigma, self.weights)
+            yield _Term("loss", world, 1.0, share, error)
             if self.losses.smooth:
-                smooth = smoothness_loss(answer.response, target, sigma)
-                terms["smooth"] = (self.losses.smooth, smooth)
+                error = smoothness_loss(answer.response, target, sigma)
+                yield _Term("smooth", world, self.losses.smooth, share, error)
             if answer.quantiles is not None:
-                pinball = quantile_loss(answer.quantiles, target, sigma)
-                terms["quantile"] = (self.losses.quantile, pinball)
-            for name, (weight, value) in terms.items():
-                total = total + weight * share * value
-                key = f"{name}_{world}"
-                parts[key] = parts.get(key, 0.0) + share * value
-        total = total / len(batch.responses)
-        if self.losses.trajectory and isinstance(self.model, Forecaster):
-            for world, (inputs, target) in batch.trajectories.items():
-                path = self.model.forecast(inputs)
-                error = trajectory_loss(path, target, self._scales(world).trajectory)
-                parts[f"trajectory_{world}"] = error
-                total = total + self.losses.trajectory * error / len(batch.trajectories)
-        return Terms(total, {name: part.detach() for name, part in parts.items()})
+                error = quantile_loss(answer.quantiles, target, sigma)
+                yield _Term("quantile", world, self.losses.quantile, share, error)
+
+    def _trajectories(self, batch: StepBatch) -> Iterator[_Term]:
+        if not self.losses.trajectory or not isinstance(self.model, Forecaster):
+            return
+        # One world stands for all.
+        weight = self.losses.trajectory * len(batch.responses)
+        for world, (inputs, target) in batch.trajectories.items():
+            path = self.model.forecast(inputs)
+            error = trajectory_loss(path, target, self._scales(world).trajectory)
+            yield _Term("trajectory", world, weight / len(batch.trajectories), 1.0, error)
 
     def _scales(self, world: str) -> Scales:
         module = self.scales[world]

@@ -119,7 +119,7 @@ class Trainer:
             {world: m.irf_sd for world, m in moments.items()},
             {world: m.traj_sd for world, m in moments.items()},
         )
-        self.objective = Objective(self.model, moments, config.losses).to(ranks.device)
+        self.objective = Objective(self.model, moments, config.losses, ranks.mean).to(ranks.device)
         part = (ranks.rank, ranks.count)
         self.batches = Batches(
             shown, self.settings.batch_size, self.settings.seed, config.data.source, part
