@@ -8,11 +8,14 @@ from torch import nn
 
 class Block(nn.Module):
     """A residual block under a condition, which scales and shifts its input (FiLM, Perez et al.
-    2018) and gates what is inside."""
+    2018) and gates what is inside.
+
+    No layer norm: dividing by a vector's own length is one more thing that a smooth map has to be
+    undone of. Errors of answers from parameters are a fifth lower without (docs/experiments.md).
+    """
 
     def __init__(self, hidden: int, condition: int) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(hidden, elementwise_affine=False)
         self.film = nn.Linear(condition, 4 * hidden)
         self.up = nn.Linear(hidden, 2 * hidden)
         self.down = nn.Linear(2 * hidden, hidden)
@@ -30,6 +33,6 @@ class Block(nn.Module):
         if rows is not None:
             film = film[rows]
         scale, shift, gate = film.split([hidden, hidden, 2 * hidden], dim=-1)
-        y = self.norm(x) * (1.0 + scale) + shift
+        y = x * (1.0 + scale) + shift
         y = nn.functional.silu(self.up(y)) * (1.0 + gate)
         return x + self.down(y)  # type: ignore[no-any-return]

@@ -71,14 +71,13 @@ class PathHeads(nn.Module):
     def __init__(self, hidden: int, condition: int, poles: int) -> None:
         super().__init__()
         self.block = Block(hidden, condition)
-        self.norm = nn.LayerNorm(hidden)
         self.modal = ModalHead(hidden, poles)
         self.direct = DirectHead(hidden, AHEAD)
         self.share = EstimateHead(hidden, 1, start=1.0)
 
     def draw(self, known: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         """known (B, hidden) under its condition (condition,), to what the heads read."""
-        return self.norm(self.block(known, condition[None]))  # type: ignore[no-any-return]
+        return self.block(known, condition[None])  # type: ignore[no-any-return]
 
     def forward(self, draw: torch.Tensor, ahead: int) -> torch.Tensor:
         """draw (B, hidden) to a path over its scale, (B, ahead, 3)."""

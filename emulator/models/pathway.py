@@ -2,8 +2,8 @@
 
 The universal model has two of these, one for economies whose parameters are given and one for those
 known from data. An answer from parameters is as exact as the network can learn it; one from data
-has an error that no network can remove. In one set of weights the second kind's gradients, which
-never settle, kept the first kind's errors at twice what they are alone (docs/experiments.md).
+has an error that no network can remove, and a gradient that never settles. docs/experiments.md has
+what that is worth.
 """
 
 from __future__ import annotations
@@ -35,9 +35,7 @@ class Pathway(nn.Module):
     ) -> None:
         super().__init__()
         self.trunk = nn.ModuleList(Block(hidden, condition) for _ in range(blocks))
-        self.draw_norm = nn.LayerNorm(hidden)
         self.shock_trunk = nn.ModuleList(Block(hidden, condition) for _ in range(shock_blocks))
-        self.shock_norm = nn.LayerNorm(hidden)
         self.modal = ModalHead(hidden, poles)
         self.direct = DirectHead(hidden, points)
         self.spread = SpreadHead(hidden)
@@ -47,14 +45,14 @@ class Pathway(nn.Module):
     ) -> list[torch.Tensor]:
         """Vectors (B, hidden) of draws, each under its condition (condition,), refined."""
         under = [condition[None] for condition in conditions]
-        return _through(self.trunk, self.draw_norm, [x[:, None] for x in known], under)
+        return _through(self.trunk, [x[:, None] for x in known], under)
 
     def shocks(
         self, tokens: Sequence[torch.Tensor], conditions: Sequence[torch.Tensor]
     ) -> list[torch.Tensor]:
         """Vectors (B, S, hidden) of draws' shocks, under conditions (S, condition), to what the
         heads read, (B S, hidden)."""
-        return _through(self.shock_trunk, self.shock_norm, tokens, conditions)
+        return _through(self.shock_trunk, tokens, conditions)
 
     def response(self, draw: torch.Tensor, shock: torch.Tensor, points: int) -> torch.Tensor:
         """draw (B, hidden), shock (B S, hidden) to responses over their scale,
@@ -68,7 +66,6 @@ class Pathway(nn.Module):
 
 def _through(
     blocks: Iterable[nn.Module],
-    norm: nn.Module,
     vectors: Sequence[torch.Tensor],
     conditions: Sequence[torch.Tensor],
 ) -> list[torch.Tensor]:
@@ -78,7 +75,7 @@ def _through(
         (x,) = vectors
         for block in blocks:
             x = block(x, conditions[0])
-        return [norm(x).flatten(0, 1)]
+        return [x.flatten(0, 1)]
     rows, first = [], 0
     for x in vectors:
         row = torch.arange(first, first + x.shape[1], device=x.device)
@@ -88,4 +85,4 @@ def _through(
     condition, row = torch.cat(list(conditions)), torch.cat(rows)
     for block in blocks:
         flat = block(flat, condition, row)
-    return list(norm(flat).split([x.shape[0] * x.shape[1] for x in vectors]))
+    return list(torch.split(flat, [x.shape[0] * x.shape[1] for x in vectors]))

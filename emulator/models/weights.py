@@ -29,7 +29,7 @@ from emulator.models.base import Model
 from emulator.models.catalogue import ModelConfig
 from emulator.specs import WorldSpec
 
-FORMAT = 3
+FORMAT = 4
 PRETRAINED = Path(__file__).parents[1] / "pretrained"  # the weights that come with the package
 WEIGHTS_FILE, DESCRIPTION_FILE, CARD_FILE = "weights.safetensors", "model.json", "README.md"
 

@@ -1,12 +1,16 @@
 """The terms of the training loss: generic, nothing in them knows a world.
 
-    L = log L_irf + lambda_traj log L_traj + lambda_quantile log L_q + lambda_smooth log L_smooth
+    L = L_irf + lambda_traj L_traj + lambda_quantile L_q + lambda_smooth L_smooth
 
-Every term is an error over the s.d. of what is predicted, whatever a world's units, and the mean
-over worlds is of logarithms: a tenth less counts the same where errors are large and where they are
-small, so worlds that are nearly learned go on being learned beside the hard ones, and the mean
-needs no weights. L_irf is the root, not the mean, of squares over horizons, for each draw: large
-errors of few draws do not crowd out the others.
+Every term is an error over the s.d. of what is predicted, whatever a world's units. L_irf is the
+root, not the mean, of squares over horizons, for each draw: large errors of few draws do not crowd
+out the others.
+
+Where parameters are given, the mean over worlds is of the terms' logarithms: a tenth less counts
+the same where errors are large and where they are small, so worlds that are nearly learned go on
+being learned beside the hard ones. Where they are not, it is of the terms themselves: most errors
+have a floor there that no network passes, and in logarithms the few that have none, those of
+regime D, would count hundreds of times as much as the others.
 """
 
 from __future__ import annotations

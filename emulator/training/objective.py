@@ -64,6 +64,7 @@ class _Term(NamedTuple):
     world: str
     weight: float
     share: float  # of the world's batches
+    relative: bool  # whether its logarithm counts
     error: torch.Tensor
 
 
@@ -99,11 +100,13 @@ class Objective(nn.Module):
     def forward(self, batch: StepBatch) -> Terms:
         found = [*self._responses(batch), *self._trajectories(batch)]
         errors = torch.stack([term.error for term in found])
-        # The error of the whole batch, of which this process may see a part. The sum's gradient is
-        # that of the logarithm of the mean over processes, as if one saw all.
+        # The error of the whole batch, of which this process may see a part. The gradient is that
+        # of the logarithm of the mean over processes, as if one saw all.
         whole = self.over_ranks(errors.detach()) + _SMALLEST
+        logarithms = whole.log() + errors / whole - 1.0
         weights = errors.new_tensor([term.weight * term.share for term in found])
-        total = (weights * (whole.log() + errors / whole - 1.0)).sum()
+        relative = torch.tensor([term.relative for term in found], device=errors.device)
+        total = (weights * torch.where(relative, logarithms, errors)).sum()
         parts: dict[str, torch.Tensor] = {}
         for term in found:
             key = f"{term.name}_{term.world}"
@@ -116,14 +119,15 @@ class Objective(nn.Module):
         for (world, (inputs, target)), answer in zip(asked, answers, strict=True):
             sigma = self._scales(world).of(inputs.task)
             share = 1.0 / len(batch.responses[world])
+            relative = inputs.theta is not None
             error = response_loss(answer.response, target, sigma, self.weights)
-            yield _Term("loss", world, 1.0, share, error)
+            yield _Term("loss", world, 1.0, share, relative, error)
             if self.losses.smooth:
                 error = smoothness_loss(answer.response, target, sigma)
-                yield _Term("smooth", world, self.losses.smooth, share, error)
+                yield _Term("smooth", world, self.losses.smooth, share, relative, error)
             if answer.quantiles is not None:
                 error = quantile_loss(answer.quantiles, target, sigma)
-                yield _Term("quantile", world, self.losses.quantile, share, error)
+                yield _Term("quantile", world, self.losses.quantile, share, relative, error)
 
     def _trajectories(self, batch: StepBatch) -> Iterator[_Term]:
         if not self.losses.trajectory or not isinstance(self.model, Forecaster):
@@ -133,7 +137,9 @@ class Objective(nn.Module):
         for world, (inputs, target) in batch.trajectories.items():
             path = self.model.forecast(inputs)
             error = trajectory_loss(path, target, self._scales(world).trajectory)
-            yield _Term("trajectory", world, weight / len(batch.trajectories), 1.0, error)
+            relative = inputs.theta is not None
+            weight /= len(batch.trajectories)
+            yield _Term("trajectory", world, weight, 1.0, relative, error)
 
     def _scales(self, world: str) -> Scales:
         module = self.scales[world]
