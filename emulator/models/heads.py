@@ -121,8 +121,9 @@ class SpreadHead(nn.Module):
     """Distances of the quantiles from the point estimate, in its units before scaling.
 
     The four gaps between neighbouring levels are positive by construction, so quantiles never
-    cross. Their logarithms, and the median's place between its neighbours, are sums of decays
-    with fixed half-lives: smooth in the horizon, and defined at any horizon.
+    cross. Up to one s.d. their logarithms, beyond it they themselves (an exponential would lose all
+    bounds at the edges of the prior), and the median's place between its neighbours, are sums of
+    decays with fixed half-lives: smooth in the horizon, and defined at any horizon.
     """
 
     decay: torch.Tensor
@@ -145,7 +146,8 @@ class SpreadHead(nn.Module):
         shape = (3, len(QUANTILES), len(self.decay))
         with torch.autocast(source.device.type, enabled=False):
             curves = self.coefficients(source.float()).unflatten(-1, shape) @ basis
-        gap = curves[:, :, :-1].exp()  # (N, 3, 4, points)
+        curve = curves[:, :, :-1]  # (N, 3, 4, points)
+        gap = torch.where(curve > 0.0, 1.0 + curve, curve.clamp(max=0.0).exp())
         lower, upper = gap[:, :, 1], gap[:, :, 2]
         median = torch.tanh(curves[:, :, -1]) * (lower + upper)
         inner_low, inner_high = median - lower, median + upper

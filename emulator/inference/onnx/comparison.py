@@ -19,7 +19,7 @@ def difference(data: bytes, question: Question) -> float:
 
     The root mean square over quarters, as in an NRMSE, of the worst draw, shock and observable. The
     scale is the response's s.d. over the training draws, or the draw's own peak where that is
-    larger.
+    larger; for bands, their own peak.
     """
     import onnxruntime
 
@@ -29,11 +29,13 @@ def difference(data: bytes, question: Question) -> float:
         given = question.examples(draws, quarters)
         found = session.run(None, {name: value.numpy() for name, value in given.items()})
         expected = question(**given)
-        peak = expected[0].abs().amax(dim=2, keepdim=True)
-        scale = torch.maximum(question.scale(**given), peak)
-        # Responses that are identically zero have no scale, and must be zero.
-        scale = torch.where(scale > 0.0, scale, 1.0)
+        scale = question.scale(**given)
         for theirs, ours in zip(found, expected, strict=True):
             apart = (torch.from_numpy(theirs) - ours).square().mean(dim=2, keepdim=True).sqrt()
-            largest.append(((apart if ours.ndim == 4 else apart.amax(dim=-1)) / scale).max())
+            peak = ours.abs().amax(dim=2, keepdim=True)
+            if ours.ndim == 5:  # quantiles
+                apart, peak = apart.amax(dim=-1), peak.amax(dim=-1)
+            scale = torch.maximum(scale, peak)
+            # Responses that are identically zero have no scale, and must be zero.
+            largest.append((apart / torch.where(scale > 0.0, scale, 1.0)).max())
     return float(torch.stack(largest).max())  # NaN where any is
