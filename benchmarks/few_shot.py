@@ -121,8 +121,8 @@ def main() -> None:
         }
         print(world, worlds[world])
     RESULTS.mkdir(parents=True, exist_ok=True)
-    trained = sorted(set(table["commit"].dropna()))
-    facts = {"trained_at": trained, "data_sha": dataset.hash, "worlds": worlds}
+    evaluated = sorted(set(table["commit"].dropna()))
+    facts = {"evaluated_at": evaluated, "data_sha": dataset.hash, "worlds": worlds}
     records.write(RESULTS / "few_shot.json", facts)
     draw(worlds)
 

@@ -79,7 +79,9 @@ def floors(
     typer.echo(f"written: {path}, {path.with_suffix('.json').name}, {path.stem}.png")
 
 
-@app.command(epilog="Example: emulator floors-compare runs/universal runs/var_fitted")
+@app.command(
+    epilog="Example: emulator floors-compare runs/campaign/universal/all runs/campaign/linear/B1"
+)
 def floors_compare(
     runs: list[Path] = typer.Argument(..., help="Trained run folders."),
     data: Path = DATA_OPTION,

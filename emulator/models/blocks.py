@@ -11,7 +11,8 @@ class Block(nn.Module):
     2018) and gates what is inside.
 
     No layer norm: dividing by a vector's own length is one more thing that a smooth map has to be
-    undone of. Errors of answers from parameters are a fifth lower without (docs/experiments.md).
+    undone of. Errors of answers from parameters are a fifth lower without any, here or before the
+    heads (docs/experiments.md).
     """
 
     def __init__(self, hidden: int, condition: int) -> None:

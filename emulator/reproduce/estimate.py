@@ -92,8 +92,9 @@ def evaluation_seconds(config: RunConfig, dataset: Dataset) -> float:
 
 def _kind(config: RunConfig) -> str:
     data = config.model_dump(mode="json")
-    for key in ("epochs", "steps", "lr", "seed", "start_from"):
+    for key in ("epochs", "lr", "seed", "start_from"):
         del data["training"][key]
+    data["training"]["steps"] = config.training.steps is not None
     if config.training.steps is not None:  # of an epoch rows are the length
         del data["data"]["rows"]
     if len(data["data"]["worlds"] or ()) == 1:

@@ -76,7 +76,9 @@ def _jobs(plan: Plan, entry: Entry, origin: str, there: Sequence[str]) -> Iterat
     for world in (*worlds, *((entry.tuning and entry.tuning.worlds) or ())):
         if world not in there:
             raise unknown_name(f"world of {plan.data.path}", world, there)
-    if base.model.type in FITTED_AT_ONCE and (entry.tuning or entry.steps):
+    if base.model.type in FITTED_AT_ONCE and (
+        entry.tuning or entry.steps or "steps" in entry.training
+    ):
         raise ConfigError(f"{origin}: {base.model.type} is fitted at once: no tuning, no steps")
     start = None if entry.start_from is None else Path(plan.output, entry.start_from)
     for regime in entry.regimes or (base.data.regime,):
@@ -142,6 +144,8 @@ def _config(
         "source": plan.data.source,
         "worlds": worlds,
     }
+    if "epochs" in entry.training:
+        data["training"]["steps"] = None  # which would go before them
     data["training"] |= entry.training
     if entry.steps is not None:
         data["training"]["steps"] = entry.steps

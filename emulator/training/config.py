@@ -32,7 +32,11 @@ class TrainingConfig(StrictModel):
     LATER: ClassVar[frozenset[str]] = frozenset({"start_from", "steps"})
 
     seed: int = Field(42, ge=0)
-    epochs: int = Field(100, ge=1, description="passes over the largest world's training rows")
+    epochs: int = Field(
+        100,
+        ge=1,
+        description="passes over the largest world's training rows; not used where `steps` is",
+    )
     steps: int | None = Field(None, ge=1, description="the length of training; null: `epochs`")
     batch_size: int = Field(
         64, ge=1, description="rows of every world in each step, over all processes together"

@@ -133,12 +133,11 @@ class Objective(nn.Module):
         if not self.losses.trajectory or not isinstance(self.model, Forecaster):
             return
         # One world stands for all.
-        weight = self.losses.trajectory * len(batch.responses)
+        weight = self.losses.trajectory * len(batch.responses) / max(1, len(batch.trajectories))
         for world, (inputs, target) in batch.trajectories.items():
             path = self.model.forecast(inputs)
             error = trajectory_loss(path, target, self._scales(world).trajectory)
             relative = inputs.theta is not None
-            weight /= len(batch.trajectories)
             yield _Term("trajectory", world, weight, 1.0, relative, error)
 
     def _scales(self, world: str) -> Scales:

@@ -18,8 +18,8 @@ def difference(data: bytes, question: Question) -> float:
     """How far onnxruntime's answers are from torch's, as a share of the response's scale.
 
     The root mean square over quarters, as in an NRMSE, of the worst draw, shock and observable. The
-    scale is the response's s.d. over the training draws, or the draw's own peak where that is
-    larger; for bands, their own peak.
+    scale is the response's s.d. over the training draws, or the peak of the draw's own answer (of
+    the bands, for bands) where that is larger.
     """
     import onnxruntime
 
@@ -29,13 +29,13 @@ def difference(data: bytes, question: Question) -> float:
         given = question.examples(draws, quarters)
         found = session.run(None, {name: value.numpy() for name, value in given.items()})
         expected = question(**given)
-        scale = question.scale(**given)
+        sd = question.scale(**given)
         for theirs, ours in zip(found, expected, strict=True):
             apart = (torch.from_numpy(theirs) - ours).square().mean(dim=2, keepdim=True).sqrt()
             peak = ours.abs().amax(dim=2, keepdim=True)
             if ours.ndim == 5:  # quantiles
                 apart, peak = apart.amax(dim=-1), peak.amax(dim=-1)
-            scale = torch.maximum(scale, peak)
+            scale = torch.maximum(sd, peak)
             # Responses that are identically zero have no scale, and must be zero.
             largest.append((apart / torch.where(scale > 0.0, scale, 1.0)).max())
     return float(torch.stack(largest).max())  # NaN where any is
