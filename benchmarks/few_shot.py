@@ -31,6 +31,7 @@ from emulator.regimes import Regime, Task
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "transfer"
 WORLDS = ("zlb", "switching", "sw07")
+DRAWS, TICKS = (50, 200, 1000, 2000), (0.02, 0.05, 0.1, 0.2, 0.5)  # of the axes
 # How a run's name begins, after the world, and what it is.
 STARTS = {
     "from_others": "universal, trained on the others",
@@ -76,7 +77,7 @@ def zero_shot(run: Path, dataset: Dataset, world: str) -> dict[str, Any] | None:
 
 def draw(worlds: dict[str, dict[str, Any]]) -> None:
     """A panel a world: error against draws, with the range over seeds."""
-    canvas, axes = plots.figure(1, len(worlds), 3.2 * len(worlds), 3.2)
+    canvas, axes = plots.figure(1, len(worlds), max(3.6, 3.0 * len(worlds)), 3.8)
     for axis, (world, facts) in zip(axes[0], worlds.items(), strict=True):
         for (start, label), colour in zip(STARTS.items(), plots.SERIES, strict=False):
             points = pd.DataFrame(facts["few_shot"].get(start, []))
@@ -93,8 +94,11 @@ def draw(worlds: dict[str, dict[str, Any]]) -> None:
                 label="no draw, from 200 quarters",
             )  # fmt: skip
         axis.set(xscale="log", yscale="log", title=world, xlabel="draws of the world")
+        axis.set_xticks(DRAWS, labels=[str(draws) for draws in DRAWS], minor=False)
+        axis.set_yticks(TICKS, labels=[str(tick) for tick in TICKS])
+        axis.minorticks_off()
     axes[0, 0].set_ylabel("NRMSE")
-    axes[0, 0].legend(fontsize=7)
+    canvas.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", fontsize=7)
     plots.save(canvas, RESULTS / "few_shot.png")
 
 
