@@ -149,8 +149,10 @@ def test_a_key_that_came_later_counts_where_it_is_set() -> None:
         "test",
     )
     plain = config.model_dump(mode="json")
-    del plain["training"]["start_from"], plain["data"]["rows"]
+    del plain["training"]["start_from"], plain["training"]["steps"], plain["data"]["rows"]
     before = hashlib.sha256(canonical_json(plain).encode()).hexdigest()[:16]
     assert config_hash(config) == before
     few = config.data.model_copy(update={"rows": 10})
     assert config_hash(config.model_copy(update={"data": few})) != before
+    short = config.training.model_copy(update={"steps": 10})
+    assert config_hash(config.model_copy(update={"training": short})) != before

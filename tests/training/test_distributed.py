@@ -112,7 +112,8 @@ def test_two_processes_give_the_losses_and_gradients_of_one(alone: Path, pair: P
         shared = [name for name in a if not name.startswith("gradient_norm_")]
         np.testing.assert_allclose([a[n] for n in shared], [b[n] for n in shared], **CLOSE)
     # Before the first update nothing has grown: summation order alone.
-    assert one[0]["loss"] == pytest.approx(two[0]["loss"], rel=1e-6)
+    # A sum of logarithms can be near zero.
+    assert one[0]["loss"] == pytest.approx(two[0]["loss"], abs=1e-6)
     assert one[0]["gradient_norm"] == pytest.approx(two[0]["gradient_norm"], rel=1e-5)
 
 
