@@ -8,6 +8,7 @@ would do.
 
 from __future__ import annotations
 
+import argparse
 import multiprocessing
 import os
 import resource
@@ -62,6 +63,7 @@ def alone(world: str, samples: int) -> dict[str, Any]:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     worlds = load_config(ROOT / "configs" / "data" / "full.yaml", DataConfig).worlds
     timings = [alone(world, SAMPLES.get(world, OTHERS)) for world in worlds]
     memory = [alone("nk", samples) for samples in MEMORY_SIZES]

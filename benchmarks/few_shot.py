@@ -63,7 +63,8 @@ def zero_shot(run: Path, dataset: Dataset, world: str) -> dict[str, Any] | None:
     """NRMSE by task in B2; None where the run is not there or does not know the shocks."""
     if not (run / DESCRIPTION_FILE).exists():
         return None
-    model = load_weights(run).model
+    loaded = load_weights(run)
+    model = loaded.model
     assert isinstance(model, Universal)
     if not set(dataset.spec(world).shock_names) <= set(model.shock.rows):
         return None
@@ -71,7 +72,7 @@ def zero_shot(run: Path, dataset: Dataset, world: str) -> dict[str, Any] | None:
     return {
         "nrmse": round(nrmse(statistics(scored)), 4),
         "without_training_on": world,
-        "weights_sha256": load_weights(run).sha256,
+        "weights_sha256": loaded.sha256,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from emulator.errors import InputError, UnknownNameError
 from emulator.models.base import Model
 from emulator.models.baselines.mlp import MLPConfig
 from emulator.models.blocks import Block
-from emulator.models.heads import FADE, DirectHead, ModalHead
+from emulator.models.heads import FADE, DirectHead, ModalHead, SpreadHead
 from emulator.models.normalization import ParameterNormalizer, normalize_bounded
 from emulator.models.universal import UniversalConfig
 from emulator.regimes import AHEAD, QUANTILES, Regime, Task, build_inputs, response_inputs
@@ -192,6 +193,21 @@ def test_quantiles_never_cross_and_reach_beyond_the_trained_horizon() -> None:
         answer = model.answer([build_inputs(sample(spec), spec, Regime.A)], 80)[0]
         assert answer.quantiles.shape == (*answer.response.shape, len(QUANTILES))
         assert (answer.quantiles.diff(dim=-1) > 0).all()
+
+
+def test_bands_grow_in_proportion_beyond_one_s_d_and_stay_finite() -> None:
+    """A gap is the exponential of its curve up to one, and one more than the curve beyond."""
+    head = SpreadHead(1)
+    for curve, gap in ((-40.0, math.exp(-40.0)), (-2.0, math.exp(-2.0)), (0.0, 1.0), (99.0, 100.0)):
+        with torch.no_grad():
+            head.coefficients.weight.zero_()
+            head.coefficients.bias.zero_()
+            # The constant of every gap; the median stays in the middle.
+            head.coefficients.bias.view(3, len(QUANTILES), -1)[:, :-1, -1] = curve
+        quantiles = head(torch.zeros(1, 1), 3)
+        assert quantiles[..., 2].abs().max() == 0.0
+        widths = quantiles[..., [1, 3]].abs()
+        torch.testing.assert_close(widths, torch.full_like(widths, gap), rtol=1e-6, atol=0.0)
 
 
 def test_bands_do_not_move_the_point_estimate() -> None:

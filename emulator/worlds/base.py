@@ -7,7 +7,8 @@ S shocks, H last horizon (h = 0 is the impact quarter), T quarters, n states; ob
 A subclass states its names and implements four methods: `_solve` (parameters to a solution with one
 status per row), `_responses`, `_simulate`, and, where parameters are not drawn independently,
 `from_uniforms`. Everything public lives here once: shapes, broadcasting, statuses, NaN rows, and
-overflow, which a row's status reports and no warning.
+overflow, which a row's status reports and no warning. The file is long for that: whoever adds a
+world reads one contract in one place.
 """
 
 from __future__ import annotations

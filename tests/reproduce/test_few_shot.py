@@ -11,7 +11,7 @@ import yaml
 from emulator.config import load_config
 from emulator.data import DataConfig, Dataset
 from emulator.data.generate import generate
-from emulator.errors import ConfigError, WeightsError
+from emulator.errors import ConfigError, DatasetError, WeightsError
 from emulator.evaluation.evaluate import evaluate
 from emulator.evaluation.runs import read_run
 from emulator.models.weights import load_weights
@@ -85,21 +85,37 @@ def test_the_plan_of_the_repository_compares_at_equal_draws(
     assert len({sizes.count(size) for size in sizes}) == 1
 
 
+def _more_draws(folder: Folder, dataset: Dataset) -> dict[str, Any]:
+    """`data:` of a plan that trains on more of the small data set's draws and scores on it."""
+    more = {**dataset.manifest.config.model_dump(mode="json"), "samples": 400}
+    (folder.path / "more.yaml").write_text(yaml.safe_dump(more))
+    return {
+        "config": str(folder.path / "more.yaml"),
+        "path": str(folder.path / "more"),
+        "scored_on": {"config": folder.data, "path": str(folder.dataset_path)},
+    }
+
+
+@pytest.mark.slow
+def test_a_set_that_scores_of_other_draws_is_refused_before_any_training(
+    folder: Folder, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Configurations may agree where the versions that drew do not."""
+    plan = folder.plan(OTHERS, data=_more_draws(folder, dataset))
+    monkeypatch.setattr(Dataset, "draws", property(lambda self: self.path.name))
+    with pytest.raises(DatasetError, match="its draws are not those of"):
+        run_plan(plan)
+    assert not (folder.path / "out").exists()
+
+
 @pytest.mark.integration
 def test_a_plan_starts_from_its_own_runs_and_is_scored_on_fewer_of_the_same_draws(
     folder: Folder,
     dataset: Dataset,
 ) -> None:
     """The small data set scores runs on one of 400 samples, whose first 300 it holds."""
-    more = {**dataset.manifest.config.model_dump(mode="json"), "samples": 400}
-    (folder.path / "more.yaml").write_text(yaml.safe_dump(more))
-    data = {
-        "config": str(folder.path / "more.yaml"),
-        "path": str(folder.path / "more"),
-        "scored_on": {"config": folder.data, "path": str(folder.dataset_path)},
-    }
-    plan = folder.plan(OTHERS, {**FEW, "start_from": "others/A", "rows": [20], "steps": 2})
-    plan.write_text(yaml.safe_dump({**yaml.safe_load(plan.read_text()), "data": data}))
+    few_rows = {**FEW, "start_from": "others/A", "rows": [20], "steps": 2}
+    plan = folder.plan(OTHERS, few_rows, data=_more_draws(folder, dataset))
     report = run_plan(plan)
     assert not report.failed
     few = folder.path / "out" / "few" / "A" / "rows_20"

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from emulator.config import load_config
 from emulator.data import DataConfig
 from emulator.errors import ConfigError, UnknownNameError
 from emulator.reproduce.jobs import expand
 from emulator.reproduce.plan import Plan
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run_config
 from tests.reproduce.plans import Folder
 
 
@@ -68,6 +69,29 @@ def test_candidates_come_before_the_run_that_waits_for_them(folder: Folder) -> N
 
 
 @pytest.mark.fast
+def test_candidates_of_a_run_that_starts_from_another_wait_for_it(folder: Folder) -> None:
+    others = {"name": "others", "config": "universal", "worlds": ["var"]}
+    tuned = {
+        "name": "tuned", "config": "universal", "worlds": ["nk"], "start_from": "others/A",
+        "tuning": {"lr": [1e-3, 4e-3], "steps": 6},
+    }  # fmt: skip
+    first, *candidates, last = folder.jobs(others, tuned)
+    assert [job.is_candidate for job in candidates] == [True, True]
+    assert all(job.waits_for() == {first.folder} for job in candidates)
+    assert last.waits_for() == {first.folder, *(job.folder for job in candidates)}
+
+
+@pytest.mark.fast
+def test_epochs_of_an_entry_go_before_steps_of_its_file(folder: Folder) -> None:
+    config = run_config(folder.dataset_path, training={"steps": 5}).model_dump(mode="json")
+    (folder.path / "short.yaml").write_text(yaml.safe_dump(config))
+    (plain,) = folder.jobs({"name": "a", "config": "short"})
+    assert plain.config.training.steps == 5
+    (job,) = folder.jobs({"name": "a", "config": "short", "training": {"epochs": 9}})
+    assert (job.config.training.steps, job.config.training.epochs) == (None, 9)
+
+
+@pytest.mark.fast
 def test_training_keys_of_an_entry_replace_those_of_the_file(folder: Folder) -> None:
     (job,) = folder.jobs({"name": "a", "config": "mlp", "training": {"seed": 7, "epochs": 9}})
     assert (job.config.training.seed, job.config.training.epochs) == (7, 9)
@@ -86,6 +110,7 @@ def test_training_keys_of_an_entry_replace_those_of_the_file(folder: Folder) -> 
         ({"tuning": {"lr": [1, 2], "steps": 1, "worlds": ["nk"]}}, ConfigError, "per_world"),
         ({"worlds": ["nkk"]}, UnknownNameError, "did you mean 'nk'"),
         ({"config": "linear", "steps": 5}, ConfigError, "fitted at once"),
+        ({"config": "linear", "training": {"steps": 5}}, ConfigError, "fitted at once"),
         ({"config": "linear", "regimes": ["all"]}, ConfigError, "does not answer in regime all"),
         ({"config": "missing"}, ConfigError, "missing.yaml: no such file"),
         ({"name": "../a"}, ConfigError, "name"),
