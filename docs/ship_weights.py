@@ -17,8 +17,8 @@ from emulator.models.weights import (
     CARD_FILE,
     DESCRIPTION_FILE,
     PRETRAINED,
-    WEIGHTS_FILE,
     load_weights,
+    weights_files,
     write_atomically,
 )
 from emulator.training.run_folder import NOT_MEASURED
@@ -77,11 +77,15 @@ def main() -> None:
     loaded = load_weights(run)
     if metrics["weights_sha256"] != loaded.sha256:
         sys.exit(f"{run}: metrics.json is of other weights; evaluate the run first")
-    weights = (run / WEIGHTS_FILE).read_bytes()
-    if len(weights) > LARGEST:
-        sys.exit(f"{run / WEIGHTS_FILE}: {len(weights):,} bytes, at most {LARGEST:,}")
+    weights = {path.name: path.read_bytes() for path in weights_files(run)}
+    for name, data in weights.items():
+        if len(data) > LARGEST:
+            sys.exit(f"{run / name}: {len(data):,} bytes, at most {LARGEST:,}")
     PRETRAINED.mkdir(exist_ok=True)
-    write_atomically(PRETRAINED / WEIGHTS_FILE, weights)
+    for old in PRETRAINED.glob("*.safetensors"):
+        old.unlink()
+    for name, data in weights.items():
+        write_atomically(PRETRAINED / name, data)
     text = card((run / CARD_FILE).read_text(encoding="utf-8"), metrics)
     write_atomically(PRETRAINED / CARD_FILE, text.encode())
     write_atomically(PRETRAINED / DESCRIPTION_FILE, (run / DESCRIPTION_FILE).read_bytes())

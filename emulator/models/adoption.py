@@ -1,8 +1,8 @@
 """Starting a model from another one's weights, worlds it does not know included.
 
 What both know by name is taken over row by row, everything else tensor by tensor. A world,
-parameter or shock that the weights do not know keeps its own start, but for the world's vector:
-between worlds the shared layers are meant to interpolate, so it starts in their middle.
+parameter or shock that the weights do not know keeps its own start, but for the world's vector and
+experts: between worlds the shared layers are meant to interpolate, so they start in the middle.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 
 from emulator.errors import ConfigError
+from emulator.models.blocks import Experts
 from emulator.models.embeddings import NameEmbedding
 from emulator.models.universal import BLIND, Universal
 from emulator.models.weights import Loaded
@@ -47,7 +48,18 @@ def adopt(model: Universal, loaded: Loaded, origin: str) -> None:
         learned = source.get_submodule(path)
         assert isinstance(learned, NameEmbedding)
         _take_rows(table, learned, path)
+    for path, module in model.named_modules():
+        if isinstance(module, Experts):
+            learned = source.get_submodule(path)
+            assert isinstance(learned, Experts)
+            _take_experts(module, learned)
     by_name = {f"{path}.table.weight" for path in tables}
+    by_name |= {
+        f"{path}.{name}"
+        for path, module in model.named_modules()
+        if isinstance(module, Experts)
+        for name, _ in module.named_parameters()
+    }
     parameters = dict(source.named_parameters())
     for name, parameter in model.named_parameters():
         if name not in by_name:
@@ -62,3 +74,13 @@ def _take_rows(table: NameEmbedding, learned: NameEmbedding, path: str) -> None:
         elif path == WORLDS:
             named = [k for world, k in learned.rows.items() if world != BLIND]
             new[row] = old[named].mean(dim=0)
+
+
+def _take_experts(experts: Experts, learned: Experts) -> None:
+    states = {world: expert.state_dict() for world, expert in learned.worlds.items()}
+    middle = {
+        key: torch.stack([state[key] for state in states.values()]).mean(dim=0)
+        for key in next(iter(states.values()))
+    }
+    for world, expert in experts.worlds.items():
+        expert.load_state_dict(states.get(world, middle))

@@ -2,8 +2,44 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import torch
 from torch import nn
+
+
+class Segment(NamedTuple):
+    """Rows that follow each other and are of one world."""
+
+    world: str
+    rows: int
+
+
+class Experts(nn.Module):
+    """A small network for each world, beside what all of them share: rows go through their own
+    world's alone (hard routing by name).
+
+    All start the same, so that they differ by what their worlds taught them, and the mean of them
+    means something to a world they have not seen.
+    """
+
+    def __init__(self, hidden: int, width: int, worlds: Sequence[str]) -> None:
+        super().__init__()
+        up, down = nn.Linear(hidden, width), nn.Linear(width, hidden)
+        down.weight.data.mul_(0.5)
+        first = nn.Sequential(up, nn.SiLU(), down)
+        self.worlds = nn.ModuleDict({world: copy.deepcopy(first) for world in worlds})
+
+    def forward(self, x: torch.Tensor, segments: Sequence[Segment]) -> torch.Tensor:
+        """x (N, ..., hidden), its rows in `segments`, to the same shape."""
+        if len(segments) == 1:
+            return self.worlds[segments[0].world](x)  # type: ignore[no-any-return]
+        parts = torch.split(x, [segment.rows for segment in segments])
+        return torch.cat(
+            [self.worlds[s.world](part) for s, part in zip(segments, parts, strict=True)]
+        )
 
 
 class Block(nn.Module):
@@ -12,10 +48,10 @@ class Block(nn.Module):
 
     No layer norm: dividing by a vector's own length is one more thing that a smooth map has to be
     undone of. Errors of answers from parameters are a fifth lower without any, here or before the
-    heads (docs/experiments.md).
+    heads (docs/experiments.md). With `experts`, worlds have a part of the block of their own.
     """
 
-    def __init__(self, hidden: int, condition: int) -> None:
+    def __init__(self, hidden: int, condition: int, experts: Experts | None = None) -> None:
         super().__init__()
         self.film = nn.Linear(condition, 4 * hidden)
         self.up = nn.Linear(hidden, 2 * hidden)
@@ -23,12 +59,18 @@ class Block(nn.Module):
         nn.init.zeros_(self.film.weight)
         nn.init.zeros_(self.film.bias)
         self.down.weight.data.mul_(0.5)
+        self.experts = experts
 
     def forward(
-        self, x: torch.Tensor, conditions: torch.Tensor, rows: torch.Tensor | None = None
+        self,
+        x: torch.Tensor,
+        conditions: torch.Tensor,
+        rows: torch.Tensor | None = None,
+        segments: Sequence[Segment] = (),
     ) -> torch.Tensor:
         """x (..., hidden), conditions (C, condition), to (..., hidden). rows (N,): which condition
-        is each row's, for x (N, hidden); without it they broadcast against x."""
+        is each row's, for x (N, hidden); without it they broadcast against x. segments: whose
+        x's rows are, for the experts."""
         hidden = x.shape[-1]
         film = self.film(conditions)
         if rows is not None:
@@ -36,4 +78,5 @@ class Block(nn.Module):
         scale, shift, gate = film.split([hidden, hidden, 2 * hidden], dim=-1)
         y = x * (1.0 + scale) + shift
         y = nn.functional.silu(self.up(y)) * (1.0 + gate)
-        return x + self.down(y)  # type: ignore[no-any-return]
+        own = 0.0 if self.experts is None else self.experts(x, segments)
+        return x + self.down(y) + own  # type: ignore[no-any-return]

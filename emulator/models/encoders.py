@@ -14,7 +14,7 @@ from torch import nn
 
 from emulator.models.embeddings import NameEmbedding
 from emulator.models.heads import Poles
-from emulator.models.regression import LAGS, Regression, regress
+from emulator.models.regression import LAGS, Fit, Regression, regress
 from emulator.regimes import MAX_HISTORY, Inputs
 
 RECENT = 24  # quarters the transformer sees one by one
@@ -41,14 +41,15 @@ def regressions(asked: Sequence[Inputs]) -> list[Regression]:
 class EconomyEncoder(nn.Module):
     """What a regression says of an economy, (B, hidden).
 
-    Its coefficients, its residuals' covariance, the series' s.d.s and length; and how far the data
-    are from a linear Gaussian economy: extremes and higher moments of the series, and how large
-    residuals follow each other.
+    The coefficients and residuals' covariances of its two fits, the series' s.d.s and length; and
+    how far the data are from a linear Gaussian economy: extremes and higher moments of the series,
+    and how large residuals follow each other.
     """
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
-        features = 3 + 1 + 12 + 9 * LAGS + 3 + 3 + 3 + 3 + 9 * LAGS
+        of_a_fit = 9 * LAGS + 3 + 3 + 3 + 3 + 9 * LAGS
+        features = 3 + 1 + 12 + 2 * of_a_fit
         self.net = nn.Sequential(nn.Linear(features, hidden), nn.SiLU(), nn.Linear(hidden, hidden))
 
     def forward(self, history: torch.Tensor, found: Regression) -> torch.Tensor:
@@ -61,9 +62,6 @@ def _features(history: torch.Tensor, found: Regression) -> torch.Tensor:
     """(B, features), each of order one."""
     sd = scale_of(history)
     z = history / sd[:, None]
-    noise = found.factor.norm(dim=2)  # (B, 3), the residuals' s.d.s
-    below = (found.factor / noise[:, :, None])[:, [1, 2, 2], [0, 0, 1]]  # correlations
-    own = found.factor.diagonal(dim1=1, dim2=2).log() / 3.0
     deviation = z - z.mean(dim=1, keepdim=True)
     moments = torch.cat(
         [
@@ -74,17 +72,24 @@ def _features(history: torch.Tensor, found: Regression) -> torch.Tensor:
         ],
         dim=1,
     )
-    size = (found.residuals / noise[:, None]).abs()
+    length = (torch.full_like(sd[:, :1], history.shape[1]) / MAX_HISTORY).log()
+    parts = [sd.log(), length, moments, *_of_fit(found.fit), *_of_fit(found.loose)]
+    return torch.cat([part.to(sd.dtype) for part in parts], dim=1)
+
+
+def _of_fit(fit: Fit) -> list[torch.Tensor]:
+    """(B, k) each, of order one."""
+    noise = fit.factor.norm(dim=2)  # (B, 3), the residuals' s.d.s
+    below = (fit.factor / noise[:, :, None])[:, [1, 2, 2], [0, 0, 1]]  # correlations
+    own = fit.factor.diagonal(dim1=1, dim2=2).log() / 3.0
+    size = (fit.residuals / noise[:, None]).abs()
     size = size - size.mean(dim=1, keepdim=True)
     quarters = size.shape[1]
     follow = [
         (size[:, lag:].mT @ size[:, : quarters - lag] / quarters).flatten(1)
         for lag in range(1, LAGS + 1)
     ]
-    length = (torch.full_like(noise[:, :1], history.shape[1]) / MAX_HISTORY).log()
-    rest = [found.lags.flatten(1), found.constant, noise.log() / 3.0, own, below, *follow]
-    parts = [sd.log(), length, moments, *rest]
-    return torch.cat([part.to(sd.dtype) for part in parts], dim=1)
+    return [fit.lags.flatten(1), fit.constant, noise.log() / 3.0, own, below, *follow]
 
 
 class StateEncoder(nn.Module):

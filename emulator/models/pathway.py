@@ -2,8 +2,9 @@
 
 The universal model has two of these, one for economies whose parameters are given and one for those
 known from data. An answer from parameters is as exact as the network can learn it; one from data
-has an error that no network can remove, and a gradient that never settles. docs/experiments.md has
-what that is worth.
+has an error that no network can remove, and a gradient that never settles. Where parameters are
+given the world is named too, and every block has an expert for it: worlds whose answers are nearly
+exact get out of each other's way. docs/experiments.md has what both are worth.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import nn
 
-from emulator.models.blocks import Block
+from emulator.models.blocks import Block, Experts, Segment
 from emulator.models.heads import DirectHead, ModalHead, SpreadHead
 
 
@@ -21,7 +22,8 @@ class Pathway(nn.Module):
     """Blocks and heads of one kind of answer.
 
     draws and shocks are lists, an entry for each world and task asked about: all go through the
-    blocks together, each with its own condition.
+    blocks together, each with its own condition and, with `worlds` and an `expert` width, past its
+    world's own expert.
     """
 
     def __init__(
@@ -32,27 +34,41 @@ class Pathway(nn.Module):
         shock_blocks: int,
         poles: int,
         points: int,
+        expert: int = 0,
+        worlds: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        self.trunk = nn.ModuleList(Block(hidden, condition) for _ in range(blocks))
-        self.shock_trunk = nn.ModuleList(Block(hidden, condition) for _ in range(shock_blocks))
+
+        def trunk(depth: int) -> nn.ModuleList:
+            return nn.ModuleList(
+                Block(hidden, condition, Experts(hidden, expert, worlds) if expert else None)
+                for _ in range(depth)
+            )
+
+        self.trunk, self.shock_trunk = trunk(blocks), trunk(shock_blocks)
         self.modal = ModalHead(hidden, poles)
         self.direct = DirectHead(hidden, points)
         self.spread = SpreadHead(hidden)
 
     def draws(
-        self, known: Sequence[torch.Tensor], conditions: Sequence[torch.Tensor]
+        self,
+        known: Sequence[torch.Tensor],
+        conditions: Sequence[torch.Tensor],
+        worlds: Sequence[str | None],
     ) -> list[torch.Tensor]:
         """Vectors (B, hidden) of draws, each under its condition (condition,), refined."""
         under = [condition[None] for condition in conditions]
-        return _through(self.trunk, [x[:, None] for x in known], under)
+        return _through(self.trunk, [x[:, None] for x in known], under, worlds)
 
     def shocks(
-        self, tokens: Sequence[torch.Tensor], conditions: Sequence[torch.Tensor]
+        self,
+        tokens: Sequence[torch.Tensor],
+        conditions: Sequence[torch.Tensor],
+        worlds: Sequence[str | None],
     ) -> list[torch.Tensor]:
         """Vectors (B, S, hidden) of draws' shocks, under conditions (S, condition), to what the
         heads read, (B S, hidden)."""
-        return _through(self.shock_trunk, tokens, conditions)
+        return _through(self.shock_trunk, tokens, conditions, worlds)
 
     def response(self, draw: torch.Tensor, shock: torch.Tensor, points: int) -> torch.Tensor:
         """draw (B, hidden), shock (B S, hidden) to responses over their scale,
@@ -68,13 +84,16 @@ def _through(
     blocks: Iterable[nn.Module],
     vectors: Sequence[torch.Tensor],
     conditions: Sequence[torch.Tensor],
+    worlds: Sequence[str | None],
 ) -> list[torch.Tensor]:
-    """Vectors (B, C, hidden), each under conditions (C, condition), through the blocks at once, to
-    (B C, hidden)."""
+    """Vectors (B, C, hidden), each under conditions (C, condition) and of a world, None where it
+    is not named, through the blocks at once, to (B C, hidden)."""
+    sizes = [x.shape[0] * x.shape[1] for x in vectors]
+    segments = [Segment(w, n) for w, n in zip(worlds, sizes, strict=True) if w is not None]
     if len(vectors) == 1:
         (x,) = vectors
         for block in blocks:
-            x = block(x, conditions[0])
+            x = block(x, conditions[0], segments=segments)
         return [x.flatten(0, 1)]
     rows, first = [], 0
     for x in vectors:
@@ -84,5 +103,5 @@ def _through(
     flat = torch.cat([x.flatten(0, 1) for x in vectors])
     condition, row = torch.cat(list(conditions)), torch.cat(rows)
     for block in blocks:
-        flat = block(flat, condition, row)
-    return list(torch.split(flat, [x.shape[0] * x.shape[1] for x in vectors]))
+        flat = block(flat, condition, row, segments)
+    return list(torch.split(flat, sizes))

@@ -4,8 +4,10 @@
 
 z is the history over its s.d., e the innovations in s.d.s (without them, a VAR(4)).
 Coefficients are posterior means under a prior of independent normals around zero, tighter for
-longer lags (Litterman 1986), so short histories give estimates too. The fit has no learned part;
-a network reads its coefficients and bends its responses.
+longer lags (Litterman 1986), so short histories give estimates too. A second fit has a prior ten
+times as wide: it is worse by itself, and says what the prior took away, as the large coefficients
+of series that move together. Fits have no learned part; a network reads the coefficients of both
+and bends the responses of the first.
 
 Sources: Litterman (1986, JBES 4(1)); Ljung (1999), System Identification, ch. 4 (ARX models).
 """
@@ -19,6 +21,7 @@ import torch
 LAGS = 4  # a year, as in the baselines' summary
 # Prior s.d.s of A_k times k, of B_k and of c; z and e have unit s.d.
 PRIOR_LAG, PRIOR_SHOCK, PRIOR_CONSTANT = 0.3, 0.5, 1.0
+LOOSE_LAG = 3.0  # PRIOR_LAG of the second fit
 _FIRST = 1e-3  # prior precision while the residuals' variance is not known yet
 _FLOOR = 1e-9  # of variances of residuals: an exact fit has none
 # A response to one s.d. of one shock is at most the series' own s.d.; sampling error doubles it.
@@ -27,22 +30,35 @@ FARTHEST = 5.0  # s.d.s from zero: a forecast beyond is an unstable estimate, no
 _OVERFLOW = 1e9  # no path grows beyond this before it is bent
 
 
-class Regression(NamedTuple):
+class Fit(NamedTuple):
     """lags: (B, 4, 3, 3). constant: (B, 3). shocks: (B, 5, 3, S), None without innovations.
-    factor: (B, 3, 3), the Cholesky factor of Sigma. residuals: (B, L - 4, 3). last: (B, 4, 3), the
-    last quarters. All float64, in units of the series' s.d.s."""
+    factor: (B, 3, 3), the Cholesky factor of Sigma. residuals: (B, L - 4, 3). All float64, in units
+    of the series' s.d.s."""
 
     lags: torch.Tensor
     constant: torch.Tensor
     shocks: torch.Tensor | None
     factor: torch.Tensor
     residuals: torch.Tensor
+
+
+class Regression(NamedTuple):
+    """fit: what responses and forecasts are of. loose: the fit under the wider prior. last:
+    (B, 4, 3), the last quarters, float64."""
+
+    fit: Fit
+    loose: Fit
     last: torch.Tensor
+
+    @property
+    def shocks(self) -> torch.Tensor | None:
+        """(B, 5, 3, S), None without innovations."""
+        return self.fit.shocks
 
     def responses(self, points: int) -> torch.Tensor:
         """(B, J, points, 3): to the innovations (J = S), or to the columns of the Cholesky factor
         (J = 3), in float32. Explosive ones are bent to at most `LARGEST`."""
-        impulses = self.factor[:, None] if self.shocks is None else self.shocks
+        impulses = self.fit.factor[:, None] if self.shocks is None else self.shocks
         past = impulses.new_zeros(len(impulses), 3 * LAGS, impulses.shape[3])
         path = []
         for h in range(points):
@@ -58,9 +74,10 @@ class Regression(NamedTuple):
         """(B, ahead, 3): the quarters after the last, no innovations known, in float32. Explosive
         ones are bent to at most `FARTHEST`."""
         past = self.last.flip(1).flatten(1)[..., None]  # (B, 12, 1), the last quarter first
+        constant = self.fit.constant[..., None]
         path = []
         for _ in range(ahead):
-            now = (self.constant[..., None] + self._companion @ past).clamp(-_OVERFLOW, _OVERFLOW)
+            now = (constant + self._companion @ past).clamp(-_OVERFLOW, _OVERFLOW)
             past = torch.cat([now, past[:, :-3]], dim=1)
             path.append(now[..., 0])
         return _bent(torch.stack(path, dim=1), FARTHEST)
@@ -68,7 +85,7 @@ class Regression(NamedTuple):
     @property
     def _companion(self) -> torch.Tensor:
         """A_1 to A_4 side by side, (B, 3, 12)."""
-        return self.lags.transpose(1, 2).flatten(2)
+        return self.fit.lags.transpose(1, 2).flatten(2)
 
 
 def _bent(values: torch.Tensor, limit: float) -> torch.Tensor:
@@ -86,20 +103,29 @@ def regress(z: torch.Tensor, eps: torch.Tensor | None) -> Regression:
     y = z[:, LAGS:].double()
     columns = [z[:, LAGS - k : quarters - k] for k in range(1, LAGS + 1)]
     columns.append(torch.ones_like(z[:, LAGS:, :1]))
-    precision = [k**2 / PRIOR_LAG**2 for k in range(1, LAGS + 1) for _ in range(3)]
-    precision.append(PRIOR_CONSTANT**-2)
     if eps is not None:
         last = eps.shape[1]
         first = last - quarters + LAGS
         columns += [eps[:, first - k : last - k] for k in range(LAGS + 1)]
-        precision += [PRIOR_SHOCK**-2] * (eps.shape[2] * (LAGS + 1))
     x = torch.cat(columns, dim=2).double()
     gram, moment = x.mT @ x, x.mT @ y
-    prior = torch.tensor(precision, dtype=x.dtype, device=x.device)
+
+    def fit(prior_lag: float) -> Fit:
+        precision = [k**2 / prior_lag**2 for k in range(1, LAGS + 1) for _ in range(3)]
+        precision += [PRIOR_CONSTANT**-2] + [PRIOR_SHOCK**-2] * (x.shape[2] - len(precision) - 1)
+        return _fit(x, y, gram, moment, torch.tensor(precision, dtype=x.dtype, device=x.device))
+
+    return Regression(fit(PRIOR_LAG), fit(LOOSE_LAG), z[:, -LAGS:].double())
+
+
+def _fit(
+    x: torch.Tensor, y: torch.Tensor, gram: torch.Tensor, moment: torch.Tensor, prior: torch.Tensor
+) -> Fit:
+    """Of y (B, T, 3) on x (B, T, K) with the prior's precisions (K,); gram, moment: x'x, x'y."""
     both = torch.cat([moment, gram], dim=2)
-    loose = _solve(gram, both, _FIRST * prior)
-    used = loose[:, :, 3:].diagonal(dim1=1, dim2=2).sum(dim=1)  # degrees of freedom, tr(H)
-    squares = (y - x @ loose[:, :, :3]).square().sum(dim=(1, 2)) / 3.0
+    first = _solve(gram, both, _FIRST * prior)
+    used = first[:, :, 3:].diagonal(dim1=1, dim2=2).sum(dim=1)  # degrees of freedom, tr(H)
+    squares = (y - x @ first[:, :, :3]).square().sum(dim=(1, 2)) / 3.0
     noise = (squares / (y.shape[1] - used).clamp(min=1.0)).clamp(min=_FLOOR)
     # The prior counts against data as noisy as the first residuals; nearly exact fits ignore it.
     solution = _solve(gram, moment, noise[:, None] * prior)
@@ -108,9 +134,9 @@ def regress(z: torch.Tensor, eps: torch.Tensor | None) -> Regression:
     factor = _factor(covariance + _FLOOR * torch.eye(3, device=x.device).double())
     lags, constant = solution[:, : 3 * LAGS].reshape(-1, LAGS, 3, 3).mT, solution[:, 3 * LAGS]
     shocks = None
-    if eps is not None:
-        shocks = solution[:, 3 * LAGS + 1 :].reshape(len(z), LAGS + 1, -1, 3).mT
-    return Regression(lags, constant, shocks, factor, residuals, z[:, -LAGS:].double())
+    if solution.shape[1] > 3 * LAGS + 1:
+        shocks = solution[:, 3 * LAGS + 1 :].reshape(len(x), LAGS + 1, -1, 3).mT
+    return Fit(lags, constant, shocks, factor, residuals)
 
 
 def _solve(gram: torch.Tensor, moment: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:

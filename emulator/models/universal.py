@@ -9,7 +9,7 @@ theta is not given; how the past ended is read only where the answer depends on 
 regime does not give are replaced by a learned "absent" vector, so that one set of weights serves
 every regime. From there on answers from parameters and answers from data go separate ways
 (pathway.py says why): blocks and heads of their own, conditioned on the world, the shock, and which
-inputs there are.
+inputs there are. Those from parameters have an expert a world beside the shared blocks.
 
 Heads: poles and residues plus a direct correction, plus a share of the regression's own responses;
 and bands (heads.py). Outputs are per-unit responses in physical units (base.py).
@@ -22,7 +22,7 @@ the regression.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
@@ -41,7 +41,7 @@ from emulator.specs import WorldSpec
 
 BLIND = "(no world)"  # the row of the world table for regimes that do not name the world
 ABSENT = ("theta", "regression", "state")  # what a vector may have to do without
-PATHWAYS = ("from_parameters", "from_data")
+FROM_PARAMETERS, FROM_DATA = "from_parameters", "from_data"  # names of the pathways
 # What else there is besides the world: estimates from the past, from innovations, the state.
 GIVEN = ("estimates", "identified estimates", "state")
 
@@ -56,6 +56,9 @@ class UniversalConfig(StrictModel):
     blocks: int = Field(3, ge=1, description="residual blocks of a draw known by its parameters")
     data_blocks: int = Field(2, ge=1, description="residual blocks of a draw known from data")
     shock_blocks: int = Field(2, ge=1, description="residual blocks after the shock token")
+    expert_dim: int = Field(
+        128, ge=0, description="width of a world's own part of a block, where theta is known"
+    )
     poles: int = Field(16, ge=1, description="damped cosines of the modal head")
 
     def build(self, specs: Sequence[WorldSpec], horizon: int) -> Universal:
@@ -84,16 +87,20 @@ class Universal(Model, Forecaster):
         self.shock_condition = NameEmbedding(shocks, world_dim)
         self.shock_world = nn.Linear(world_dim, hidden)
         self.size_in = nn.Sequential(nn.Linear(2, hidden), nn.SiLU(), nn.Linear(hidden, hidden))
-        shape = {
+        shape: dict[str, Any] = {
             "hidden": hidden,
             "condition": world_dim,
             "shock_blocks": config.shock_blocks,
             "poles": config.poles,
             "points": horizon + 1,
         }
-        depths = dict(zip(PATHWAYS, (config.blocks, config.data_blocks), strict=True))
         self.pathways = nn.ModuleDict(
-            {name: Pathway(blocks=depth, **shape) for name, depth in depths.items()}
+            {
+                FROM_PARAMETERS: Pathway(
+                    blocks=config.blocks, expert=config.expert_dim, worlds=list(self.specs), **shape
+                ),
+                FROM_DATA: Pathway(blocks=config.data_blocks, **shape),
+            }
         )
         self.identified = EstimateHead(hidden, 1, start=1.0)  # on innovations: the response itself
         self.path_heads = PathHeads(hidden, world_dim, config.poles)
@@ -165,7 +172,9 @@ class Universal(Model, Forecaster):
         conditions = self._conditions(asked, worlds)
         for name, members in _by_pathway(asked):
             parts = self._named(name).draws(
-                [out[k] for k in members], [conditions[k] for k in members]
+                [out[k] for k in members],
+                [conditions[k] for k in members],
+                [asked[k].world for k in members],
             )
             for k, part in zip(members, parts, strict=True):
                 out[k] = part
@@ -218,6 +227,7 @@ class Universal(Model, Forecaster):
             parts = self._named(name).shocks(
                 [tokens[k] for k in members],
                 [conditions[k] + self.shock_condition(asked[k].shocks) for k in members],
+                [asked[k].world for k in members],
             )
             for k, part in zip(members, parts, strict=True):
                 out[k] = part
@@ -273,7 +283,7 @@ class Universal(Model, Forecaster):
 
 
 def _pathway_of(inputs: Inputs) -> str:
-    return "from_data" if inputs.theta is None else "from_parameters"
+    return FROM_DATA if inputs.theta is None else FROM_PARAMETERS
 
 
 def _by_pathway(asked: Sequence[Inputs]) -> list[tuple[str, list[int]]]:

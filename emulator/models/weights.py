@@ -4,6 +4,8 @@
     model.json            format, model configuration, world specs, horizon, provenance, checksum
     README.md             the model card
 
+Weights of more than 15 MB are in several files, weights-1-of-2.safetensors and so on.
+
 Nothing here unpickles: a loaded folder cannot run code. The checksum in `model.json` catches
 altered and truncated files before any number comes out.
 """
@@ -13,11 +15,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import TypeAdapter
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
@@ -29,9 +32,11 @@ from emulator.models.base import Model
 from emulator.models.catalogue import ModelConfig
 from emulator.specs import WorldSpec
 
-FORMAT = 4
+FORMAT = 5
 PRETRAINED = Path(__file__).parents[1] / "pretrained"  # the weights that come with the package
 WEIGHTS_FILE, DESCRIPTION_FILE, CARD_FILE = "weights.safetensors", "model.json", "README.md"
+
+FILE_BYTES = 15_000_000  # of tensors in a file of weights: what a package index or git takes well
 
 _REMEDY = "restore the file, or train again with `emulator train`"
 
@@ -64,24 +69,61 @@ def write_atomically(path: Path, data: bytes) -> None:
 def save_weights(
     folder: Path, model: Model, config: ModelConfig, provenance: Mapping[str, Any], card: str
 ) -> str:
-    """Write the three files; returns the SHA-256 of the weights."""
+    """Write weights, description and card; returns the SHA-256 of the weights, all files of them
+    one after the other."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
-    data = save_tensors(tensors)
-    sha = hashlib.sha256(data).hexdigest()
+    parts = [save_tensors(part) for part in _parts(tensors)]
+    names = _file_names(len(parts))
+    sha = _sha256(parts)
     description = {
         "format": FORMAT,
         "model": config.model_dump(mode="json"),
         "horizon": model.horizon,
         "worlds": [spec.to_dict() for spec in model.specs.values()],
         "provenance": dict(provenance),
+        "files": names,
         "sha256": sha,
     }
     description["checksum"] = _checksum(description)
-    write_atomically(folder / WEIGHTS_FILE, data)
+    for name, part in zip(names, parts, strict=True):
+        write_atomically(folder / name, part)
     write_atomically(folder / CARD_FILE, card.encode())
     write_atomically(folder / DESCRIPTION_FILE, json.dumps(description, indent=1).encode())
     return sha
+
+
+def _parts(tensors: Mapping[str, torch.Tensor]) -> list[dict[str, torch.Tensor]]:
+    """Tensors in order, as many in a part as `FILE_BYTES` hold, and at least one."""
+    parts: list[dict[str, torch.Tensor]] = [{}]
+    room = FILE_BYTES
+    for name, tensor in tensors.items():
+        if parts[-1] and tensor.nbytes > room:
+            parts.append({})
+            room = FILE_BYTES
+        parts[-1][name] = tensor
+        room -= tensor.nbytes
+    return parts
+
+
+def _file_names(parts: int) -> list[str]:
+    if parts == 1:
+        return [WEIGHTS_FILE]
+    stem, suffix = WEIGHTS_FILE.split(".")
+    return [f"{stem}-{k}-of-{parts}.{suffix}" for k in range(1, parts + 1)]
+
+
+def _sha256(parts: Sequence[bytes]) -> str:
+    sha = hashlib.sha256()
+    for part in parts:
+        sha.update(part)
+    return sha.hexdigest()
+
+
+def weights_files(folder: Path) -> list[Path]:
+    """The files of weights that a folder's description names."""
+    description = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
+    return [folder / name for name in description["files"]]
 
 
 def _checksum(description: Mapping[str, Any]) -> str:
@@ -112,7 +154,7 @@ def find_weights(path: str | os.PathLike[str] | None = None) -> Path:
 def load_weights(folder: str | os.PathLike[str]) -> Loaded:
     """Read a weights folder. Raises WeightsError naming the file and the remedy."""
     path = Path(folder)
-    description_path, weights_path = path / DESCRIPTION_FILE, path / WEIGHTS_FILE
+    description_path = path / DESCRIPTION_FILE
     if not description_path.is_file():
         raise WeightsError(
             f"{path}: no weights here ({DESCRIPTION_FILE} is missing); train some with "
@@ -132,6 +174,9 @@ def load_weights(folder: str | os.PathLike[str]) -> Loaded:
         specs = [WorldSpec.from_dict(world) for world in description["worlds"]]
         model = config.build(specs, int(description["horizon"]))
         expected = str(description["sha256"])
+        names = [str(name) for name in description["files"]]
+        if names != _file_names(len(names)):
+            raise ValueError("files of other names")
         provenance = dict(description["provenance"])
     except WeightsError:
         raise
@@ -142,22 +187,24 @@ def load_weights(folder: str | os.PathLike[str]) -> Loaded:
         raise WeightsError(
             f"{description_path}: damaged ({type(error).__name__}); {_REMEDY}"
         ) from (None)
-    try:
-        data = weights_path.read_bytes()
-    except OSError as error:
-        raise WeightsError(f"{weights_path}: {error.strerror}; {_REMEDY}") from None
-    actual = hashlib.sha256(data).hexdigest()
+    parts = []
+    for name in names:
+        try:
+            parts.append((path / name).read_bytes())
+        except OSError as error:
+            raise WeightsError(f"{path / name}: {error.strerror}; {_REMEDY}") from None
+    actual = _sha256(parts)
+    which = path / names[0] if len(names) == 1 else f"{path / names[0]} to {names[-1]}"
     if actual != expected:
         raise WeightsError(
-            f"{weights_path}: altered or truncated (SHA-256 {actual[:12]}, {DESCRIPTION_FILE} "
+            f"{which}: altered or truncated (SHA-256 {actual[:12]}, {DESCRIPTION_FILE} "
             f"says {expected[:12]}); {_REMEDY}"
         )
     try:
-        model.load_state_dict(load_tensors(data))
+        model.load_state_dict({k: v for part in parts for k, v in load_tensors(part).items()})
     except (SafetensorError, RuntimeError) as error:
         raise WeightsError(
-            f"{weights_path}: does not fit {DESCRIPTION_FILE} ({str(error).splitlines()[0]}); "
-            f"{_REMEDY}"
+            f"{which}: does not fit {DESCRIPTION_FILE} ({str(error).splitlines()[0]}); {_REMEDY}"
         ) from None
     model.eval()
     return Loaded(model, config, provenance, actual)

@@ -46,16 +46,16 @@ def test_without_innovations_a_long_history_gives_the_least_squares_coefficients
     z, _, _ = _var(quarters=20_000)
     found, plain = regress(z, None), ols_var(z, LAGS)
     # The prior is worth noise / .3^2 quarters at lag 1 and 16 times that at lag 4, of 20,000.
-    torch.testing.assert_close(found.lags, plain.coefficients, atol=0.02, rtol=0)
+    torch.testing.assert_close(found.fit.lags, plain.coefficients, atol=0.02, rtol=0)
     torch.testing.assert_close(
-        found.factor, torch.linalg.cholesky(plain.covariance), atol=1e-3, rtol=0
+        found.fit.factor, torch.linalg.cholesky(plain.covariance), atol=1e-3, rtol=0
     )
 
 
 def test_short_histories_are_drawn_to_no_dynamics_at_far_lags() -> None:
     z, _, _ = _var(quarters=40)
     plain = ols_var(z, LAGS).coefficients
-    assert (regress(z, None).lags[:, 3].norm() < 0.5 * plain[:, 3].norm()).all()
+    assert (regress(z, None).fit.lags[:, 3].norm() < 0.5 * plain[:, 3].norm()).all()
 
 
 def test_more_shocks_than_quarters_can_tell_apart_still_give_finite_responses() -> None:
@@ -76,8 +76,8 @@ def test_explosive_estimates_stay_bounded_and_small_ones_are_left_alone() -> Non
     stable = regress(_var()[0], None)
     first = stable.responses(1)[:, :, 0].mT.double()
     # Bent by 1e-4 of itself at .4 of the limit of 2, and responses rarely are above .8.
-    small = stable.factor.abs() < 0.8
-    torch.testing.assert_close(first[small], stable.factor[small], atol=0, rtol=2e-4)
+    small = stable.fit.factor.abs() < 0.8
+    torch.testing.assert_close(first[small], stable.fit.factor[small], atol=0, rtol=2e-4)
 
 
 def test_a_forecast_iterates_the_regression() -> None:
@@ -86,7 +86,7 @@ def test_a_forecast_iterates_the_regression() -> None:
     recent, expected = z[:, -LAGS:], []
     for _ in range(3):
         lagged = recent.flip(1)  # the last quarter first
-        now = found.constant + torch.einsum("bkij,bkj->bi", found.lags, lagged)
+        now = found.fit.constant + torch.einsum("bkij,bkj->bi", found.fit.lags, lagged)
         expected.append(now)
         recent = torch.cat([recent[:, 1:], now[:, None]], dim=1)
     torch.testing.assert_close(
