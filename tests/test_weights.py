@@ -11,8 +11,9 @@ import torch
 
 import emulator
 from emulator.errors import WeightsError
+from emulator.models import weights
 from emulator.models.universal import UniversalConfig
-from emulator.models.weights import _checksum, load_weights, save_weights
+from emulator.models.weights import _checksum, load_weights, save_weights, weights_files
 from emulator.regimes import Regime, build_inputs
 from tests.specs import LARGE, SPECS, sample
 
@@ -46,6 +47,29 @@ def test_saved_weights_answer_as_before(tmp_path: Path) -> None:
     assert loaded.config == CONFIG
     inputs = build_inputs(sample(LARGE), LARGE, Regime.A)
     assert torch.equal(loaded.model(inputs), model(inputs))
+
+
+def test_weights_too_large_for_a_file_are_in_several(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "FILE_BYTES", 400_000)
+    torch.manual_seed(0)
+    model = CONFIG.build(SPECS, 10).eval()
+    save_weights(tmp_path, model, CONFIG, PROVENANCE, "# card\n")
+    files = weights_files(tmp_path)
+    assert 1 < len(files) < 10
+    assert files == sorted(tmp_path.glob("*.safetensors"))
+    assert all(path.stat().st_size < 450_000 for path in files)  # tensors and their names
+    inputs = build_inputs(sample(LARGE), LARGE, Regime.A)
+    assert torch.equal(load_weights(tmp_path).model(inputs), model(inputs))
+    first, second = (path.read_bytes() for path in files[:2])
+    files[0].write_bytes(second)
+    files[1].write_bytes(first)
+    with pytest.raises(WeightsError, match="altered or truncated"):
+        load_weights(tmp_path)
+    files[1].unlink()
+    with pytest.raises(WeightsError, match=files[1].name):
+        load_weights(tmp_path)
 
 
 def _flip(path: Path) -> None:

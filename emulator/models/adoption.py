@@ -1,19 +1,23 @@
 """Starting a model from another one's weights, worlds it does not know included.
 
-What both know by name is taken over row by row, everything else tensor by tensor. A world,
-parameter or shock that the weights do not know keeps its own start, but for the world's vector and
-experts: between worlds the shared layers are meant to interpolate, so they start in the middle.
+What both know by name is taken over row by row, everything else tensor by tensor. A parameter or
+shock that the weights do not know keeps its own start. A world that they do not know starts as the
+known one that shares most names of parameters and shocks with it, the mean of several where they
+tie, of all where no name is shared.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
 
 import torch
 
 from emulator.errors import ConfigError
 from emulator.models.blocks import Experts
 from emulator.models.embeddings import NameEmbedding
-from emulator.models.universal import BLIND, Universal
+from emulator.models.universal import Universal
 from emulator.models.weights import Loaded
+from emulator.specs import WorldSpec
 
 WORLDS = "world"  # the path of the table of worlds in a model
 
@@ -43,16 +47,17 @@ def adopt(model: Universal, loaded: Loaded, origin: str) -> None:
                 f"training.start_from: model.{key} is {value} in {origin} and {here[key]} here; "
                 "give `model:` the sizes that the weights have"
             )
+    nearest = {name: _nearest(spec, source.specs.values()) for name, spec in model.specs.items()}
     tables = {path: m for path, m in model.named_modules() if isinstance(m, NameEmbedding)}
     for path, table in tables.items():
         learned = source.get_submodule(path)
         assert isinstance(learned, NameEmbedding)
-        _take_rows(table, learned, path)
+        _take_rows(table, learned, nearest if path == WORLDS else {})
     for path, module in model.named_modules():
         if isinstance(module, Experts):
             learned = source.get_submodule(path)
             assert isinstance(learned, Experts)
-            _take_experts(module, learned)
+            _take_experts(module, learned, nearest)
     by_name = {f"{path}.table.weight" for path in tables}
     by_name |= {
         f"{path}.{name}"
@@ -66,21 +71,35 @@ def adopt(model: Universal, loaded: Loaded, origin: str) -> None:
             parameter.copy_(parameters[name])
 
 
-def _take_rows(table: NameEmbedding, learned: NameEmbedding, path: str) -> None:
+def _nearest(world: WorldSpec, known: Iterable[WorldSpec]) -> list[str]:
+    """The known worlds that share the largest part of both worlds' names (Jaccard index)."""
+    own = {*world.parameter_names, *world.shock_names}
+    shared = {}
+    for other in known:
+        names = {*other.parameter_names, *other.shock_names}
+        shared[other.name] = (
+            2.0 if other.name == world.name else len(own & names) / len(own | names)
+        )
+    most = max(shared.values())
+    return [name for name, part in shared.items() if part == most]
+
+
+def _take_rows(
+    table: NameEmbedding, learned: NameEmbedding, nearest: Mapping[str, list[str]]
+) -> None:
+    """nearest: whose rows a name without one gets the mean of, for names that have such."""
     new, old = table.table.weight, learned.table.weight
     for name, row in table.rows.items():
         if name in learned.rows:
             new[row] = old[learned.rows[name]]
-        elif path == WORLDS:
-            named = [k for world, k in learned.rows.items() if world != BLIND]
-            new[row] = old[named].mean(dim=0)
+        elif name in nearest:
+            new[row] = old[[learned.rows[other] for other in nearest[name]]].mean(dim=0)
 
 
-def _take_experts(experts: Experts, learned: Experts) -> None:
+def _take_experts(experts: Experts, learned: Experts, nearest: Mapping[str, list[str]]) -> None:
     states = {world: expert.state_dict() for world, expert in learned.worlds.items()}
-    middle = {
-        key: torch.stack([state[key] for state in states.values()]).mean(dim=0)
-        for key in next(iter(states.values()))
-    }
     for world, expert in experts.worlds.items():
-        expert.load_state_dict(states.get(world, middle))
+        like = [states[other] for other in nearest[world]]
+        expert.load_state_dict(
+            {key: torch.stack([state[key] for state in like]).mean(dim=0) for key in like[0]}
+        )

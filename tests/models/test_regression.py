@@ -116,3 +116,22 @@ def test_a_fit_that_uses_up_its_quarters_is_not_taken_for_an_exact_one() -> None
     found = regress(noisy[:, -45:], torch.cat([eps, others], dim=2))
     # Shocks that do nothing get coefficients well below the prior's .5.
     assert found.shocks[:, :, :, 3:].square().mean().sqrt() < 0.25
+
+
+def test_the_second_fit_keeps_what_the_prior_takes_away() -> None:
+    """Series that move together have coefficients far beyond the tight prior's."""
+    generator = torch.Generator().manual_seed(3)
+    e = torch.randn(300, 1, 200, generator=generator).double()
+    x = torch.zeros(300, 200, dtype=torch.float64)
+    for t in range(1, 200):
+        x[:, t] = 0.9 * x[:, t - 1] + e[:, 0, t]
+    noise = torch.randn(300, 200, 3, generator=generator).double()
+    z = x[..., None] + 0.05 * noise
+    z = (z / z.std(dim=1, keepdim=True)).float()
+    # y_t = 4 (y_{t-1} - x_{t-1}) + ..: the difference between two series that are nearly the same.
+    y = z.clone()
+    y[:, 1:, 0] = z[:, 1:, 0] + 4.0 * (z[:, :-1, 1] - z[:, :-1, 2])
+    found = regress(y / y.std(dim=1, keepdim=True), None)
+    tight, loose = (fit.lags[:, 0, 0, 1].mean() for fit in (found.fit, found.loose))
+    assert loose > 1.3 * tight > 0.0
+    assert loose > 2.0

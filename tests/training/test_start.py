@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,15 +44,39 @@ def test_a_world_that_the_weights_know_is_answered_as_by_them() -> None:
 
 
 @pytest.mark.fast
-def test_names_that_the_weights_do_not_know_keep_their_own_start_a_world_the_middle() -> None:
+def test_names_that_the_weights_do_not_know_keep_their_own_start() -> None:
     source, model = _model(SMALL), _model(LARGE, seed=1)
     before = model.shock(LARGE.shock_names).clone()
     adopt(model, _loaded(source), "there")
     after = model.shock(LARGE.shock_names)
     torch.testing.assert_close(after[:1], source.shock(("first",)))  # a shared name
     torch.testing.assert_close(after[1:], before[1:])
-    # Of the worlds with a name; the row for none is another thing.
-    torch.testing.assert_close(model.world(("large",)), source.world(("small",)))
+
+
+def _own(model: Universal, world: str) -> torch.Tensor:
+    """What a model has for a world alone: its vector, and an expert's first layer."""
+    expert = model.pathways["from_parameters"].trunk[0].experts.worlds[world]
+    return torch.cat([model.world((world,)).flatten(), expert[0].weight.flatten()])
+
+
+@pytest.mark.fast
+def test_a_new_world_starts_as_the_one_that_shares_most_names_or_the_mean_of_several() -> None:
+    twin = replace(SMALL, name="twin")  # shares all names with SMALL, two with LARGE
+    alien = replace(
+        SMALL, name="alien",
+        parameters=tuple(replace(p, name=f"other_{p.name}") for p in SMALL.parameters),
+        shocks=tuple(replace(s, name=f"other_{s.name}", sigma=None) for s in SMALL.shocks),
+    )  # fmt: skip
+    source, model = _model(SMALL, LARGE), _model(LARGE, twin, alien, seed=1)
+    with torch.no_grad():
+        for parameter in source.parameters():
+            parameter.normal_()
+    adopt(model, _loaded(source), "there")
+    small, large = _own(source, "small"), _own(source, "large")
+    assert not torch.allclose(small, large)
+    torch.testing.assert_close(_own(model, "large"), large)
+    torch.testing.assert_close(_own(model, "twin"), small)
+    torch.testing.assert_close(_own(model, "alien"), (small + large) / 2.0)
 
 
 @pytest.mark.fast

@@ -26,7 +26,8 @@ def floor_figure(ratios: Sequence[Ratio], path: Path) -> None:
     lengths = sorted({r.length for r in ratios})
     values = [v for r in ratios for v in (r.floor_rmse, r.run_rmse, r.training_mean_rmse)]
     low, high = min(values) / 1.15, max(values) * 1.15
-    ticks = [t for t in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if low <= t <= high]
+    marks = (m * 10.0**e for e in range(-6, 7) for m in (1, 2, 5))
+    ticks = [t for t in marks if low <= t <= high]
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     canvas, axes = figure(rows, columns, 2.6 * columns + 0.4, 0.7 + 2.2 * rows)
