@@ -121,7 +121,7 @@ def main() -> None:
         null = null[null["task"] == Task.steady_state.value]
         worlds[world] = {
             "few_shot": curves,
-            "zero_shot": zero_shot(options.runs / f"without_{world}" / "B2", dataset, world),
+            "zero_shot": zero_shot(options.runs / f"blind_{world}" / "B2", dataset, world),
             "training_mean": round(float(null["nrmse"].iloc[0]), 4),
         }
         print(world, worlds[world])
