@@ -18,7 +18,7 @@ from emulator.models.weights import (
     DESCRIPTION_FILE,
     PRETRAINED,
     load_weights,
-    weights_files,
+    remove_other_weights,
     write_atomically,
 )
 from emulator.training.run_folder import NOT_MEASURED
@@ -77,18 +77,17 @@ def main() -> None:
     loaded = load_weights(run)
     if metrics["weights_sha256"] != loaded.sha256:
         sys.exit(f"{run}: metrics.json is of other weights; evaluate the run first")
-    weights = {path.name: path.read_bytes() for path in weights_files(run)}
+    weights = {path.name: path.read_bytes() for path in loaded.files}
     for name, data in weights.items():
         if len(data) > LARGEST:
             sys.exit(f"{run / name}: {len(data):,} bytes, at most {LARGEST:,}")
     PRETRAINED.mkdir(exist_ok=True)
-    for old in PRETRAINED.glob("*.safetensors"):
-        old.unlink()
     for name, data in weights.items():
         write_atomically(PRETRAINED / name, data)
     text = card((run / CARD_FILE).read_text(encoding="utf-8"), metrics)
     write_atomically(PRETRAINED / CARD_FILE, text.encode())
     write_atomically(PRETRAINED / DESCRIPTION_FILE, (run / DESCRIPTION_FILE).read_bytes())
+    remove_other_weights(PRETRAINED, weights)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from emulator.errors import InputError, UnknownNameError
 from emulator.models.base import Model
 from emulator.models.baselines.mlp import MLPConfig
-from emulator.models.blocks import Block
+from emulator.models.blocks import Block, Experts
 from emulator.models.heads import FADE, DirectHead, ModalHead, SpreadHead
 from emulator.models.normalization import ParameterNormalizer, normalize_bounded
 from emulator.models.universal import UniversalConfig
@@ -157,8 +157,13 @@ def test_every_part_gets_a_gradient_from_some_regime() -> None:
 
 def test_several_worlds_at_once_are_answered_as_each_alone() -> None:
     model = _model()
+    with torch.no_grad():  # experts start equal: one world's would do for another's
+        for parameter in model.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
     asked = [
         build_inputs(sample(LARGE), LARGE, Regime.A),
+        build_inputs(sample(LARGE, 3), LARGE, Regime.C, Task.state_dependent),
+        build_inputs(sample(SMALL), SMALL, Regime.A),
         build_inputs(sample(SMALL, 3), SMALL, Regime.B1, history_length=60),
         build_inputs(sample(LARGE, 4), LARGE, Regime.D, Task.state_dependent),
         build_inputs(sample(SMALL, 2), SMALL, Regime.B2, history_length=60),
@@ -168,6 +173,23 @@ def test_several_worlds_at_once_are_answered_as_each_alone() -> None:
         # Matrix products of another shape may round differently: a few float32 ulps.
         for a, b in zip(together, alone, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_a_world_teaches_its_own_experts_alone() -> None:
+    model = _model()
+    model(build_inputs(sample(LARGE), LARGE, Regime.A)).square().mean().backward()
+    experts = [m for m in model.modules() if isinstance(m, Experts)]
+    assert len(experts) == UNIVERSAL.blocks + UNIVERSAL.shock_blocks
+    for found in experts:
+        assert all(p.grad.any() for p in found.worlds["large"].parameters())
+        assert all(p.grad is None for p in found.worlds["small"].parameters())
+
+
+def test_without_experts_worlds_share_every_block() -> None:
+    model = UNIVERSAL.model_copy(update={"expert_dim": 0}).build(SPECS, 10)
+    assert not any(isinstance(m, Experts) for m in model.modules())
+    inputs = build_inputs(sample(LARGE), LARGE, Regime.A)
+    assert model(inputs).shape == (len(inputs), 3, 11, 3)
 
 
 def test_without_the_world_responses_are_a_usual_share_of_the_historys_s_d() -> None:

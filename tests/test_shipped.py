@@ -11,7 +11,7 @@ import pytest
 
 from emulator import get_world
 from emulator.evaluation.record import read_metrics
-from emulator.models.weights import CARD_FILE, PRETRAINED, Loaded, load_weights, weights_files
+from emulator.models.weights import CARD_FILE, PRETRAINED, Loaded, load_weights
 from emulator.regimes import Regime
 from emulator.worlds.registry import BUILT_IN
 from tests.conftest import ROOT
@@ -34,9 +34,9 @@ def metrics() -> dict[str, Any]:
     return read_metrics(ROOT / "results" / "campaign")
 
 
-def test_no_file_is_larger_than_a_package_should_carry() -> None:
+def test_no_file_is_larger_than_a_package_should_carry(shipped: Loaded) -> None:
     sizes = {path.name: path.stat().st_size for path in PRETRAINED.iterdir()}
-    assert {path.name for path in weights_files(PRETRAINED)} <= set(sizes)
+    assert set(shipped.files) == set(PRETRAINED.glob("*.safetensors"))
     assert max(sizes.values()) < SHIPPING.LARGEST, sizes
 
 
@@ -52,7 +52,7 @@ def test_they_were_trained_in_every_regime(shipped: Loaded, metrics: dict[str, A
 
 def test_stored_results_are_of_these_weights(shipped: Loaded, metrics: dict[str, Any]) -> None:
     references = json.loads((ROOT / "results" / "references.json").read_text())
-    data = b"".join(path.read_bytes() for path in weights_files(PRETRAINED))
+    data = b"".join(path.read_bytes() for path in shipped.files)
     assert hashlib.sha256(data).hexdigest() == shipped.sha256
     assert metrics["weights_sha256"] == shipped.sha256
     assert references["weights_sha256"] == shipped.sha256

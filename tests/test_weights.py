@@ -13,7 +13,7 @@ import emulator
 from emulator.errors import WeightsError
 from emulator.models import weights
 from emulator.models.universal import UniversalConfig
-from emulator.models.weights import _checksum, load_weights, save_weights, weights_files
+from emulator.models.weights import _checksum, load_weights, save_weights
 from emulator.regimes import Regime, build_inputs
 from tests.specs import LARGE, SPECS, sample
 
@@ -56,9 +56,9 @@ def test_weights_too_large_for_a_file_are_in_several(
     torch.manual_seed(0)
     model = CONFIG.build(SPECS, 10).eval()
     save_weights(tmp_path, model, CONFIG, PROVENANCE, "# card\n")
-    files = weights_files(tmp_path)
+    files = load_weights(tmp_path).files
     assert 1 < len(files) < 10
-    assert files == sorted(tmp_path.glob("*.safetensors"))
+    assert list(files) == sorted(tmp_path.glob("*.safetensors"))
     assert all(path.stat().st_size < 450_000 for path in files)  # tensors and their names
     inputs = build_inputs(sample(LARGE), LARGE, Regime.A)
     assert torch.equal(load_weights(tmp_path).model(inputs), model(inputs))
@@ -67,9 +67,14 @@ def test_weights_too_large_for_a_file_are_in_several(
     files[1].write_bytes(first)
     with pytest.raises(WeightsError, match="altered or truncated"):
         load_weights(tmp_path)
+    files[0].write_bytes(first)
     files[1].unlink()
     with pytest.raises(WeightsError, match=files[1].name):
         load_weights(tmp_path)
+    monkeypatch.undo()
+    save_weights(tmp_path, model, CONFIG, PROVENANCE, "# card\n")
+    assert [path.name for path in tmp_path.glob("*.safetensors")] == ["weights.safetensors"]
+    assert torch.equal(load_weights(tmp_path).model(inputs), model(inputs))
 
 
 def _flip(path: Path) -> None:
@@ -96,6 +101,8 @@ def test_altered_truncated_or_missing_weights_are_refused_by_name(folder: Path, 
         lambda d: d["worlds"][0]["parameters"][0].update(upper=9.0),
         lambda d: d["worlds"][0]["shocks"].reverse(),
         lambda d: d.update(horizon=-5),
+        lambda d: d.update(files={}),
+        lambda d: d.update(files={"../weights.safetensors": d["sha256"]}),
         lambda d: d.update(model={"type": "unknown"}),
         lambda d: d.update(worlds=[{"name": "x"}]),
         lambda d: d.pop("sha256"),

@@ -2,8 +2,8 @@
 
 What both know by name is taken over row by row, everything else tensor by tensor. A parameter or
 shock that the weights do not know keeps its own start. A world that they do not know starts as the
-known one that shares most names of parameters and shocks with it, the mean of several where they
-tie, of all where no name is shared.
+known one with which it has the largest share of names of parameters and shocks in common, however
+small (the Jaccard index); as the mean of several where they tie, of all where no name is shared.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ class Experts(nn.Module):
     """A small network for each world, beside what all of them share: rows go through their own
     world's alone (hard routing by name).
 
-    All start the same, so that they differ by what their worlds taught them, and the mean of them
-    means something to a world they have not seen.
+    All start the same and differ by what their worlds taught them, so a world that is not there yet
+    can start from another's, or from the mean of several.
     """
 
     def __init__(self, hidden: int, width: int, worlds: Sequence[str]) -> None:
@@ -69,8 +69,8 @@ class Block(nn.Module):
         segments: Sequence[Segment] = (),
     ) -> torch.Tensor:
         """x (..., hidden), conditions (C, condition), to (..., hidden). rows (N,): which condition
-        is each row's, for x (N, hidden); without it they broadcast against x. segments: whose
-        x's rows are, for the experts."""
+        is each row's, for x (N, hidden); without it they broadcast against x. segments: the
+        worlds that x's rows belong to, in order, for the experts."""
         hidden = x.shape[-1]
         film = self.film(conditions)
         if rows is not None:
@@ -78,5 +78,5 @@ class Block(nn.Module):
         scale, shift, gate = film.split([hidden, hidden, 2 * hidden], dim=-1)
         y = x * (1.0 + scale) + shift
         y = nn.functional.silu(self.up(y)) * (1.0 + gate)
-        own = 0.0 if self.experts is None else self.experts(x, segments)
-        return x + self.down(y) + own  # type: ignore[no-any-return]
+        out: torch.Tensor = x + self.down(y)
+        return out if self.experts is None else out + self.experts(x, segments)

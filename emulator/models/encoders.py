@@ -59,7 +59,7 @@ class EconomyEncoder(nn.Module):
 
 @torch.no_grad()
 def _features(history: torch.Tensor, found: Regression) -> torch.Tensor:
-    """(B, features), each of order one."""
+    """(B, features), of order one, ten at most in the loose fit's coefficients."""
     sd = scale_of(history)
     z = history / sd[:, None]
     deviation = z - z.mean(dim=1, keepdim=True)
@@ -78,7 +78,7 @@ def _features(history: torch.Tensor, found: Regression) -> torch.Tensor:
 
 
 def _of_fit(fit: Fit) -> list[torch.Tensor]:
-    """(B, k) each, of order one."""
+    """What the encoder reads of a fit, (B, k) each."""
     noise = fit.factor.norm(dim=2)  # (B, 3), the residuals' s.d.s
     below = (fit.factor / noise[:, :, None])[:, [1, 2, 2], [0, 0, 1]]  # correlations
     own = fit.factor.diagonal(dim1=1, dim2=2).log() / 3.0

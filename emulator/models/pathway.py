@@ -22,8 +22,8 @@ class Pathway(nn.Module):
     """Blocks and heads of one kind of answer.
 
     draws and shocks are lists, an entry for each world and task asked about: all go through the
-    blocks together, each with its own condition and, with `worlds` and an `expert` width, past its
-    world's own expert.
+    blocks together, each with its own condition and, with `worlds` and an `expert` width, through
+    its world's own expert.
     """
 
     def __init__(
@@ -89,7 +89,10 @@ def _through(
     """Vectors (B, C, hidden), each under conditions (C, condition) and of a world, None where it
     is not named, through the blocks at once, to (B C, hidden)."""
     sizes = [x.shape[0] * x.shape[1] for x in vectors]
-    segments = [Segment(w, n) for w, n in zip(worlds, sizes, strict=True) if w is not None]
+    named = [world for world in worlds if world is not None]
+    segments = []
+    if len(named) == len(worlds):  # always so where there are experts
+        segments = [Segment(world, size) for world, size in zip(named, sizes, strict=True)]
     if len(vectors) == 1:
         (x,) = vectors
         for block in blocks:

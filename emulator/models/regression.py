@@ -5,9 +5,9 @@
 z is the history over its s.d., e the innovations in s.d.s (without them, a VAR(4)).
 Coefficients are posterior means under a prior of independent normals around zero, tighter for
 longer lags (Litterman 1986), so short histories give estimates too. A second fit has a prior ten
-times as wide: it is worse by itself, and says what the prior took away, as the large coefficients
-of series that move together. Fits have no learned part; a network reads the coefficients of both
-and bends the responses of the first.
+times as wide for lags. In most worlds it is worse by itself; it says what the prior took away, as
+the large coefficients of series that move together. Fits have no learned part; a network reads the
+coefficients of both and bends the responses of the first.
 
 Sources: Litterman (1986, JBES 4(1)); Ljung (1999), System Identification, ch. 4 (ARX models).
 """
@@ -115,7 +115,28 @@ def regress(z: torch.Tensor, eps: torch.Tensor | None) -> Regression:
         precision += [PRIOR_CONSTANT**-2] + [PRIOR_SHOCK**-2] * (x.shape[2] - len(precision) - 1)
         return _fit(x, y, gram, moment, torch.tensor(precision, dtype=x.dtype, device=x.device))
 
-    return Regression(fit(PRIOR_LAG), fit(LOOSE_LAG), z[:, -LAGS:].double())
+    tight, loose = fit(PRIOR_LAG), fit(LOOSE_LAG)
+    return Regression(tight, _where_it_can_be(loose, tight), z[:, -LAGS:].double())
+
+
+def _where_it_can_be(loose: Fit, tight: Fit) -> Fit:
+    """Rows of `tight` where `loose` has none: a wider prior leaves more series without one."""
+    there = loose.factor.isfinite().all(dim=2).all(dim=1)
+    there &= loose.lags.isfinite().flatten(1).all(dim=1)
+
+    def choose(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return torch.where(there.view(-1, *[1] * (a.dim() - 1)), a, b)
+
+    shocks = None
+    if loose.shocks is not None and tight.shocks is not None:
+        shocks = choose(loose.shocks, tight.shocks)
+    return Fit(
+        choose(loose.lags, tight.lags),
+        choose(loose.constant, tight.constant),
+        shocks,
+        choose(loose.factor, tight.factor),
+        choose(loose.residuals, tight.residuals),
+    )
 
 
 def _fit(

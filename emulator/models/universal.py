@@ -57,7 +57,9 @@ class UniversalConfig(StrictModel):
     data_blocks: int = Field(2, ge=1, description="residual blocks of a draw known from data")
     shock_blocks: int = Field(2, ge=1, description="residual blocks after the shock token")
     expert_dim: int = Field(
-        128, ge=0, description="width of a world's own part of a block, where theta is known"
+        128,
+        ge=0,
+        description="width of a world's own part of a block, where theta is known; 0 for none",
     )
     poles: int = Field(16, ge=1, description="damped cosines of the modal head")
 

@@ -1,10 +1,12 @@
 """Weights on disk: safetensors beside a JSON description and a model card.
 
     weights.safetensors   parameters and output scales
-    model.json            format, model configuration, world specs, horizon, provenance, checksum
+    model.json            format, model configuration, world specs, horizon, provenance, the
+                          weights' files with their SHA-256, checksum
     README.md             the model card
 
-Weights of more than 15 MB are in several files, weights-1-of-2.safetensors and so on.
+Weights of more than 15 MB are in several files, weights-1-of-2.safetensors and so on; what names
+them is the SHA-256 of all, one after the other.
 
 Nothing here unpickles: a loaded folder cannot run code. The checksum in `model.json` catches
 altered and truncated files before any number comes out.
@@ -15,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,7 @@ FORMAT = 5
 PRETRAINED = Path(__file__).parents[1] / "pretrained"  # the weights that come with the package
 WEIGHTS_FILE, DESCRIPTION_FILE, CARD_FILE = "weights.safetensors", "model.json", "README.md"
 
+_STEM, _SUFFIX = Path(WEIGHTS_FILE).stem, Path(WEIGHTS_FILE).suffix
 FILE_BYTES = 15_000_000  # of tensors in a file of weights: what a package index or git takes well
 
 _REMEDY = "restore the file, or train again with `emulator train`"
@@ -43,12 +46,13 @@ _REMEDY = "restore the file, or train again with `emulator train`"
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model read from disk, and where it came from."""
+    """A model read from disk, where it came from, and the files of its weights."""
 
     model: Model
     config: ModelConfig
     provenance: dict[str, Any]
     sha256: str
+    files: tuple[Path, ...] = ()
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -69,20 +73,19 @@ def write_atomically(path: Path, data: bytes) -> None:
 def save_weights(
     folder: Path, model: Model, config: ModelConfig, provenance: Mapping[str, Any], card: str
 ) -> str:
-    """Write weights, description and card; returns the SHA-256 of the weights, all files of them
-    one after the other."""
+    """Write weights, description and card; returns the SHA-256 of the weights."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     parts = [save_tensors(part) for part in _parts(tensors)]
     names = _file_names(len(parts))
-    sha = _sha256(parts)
+    sha = _sha256(*parts)
     description = {
         "format": FORMAT,
         "model": config.model_dump(mode="json"),
         "horizon": model.horizon,
         "worlds": [spec.to_dict() for spec in model.specs.values()],
         "provenance": dict(provenance),
-        "files": names,
+        "files": {name: _sha256(part) for name, part in zip(names, parts, strict=True)},
         "sha256": sha,
     }
     description["checksum"] = _checksum(description)
@@ -90,7 +93,16 @@ def save_weights(
         write_atomically(folder / name, part)
     write_atomically(folder / CARD_FILE, card.encode())
     write_atomically(folder / DESCRIPTION_FILE, json.dumps(description, indent=1).encode())
+    remove_other_weights(folder, names)
     return sha
+
+
+def remove_other_weights(folder: Path, names: Iterable[str]) -> None:
+    """Files of weights that are not among `names`: of earlier weights, in fewer or more files."""
+    kept = set(names)
+    for path in folder.glob(f"{_STEM}*{_SUFFIX}"):
+        if path.name not in kept:
+            path.unlink()
 
 
 def _parts(tensors: Mapping[str, torch.Tensor]) -> list[dict[str, torch.Tensor]]:
@@ -109,21 +121,14 @@ def _parts(tensors: Mapping[str, torch.Tensor]) -> list[dict[str, torch.Tensor]]
 def _file_names(parts: int) -> list[str]:
     if parts == 1:
         return [WEIGHTS_FILE]
-    stem, suffix = WEIGHTS_FILE.split(".")
-    return [f"{stem}-{k}-of-{parts}.{suffix}" for k in range(1, parts + 1)]
+    return [f"{_STEM}-{k}-of-{parts}{_SUFFIX}" for k in range(1, parts + 1)]
 
 
-def _sha256(parts: Sequence[bytes]) -> str:
+def _sha256(*parts: bytes) -> str:
     sha = hashlib.sha256()
     for part in parts:
         sha.update(part)
     return sha.hexdigest()
-
-
-def weights_files(folder: Path) -> list[Path]:
-    """The files of weights that a folder's description names."""
-    description = json.loads((folder / DESCRIPTION_FILE).read_text(encoding="utf-8"))
-    return [folder / name for name in description["files"]]
 
 
 def _checksum(description: Mapping[str, Any]) -> str:
@@ -174,8 +179,8 @@ def load_weights(folder: str | os.PathLike[str]) -> Loaded:
         specs = [WorldSpec.from_dict(world) for world in description["worlds"]]
         model = config.build(specs, int(description["horizon"]))
         expected = str(description["sha256"])
-        names = [str(name) for name in description["files"]]
-        if names != _file_names(len(names)):
+        files = {str(name): str(sha) for name, sha in description["files"].items()}
+        if not files or list(files) != _file_names(len(files)):
             raise ValueError("files of other names")
         provenance = dict(description["provenance"])
     except WeightsError:
@@ -188,23 +193,25 @@ def load_weights(folder: str | os.PathLike[str]) -> Loaded:
             f"{description_path}: damaged ({type(error).__name__}); {_REMEDY}"
         ) from (None)
     parts = []
-    for name in names:
+    for name, sha in files.items():
         try:
             parts.append((path / name).read_bytes())
         except OSError as error:
             raise WeightsError(f"{path / name}: {error.strerror}; {_REMEDY}") from None
-    actual = _sha256(parts)
-    which = path / names[0] if len(names) == 1 else f"{path / names[0]} to {names[-1]}"
-    if actual != expected:
-        raise WeightsError(
-            f"{which}: altered or truncated (SHA-256 {actual[:12]}, {DESCRIPTION_FILE} "
-            f"says {expected[:12]}); {_REMEDY}"
-        )
+        actual = _sha256(parts[-1])
+        if actual != sha:
+            raise WeightsError(
+                f"{path / name}: altered or truncated (SHA-256 {actual[:12]}, {DESCRIPTION_FILE} "
+                f"says {sha[:12]}); {_REMEDY}"
+            )
+    if _sha256(*parts) != expected:
+        raise WeightsError(f"{description_path}: not of these weights; {_REMEDY}")
     try:
         model.load_state_dict({k: v for part in parts for k, v in load_tensors(part).items()})
     except (SafetensorError, RuntimeError) as error:
         raise WeightsError(
-            f"{which}: does not fit {DESCRIPTION_FILE} ({str(error).splitlines()[0]}); {_REMEDY}"
+            f"{path}: the weights do not fit {DESCRIPTION_FILE} ({str(error).splitlines()[0]}); "
+            f"{_REMEDY}"
         ) from None
     model.eval()
-    return Loaded(model, config, provenance, actual)
+    return Loaded(model, config, provenance, expected, tuple(path / name for name in files))

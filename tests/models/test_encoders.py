@@ -54,6 +54,16 @@ def test_what_a_worlds_responses_never_do_no_estimate_makes_them_do() -> None:
 
 
 @torch.no_grad()
+def test_both_fits_are_read() -> None:
+    encoder = _model().economy_in
+    inputs = build_inputs(sample(LARGE), LARGE, Regime.B1, history_length=120)
+    (found,) = regressions([inputs])
+    before = encoder(inputs.history, found)
+    for changed in (found._replace(loose=found.fit), found._replace(fit=found.loose)):
+        assert not torch.allclose(encoder(inputs.history, changed), before)
+
+
+@torch.no_grad()
 def test_the_state_fades() -> None:
     torch.manual_seed(0)
     encoder = StateEncoder(LARGE.shock_names, 16)

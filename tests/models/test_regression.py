@@ -135,3 +135,14 @@ def test_the_second_fit_keeps_what_the_prior_takes_away() -> None:
     tight, loose = (fit.lags[:, 0, 0, 1].mean() for fit in (found.fit, found.loose))
     assert loose > 1.3 * tight > 0.0
     assert loose > 2.0
+
+
+def test_where_the_wider_prior_leaves_no_fit_the_tight_one_stands_in() -> None:
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(64, 40, 3, generator=generator)
+    z[:, :, 2] = 1e6  # a series that does not move, over the s.d. that such a one is given
+    found = regress(z, None)
+    tight = found.fit.factor.isfinite().flatten(1).all(dim=1)
+    assert tight.any()
+    for part in (found.loose.lags, found.loose.factor, found.loose.residuals):
+        assert part[tight].isfinite().all()
