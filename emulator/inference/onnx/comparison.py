@@ -45,7 +45,7 @@ def difference(data: bytes, question: Question) -> float:
 def disagreement(
     theirs: torch.Tensor, ours: torch.Tensor, rounded: Sequence[torch.Tensor], sd: torch.Tensor
 ) -> torch.Tensor:
-    """By draw, shock and observable, (B, S, 1, 3), of responses (B, S, H+1, 3) or quantiles (..., 5).
+    """By draw, shock and observable, (B, S, 1, 3), of responses (B, S, H+1, 3) or their quantiles.
 
     rounded: our own answers to inputs rounded another way. sd: (B or 1, S, 1, 3).
     """
