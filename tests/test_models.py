@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from emulator.errors import InputError, UnknownNameError
 from emulator.models.base import Model
 from emulator.models.baselines.mlp import MLPConfig
-from emulator.models.blocks import Block, Experts
+from emulator.models.blocks import REACH, Block, Experts, Segment
 from emulator.models.heads import FADE, DirectHead, ModalHead, SpreadHead
 from emulator.models.normalization import ParameterNormalizer, normalize_bounded
 from emulator.models.universal import UniversalConfig
@@ -183,6 +183,14 @@ def test_a_world_teaches_its_own_experts_alone() -> None:
     for found in experts:
         assert all(p.grad.any() for p in found.worlds["large"].parameters())
         assert all(p.grad is None for p in found.worlds["small"].parameters())
+
+
+def test_what_an_expert_adds_is_bounded() -> None:
+    torch.manual_seed(0)
+    experts = Experts(16, 8, ["small", "large"])
+    near, far = (experts(k * torch.randn(50, 16), [Segment("small", 50)]) for k in (1.0, 1e4))
+    assert near.abs().max() < REACH
+    assert far.abs().max() == REACH
 
 
 def test_without_experts_worlds_share_every_block() -> None:

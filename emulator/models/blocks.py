@@ -10,6 +10,11 @@ import torch
 from torch import nn
 
 
+# What an expert adds to an entry at most. Training rows reach 10; at the ends of several bounds at
+# once, where no row is, experts that feed each other had added hundreds.
+REACH = 12.0
+
+
 class Segment(NamedTuple):
     """Rows that follow each other and are of one world."""
 
@@ -35,11 +40,13 @@ class Experts(nn.Module):
     def forward(self, x: torch.Tensor, segments: Sequence[Segment]) -> torch.Tensor:
         """x (N, ..., hidden), its rows in `segments`, to the same shape."""
         if len(segments) == 1:
-            return self.worlds[segments[0].world](x)  # type: ignore[no-any-return]
-        parts = torch.split(x, [segment.rows for segment in segments])
-        return torch.cat(
-            [self.worlds[s.world](part) for s, part in zip(segments, parts, strict=True)]
-        )
+            own: torch.Tensor = self.worlds[segments[0].world](x)
+        else:
+            parts = torch.split(x, [segment.rows for segment in segments])
+            own = torch.cat(
+                [self.worlds[s.world](part) for s, part in zip(segments, parts, strict=True)]
+            )
+        return own.clamp(-REACH, REACH)
 
 
 class Block(nn.Module):
