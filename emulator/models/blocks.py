@@ -9,7 +9,6 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-
 # What an expert adds to an entry at most. Training rows reach 10; at the ends of several bounds at
 # once, where no row is, experts that feed each other had added hundreds.
 REACH = 12.0
