@@ -17,7 +17,7 @@ from emulator.cli.app import run
 from emulator.errors import EmulatorError, InputError, UnknownNameError
 from emulator.inference.onnx import export_onnx
 from emulator.inference.onnx.cholesky import cholesky_ex, cholesky_solve
-from emulator.inference.onnx.comparison import CHECKED, TOLERANCE, disagreement
+from emulator.inference.onnx.comparison import CHECKED, TOLERANCE
 from emulator.inference.onnx.question import Question
 from emulator.models.baselines.gru import GRUConfig
 from emulator.models.baselines.linear import LinearConfig
@@ -248,21 +248,6 @@ def test_the_check_covers_one_draw_many_and_the_ends_of_the_bounds(
     for row, ends in enumerate(("default", "lower", "upper")):
         expected = torch.tensor([getattr(p, ends) for p in spec.parameters])
         torch.testing.assert_close(theta[row], expected)
-
-
-def test_what_the_last_digit_of_the_inputs_does_is_no_disagreement() -> None:
-    ours = torch.ones(5, 1, 4, 3)
-    rounded = ours.clone()
-    rounded[:3] += 1e-2  # three draws where the network is steep
-    theirs = ours.clone()
-    theirs[0] += 5e-3  # less than that
-    theirs[1] += 5e-2  # more
-    theirs[2] = torch.nan
-    theirs[3] += 5e-5  # a draw where it is not steep
-    found = disagreement(theirs, ours, [ours, rounded], torch.ones(1, 1, 1, 3))[:, 0, 0, 0]
-    torch.testing.assert_close(
-        found, torch.tensor([0.0, 5e-2, torch.nan, 5e-5, 0.0]), equal_nan=True, rtol=1e-2, atol=0
-    )
 
 
 def test_cholesky_in_plain_operations_is_torchs() -> None:

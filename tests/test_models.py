@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from emulator.errors import InputError, UnknownNameError
 from emulator.models.base import Model
 from emulator.models.baselines.mlp import MLPConfig
-from emulator.models.blocks import REACH, Block, Experts, Segment
+from emulator.models.blocks import Block
 from emulator.models.heads import FADE, DirectHead, ModalHead, SpreadHead
 from emulator.models.normalization import ParameterNormalizer, normalize_bounded
 from emulator.models.universal import UniversalConfig
@@ -173,31 +173,6 @@ def test_several_worlds_at_once_are_answered_as_each_alone() -> None:
         # Matrix products of another shape may round differently: a few float32 ulps.
         for a, b in zip(together, alone, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
-
-
-def test_a_world_teaches_its_own_experts_alone() -> None:
-    model = _model()
-    model(build_inputs(sample(LARGE), LARGE, Regime.A)).square().mean().backward()
-    experts = [m for m in model.modules() if isinstance(m, Experts)]
-    assert len(experts) == UNIVERSAL.blocks + UNIVERSAL.shock_blocks
-    for found in experts:
-        assert all(p.grad.any() for p in found.worlds["large"].parameters())
-        assert all(p.grad is None for p in found.worlds["small"].parameters())
-
-
-def test_what_an_expert_adds_is_bounded() -> None:
-    torch.manual_seed(0)
-    experts = Experts(16, 8, ["small", "large"])
-    near, far = (experts(k * torch.randn(50, 16), [Segment("small", 50)]) for k in (1.0, 1e4))
-    assert near.abs().max() < REACH
-    assert far.abs().max() == REACH
-
-
-def test_without_experts_worlds_share_every_block() -> None:
-    model = UNIVERSAL.model_copy(update={"expert_dim": 0}).build(SPECS, 10)
-    assert not any(isinstance(m, Experts) for m in model.modules())
-    inputs = build_inputs(sample(LARGE), LARGE, Regime.A)
-    assert model(inputs).shape == (len(inputs), 3, 11, 3)
 
 
 def test_without_the_world_responses_are_a_usual_share_of_the_historys_s_d() -> None:

@@ -100,9 +100,9 @@ def save_weights(
 def remove_other_weights(folder: Path, names: Iterable[str]) -> None:
     """Files of weights that are not among `names`: of earlier weights, in fewer or more files."""
     kept = set(names)
-    for path in folder.glob(f"{_STEM}*{_SUFFIX}"):
+    for path in (folder / WEIGHTS_FILE, *folder.glob(f"{_STEM}-*-of-*{_SUFFIX}")):
         if path.name not in kept:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def _parts(tensors: Mapping[str, torch.Tensor]) -> list[dict[str, torch.Tensor]]:
