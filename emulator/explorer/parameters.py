@@ -95,7 +95,8 @@ def _fits(parameter: Parameter, members: dict[str, Parameter]) -> bool:
 
 def nice_step(lower: float, upper: float) -> float:
     """The largest of 1, 2, 5 times a power of ten that makes STEPS steps or more."""
-    widest = (upper - lower) / STEPS
+    # Bounds are decimals: .145 - .125 is a rounding below .02, and still 200 steps of .0001.
+    widest = (upper - lower) / STEPS * (1.0 + 1e-9)
     power = 10.0 ** math.floor(math.log10(widest))
     digits = max(0, -math.floor(math.log10(widest)))
     return round(max(m * power for m in (1.0, 2.0, 5.0) if m * power <= widest), digits)

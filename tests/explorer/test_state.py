@@ -6,7 +6,7 @@ import math
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import emulator
@@ -133,6 +133,7 @@ def test_the_first_page_shows_the_shock_that_most_worlds_have() -> None:
 
 
 @given(st.floats(-1e3, 1e3), st.floats(1e-3, 1e3))
+@example(0.125, 0.02)
 def test_steps_are_round_and_fine(lower: float, width: float) -> None:
     step = nice_step(lower, lower + width)
     assert STEPS <= 1.0001 * width / step <= 2.6 * STEPS
