@@ -9,7 +9,7 @@ model never imports a world.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -77,6 +77,12 @@ class Model(nn.Module, ABC):
 
     def prepare(self, world: str, inputs: Inputs) -> None:
         """See all training rows of a world once before training, to take moments of the inputs.
+
+        Most models need none; for those the trainer does not read the rows.
+        """
+
+    def measure(self, rows: Iterable[Inputs]) -> None:
+        """See training rows once after training, to know how far they reach.
 
         Most models need none; for those the trainer does not read the rows.
         """

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import nn
 
-from emulator.models.blocks import Block, Experts, Segment
+from emulator.models.blocks import Block, Segment
 from emulator.models.heads import DirectHead, ModalHead, SpreadHead
 
 
@@ -22,8 +22,8 @@ class Pathway(nn.Module):
     """Blocks and heads of one kind of answer.
 
     draws and shocks are lists, an entry for each world and task asked about: all go through the
-    blocks together, each with its own condition and, with `worlds` and an `expert` width, through
-    its world's own expert.
+    blocks together, each with its own condition and, with `worlds`, held within the reach of its
+    world's training rows; with an `expert` width besides, through its world's own expert.
     """
 
     def __init__(
@@ -40,10 +40,7 @@ class Pathway(nn.Module):
         super().__init__()
 
         def trunk(depth: int) -> nn.ModuleList:
-            return nn.ModuleList(
-                Block(hidden, condition, Experts(hidden, expert, worlds) if expert else None)
-                for _ in range(depth)
-            )
+            return nn.ModuleList(Block(hidden, condition, worlds, expert) for _ in range(depth))
 
         self.trunk, self.shock_trunk = trunk(blocks), trunk(shock_blocks)
         self.modal = ModalHead(hidden, poles)
@@ -91,7 +88,7 @@ def _through(
     sizes = [x.shape[0] * x.shape[1] for x in vectors]
     named = [world for world in worlds if world is not None]
     segments = []
-    if len(named) == len(worlds):  # always so where there are experts
+    if len(named) == len(worlds):  # always so where blocks know worlds
         segments = [Segment(world, size) for world, size in zip(named, sizes, strict=True)]
     if len(vectors) == 1:
         (x,) = vectors

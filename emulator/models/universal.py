@@ -21,7 +21,7 @@ the regression.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -30,6 +30,7 @@ from torch import nn
 
 from emulator.config import StrictModel
 from emulator.models.base import Answer, Forecaster, Model
+from emulator.models.blocks import Reach
 from emulator.models.embeddings import NameEmbedding, ParameterEncoder
 from emulator.models.encoders import EconomyEncoder, StateEncoder, regressions, scale_of
 from emulator.models.heads import EstimateHead
@@ -108,6 +109,14 @@ class Universal(Model, Forecaster):
         self.path_heads = PathHeads(hidden, world_dim, config.poles)
         self.correction = PathCorrection(shocks, hidden)
         self.rotated = EstimateHead(hidden, 3, start=0.0)  # on the past: its columns, in some mix
+
+    @torch.no_grad()
+    def measure(self, rows: Iterable[Inputs]) -> None:
+        self.eval()
+        with Reach.measured(self):
+            for inputs in rows:
+                if inputs.theta is not None:
+                    self(inputs)
 
     def answer(
         self, asked: Sequence[Inputs], horizon: int | None = None, *, bands: bool = True

@@ -14,7 +14,7 @@ worlds, at the cost of one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -42,6 +42,9 @@ from emulator.regimes import (
 from emulator.seeding import derived_seed
 from emulator.specs import WorldSpec
 
+CHUNK = 1024  # rows at once; bounds memory, does not change the result
+# Rows that say how far a world's rows reach. The extremes of fewer lie well inside those of more.
+FEWEST_MEASURED, MOST_MEASURED = 500, 4096
 PATH_ROWS = 2  # trajectories of half the rows: a path costs as much as several responses
 
 Fields = dict[str, torch.Tensor]
@@ -138,6 +141,19 @@ class Shown:
     def read(self, world: str, rows: np.ndarray) -> Fields:
         """The needed fields of some rows, float32 tensors on the device."""
         return to_tensors(self.dataset.read(world, rows, self.field_names(world)), self.device)
+
+    def measured(self) -> Iterator[Inputs]:
+        """What the first training rows of each world show in every regime and response task, for
+        worlds that have enough rows to say how far rows reach."""
+        for world in self.worlds:
+            rows = self.training_rows(world)[:MOST_MEASURED]
+            if len(rows) < FEWEST_MEASURED:
+                continue
+            for first in range(0, len(rows), CHUNK):
+                fields = self.read(world, rows[first : first + CHUNK])
+                for regime in self.regimes:
+                    for task in tasks(self.spec(world)):
+                        yield self.cut(fields, world, regime, task, self.longest).inputs
 
     def cut(
         self,

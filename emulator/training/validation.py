@@ -6,12 +6,11 @@ import torch
 
 from emulator.models.base import Model
 from emulator.regimes import Task, tasks
-from emulator.training.batches import Batch, Shown
+from emulator.training.batches import CHUNK, Batch, Shown
 from emulator.training.distributed import Ranks
 from emulator.training.losses import response_loss
 from emulator.training.objective import Scales
 
-CHUNK = 1024  # rows at once; bounds memory, does not change the result
 # Rows of a world: the standard error of a mean is then some 2 % of it, and a run's changes are
 # larger. Evaluation scores the whole split.
 MOST_ROWS = 2048
