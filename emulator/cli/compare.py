@@ -13,7 +13,7 @@ import typer
 
 from emulator.cli.app import app
 from emulator.cli.console import print_json
-from emulator.cli.irf import check_known, check_trained, solve
+from emulator.cli.irf import check_known, check_solvable, check_trained, solve
 from emulator.cli.responses import (
     PLOT_OPTION,
     RESPONSE_FORMAT_OPTION,
@@ -152,6 +152,7 @@ def _emulated(
         response = model.respond(spec.name, theta, shock=shock, size=size, horizon=horizon)
         if not extrapolate:
             check_trained(model, response)
+        check_solvable(model, spec.name, theta, extrapolate)
         found[spec.name] = response.values[0]
     return specs, found
 

@@ -91,6 +91,8 @@ def irf(
     response = model.respond(world, theta, **asked)
     if not extrapolate:
         check_trained(model, response)
+    if world is not None:
+        check_solvable(model, world, values, extrapolate)
     found = {"emulator": response.point[0]}
     status = None
     if exact:
@@ -166,6 +168,33 @@ def check_trained(model: Emulator, response: Response) -> None:
         f"outside the bounds the emulator was trained on ({', '.join(bounds)}); add --extrapolate "
         "to answer all the same"
     )
+
+
+def check_solvable(
+    model: Emulator, world: str, values: dict[str, float], extrapolate: bool
+) -> None:
+    """Refuse parameters at which the world has no solution, or which its prior leaves out; with
+    `extrapolate` say so on stderr. Only worlds that are installed can tell."""
+    if not values:
+        return  # the defaults have one
+    from emulator.worlds import get_world, list_worlds
+    from emulator.worlds.base import Status
+
+    if world not in list_worlds():
+        return
+    solver = get_world(world)
+    if solver.parameter_names != model.spec(world).parameter_names:
+        return  # another world of this name
+    status = Status(int(solver.check(solver.pack(values))[0]))
+    if status in (Status.OK, Status.OUT_OF_BOUNDS):
+        return
+    found = f"world {world!r} at these parameters: {status.message}"
+    if not extrapolate:
+        raise InputError(
+            f"{found}; the weights were trained on none such; add --extrapolate to answer all the "
+            "same"
+        )
+    typer.echo(f"emulator: {found}", err=True)
 
 
 def solve(

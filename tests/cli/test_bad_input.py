@@ -15,6 +15,8 @@ from tests.cli.refusals import refused
 
 pytestmark = pytest.mark.integration
 
+# Inside the bounds of var, where it explodes.
+EXPLOSIVE = ["--set", "a1_11=0.95", "--set", "a1_12=0.4", "--set", "a1_21=0.4"]
 # What follows `emulator`; DIR is a folder that exists, RUN a trained run, CSV a good history.
 COMMANDS: list[tuple[list[str], str]] = [
     (["irf"], "Missing argument WORLD"),
@@ -33,6 +35,7 @@ COMMANDS: list[tuple[list[str], str]] = [
     (["irf", "nk", "--history", "CSV", "--set", "phi_p=2"], "did you mean 'phi_pi'"),
     (["irf", "nk", "--set", "kappa=1e400"], "kappa is inf"),
     (["irf", "nk", "--set", "kappa=1e300", "--extrapolate"], "no finite response"),
+    (["irf", "var", *EXPLOSIVE], "'var' at these parameters: no stable solution exists"),
     (["irf", "nk", "--size", "nan"], "other than zero"),
     (["irf", "nk", "--size", "big"], "'--size': Input should be a valid number"),
     (["irf", "nk", "--horizon", "1.5"], "'--horizon': Input should be a valid integer"),
@@ -53,6 +56,7 @@ COMMANDS: list[tuple[list[str], str]] = [
     (["compare", "--worlds", "nk,var", "--shock", "monetary"], "shock of world 'var'"),
     (["compare", "--worlds", "nk", "--shock", "monetary", "--set", "phi_p=2"], "'phi_pi'"),
     (["compare", "--worlds", "nk", "--shock", "monetary", "--set", "phi_pi=9"], "--extrapolate"),
+    (["compare", "--worlds", "var", "--shock", "shock_1", *EXPLOSIVE], "no stable solution exists"),
     (["compare", "--worlds", "nk", "--shock", "monetary", "--normalize", "rat=1"], "'rate'"),
     (["compare", "--worlds", "nk", "--shock", "monetary", "--normalize", "rate"], "NAME=VALUE"),
     (["compare", "--worlds", "nk", "--shock", "monetary", "--normalize", "rate=0"], "than zero"),

@@ -88,6 +88,25 @@ def test_an_unusual_history_is_answered_with_a_warning(
     assert "rate is on one side of zero" in capsys.readouterr().err
 
 
+def test_parameters_without_a_solution_are_answered_when_asked_for(
+    every_regime: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    explosive = ["--set", "a1_11=0.95", "--set", "a1_12=0.4", "--set", "a1_21=0.4"]
+    ask = ["irf", "var", *explosive, "--weights", str(every_regime), "--format", "json"]
+    ask += ["--horizon", "12"]
+    assert run(ask) == 2
+    assert "no stable solution exists; the weights were trained" in capsys.readouterr().err
+    assert run([*ask, "--extrapolate"]) == 0
+    captured = capsys.readouterr()
+    assert "no stable solution exists\n" in captured.err
+    assert len(json.loads(captured.out)["emulator"]["shock_1"]["output"]) == 13
+    # A restriction of the prior counts as well; what it leaves in passes in silence.
+    assert run([*ask[:2], "--set", "a1_11=0.9", "--set", "a2_11=0.1", *ask[8:]]) == 2
+    assert "joint restriction of the prior" in capsys.readouterr().err
+    assert run([*ask[:2], "--set", "a1_11=0.8", *ask[8:]]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_quarters_beyond_those_trained_on_are_said_to_be_extrapolated(
     run_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
