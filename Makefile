@@ -8,9 +8,10 @@ RUNS := runs/smoke
 SMOKE := universal/A linear/A mlp/A mlp_world/A/nk gru_world/A/nk
 
 CAMPAIGN := runs/campaign
+DEV := runs/dev
 NOTEBOOKS := one-shock histories estimation real-data
 
-.PHONY: setup run test lint types imports docs notebooks fast results publish clean
+.PHONY: setup run test lint types imports docs notebooks fast results publish publish-dev clean
 
 setup: $(VENV)/.installed
 
@@ -51,6 +52,15 @@ publish: setup
 	$(BIN)/python -m benchmarks.references
 	$(BIN)/python docs/fill_tables.py
 	$(MAKE) notebooks
+
+# The tables of the plan at development size: `make publish-dev DEV=runs/dev`, after it.
+publish-dev:
+	ls $(DEV)/plan.json $(DEV)/leaderboard.md $(DEV)/universal/all/metrics.json >/dev/null
+	mkdir -p results/dev
+	find results/dev -type f ! -name README.md ! -name error_by_length.json -delete
+	cp $(DEV)/plan.json $(DEV)/leaderboard.csv $(DEV)/leaderboard.md results/dev/
+	cp $(DEV)/universal/all/metrics.json $(DEV)/universal/all/config.yaml results/dev/
+	cp $(DEV)/universal/all/figures/*.png results/dev/
 
 test: lint types imports docs
 	@command -v chromium >/dev/null || echo "chromium is missing: the tests marked browser are skipped"
