@@ -1,11 +1,12 @@
-"""Put stored results between the markers of the README and of docs/floors.md.
+"""Put stored results between the markers of the README and of the pages.
 
     python docs/fill_tables.py
 
 A page names what it wants, and from which folder, in a marker: `<!-- leaderboard: FOLDER REGIME ...
 -->` takes the test tables of a leaderboard in these regimes, without columns of trajectories,
-`<!-- floors: FOLDER -->` those of the summaries that `emulator floors` leaves. What stands between
-it and `<!-- end -->` is replaced; `make results` runs this.
+`<!-- floors: FOLDER -->` those of the summaries that `emulator floors` leaves,
+`<!-- ablations: FOLDER -->` what `emulator evaluate --ablations` put into its metrics.json. What
+stands between it and `<!-- end -->` is replaced; `make results` runs this.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAJECTORY = "†"
-PAGES = (ROOT / "README.md", ROOT / "docs" / "floors.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "floors.md", ROOT / "docs" / "regimes.md")
 MARKED = re.compile(
-    r"(<!-- (leaderboard|floors): (\S+)((?: \w+)*) -->\n).*?(<!-- end -->)", re.DOTALL
+    r"(<!-- (leaderboard|floors|ablations): (\S+)((?: \w+)*) -->\n).*?(<!-- end -->)", re.DOTALL
 )
 HEADER = ("world", "quarters", "regime", "floor", "95 %", "Monte Carlo", "training mean",
           "in 90 % bands", "ranks, p", "histories", "not forgotten", "seconds")  # fmt: skip
@@ -73,7 +74,38 @@ def _row(summary: dict[str, Any], case: dict[str, Any]) -> list[str]:
     ]  # fmt: skip
 
 
-TABLES = {"leaderboard": leaderboard, "floors": floors}
+QUESTIONS = {"steady_state": "from rest", "state_dependent": "from a state", "trajectory": "path"}
+
+
+def ablations(folder: Path) -> str:
+    """Errors without an input over those with it, a row a regime, question and input."""
+    found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["ablations"]
+    worlds = list(found)
+    asked = {
+        (regime, task, name): None  # in order, once
+        for by_regime in found.values()
+        for regime, by_task in by_regime.items()
+        for task, by_name in by_task.items()
+        for name in by_name
+    }
+    rows = []
+    for regime, task, name in sorted(
+        asked, key=lambda key: (key[0], list(QUESTIONS).index(key[1]))
+    ):
+        cases = [found[world][regime].get(task, {}).get(name) for world in worlds]
+        ratios = ["" if case is None else _ratio(1.0 + case["increase"]) for case in cases]
+        gone = next(" and ".join(case["without"]) for case in cases if case is not None)
+        rows.append([regime, QUESTIONS[task], gone, *ratios])
+    head = ["regime", "question", "without", *worlds]
+    rule = ["---"] * 3 + ["---:"] * len(worlds)
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *rows))
+
+
+def _ratio(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}" if value >= 2 else f"{value:.2f}"
+
+
+TABLES = {"leaderboard": leaderboard, "floors": floors, "ablations": ablations}
 
 
 def filled(page: str) -> str:

@@ -57,6 +57,15 @@ def test_the_table_of_floors_is_that_of_the_stored_summaries() -> None:
 
 
 @pytest.mark.fast
+def test_the_table_of_ablations_is_that_of_the_stored_metrics() -> None:
+    page = (DOCS / "regimes.md").read_text(encoding="utf-8")
+    assert TABLES.filled(page) == page
+    rows = [row for row in page.splitlines() if row.startswith("| B1 | from rest | history |")]
+    assert len(rows) == 1
+    assert all(float(cell.replace(",", "")) > 1 for cell in rows[0].split("|")[4:-1])
+
+
+@pytest.mark.fast
 def test_a_table_of_floors_has_a_row_a_case_and_its_origin(tmp_path: Path) -> None:
     assert "emulator floors WORLD" in TABLES.floors(tmp_path)
     case = {
