@@ -53,9 +53,9 @@ publish: setup
 	$(BIN)/python docs/fill_tables.py
 	$(MAKE) notebooks
 
-# The tables of the plan at development size: `make publish-dev DEV=runs/dev`, after it.
+# The tables and figures of configs/reproduce/dev.yaml, once it has been carried out.
 publish-dev:
-	ls $(DEV)/plan.json $(DEV)/leaderboard.md $(DEV)/universal/all/metrics.json >/dev/null
+	ls $(DEV)/plan.json $(DEV)/leaderboard.md $(DEV)/universal/all/metrics.json $(DEV)/universal/all/figures/*.png >/dev/null
 	mkdir -p results/dev
 	find results/dev -type f ! -name README.md ! -name error_by_length.json -delete
 	cp $(DEV)/plan.json $(DEV)/leaderboard.csv $(DEV)/leaderboard.md results/dev/

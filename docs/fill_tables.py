@@ -80,6 +80,8 @@ QUESTIONS = {"steady_state": "from rest", "state_dependent": "from a state", "tr
 def ablations(folder: Path) -> str:
     """Errors without an input over those with it, a row a regime, question and input."""
     found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["ablations"]
+    if not found:
+        sys.exit(f"{folder}: no ablations; emulator evaluate RUN --ablations makes them")
     worlds = list(found)
     asked = {
         (regime, task, name): None  # in order, once
@@ -102,7 +104,13 @@ def ablations(folder: Path) -> str:
 
 
 def _ratio(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}" if value >= 2 else f"{value:.2f}"
+    return (
+        f"{value:,.0f}"
+        if value >= 100
+        else f"{value:#.3g}".rstrip(".")
+        if value >= 2
+        else f"{value:.2f}"
+    )
 
 
 TABLES = {"leaderboard": leaderboard, "floors": floors, "ablations": ablations}

@@ -155,3 +155,8 @@ class WorldSpec:
             observables=tuple(Observable(**o) for o in data["observables"]),
             restrictions=tuple(data.get("restrictions", ())),
         )
+
+
+def same_names(one: WorldSpec, other: WorldSpec) -> bool:
+    """Whether two worlds name the same parameters and shocks, in the same order."""
+    return (one.parameter_names, one.shock_names) == (other.parameter_names, other.shock_names)

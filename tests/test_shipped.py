@@ -8,9 +8,11 @@ import re
 from typing import Any
 
 import pytest
+import torch
 
 from emulator import get_world
 from emulator.evaluation.record import read_metrics
+from emulator.models.blocks import Reach
 from emulator.models.weights import CARD_FILE, PRETRAINED, Loaded, load_weights
 from emulator.regimes import Regime
 from emulator.worlds.registry import BUILT_IN
@@ -43,6 +45,15 @@ def test_no_file_is_larger_than_a_package_should_carry(shipped: Loaded) -> None:
 def test_they_know_every_world_of_the_package_as_it_is_now(shipped: Loaded) -> None:
     """Names, order and bounds too: a world that changed asks for other weights."""
     assert shipped.model.specs == {name: get_world(name).spec for name in BUILT_IN}
+
+
+def test_what_their_blocks_add_is_held_for_every_world(shipped: Loaded) -> None:
+    reaches = [module for module in shipped.model.modules() if isinstance(module, Reach)]
+    assert reaches
+    for reach in reaches:
+        assert set(reach.rows) == set(BUILT_IN)
+        assert (reach.lowest < reach.highest).all()
+        assert torch.isfinite(reach.highest - reach.lowest).all()
 
 
 def test_they_were_trained_in_every_regime(shipped: Loaded, metrics: dict[str, Any]) -> None:

@@ -22,7 +22,8 @@ from emulator.cli.responses import (
     parse_assignments,
     print_responses,
 )
-from emulator.errors import InputError, nearest
+from emulator.errors import EmulatorError, InputError, nearest
+from emulator.specs import same_names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,10 +92,8 @@ def irf(
     response = model.respond(world, theta, **asked)
     if not extrapolate:
         check_trained(model, response)
-    if world is not None:
-        check_solvable(model, world, values, extrapolate)
+    status = None if world is None else check_solvable(model, world, values, extrapolate)
     found = {"emulator": response.point[0]}
-    status = None
     if exact:
         assert world is not None
         found["exact"], status = solve(world, values, shock, size, horizon)
@@ -108,6 +107,7 @@ def irf(
         out = {**attributes, "horizon": list(range(horizon + 1)), **as_dict(answer)}
         if exact:
             out["largest_error"] = float(abs(found["emulator"] - found["exact"]).max())
+        if status is not None:
             out["status"] = status
         print_json(out)
     elif output_format is ResponseFormat.csv:
@@ -172,29 +172,37 @@ def check_trained(model: Emulator, response: Response) -> None:
 
 def check_solvable(
     model: Emulator, world: str, values: dict[str, float], extrapolate: bool
-) -> None:
-    """Refuse parameters at which the world has no solution, or which its prior leaves out; with
-    `extrapolate` say so on stderr. Only worlds that are installed can tell."""
-    if not values:
-        return  # the defaults have one
+) -> str | None:
+    """The status of a world's solution at these parameters, None where nothing can tell: at the
+    defaults nobody asks, and the world has to be installed as the weights know it.
+
+    Refuses parameters without a solution, or which the prior leaves out; with `extrapolate` it says
+    so on stderr.
+    """
     from emulator.worlds import get_world, list_worlds
     from emulator.worlds.base import Status
 
-    if world not in list_worlds():
-        return
-    solver = get_world(world)
-    if solver.parameter_names != model.spec(world).parameter_names:
-        return  # another world of this name
-    status = Status(int(solver.check(solver.pack(values))[0]))
-    if status in (Status.OK, Status.OUT_OF_BOUNDS):
-        return
-    found = f"world {world!r} at these parameters: {status.message}"
-    if not extrapolate:
-        raise InputError(
-            f"{found}; the weights were trained on none such; add --extrapolate to answer all the "
-            "same"
-        )
-    typer.echo(f"emulator: {found}", err=True)
+    if not values or world not in list_worlds():
+        return None
+    try:
+        solver = get_world(world)
+        if not same_names(model.spec(world), solver.spec):
+            return None
+        status = Status(int(solver.check(solver.pack(values))[0]))
+    except EmulatorError as error:
+        typer.echo(f"emulator: whether there is a solution was not checked: {error}", err=True)
+        return None
+    if status not in (Status.OK, Status.OUT_OF_BOUNDS):
+        found = f"world {world!r} at these parameters: {status.message.partition(' (')[0]}"
+        if status is Status.INADMISSIBLE:
+            found += f", see `emulator worlds {world}`"
+        if not extrapolate:
+            raise InputError(
+                f"{found}; the weights were trained on none such; add --extrapolate to answer all "
+                "the same"
+            )
+        typer.echo(f"emulator: {found}", err=True)
+    return status.name
 
 
 def solve(

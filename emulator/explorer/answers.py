@@ -15,7 +15,7 @@ from emulator.evaluation.shape import peak
 from emulator.explorer.state import Catalogue, State
 from emulator.inference import Emulator
 from emulator.regimes import QUANTILES
-from emulator.specs import Shock, WorldSpec
+from emulator.specs import Shock, WorldSpec, same_names
 from emulator.worlds import get_world, list_worlds
 from emulator.worlds.base import Status
 
@@ -109,11 +109,7 @@ def _known(model: Emulator, world: str) -> bool:
     """Whether the weights know an installed world, with its parameters and shocks."""
     if world not in model.worlds:
         return False
-    known, installed = model.spec(world), get_world(world)
-    return (known.parameter_names, known.shock_names) == (
-        installed.parameter_names,
-        installed.shock_names,
-    )
+    return same_names(model.spec(world), get_world(world).spec)
 
 
 def _solved(world: str, theta: dict[str, float], state: State) -> tuple[Array | None, Status]:

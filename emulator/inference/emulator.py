@@ -177,7 +177,8 @@ class Emulator:
         quarters; given, the regime is C, otherwise A. The response from the steady state to all
         shocks of the world, in theta's precision (the network computes in float32). Shapes and
         names are checked, values are not: bounds are the caller's, and positions of `bounded`
-        parameters saturate, with zero gradient, just outside the box. For gradients with respect to
+        parameters saturate, with zero gradient, just outside the box; so does, at the edges inside
+        it, what the network's blocks add. For gradients with respect to
         theta alone, `requires_grad_(False)` on `Emulator.model` saves work. Raises UnknownNameError
         or InputError.
         """

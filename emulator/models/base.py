@@ -82,10 +82,8 @@ class Model(nn.Module, ABC):
         """
 
     def measure(self, rows: Iterable[Inputs]) -> None:
-        """See training rows once after training, to know how far they reach.
-
-        Most models need none; for those the trainer does not read the rows.
-        """
+        """See training rows whose parameters are given once after training, to know how far they
+        reach. Most models need none, and read none."""
 
     def physical(self, output: torch.Tensor, inputs: Inputs) -> torch.Tensor:
         """Network outputs (B, S, H+1, 3) to per-unit responses in the observables' units."""

@@ -73,7 +73,8 @@ class Reach(nn.Module):
         try:
             yield
             for reach in reaches:
-                for world, (low, high) in (reach.seen or {}).items():
+                assert reach.seen is not None
+                for world, (low, high) in reach.seen.items():
                     beyond = MARGIN * (high - low)
                     reach.lowest[reach.rows[world]] = low - beyond
                     reach.highest[reach.rows[world]] = high + beyond

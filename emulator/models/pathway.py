@@ -4,7 +4,8 @@ The universal model has two of these, one for economies whose parameters are giv
 known from data. An answer from parameters is as exact as the network can learn it; one from data
 has an error that no network can remove, and a gradient that never settles. Where parameters are
 given the world is named too, and every block has an expert for it: worlds whose answers are nearly
-exact get out of each other's way. docs/experiments.md has what both are worth.
+exact get out of each other's way. Once trained, what a block adds there is held near what it adds
+for the world's training rows. docs/experiments.md has what all this is worth.
 """
 
 from __future__ import annotations

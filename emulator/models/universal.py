@@ -115,8 +115,7 @@ class Universal(Model, Forecaster):
         self.eval()
         with Reach.measured(self):
             for inputs in rows:
-                if inputs.theta is not None:
-                    self(inputs)
+                self(inputs)
 
     def answer(
         self, asked: Sequence[Inputs], horizon: int | None = None, *, bands: bool = True

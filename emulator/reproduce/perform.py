@@ -82,7 +82,7 @@ def perform(job: Job, threads: int, progress: Progress) -> Outcome:
         if job.is_candidate or is_evaluated(job.folder, job.scored_on):
             return outcome
         started = time.perf_counter()
-        evaluate(job.folder, job.scored_on, progress)
+        evaluate(job.folder, job.scored_on, progress, ablations=job.role == "universal")
         return replace(outcome, evaluation_seconds=time.perf_counter() - started)
 
 

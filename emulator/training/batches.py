@@ -43,8 +43,9 @@ from emulator.seeding import derived_seed
 from emulator.specs import WorldSpec
 
 CHUNK = 1024  # rows at once; bounds memory, does not change the result
-# Rows that say how far a world's rows reach. The extremes of fewer lie well inside those of more.
-FEWEST_MEASURED, MOST_MEASURED = 500, 4096
+# Rows that say how far a world's rows reach. Extremes of few lie inside those of many: under 500
+# they say little, beyond 16,000 they hardly change (docs/experiments.md).
+FEWEST_MEASURED, MOST_MEASURED = 500, 16_384
 PATH_ROWS = 2  # trajectories of half the rows: a path costs as much as several responses
 
 Fields = dict[str, torch.Tensor]
@@ -143,15 +144,16 @@ class Shown:
         return to_tensors(self.dataset.read(world, rows, self.field_names(world)), self.device)
 
     def measured(self) -> Iterator[Inputs]:
-        """What the first training rows of each world show in every regime and response task, for
-        worlds that have enough rows to say how far rows reach."""
+        """What the first training rows of each world show in every response task and every regime
+        in which parameters are given, for worlds with rows enough to say how far rows reach."""
+        regimes = [regime for regime in self.regimes if CONTRACTS[regime].theta]
         for world in self.worlds:
             rows = self.training_rows(world)[:MOST_MEASURED]
-            if len(rows) < FEWEST_MEASURED:
+            if len(rows) < FEWEST_MEASURED or not regimes:
                 continue
             for first in range(0, len(rows), CHUNK):
                 fields = self.read(world, rows[first : first + CHUNK])
-                for regime in self.regimes:
+                for regime in regimes:
                     for task in tasks(self.spec(world)):
                         yield self.cut(fields, world, regime, task, self.longest).inputs
 

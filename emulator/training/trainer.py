@@ -311,8 +311,7 @@ class Trainer:
     def finish(self) -> None:
         """Write the weights: the last ones, or the best where `patience` asks for them."""
         self.best.restore_into(self.model)
-        if type(self.model).measure is not Model.measure:
-            self.model.measure(self.batches.shown.measured())
+        self.model.measure(self.batches.shown.measured())
         provenance = dict(self.provenance)
         if self.step:  # closed forms take none
             provenance["steps"] = self.best.step or self.step

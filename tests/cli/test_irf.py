@@ -13,7 +13,9 @@ import pandas as pd
 import pytest
 
 import emulator
+import emulator.worlds
 from emulator.cli.app import run
+from emulator.errors import InputError
 
 pytestmark = pytest.mark.integration
 
@@ -102,9 +104,36 @@ def test_parameters_without_a_solution_are_answered_when_asked_for(
     assert len(json.loads(captured.out)["emulator"]["shock_1"]["output"]) == 13
     # A restriction of the prior counts as well; what it leaves in passes in silence.
     assert run([*ask[:2], "--set", "a1_11=0.9", "--set", "a2_11=0.1", *ask[8:]]) == 2
-    assert "joint restriction of the prior" in capsys.readouterr().err
+    assert (
+        "joint restriction of the prior is violated, see `emulator worlds var`"
+        in capsys.readouterr().err
+    )
     assert run([*ask[:2], "--set", "a1_11=0.8", *ask[8:]]) == 0
-    assert capsys.readouterr().err == ""
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert json.loads(captured.out)["status"] == "OK"
+
+
+def test_a_world_that_cannot_be_asked_does_not_stop_the_emulator(
+    every_regime: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = ["irf", "var", "--set", "a1_11=0.8", "--weights", str(every_regime)]
+    ask += ["--horizon", "12", "--format", "json"]
+
+    def broken(name: str) -> emulator.worlds.World:
+        raise InputError(f"world {name!r} cannot be loaded")
+
+    def other(name: str) -> emulator.worlds.World:
+        return whole("nk")  # another world under this name
+
+    whole = emulator.worlds.get_world
+    for found, message in ((broken, "not checked: world 'var' cannot be loaded"), (other, "")):
+        monkeypatch.setattr(emulator.worlds, "get_world", found)
+        assert run(ask) == 0
+        captured = capsys.readouterr()
+        assert message in captured.err
+        assert bool(captured.err) == bool(message)
+        assert "status" not in json.loads(captured.out)
 
 
 def test_quarters_beyond_those_trained_on_are_said_to_be_extrapolated(

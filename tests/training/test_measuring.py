@@ -1,0 +1,49 @@
+"""How far training rows reach, measured when a run ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from emulator.data import Dataset
+from emulator.models.blocks import Reach
+from emulator.models.weights import load_weights
+from emulator.regimes import Regime
+from emulator.training import batches
+from emulator.training.batches import Shown
+from emulator.training.trainer import train
+from tests.conftest import run_config
+
+pytestmark = pytest.mark.integration
+
+
+def _finite(run: Path) -> set[bool]:
+    """Whether the ranges of a run's weights are finite: all, none, or both."""
+    reaches = [m for m in load_weights(run).model.modules() if isinstance(m, Reach)]
+    return {bool(torch.isfinite(r.lowest).all()) for r in reaches}
+
+
+def test_a_run_with_rows_enough_ends_with_ranges(
+    dataset_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(run_config(dataset_path, training={"steps": 2}), tmp_path / "few")
+    assert _finite(tmp_path / "few") == {False}
+    monkeypatch.setattr(batches, "FEWEST_MEASURED", 50)
+    train(run_config(dataset_path, training={"steps": 2}), tmp_path / "enough")
+    assert _finite(tmp_path / "enough") == {True}
+
+
+def test_rows_are_measured_in_regimes_that_give_parameters(
+    dataset_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = Dataset.open(dataset_path)
+    regimes = (Regime.A, Regime.B1, Regime.C)
+    monkeypatch.setattr(batches, "FEWEST_MEASURED", 50)
+    monkeypatch.setattr(batches, "CHUNK", 64)
+    shown = list(Shown(dataset, ("nk",), regimes).measured())
+    rows = len(dataset.rows("nk", "train"))
+    assert all(inputs.theta is not None for inputs in shown)
+    assert sum(len(inputs) for inputs in shown) == 2 * rows  # one task in A, one in C
+    assert not list(Shown(dataset, ("nk",), (Regime.B1,)).measured())
