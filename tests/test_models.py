@@ -170,9 +170,10 @@ def test_several_worlds_at_once_are_answered_as_each_alone() -> None:
     ]
     for inputs, together in zip(asked, model.answer(asked, 20), strict=True):
         alone = model.answer([inputs], 20)[0]
-        # Matrix products of another shape may round differently: a few float32 ulps.
+        # Matrix products of another shape may round differently, and every block adds to that: some
+        # 1e-5 of the largest entry here. Another world's expert moves answers by half and more.
         for a, b in zip(together, alone, strict=True):
-            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+            assert (a - b).abs().max() < 3e-5 * b.abs().max()
 
 
 def test_without_the_world_responses_are_a_usual_share_of_the_historys_s_d() -> None:
