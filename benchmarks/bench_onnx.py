@@ -93,7 +93,7 @@ def main() -> None:
     weights = parser.parse_args().weights
     torch.set_num_threads(1)
     model = emulator.load(weights)
-    names = [name for name in ("nk", "rbc", "sw07") if name in model.worlds] or model.worlds[:1]
+    names = [name for name in ("nk", "zlb", "sw07") if name in model.worlds] or model.worlds[:1]
     with tempfile.TemporaryDirectory() as name:
         timings = [row for world in names for row in rows(model, world, Path(name))]
     facts = {

@@ -104,13 +104,9 @@ def ablations(folder: Path) -> str:
 
 
 def _ratio(value: float) -> str:
-    return (
-        f"{value:,.0f}"
-        if value >= 100
-        else f"{value:#.3g}".rstrip(".")
-        if value >= 2
-        else f"{value:.2f}"
-    )
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:#.3g}" if value >= 2 else f"{value:.2f}"
 
 
 TABLES = {"leaderboard": leaderboard, "floors": floors, "ablations": ablations}
