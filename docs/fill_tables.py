@@ -104,7 +104,7 @@ def ablations(folder: Path) -> str:
 
 
 def _ratio(value: float) -> str:
-    if value >= 100:
+    if value >= 99.95:  # "100." otherwise
         return f"{value:,.0f}"
     return f"{value:#.3g}" if value >= 2 else f"{value:.2f}"
 
