@@ -41,15 +41,16 @@ def regressions(asked: Sequence[Inputs]) -> list[Regression]:
 class EconomyEncoder(nn.Module):
     """What a regression says of an economy, (B, hidden).
 
-    The coefficients and residuals' covariances of its two fits, the series' s.d.s and length; and
-    how far the data are from a linear Gaussian economy: extremes and higher moments of the series,
-    and how large residuals follow each other.
+    The coefficients and residuals' covariances of its two fits, the second's coordinates, the
+    series' s.d.s and length; and how far the data are from a linear Gaussian economy: extremes and
+    higher moments of the series, and how large residuals follow each other.
     """
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
-        of_a_fit = 9 * LAGS + 3 + 3 + 3 + 3 + 9 * LAGS
-        features = 3 + 1 + 12 + 2 * of_a_fit
+        of_a_factor = 3 + 3 + 3
+        of_a_fit = 9 * LAGS + 3 + of_a_factor + 9 * LAGS
+        features = 3 + 1 + 12 + 2 * of_a_fit + of_a_factor
         self.net = nn.Sequential(nn.Linear(features, hidden), nn.SiLU(), nn.Linear(hidden, hidden))
 
     def forward(self, history: torch.Tensor, found: Regression) -> torch.Tensor:
@@ -59,7 +60,7 @@ class EconomyEncoder(nn.Module):
 
 @torch.no_grad()
 def _features(history: torch.Tensor, found: Regression) -> torch.Tensor:
-    """(B, features), of order one, ten at most in the loose fit's coefficients."""
+    """(B, features), of order one."""
     sd = scale_of(history)
     z = history / sd[:, None]
     deviation = z - z.mean(dim=1, keepdim=True)
@@ -73,23 +74,28 @@ def _features(history: torch.Tensor, found: Regression) -> torch.Tensor:
         dim=1,
     )
     length = (torch.full_like(sd[:, :1], history.shape[1]) / MAX_HISTORY).log()
-    parts = [sd.log(), length, moments, *_of_fit(found.fit), *_of_fit(found.loose)]
+    parts = [sd.log(), length, moments, *_of_fit(found.fit), *_of_fit(found.apart)]
+    parts += _of_factor(found.basis)
     return torch.cat([part.to(sd.dtype) for part in parts], dim=1)
 
 
 def _of_fit(fit: Fit) -> list[torch.Tensor]:
     """What the encoder reads of a fit, (B, k) each."""
-    noise = fit.factor.norm(dim=2)  # (B, 3), the residuals' s.d.s
-    below = (fit.factor / noise[:, :, None])[:, [1, 2, 2], [0, 0, 1]]  # correlations
-    own = fit.factor.diagonal(dim1=1, dim2=2).log() / 3.0
-    size = (fit.residuals / noise[:, None]).abs()
+    size = (fit.residuals / fit.factor.norm(dim=2)[:, None]).abs()
     size = size - size.mean(dim=1, keepdim=True)
     quarters = size.shape[1]
     follow = [
         (size[:, lag:].mT @ size[:, : quarters - lag] / quarters).flatten(1)
         for lag in range(1, LAGS + 1)
     ]
-    return [fit.lags.flatten(1), fit.constant, noise.log() / 3.0, own, below, *follow]
+    return [fit.lags.flatten(1), fit.constant, *_of_factor(fit.factor), *follow]
+
+
+def _of_factor(factor: torch.Tensor) -> list[torch.Tensor]:
+    """What the encoder reads of a covariance's Cholesky factor, (B, 3) each."""
+    sd = factor.norm(dim=2)
+    own = factor.diagonal(dim1=1, dim2=2).log() / 3.0
+    return [sd.log() / 3.0, own, (factor / sd[:, :, None])[:, [1, 2, 2], [0, 0, 1]]]
 
 
 class StateEncoder(nn.Module):

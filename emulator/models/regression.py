@@ -4,10 +4,13 @@
 
 z is the history over its s.d., e the innovations in s.d.s (without them, a VAR(4)).
 Coefficients are posterior means under a prior of independent normals around zero, tighter for
-longer lags (Litterman 1986), so short histories give estimates too. A second fit has a prior ten
-times as wide for lags. In most worlds it is worse by itself; it says what the prior took away, as
-the large coefficients of series that move together. Fits have no learned part; a network reads the
-coefficients of both and bends the responses of the first.
+longer lags (Litterman 1986), so short histories give estimates too.
+
+A second fit is of the same series in other coordinates: x = G^-1 z with G G' the covariance of
+their changes from quarter to quarter, so that changes in x are uncorrelated and of unit s.d. Series
+that move together have coefficients on z far larger than a prior on them allows, and their small
+differences, which say most, get lost in large sums; on x all are of order one. Fits have no
+learned part; a network reads the coefficients of both and bends their responses.
 
 Sources: Litterman (1986, JBES 4(1)); Ljung (1999), System Identification, ch. 4 (ARX models).
 """
@@ -21,7 +24,7 @@ import torch
 LAGS = 4  # a year, as in the baselines' summary
 # Prior s.d.s of A_k times k, of B_k and of c; z and e have unit s.d.
 PRIOR_LAG, PRIOR_SHOCK, PRIOR_CONSTANT = 0.3, 0.5, 1.0
-LOOSE_LAG = 3.0  # PRIOR_LAG of the second fit
+PRIOR_APART = 1.0  # PRIOR_LAG of the second fit
 _FIRST = 1e-3  # prior precision while the residuals' variance is not known yet
 _FLOOR = 1e-9  # of variances of residuals: an exact fit has none
 # A response to one s.d. of one shock is at most the series' own s.d.; sampling error doubles it.
@@ -32,8 +35,8 @@ _OVERFLOW = 1e9  # no path grows beyond this before it is bent
 
 class Fit(NamedTuple):
     """lags: (B, 4, 3, 3). constant: (B, 3). shocks: (B, 5, 3, S), None without innovations.
-    factor: (B, 3, 3), the Cholesky factor of Sigma. residuals: (B, L - 4, 3). All float64, in units
-    of the series' s.d.s."""
+    factor: (B, 3, 3), the Cholesky factor of Sigma. residuals: (B, L - 4, 3). All float64, in the
+    units of the series fitted."""
 
     lags: torch.Tensor
     constant: torch.Tensor
@@ -41,13 +44,48 @@ class Fit(NamedTuple):
     factor: torch.Tensor
     residuals: torch.Tensor
 
+    def responses(self, points: int) -> torch.Tensor:
+        """(B, J, points, 3): to the innovations (J = S), or to the columns of the Cholesky factor
+        (J = 3), in float32. Explosive ones are bent to at most `LARGEST`."""
+        impulses = self.factor[:, None] if self.shocks is None else self.shocks
+        past = impulses.new_zeros(len(impulses), 3 * LAGS, impulses.shape[3])
+        path = []
+        for h in range(points):
+            now = self.companion @ past
+            if h < impulses.shape[1]:
+                now = now + impulses[:, h]
+            now = now.clamp(-_OVERFLOW, _OVERFLOW)
+            past = torch.cat([now, past[:, :-3]], dim=1)
+            path.append(now)
+        return _bent(torch.stack(path, dim=1), LARGEST).permute(0, 3, 1, 2)
+
+    @property
+    def companion(self) -> torch.Tensor:
+        """A_1 to A_4 side by side, (B, 3, 12)."""
+        return self.lags.transpose(1, 2).flatten(2)
+
+    def on(self, basis: torch.Tensor) -> Fit:
+        """The same fit of `basis @ z`, basis (B, 3, 3) lower triangular."""
+        inverse = torch.linalg.solve_triangular(
+            basis, torch.eye(3, dtype=basis.dtype, device=basis.device), upper=False
+        )
+        return Fit(
+            basis[:, None] @ self.lags @ inverse[:, None],
+            (basis @ self.constant[..., None])[..., 0],
+            None if self.shocks is None else basis[:, None] @ self.shocks,
+            basis @ self.factor,
+            self.residuals @ basis.mT,
+        )
+
 
 class Regression(NamedTuple):
-    """fit: what responses and forecasts are of. loose: the fit under the wider prior. last:
-    (B, 4, 3), the last quarters, float64."""
+    """fit: the one on z, which forecasts are of, and responses to innovations. apart: the one on
+    x, whose changes are uncorrelated. basis: (B, 3, 3), z = basis @ x, lower triangular. last:
+    (B, 4, 3), the last quarters of z. All float64."""
 
     fit: Fit
-    loose: Fit
+    apart: Fit
+    basis: torch.Tensor
     last: torch.Tensor
 
     @property
@@ -56,19 +94,12 @@ class Regression(NamedTuple):
         return self.fit.shocks
 
     def responses(self, points: int) -> torch.Tensor:
-        """(B, J, points, 3): to the innovations (J = S), or to the columns of the Cholesky factor
-        (J = 3), in float32. Explosive ones are bent to at most `LARGEST`."""
-        impulses = self.fit.factor[:, None] if self.shocks is None else self.shocks
-        past = impulses.new_zeros(len(impulses), 3 * LAGS, impulses.shape[3])
-        path = []
-        for h in range(points):
-            now = self._companion @ past
-            if h < impulses.shape[1]:
-                now = now + impulses[:, h]
-            now = now.clamp(-_OVERFLOW, _OVERFLOW)
-            past = torch.cat([now, past[:, :-3]], dim=1)
-            path.append(now)
-        return _bent(torch.stack(path, dim=1), LARGEST).permute(0, 3, 1, 2)
+        """(B, J, points, 3), in float32: of the first fit to the innovations (J = S); without them,
+        of both fits to the columns of their Cholesky factors (J = 6), in the units of z."""
+        if self.shocks is not None:
+            return self.fit.responses(points)
+        other = self.apart.on(self.basis)
+        return torch.cat([self.fit.responses(points), other.responses(points)], dim=1)
 
     def forecast(self, ahead: int) -> torch.Tensor:
         """(B, ahead, 3): the quarters after the last, no innovations known, in float32. Explosive
@@ -77,15 +108,10 @@ class Regression(NamedTuple):
         constant = self.fit.constant[..., None]
         path = []
         for _ in range(ahead):
-            now = (constant + self._companion @ past).clamp(-_OVERFLOW, _OVERFLOW)
+            now = (constant + self.fit.companion @ past).clamp(-_OVERFLOW, _OVERFLOW)
             past = torch.cat([now, past[:, :-3]], dim=1)
             path.append(now[..., 0])
         return _bent(torch.stack(path, dim=1), FARTHEST)
-
-    @property
-    def _companion(self) -> torch.Tensor:
-        """A_1 to A_4 side by side, (B, 3, 12)."""
-        return self.fit.lags.transpose(1, 2).flatten(2)
 
 
 def _bent(values: torch.Tensor, limit: float) -> torch.Tensor:
@@ -99,50 +125,57 @@ def regress(z: torch.Tensor, eps: torch.Tensor | None) -> Regression:
 
     A history that the regression cannot be computed of, as one that hardly moves, gives NaN.
     """
-    quarters = z.shape[1]
-    y = z[:, LAGS:].double()
-    columns = [z[:, LAGS - k : quarters - k] for k in range(1, LAGS + 1)]
-    columns.append(torch.ones_like(z[:, LAGS:, :1]))
+    exact = z.double()
+    changes = exact.diff(dim=1)
+    basis = _covariance_factor(changes - changes.mean(dim=1, keepdim=True))
+    x = torch.linalg.solve_triangular(basis, exact.mT, upper=False).mT
+    fit, apart = _regress(exact, eps, PRIOR_LAG), _regress(x, eps, PRIOR_APART)
+    one = torch.eye(3, dtype=basis.dtype, device=basis.device).expand_as(basis)
+    there = _is_there(apart) & basis.isfinite().flatten(1).all(dim=1)
+    # Where series leave no second fit, the first stands in.
+    return Regression(fit, _where(there, apart, fit), _choose(there, basis, one), exact[:, -LAGS:])
+
+
+def _regress(y: torch.Tensor, eps: torch.Tensor | None, prior_lag: float) -> Fit:
+    """The fit of y (B, L, 3), with a prior s.d. of `prior_lag` on its first lag."""
+    quarters = y.shape[1]
+    columns = [y[:, LAGS - k : quarters - k] for k in range(1, LAGS + 1)]
+    columns.append(torch.ones_like(y[:, LAGS:, :1]))
     if eps is not None:
         last = eps.shape[1]
         first = last - quarters + LAGS
-        columns += [eps[:, first - k : last - k] for k in range(LAGS + 1)]
-    x = torch.cat(columns, dim=2).double()
-    gram, moment = x.mT @ x, x.mT @ y
-
-    def fit(prior_lag: float) -> Fit:
-        precision = [k**2 / prior_lag**2 for k in range(1, LAGS + 1) for _ in range(3)]
-        precision += [PRIOR_CONSTANT**-2] + [PRIOR_SHOCK**-2] * (x.shape[2] - len(precision) - 1)
-        return _fit(x, y, gram, moment, torch.tensor(precision, dtype=x.dtype, device=x.device))
-
-    tight, loose = fit(PRIOR_LAG), fit(LOOSE_LAG)
-    return Regression(tight, _where_it_can_be(loose, tight), z[:, -LAGS:].double())
+        columns += [eps[:, first - k : last - k].double() for k in range(LAGS + 1)]
+    x = torch.cat(columns, dim=2)
+    precision = [k**2 / prior_lag**2 for k in range(1, LAGS + 1) for _ in range(3)]
+    precision += [PRIOR_CONSTANT**-2] + [PRIOR_SHOCK**-2] * (x.shape[2] - len(precision) - 1)
+    return _fit(x, y[:, LAGS:], torch.tensor(precision, dtype=x.dtype, device=x.device))
 
 
-def _where_it_can_be(loose: Fit, tight: Fit) -> Fit:
-    """Rows of `tight` where `loose` has none: a wider prior leaves more series without one."""
-    there = loose.factor.isfinite().all(dim=2).all(dim=1)
-    there &= loose.lags.isfinite().flatten(1).all(dim=1)
+def _is_there(fit: Fit) -> torch.Tensor:
+    """(B,): which rows have a fit."""
+    return fit.factor.isfinite().flatten(1).all(dim=1) & fit.lags.isfinite().flatten(1).all(dim=1)
 
-    def choose(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        return torch.where(there.view(-1, *[1] * (a.dim() - 1)), a, b)
 
+def _choose(rows: torch.Tensor, yes: torch.Tensor, no: torch.Tensor) -> torch.Tensor:
+    return torch.where(rows.view(-1, *[1] * (yes.dim() - 1)), yes, no)
+
+
+def _where(rows: torch.Tensor, yes: Fit, no: Fit) -> Fit:
     shocks = None
-    if loose.shocks is not None and tight.shocks is not None:
-        shocks = choose(loose.shocks, tight.shocks)
+    if yes.shocks is not None and no.shocks is not None:
+        shocks = _choose(rows, yes.shocks, no.shocks)
     return Fit(
-        choose(loose.lags, tight.lags),
-        choose(loose.constant, tight.constant),
+        _choose(rows, yes.lags, no.lags),
+        _choose(rows, yes.constant, no.constant),
         shocks,
-        choose(loose.factor, tight.factor),
-        choose(loose.residuals, tight.residuals),
+        _choose(rows, yes.factor, no.factor),
+        _choose(rows, yes.residuals, no.residuals),
     )
 
 
-def _fit(
-    x: torch.Tensor, y: torch.Tensor, gram: torch.Tensor, moment: torch.Tensor, prior: torch.Tensor
-) -> Fit:
-    """Of y (B, T, 3) on x (B, T, K) with the prior's precisions (K,); gram, moment: x'x, x'y."""
+def _fit(x: torch.Tensor, y: torch.Tensor, prior: torch.Tensor) -> Fit:
+    """Of y (B, T, 3) on x (B, T, K) with the prior's precisions (K,)."""
+    gram, moment = x.mT @ x, x.mT @ y
     both = torch.cat([moment, gram], dim=2)
     first = _solve(gram, both, _FIRST * prior)
     used = first[:, :, 3:].diagonal(dim1=1, dim2=2).sum(dim=1)  # degrees of freedom, tr(H)
@@ -151,13 +184,18 @@ def _fit(
     # The prior counts against data as noisy as the first residuals; nearly exact fits ignore it.
     solution = _solve(gram, moment, noise[:, None] * prior)
     residuals = y - x @ solution
-    covariance = residuals.mT @ residuals / y.shape[1]
-    factor = _factor(covariance + _FLOOR * torch.eye(3, device=x.device).double())
+    factor = _covariance_factor(residuals)
     lags, constant = solution[:, : 3 * LAGS].reshape(-1, LAGS, 3, 3).mT, solution[:, 3 * LAGS]
     shocks = None
     if solution.shape[1] > 3 * LAGS + 1:
         shocks = solution[:, 3 * LAGS + 1 :].reshape(len(x), LAGS + 1, -1, 3).mT
     return Fit(lags, constant, shocks, factor, residuals)
+
+
+def _covariance_factor(series: torch.Tensor) -> torch.Tensor:
+    """The Cholesky factor of the second moments of (B, T, 3)."""
+    floor = _FLOOR * torch.eye(3, dtype=series.dtype, device=series.device)
+    return _factor(series.mT @ series / series.shape[1] + floor)
 
 
 def _solve(gram: torch.Tensor, moment: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:

@@ -108,7 +108,7 @@ class Universal(Model, Forecaster):
         self.identified = EstimateHead(hidden, 1, start=1.0)  # on innovations: the response itself
         self.path_heads = PathHeads(hidden, world_dim, config.poles)
         self.correction = PathCorrection(shocks, hidden)
-        self.rotated = EstimateHead(hidden, 3, start=0.0)  # on the past: its columns, in some mix
+        self.rotated = EstimateHead(hidden, 6, start=0.0)  # on the past: both fits' columns, mixed
 
     @torch.no_grad()
     def measure(self, rows: Iterable[Inputs]) -> None:

@@ -59,7 +59,8 @@ def test_both_fits_are_read() -> None:
     inputs = build_inputs(sample(LARGE), LARGE, Regime.B1, history_length=120)
     (found,) = regressions([inputs])
     before = encoder(inputs.history, found)
-    for changed in (found._replace(loose=found.fit), found._replace(fit=found.loose)):
+    others = (found._replace(apart=found.fit), found._replace(fit=found.apart))
+    for changed in (*others, found._replace(basis=2.0 * found.basis)):
         assert not torch.allclose(encoder(inputs.history, changed), before)
 
 

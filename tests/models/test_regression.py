@@ -74,7 +74,7 @@ def test_explosive_estimates_stay_bounded_and_small_ones_are_left_alone() -> Non
     assert found.responses(81).abs().max() <= LARGEST
     assert found.forecast(40).abs().max() <= FARTHEST
     stable = regress(_var()[0], None)
-    first = stable.responses(1)[:, :, 0].mT.double()
+    first = stable.fit.responses(1)[:, :, 0].mT.double()
     # Bent by 1e-4 of itself at .4 of the limit of 2, and responses rarely are above .8.
     small = stable.fit.factor.abs() < 0.8
     torch.testing.assert_close(first[small], stable.fit.factor[small], atol=0, rtol=2e-4)
@@ -132,17 +132,48 @@ def test_the_second_fit_keeps_what_the_prior_takes_away() -> None:
     y = z.clone()
     y[:, 1:, 0] = z[:, 1:, 0] + 4.0 * (z[:, :-1, 1] - z[:, :-1, 2])
     found = regress(y / y.std(dim=1, keepdim=True), None)
-    tight, loose = (fit.lags[:, 0, 0, 1].mean() for fit in (found.fit, found.loose))
-    assert loose > 1.3 * tight > 0.0
-    assert loose > 2.0
+    other = found.apart.on(found.basis)
+    tight, apart = (fit.lags[:, 0, 0, 1].mean() for fit in (found.fit, other))
+    assert apart > 1.3 * tight > 0.0
+    assert apart > 2.0
 
 
-def test_where_the_wider_prior_leaves_no_fit_the_tight_one_stands_in() -> None:
+def test_changes_are_uncorrelated_in_the_second_fits_coordinates() -> None:
+    z, _, _ = _var()
+    found = regress(z, None)
+    x = torch.linalg.solve_triangular(found.basis, z.mT, upper=False).mT
+    changes = x.diff(dim=1)
+    changes = changes - changes.mean(dim=1, keepdim=True)
+    moments = changes.mT @ changes / changes.shape[1]
+    torch.testing.assert_close(moments, torch.eye(3).double().expand(6, 3, 3), atol=1e-6, rtol=0)
+
+
+def test_the_second_fit_says_the_same_in_either_coordinates() -> None:
+    """Whatever the coordinates, the same residuals, and responses of the same series."""
+    z, eps, responses = _var()
+    found = regress(z, None)
+    there = found.apart.on(found.basis)
+    lagged = torch.stack([z[:, LAGS - k : QUARTERS - k] for k in range(1, LAGS + 1)], dim=1)
+    explained = torch.einsum("bkij,bktj->bti", there.lags, lagged) + there.constant[:, None]
+    torch.testing.assert_close(z[:, LAGS:] - explained, there.residuals, atol=1e-8, rtol=0)
+    assert found.responses(41).shape == (6, 6, 41, 3)
+    impact = there.factor.mT.float()  # bent where large
+    small = impact.abs() < 0.8
+    torch.testing.assert_close(
+        found.responses(1)[:, 3:, 0][small], impact[small], atol=0, rtol=2e-4
+    )
+    # With innovations known a linear economy is identified, in these coordinates too.
+    known = regress(z[:, -120:].float(), eps.float())
+    there = known.apart.on(known.basis)
+    torch.testing.assert_close(there.responses(41), responses.float(), atol=1e-3, rtol=0)
+
+
+def test_where_there_is_no_second_fit_the_first_stands_in() -> None:
     generator = torch.Generator().manual_seed(0)
     z = torch.randn(64, 40, 3, generator=generator)
     z[:, :, 2] = 1e6  # a series that does not move, over the s.d. that such a one is given
     found = regress(z, None)
     tight = found.fit.factor.isfinite().flatten(1).all(dim=1)
     assert tight.any()
-    for part in (found.loose.lags, found.loose.factor, found.loose.residuals):
+    for part in (found.apart.lags, found.apart.factor, found.apart.residuals, found.basis):
         assert part[tight].isfinite().all()
