@@ -46,6 +46,9 @@ CHUNK = 1024  # rows at once; bounds memory, does not change the result
 # Rows that say how far a world's rows reach. Extremes of few lie inside those of many: under 500
 # they say little, beyond 16,000 they hardly change (docs/experiments.md).
 FEWEST_MEASURED, MOST_MEASURED = 500, 16_384
+# How often a regime is asked, relative to others of its kind; 1 where not said. B1 is the one that
+# needs most: B2 is the same question without a name, and D knows nearly everything.
+OFTEN = {Regime.B1: 2}
 PATH_ROWS = 2  # trajectories of half the rows: a path costs as much as several responses
 
 Fields = dict[str, torch.Tensor]
@@ -235,8 +238,9 @@ class Batches:
         self.shown, self.seed, self.part = shown, seed, part
         largest = max(len(shown.training_rows(w)) for w in shown.worlds)
         self.steps_per_epoch = -(-largest // batch_size)
-        known = [r for r in shown.regimes if CONTRACTS[r].theta]
-        unknown = [r for r in shown.regimes if not CONTRACTS[r].theta]
+        asked = [r for r in shown.regimes for _ in range(OFTEN.get(r, 1))]
+        known = [r for r in asked if CONTRACTS[r].theta]
+        unknown = [r for r in asked if not CONTRACTS[r].theta]
         self.kinds = [kind for kind in (known, unknown) if kind]
         self.source: Source = (
             _Resident(shown, batch_size, seed)
