@@ -152,6 +152,24 @@ def test_a_batch_holds_training_rows_only(dataset: Dataset) -> None:
             assert (windows.mT == inputs.history[i].numpy()).all(axis=(1, 2)).sum() == 1
 
 
+def test_of_answers_without_parameters_half_are_asked_of_a_named_world_and_its_past(
+    dataset: Dataset,
+) -> None:
+    batches = Batches(Shown(dataset, ("nk",), tuple(Regime)), 1, 3)
+    asked = {Regime.B1: 0, Regime.B2: 0, Regime.D: 0}
+    for step in range(400):
+        known, unknown = batches.batch(step).responses["nk"]
+        assert known.inputs.theta is not None
+        assert unknown.inputs.theta is None
+        if unknown.inputs.eps is not None:
+            asked[Regime.D] += 1
+        else:
+            asked[Regime.B1 if unknown.inputs.world else Regime.B2] += 1
+    # Three s.d.s of a binomial count are 30 and 26.
+    assert abs(asked[Regime.B1] - 200) < 30
+    assert abs(asked[Regime.B2] - 100) < 26
+
+
 def test_samples_too_short_for_trajectories_are_refused_by_name(dataset_path: Path) -> None:
     """Also where a long run-in leaves no room for a history before the first "now"."""
     dataset = Dataset.open(dataset_path)
