@@ -48,7 +48,7 @@ def irf(
         None,
         metavar="FILE.csv",
         help="Answer from data: columns output, inflation, rate in the worlds' units, a row a "
-        "quarter. Without --set the parameters are unknown, with it they are given.",
+        "quarter. Without --set the parameters are unknown, with it all are given.",
     ),
     state_dependent: bool = typer.Option(
         False,

@@ -35,7 +35,7 @@ DRY_RUN = typer.Option(False, "--dry-run", help="Say what would be done and how 
 
 @app.command(epilog="Example: emulator reproduce --profile smoke --resume")
 def reproduce(
-    profile: Profile = typer.Option(Profile.smoke, help="How much: minutes, hours, or a day."),
+    profile: Profile = typer.Option(Profile.smoke, help="How much: minutes, hours, or days."),
     resume: bool = RESUME,
     only: list[str] = ONLY,
     workers: int = WORKERS,

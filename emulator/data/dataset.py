@@ -1,6 +1,6 @@
 """Reading a data set: rows of a split, fields of rows, moments.
 
-data = Dataset.open("datasets/v1.0")
+data = Dataset.open("datasets/dev")
 rows = data.rows("nk", "train")
 batch = data.read("nk", rows[:64], ["theta", "irfs"])
 """

@@ -103,7 +103,7 @@ class DataConfig(StrictModel):
     LATER: ClassVar[frozenset[str]] = frozenset({"rows"})
 
     regime: Literal["A", "B1", "B2", "C", "D", "all"] = "A"
-    dataset_path: str = "datasets/v1.0/"
+    dataset_path: str = "datasets/dev/"
     worlds: Annotated[tuple[str, ...], AfterValidator(_distinct)] | None = Field(None, min_length=1)
     source: Literal["resident", "stream", "fresh"] = "resident"
     rows: int | None = Field(None, ge=1)

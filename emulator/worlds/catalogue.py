@@ -131,7 +131,8 @@ def summarise(world: World[Any], result: Predictive) -> str:
     """The part of a world's section that its prior implies: verdicts, sizes, persistence."""
     drawn = sum(result.verdicts.values())
     rejected = [
-        f"{count / drawn:.1%} {Status(verdict).name}"
+        f"{count / drawn:.1%} as {Status(verdict).message.partition(' (')[0]} "
+        f"(`{Status(verdict).name}`)"
         for verdict, count in result.verdicts.items()
         if verdict != Status.OK and count
     ]
@@ -154,7 +155,7 @@ def summarise(world: World[Any], result: Predictive) -> str:
         moments.append((f"share of quarters with {world.flag}", "", f"{result.flagged:.0%}"))
     return "\n\n".join(
         [
-            f"Of {drawn:,} prior draws: {', '.join(rejected) if rejected else 'none'} rejected. "
+            f"Rejected of {drawn:,} prior draws: {', '.join(rejected) if rejected else 'none'}. "
             f"Below, medians over the valid draws with the 5 and 95 % quantiles; responses to one "
             f"s.d. from rest, moments over {QUARTERS - RUN_IN} simulated quarters.",
             _table(("shock", "observable", "largest response", "rises on impact"), rows),

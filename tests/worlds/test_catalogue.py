@@ -51,9 +51,9 @@ def test_prior_predictive_counts_every_draw_and_measures_the_valid_ones() -> Non
     assert not result.others
     # A white-noise economy has no persistence, a near-unit-root one has nearly one.
     assert np.all((result.persistence > -1.0) & (result.persistence < 1.0))
-    assert f"{result.verdicts[Status.INADMISSIBLE] / 200:.1%} INADMISSIBLE" in catalogue.summarise(
-        world, result
-    )
+    share = f"{result.verdicts[Status.INADMISSIBLE] / 200:.1%}"
+    said = f"{share} as a joint restriction of the prior is violated (`INADMISSIBLE`)"
+    assert said in catalogue.summarise(world, result)
 
 
 @pytest.mark.slow
