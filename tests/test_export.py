@@ -16,7 +16,7 @@ import emulator
 from emulator.cli.app import run
 from emulator.errors import EmulatorError, InputError, UnknownNameError
 from emulator.inference.onnx import export_onnx
-from emulator.inference.onnx.cholesky import cholesky_ex, cholesky_solve
+from emulator.inference.onnx.cholesky import cholesky_ex, cholesky_solve, solve_triangular
 from emulator.inference.onnx.comparison import CHECKED, TOLERANCE
 from emulator.inference.onnx.question import Question
 from emulator.models.baselines.gru import GRUConfig
@@ -262,6 +262,10 @@ def test_cholesky_in_plain_operations_is_torchs() -> None:
     solved = cholesky_solve(right[good], ours[good])
     expected = torch.cholesky_solve(right[good], factor[good])
     torch.testing.assert_close(solved, expected, rtol=1e-11, atol=1e-13)
+    for some in (right[good], right[0]):
+        solved = solve_triangular(ours[good], some, upper=False)
+        expected = torch.linalg.solve_triangular(ours[good], some, upper=False)
+        torch.testing.assert_close(solved, expected, rtol=1e-11, atol=1e-13)
 
 
 # --------------------------------------------------------------------- the command

@@ -87,6 +87,11 @@ def ranked(table: pd.DataFrame, split: str) -> pd.DataFrame:
     comes last. Runs of one world each whose folders lie beside each other share a row.
     """
     part = table[table["split"] == split]
+    # Worlds in the order of the run that knows most: runs of one world each come as folders sort.
+    sizes = part[part["run"] != NULL_MODEL].groupby("run")["world"].nunique()
+    known = part["world"][part["run"] == sizes.idxmax()] if len(sizes) else part["world"]
+    order_of = {w: k for k, w in enumerate(dict.fromkeys([*known, *part["world"]]))}
+    part = part.sort_values("world", key=lambda names: names.map(order_of), kind="stable")
     part = part.assign(run=_families(part))
     part = part.assign(world=part["world"] + part["task"].map({t.value: MARKS[t] for t in Task}))
     wide = part.pivot(index=["data_sha", *_NAMES], columns="world", values="nrmse")

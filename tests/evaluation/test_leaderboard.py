@@ -54,6 +54,14 @@ def test_runs_of_one_world_each_share_a_row_and_are_ranked(tmp_path: Path) -> No
     assert "one" in set(alone["run"])
 
 
+def test_worlds_come_in_the_order_of_the_run_that_knows_most(tmp_path: Path) -> None:
+    for world in ("one", "two"):
+        evaluated(tmp_path / "a" / world, 0.02, worlds=(world,))
+    evaluated(tmp_path / "z", 0.1, worlds=("two", "one"))
+    columns = list(ranked(collect(find_runs(tmp_path)), "test").columns)
+    assert columns.index("two") < columns.index("one")
+
+
 def test_validation_ranks_nobody(tmp_path: Path) -> None:
     evaluated(tmp_path / "a", 0.1)
     assert set(collect(find_runs(tmp_path))["split"]) == {"test", "slice", "corner"}

@@ -1,4 +1,4 @@
-"""Cholesky factors and solves in operations that ONNX has, which has neither.
+"""Cholesky factors and solves in operations that ONNX has, which has none of them.
 
 Written out column by column for matrices of a fixed size. `DECOMPOSITIONS` is what torch.export
 takes to put them in the place of torch's own.
@@ -40,7 +40,30 @@ def cholesky_solve(right: torch.Tensor, factor: torch.Tensor, upper: bool = Fals
     return both[..., n:]
 
 
+def solve_triangular(
+    factor: torch.Tensor,
+    right: torch.Tensor,
+    *,
+    upper: bool,
+    left: bool = True,
+    unitriangular: bool = False,
+) -> torch.Tensor:
+    """`torch.linalg.solve_triangular` of lower factors (..., n, n) and right sides (..., n, m), by
+    forward substitution."""
+    assert not upper
+    assert left
+    assert not unitriangular
+    rows: list[torch.Tensor] = []
+    for j in range(factor.shape[-1]):
+        row = right[..., j, :]
+        for k, known in enumerate(rows):
+            row = row - factor[..., j, k, None] * known
+        rows.append(row / factor[..., j, j, None])
+    return torch.stack(rows, dim=-2)
+
+
 DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
     torch.ops.aten.linalg_cholesky_ex.default: cholesky_ex,
     torch.ops.aten.cholesky_solve.default: cholesky_solve,
+    torch.ops.aten.linalg_solve_triangular.default: solve_triangular,
 }
