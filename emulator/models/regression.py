@@ -10,7 +10,8 @@ A second fit is of the same series in other coordinates: x = G^-1 z with G G' th
 their changes from quarter to quarter, so that changes in x are uncorrelated and of unit s.d. Series
 that move together have coefficients on z far larger than a prior on them allows, and their small
 differences, which say most, get lost in large sums; on x all are of order one. Fits have no
-learned part; a network reads the coefficients of both and bends their responses.
+learned part; a network reads the coefficients of both and bends their responses (with innovations
+those of the first alone).
 
 Sources: Litterman (1986, JBES 4(1)); Ljung (1999), System Identification, ch. 4 (ARX models).
 """
@@ -65,7 +66,8 @@ class Fit(NamedTuple):
         return self.lags.transpose(1, 2).flatten(2)
 
     def on(self, basis: torch.Tensor) -> Fit:
-        """The same fit of `basis @ z`, basis (B, 3, 3) lower triangular."""
+        """This fit, of x, as one of `basis @ x`, basis (B, 3, 3) lower triangular: the same
+        residuals in the other units."""
         inverse = torch.linalg.solve_triangular(
             basis, torch.eye(3, dtype=basis.dtype, device=basis.device), upper=False
         )
@@ -80,8 +82,9 @@ class Fit(NamedTuple):
 
 class Regression(NamedTuple):
     """fit: the one on z, which forecasts are of, and responses to innovations. apart: the one on
-    x, whose changes are uncorrelated. basis: (B, 3, 3), z = basis @ x, lower triangular. last:
-    (B, 4, 3), the last quarters of z. All float64."""
+    x, whose changes are uncorrelated; the first again where series leave none, basis one. basis:
+    (B, 3, 3), z = basis @ x, lower triangular. last: (B, 4, 3), the last quarters of z. All
+    float64."""
 
     fit: Fit
     apart: Fit

@@ -8,8 +8,9 @@ position.
 
 In every step each world is asked for responses, of the same rows once with theta known and once
 without it where the run trains on regimes of both kinds: what one kind needs to learn is mostly not
-what the other needs. One world is asked for trajectories: a mean over steps is then a mean over
-worlds, at the cost of one.
+what the other needs. Of the regimes without theta B1 is asked as often as B2 and D together. One
+world is asked for trajectories, in any regime: a mean over steps is then a mean over worlds, at the
+cost of one.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ CHUNK = 1024  # rows at once; bounds memory, does not change the result
 # Rows that say how far a world's rows reach. Extremes of few lie inside those of many: under 500
 # they say little, beyond 16,000 they hardly change (docs/experiments.md).
 FEWEST_MEASURED, MOST_MEASURED = 500, 16_384
-# How often a regime is asked, relative to others of its kind; 1 where not said. B1 is the one that
-# needs most: B2 is the same question without a name, and D knows nearly everything.
+# How often a regime is asked for responses, relative to others of its kind; 1 where not said. B1 is
+# the one that needs most: B2 is the same question without a name, and D knows more.
 OFTEN = {Regime.B1: 2}
 PATH_ROWS = 2  # trajectories of half the rows: a path costs as much as several responses
 
@@ -238,10 +239,9 @@ class Batches:
         self.shown, self.seed, self.part = shown, seed, part
         largest = max(len(shown.training_rows(w)) for w in shown.worlds)
         self.steps_per_epoch = -(-largest // batch_size)
-        asked = [r for r in shown.regimes for _ in range(OFTEN.get(r, 1))]
-        known = [r for r in asked if CONTRACTS[r].theta]
-        unknown = [r for r in asked if not CONTRACTS[r].theta]
-        self.kinds = [kind for kind in (known, unknown) if kind]
+        known = [r for r in shown.regimes if CONTRACTS[r].theta]
+        unknown = [r for r in shown.regimes if not CONTRACTS[r].theta]
+        self.kinds = [_repeated(kind) for kind in (known, unknown) if kind]
         self.source: Source = (
             _Resident(shown, batch_size, seed)
             if source == "resident"
@@ -290,6 +290,11 @@ class Batches:
     def _share(self, fields: Fields) -> Fields:
         rank, ranks = self.part
         return {name: tensor[rank::ranks] for name, tensor in fields.items()}
+
+
+def _repeated(kind: list[Regime]) -> list[Regime]:
+    """Each regime as often as it is to be drawn; one alone needs no draw."""
+    return kind if len(kind) == 1 else [r for r in kind for _ in range(OFTEN.get(r, 1))]
 
 
 class _Resident:

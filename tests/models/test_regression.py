@@ -156,6 +156,8 @@ def test_the_second_fit_says_the_same_in_either_coordinates() -> None:
     lagged = torch.stack([z[:, LAGS - k : QUARTERS - k] for k in range(1, LAGS + 1)], dim=1)
     explained = torch.einsum("bkij,bktj->bti", there.lags, lagged) + there.constant[:, None]
     torch.testing.assert_close(z[:, LAGS:] - explained, there.residuals, atol=1e-8, rtol=0)
+    covariance = there.residuals.mT @ there.residuals / there.residuals.shape[1]
+    torch.testing.assert_close(there.factor @ there.factor.mT, covariance, atol=1e-6, rtol=0)
     assert found.responses(41).shape == (6, 6, 41, 3)
     impact = there.factor.mT.float()  # bent where large
     small = impact.abs() < 0.8
@@ -177,3 +179,15 @@ def test_where_there_is_no_second_fit_the_first_stands_in() -> None:
     assert tight.any()
     for part in (found.apart.lags, found.apart.factor, found.apart.residuals, found.basis):
         assert part[tight].isfinite().all()
+    same = tight & (found.apart.lags == found.fit.lags).flatten(1).all(dim=1)
+    assert same.any()
+    assert (found.basis[same] == torch.eye(3)).all()
+
+
+def test_the_order_of_series_does_not_matter_to_the_second_fit() -> None:
+    """Its prior is the same in every direction."""
+    z, _, _ = _var()
+    order = [2, 0, 1]
+    one, other = regress(z, None), regress(z[:, :, order], None)
+    lags = one.apart.on(one.basis).lags[:, :, order][:, :, :, order]
+    torch.testing.assert_close(other.apart.on(other.basis).lags, lags, atol=1e-8, rtol=0)
