@@ -9,6 +9,7 @@ own and takes what is left; `EstimateHead` weighs responses that a regression on
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -95,18 +96,19 @@ class EstimateHead(nn.Module):
     """How much of a regression's own responses to take.
 
     `y_h = sum_j q_j r_j(h) exp(-g_j h)`: a combination q of the J responses the regression gives,
-    faded the more the less far horizons are to be trusted. q and g come from the shock's vector.
+    faded the more the less far horizons are to be trusted. q and g come from the shock's vector;
+    q begins at `start`, a number for each of the J.
     """
 
     start: torch.Tensor
 
-    def __init__(self, hidden: int, columns: int, start: float) -> None:
+    def __init__(self, hidden: int, start: Sequence[float]) -> None:
         super().__init__()
-        self.out = nn.Linear(hidden, 2 * columns)
+        self.out = nn.Linear(hidden, 2 * len(start))
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
         # The rate begins at a half-life of 280 quarters: no fading.
-        begin = torch.tensor([start] * columns + [-6.0] * columns)
+        begin = torch.tensor([*start, *[-6.0] * len(start)])
         self.register_buffer("start", begin, persistent=False)
 
     def forward(self, shock: torch.Tensor, estimates: torch.Tensor) -> torch.Tensor:

@@ -73,7 +73,7 @@ class PathHeads(nn.Module):
         self.block = Block(hidden, condition)
         self.modal = ModalHead(hidden, poles)
         self.direct = DirectHead(hidden, AHEAD)
-        self.share = EstimateHead(hidden, 1, start=1.0)
+        self.share = EstimateHead(hidden, start=[1.0])
 
     def draw(self, known: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
         """known (B, hidden) under its condition (condition,), to what the heads read."""

@@ -10,8 +10,7 @@ A second fit is of the same series in other coordinates: x = G^-1 z with G G' th
 their changes from quarter to quarter, so that changes in x are uncorrelated and of unit s.d. Series
 that move together have coefficients on z far larger than a prior on them allows, and their small
 differences, which say most, get lost in large sums; on x all are of order one. Fits have no
-learned part; a network reads the coefficients of both and bends their responses (with innovations
-those of the first alone).
+learned part; a network reads the coefficients of both and bends their responses.
 
 Sources: Litterman (1986, JBES 4(1)); Ljung (1999), System Identification, ch. 4 (ARX models).
 """
@@ -81,10 +80,9 @@ class Fit(NamedTuple):
 
 
 class Regression(NamedTuple):
-    """fit: the one on z, which forecasts are of, and responses to innovations. apart: the one on
-    x, whose changes are uncorrelated; the first again where series leave none, basis one. basis:
-    (B, 3, 3), z = basis @ x, lower triangular. last: (B, 4, 3), the last quarters of z. All
-    float64."""
+    """fit: the one on z, which forecasts are of. apart: the one on x, whose changes are
+    uncorrelated; the first again where series leave none, basis one. basis: (B, 3, 3),
+    z = basis @ x, lower triangular. last: (B, 4, 3), the last quarters of z. All float64."""
 
     fit: Fit
     apart: Fit
@@ -97,10 +95,9 @@ class Regression(NamedTuple):
         return self.fit.shocks
 
     def responses(self, points: int) -> torch.Tensor:
-        """(B, J, points, 3), in float32: of the first fit to the innovations (J = S); without them,
-        of both fits to the columns of their Cholesky factors (J = 6), in the units of z."""
-        if self.shocks is not None:
-            return self.fit.responses(points)
+        """(B, J, points, 3), in the units of z and float32: of the first fit, then of the second,
+        to the innovations (J = 2 S), or without them to the columns of their Cholesky factors
+        (J = 6)."""
         other = self.apart.on(self.basis)
         return torch.cat([self.fit.responses(points), other.responses(points)], dim=1)
 

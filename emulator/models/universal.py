@@ -105,10 +105,11 @@ class Universal(Model, Forecaster):
                 FROM_DATA: Pathway(blocks=config.data_blocks, **shape),
             }
         )
-        self.identified = EstimateHead(hidden, 1, start=1.0)  # on innovations: the response itself
+        # On innovations: the response itself, by either fit; that of the second is the closer one.
+        self.identified = EstimateHead(hidden, start=[0.0, 1.0])
         self.path_heads = PathHeads(hidden, world_dim, config.poles)
         self.correction = PathCorrection(shocks, hidden)
-        self.rotated = EstimateHead(hidden, 6, start=0.0)  # on the past: both fits' columns, mixed
+        self.rotated = EstimateHead(hidden, start=[0.0] * 6)  # on the past: both fits' columns
 
     @torch.no_grad()
     def measure(self, rows: Iterable[Inputs]) -> None:
@@ -267,7 +268,8 @@ class Universal(Model, Forecaster):
                 own = own[:, None].expand(-1, response.shape[1], -1, -1, -1).flatten(0, 1)
                 share = self.rotated(shock, own)
             else:
-                share = self.identified(shock, own.flatten(0, 1)[:, None])
+                each = torch.stack(own.chunk(2, dim=1), dim=2)  # (B, S, 2, points, 3)
+                share = self.identified(shock, each.flatten(0, 1))
             share = share.reshape_as(response) * scale_of(inputs.history)[:, None, None]
             # What the world's responses never do, no estimate makes them do.
             return response + torch.where(scale > 0, share, torch.zeros_like(share))

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from emulator.models.encoders import MEMORY, RECENT, StateEncoder, regressions, scale_of
+from emulator.models.heads import DAMPED
 from emulator.models.universal import Universal, UniversalConfig
 from emulator.regimes import Regime, Task, build_inputs
 from tests.specs import LARGE, SMALL, SPECS, sample
@@ -28,11 +29,16 @@ def _model() -> Universal:
 def test_where_innovations_are_known_answers_begin_at_the_regressions_own_responses() -> None:
     inputs = build_inputs(sample(LARGE), LARGE, Regime.D, history_length=120)
     (found,) = regressions([inputs])
-    expected = found.responses(11) * scale_of(inputs.history)[:, None, None]
-    out = _model()(inputs)
+    scale = scale_of(inputs.history)[:, None, None]
+    first, second = (own * scale for own in found.responses(11).chunk(2, dim=1))
+    model = _model()
     # Begin with a fading of exp(-6) a quarter: 2.5 % over ten.
-    fade = torch.exp(-torch.nn.functional.softplus(torch.tensor(-6.0)) * torch.arange(11))
-    torch.testing.assert_close(out, expected * fade[:, None])
+    fade = torch.exp(-torch.nn.functional.softplus(torch.tensor(-6.0)) * torch.arange(11))[:, None]
+    torch.testing.assert_close(model(inputs), second * fade)
+    with torch.no_grad():  # a share of the first fit, which is the third shock's in its own place
+        model.identified.out.bias[0] = 1.0
+    share = DAMPED * first + second
+    torch.testing.assert_close(model(inputs), share * fade)
 
 
 @torch.no_grad()
