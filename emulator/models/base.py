@@ -85,6 +85,10 @@ class Model(nn.Module, ABC):
         """See training rows whose parameters are given once after training, to know how far they
         reach. Most models need none, and read none."""
 
+    def calibrate(self, rows: Iterable[Answered]) -> None:
+        """See validation rows and their answers once after training, to set how wide bands are.
+        Only for models that give bands; others read none."""
+
     def physical(self, output: torch.Tensor, inputs: Inputs) -> torch.Tensor:
         """Network outputs (B, S, H+1, 3) to per-unit responses in the observables' units."""
         return output * self.response_scale(inputs)[:, :, None]

@@ -12,7 +12,8 @@ every regime. From there on answers from parameters and answers from data go sep
 inputs there are. Those from parameters have an expert a world beside the shared blocks.
 
 Heads: poles and residues plus a direct correction, plus a share of the regression's own responses;
-and bands (heads.py). Outputs are per-unit responses in physical units (base.py).
+and bands (heads.py), as wide as validation rows call for (bands.py). Outputs are per-unit responses
+in physical units (base.py).
 
 Trajectories: where innovations are known, the sum of the responses to them plus a correction
 (paths.py); where a history is known, a forecast of what it left behind, from the draw's vector and
@@ -29,7 +30,8 @@ from pydantic import Field
 from torch import nn
 
 from emulator.config import StrictModel
-from emulator.models.base import Answer, Forecaster, Model
+from emulator.models.bands import BandWidths
+from emulator.models.base import Answer, Answered, Forecaster, Model
 from emulator.models.blocks import Reach
 from emulator.models.embeddings import NameEmbedding, ParameterEncoder
 from emulator.models.encoders import EconomyEncoder, StateEncoder, regressions, scale_of
@@ -110,6 +112,7 @@ class Universal(Model, Forecaster):
         self.path_heads = PathHeads(hidden, world_dim, config.poles)
         self.correction = PathCorrection(shocks, hidden)
         self.rotated = EstimateHead(hidden, start=[0.0] * 6)  # on the past: both fits' columns
+        self.widths = BandWidths(specs)
 
     @torch.no_grad()
     def measure(self, rows: Iterable[Inputs]) -> None:
@@ -117,6 +120,16 @@ class Universal(Model, Forecaster):
         with Reach.measured(self):
             for inputs in rows:
                 self(inputs)
+
+    @torch.no_grad()
+    def calibrate(self, rows: Iterable[Answered]) -> None:
+        self.eval()
+        scores = self.widths.scores()
+        for inputs, truth in rows:
+            answer = self.answer([inputs])[0]
+            assert answer.quantiles is not None
+            self.widths.see(scores, inputs, answer.quantiles, truth)
+        self.widths.settle(scores)
 
     def answer(
         self, asked: Sequence[Inputs], horizon: int | None = None, *, bands: bool = True
@@ -135,7 +148,8 @@ class Universal(Model, Forecaster):
             spread = self._pathway(inputs).spread(shock, points)
             spread = spread.unflatten(0, (len(inputs), -1)).transpose(2, 3)
             # Bands form around the point estimate without moving it.
-            answers.append(Answer(response, response.detach()[..., None] + spread * scale))
+            quantiles = response.detach()[..., None] + spread * scale
+            answers.append(Answer(response, self.widths(quantiles, inputs)))
         return answers
 
     def forecast(self, inputs: Inputs) -> torch.Tensor:

@@ -25,6 +25,7 @@ import torch
 from emulator.data import Dataset, FreshLoader, Loader, Moments, StreamLoader
 from emulator.data.moments import WorldMoments
 from emulator.errors import ConfigError
+from emulator.models import bands
 from emulator.regimes import (
     AHEAD,
     CONTRACTS,
@@ -47,6 +48,7 @@ CHUNK = 1024  # rows at once; bounds memory, does not change the result
 # Rows that say how far a world's rows reach. Extremes of few lie inside those of many: under 500
 # they say little, beyond 16,000 they hardly change (docs/experiments.md).
 FEWEST_MEASURED, MOST_MEASURED = 500, 16_384
+MOST_CALIBRATED = 1024  # validation rows that say how wide bands have to be
 # How often a regime is asked for responses, relative to others of its kind; 1 where not said. B1 is
 # the one that needs most: B2 is the same question without a name, and D knows more.
 OFTEN = {Regime.B1: 2}
@@ -160,6 +162,22 @@ class Shown:
                 for regime in regimes:
                     for task in tasks(self.spec(world)):
                         yield self.cut(fields, world, regime, task, self.longest).inputs
+
+    def validated(self) -> Iterator[Batch]:
+        """The first validation rows of each world in every regime and response task, with
+        histories of each of `bands.LENGTHS` that there are, for worlds with rows enough to say how
+        wide bands have to be."""
+        lengths = [length for length in bands.LENGTHS if length <= self.longest]
+        for world in self.worlds:
+            rows = self.dataset.rows(world, "val")[:MOST_CALIBRATED]
+            if len(rows) < bands.FEWEST:
+                continue
+            for first in range(0, len(rows), CHUNK):
+                fields = self.read(world, rows[first : first + CHUNK])
+                for regime in self.regimes:
+                    for task in tasks(self.spec(world)):
+                        for length in lengths if CONTRACTS[regime].history else lengths[:1]:
+                            yield self.cut(fields, world, regime, task, length)
 
     def cut(
         self,

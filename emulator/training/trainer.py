@@ -312,6 +312,7 @@ class Trainer:
         """Write the weights: the last ones, or the best where `patience` asks for them."""
         self.best.restore_into(self.model)
         self.model.measure(self.batches.shown.measured())
+        self.model.calibrate(self.batches.shown.validated())
         provenance = dict(self.provenance)
         if self.step:  # closed forms take none
             provenance["steps"] = self.best.step or self.step

@@ -1,0 +1,119 @@
+"""Bands that hold what they say, whatever a network made of them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from emulator.models.bands import FEWEST, INSIDE, LENGTHS, BandWidths
+from emulator.models.universal import UniversalConfig
+from emulator.regimes import Inputs, Regime, Task, build_inputs
+from tests.specs import LARGE, SMALL, SPECS, sample
+
+pytestmark = pytest.mark.fast
+
+POINTS = 9
+
+
+def _bands(inputs: Inputs, width: float, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Quantiles whose outer ones are `width` from their median, below, and twice that above, and
+    normal errors of unit s.d. around it."""
+    generator = torch.Generator().manual_seed(seed)
+    shape = (len(inputs), len(inputs.shocks), POINTS, 3)
+    median = torch.randn(shape, generator=generator)
+    distances = width * torch.tensor([-1.0, -0.4, 0.0, 0.8, 2.0])
+    return median[..., None] + distances, median + torch.randn(shape, generator=generator)
+
+
+def _inside(quantiles: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """By shock and observable."""
+    within = (quantiles[..., 0] <= truth) & (truth <= quantiles[..., -1])
+    return within.float().mean(dim=(0, 2))
+
+
+@pytest.mark.parametrize("width", [0.05, 1.0, 40.0])
+def test_nine_tenths_lie_within_whatever_the_width_was(width: float) -> None:
+    widths, scores = BandWidths(SPECS), BandWidths.scores()
+    for seed in range(3):  # in batches
+        inputs = build_inputs(sample(LARGE, 400), LARGE, Regime.A)
+        quantiles, truth = _bands(inputs, width, seed)
+        widths.see(scores, inputs, quantiles, truth)
+    widths.settle(scores)
+    inputs = build_inputs(sample(LARGE, 2000), LARGE, Regime.A)
+    quantiles, truth = _bands(inputs, width, seed=9)
+    out = widths(quantiles, inputs)
+    assert (_inside(out, truth) - INSIDE).abs().max() < 0.02
+    assert torch.equal(out[..., 2], quantiles[..., 2])
+    assert (out.diff(dim=-1) > 0).all()
+    # What else is asked keeps its bands: from a state, from data, of another world.
+    others = [
+        build_inputs(sample(LARGE, 2), LARGE, Regime.A, Task.state_dependent),
+        build_inputs(sample(LARGE, 2), LARGE, Regime.B1),
+        build_inputs(sample(SMALL, 2), SMALL, Regime.A),
+    ]
+    for other in others:
+        before, _ = _bands(other, width)
+        torch.testing.assert_close(widths(before, other), before)
+
+
+def test_where_no_world_is_named_a_shocks_factor_is_that_of_all_worlds_that_have_it() -> None:
+    widths, scores = BandWidths(SPECS), BandWidths.scores()
+    blind = [build_inputs(sample(spec, FEWEST), spec, Regime.B2) for spec in SPECS]
+    for inputs, width in zip(blind, (0.5, 1.0), strict=True):
+        widths.see(scores, inputs, *_bands(inputs, width))
+    widths.settle(scores)
+    small, large = (
+        widths(_bands(i, 1.0)[0], i)[..., -1] - _bands(i, 1.0)[0][..., 2] for i in blind
+    )
+    torch.testing.assert_close(small[:5, 0], large[:5, 0])  # both have the first shock
+    assert (small[:5, 1] - large[:5, 1]).abs().max() > 0.1
+
+
+def test_between_lengths_measured_factors_go_by_the_logarithm() -> None:
+    widths, scores = BandWidths(SPECS), BandWidths.scores()
+    for length, width in zip(LENGTHS[:2], (1.0, 0.25), strict=True):
+        inputs = build_inputs(sample(LARGE, FEWEST), LARGE, Regime.B1, history_length=length)
+        widths.see(scores, inputs, *_bands(inputs, width))  # the same errors at either length
+    widths.settle(scores)
+
+    def at(length: int) -> torch.Tensor:
+        inputs = build_inputs(sample(LARGE, 2), LARGE, Regime.B1, history_length=length)
+        quantiles, _ = _bands(inputs, 1.0)
+        return widths(quantiles, inputs)[0, 0, 0, :, -1] - quantiles[0, 0, 0, :, 2]
+
+    short, long = at(LENGTHS[0]), at(LENGTHS[1])
+    torch.testing.assert_close(long, 4.0 * short)
+    torch.testing.assert_close(at(60), (short + long) / 2.0, atol=0, rtol=1e-2)  # 60**2 = 40 * 90
+    torch.testing.assert_close(at(LENGTHS[2]), long)  # none seen: as the next shorter one
+    torch.testing.assert_close(at(150), long)
+
+
+def test_too_few_rows_and_responses_that_never_move_change_nothing() -> None:
+    widths, scores = BandWidths(SPECS), BandWidths.scores()
+    inputs = build_inputs(sample(SMALL, FEWEST - 1), SMALL, Regime.A)
+    widths.see(scores, inputs, *_bands(inputs, 1.0))
+    still = build_inputs(sample(LARGE, FEWEST), LARGE, Regime.A)
+    zero = torch.zeros(FEWEST, 3, POINTS, 3)
+    widths.see(scores, still, torch.zeros(*zero.shape, 5), zero)
+    widths.settle(scores)
+    assert (widths.factors == 1).all()
+
+
+def test_a_model_calibrates_its_own_bands_and_keeps_its_answers() -> None:
+    torch.manual_seed(0)
+    config = UniversalConfig(hidden_dim=16, world_embed_dim=4, param_embed_dim=8, poles=4)
+    model = config.build(SPECS, POINTS - 1)
+    rows = []
+    for spec in SPECS:
+        for regime in (Regime.A, Regime.B1):
+            inputs = build_inputs(sample(spec, FEWEST), spec, regime, history_length=LENGTHS[0])
+            shape = (FEWEST, len(spec.shocks), POINTS, 3)
+            generator = torch.Generator().manual_seed(1)
+            rows.append((inputs, 0.2 * torch.randn(shape, generator=generator)))
+    before = [model.eval().answer([inputs])[0] for inputs, _ in rows]
+    model.calibrate(rows)
+    for (inputs, truth), was in zip(rows, before, strict=True):
+        now = model.answer([inputs])[0]
+        assert torch.equal(now.response, was.response)
+        assert now.quantiles is not None
+        assert (_inside(now.quantiles, truth) - INSIDE).abs().max() < 1e-3
