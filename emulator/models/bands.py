@@ -15,7 +15,6 @@ Source: Lei, G'Sell, Rinaldo, Tibshirani and Wasserman (2018, JASA 113(523)), se
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -52,9 +51,11 @@ class BandWidths(nn.Module):
 
     def forward(self, quantiles: torch.Tensor, inputs: Inputs) -> torch.Tensor:
         """(B, S, points, 3, 5) to the same shape."""
-        shorter, longer, weight = _between(inputs)
         of_kind = self.factors[_kind(inputs)][:, self._rows(inputs)]  # (lengths, S, 3, bands)
-        factor = of_kind[shorter] + weight * (of_kind[longer] - of_kind[shorter])
+        factor = of_kind[0]
+        if inputs.history is not None:
+            steps = _steps(inputs.history)[:, None, None, None]
+            factor = factor + (steps * of_kind.diff(dim=0)).sum(dim=0)
         factor = factor[:, None]  # at every point
         median = quantiles[..., _MEDIAN]
         levels = [median]
@@ -111,18 +112,12 @@ def _kind(inputs: Inputs) -> int:
     return given * len(_TASKS) + _TASKS.index(inputs.task)
 
 
-def _between(inputs: Inputs) -> tuple[int, int, float]:
-    """Which two of `LENGTHS` a history's is between, and the weight of the longer one, by
-    logarithms."""
-    if inputs.history is None:
-        return 0, 0, 0.0
-    quarters = min(max(inputs.history.shape[1], LENGTHS[0]), LENGTHS[-1])
-    longer = next(k for k, length in enumerate(LENGTHS) if quarters <= length)
-    shorter = max(longer - 1, 0)
-    if longer == shorter:
-        return 0, 0, 0.0
-    step = math.log(LENGTHS[longer] / LENGTHS[shorter])
-    return shorter, longer, math.log(quarters / LENGTHS[shorter]) / step
+def _steps(history: torch.Tensor) -> torch.Tensor:
+    """How much of each step from one of `LENGTHS` to the next a history (B, L, 3) has made, by
+    logarithms, (lengths - 1,). In operations that trace a length as unknown."""
+    quarters = torch.ones_like(history[0, :, 0]).sum()
+    nodes = torch.tensor(LENGTHS, dtype=quarters.dtype, device=quarters.device).log()
+    return ((quarters.log() - nodes[:-1]) / nodes.diff()).clamp(0.0, 1.0)
 
 
 def _quantile(scores: torch.Tensor, level: float) -> torch.Tensor:
