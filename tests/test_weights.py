@@ -133,6 +133,18 @@ def test_an_impossible_description_with_a_right_checksum_is_refused(
         load_weights(folder)
 
 
+def test_whole_weights_of_another_version_are_told_from_damaged_ones(folder: Path) -> None:
+    """Nothing is altered, but this version's model has other parts."""
+    path = folder / "model.json"
+    description = json.loads(path.read_text())
+    hidden = description["model"]["hidden_dim"]
+    description["model"]["hidden_dim"] = 2 * hidden
+    description["checksum"] = _checksum(description)
+    path.write_text(json.dumps(description))
+    with pytest.raises(WeightsError, match="install the version that wrote them"):
+        load_weights(folder)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"format": "x"}'])
 def test_a_damaged_description_is_refused(folder: Path, text: str) -> None:
     (folder / "model.json").write_text(text)

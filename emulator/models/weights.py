@@ -210,8 +210,9 @@ def load_weights(folder: str | os.PathLike[str]) -> Loaded:
         model.load_state_dict({k: v for part in parts for k, v in load_tensors(part).items()})
     except (SafetensorError, RuntimeError) as error:
         raise WeightsError(
-            f"{path}: the weights do not fit {DESCRIPTION_FILE} ({str(error).splitlines()[0]}); "
-            f"{_REMEDY}"
+            f"{path}: the weights do not fit the model that this version builds from "
+            f"{DESCRIPTION_FILE} ({str(error).splitlines()[0]}); install the version that wrote "
+            "them, or train again with `emulator train`"
         ) from None
     model.eval()
     return Loaded(model, config, provenance, expected, tuple(path / name for name in files))
