@@ -22,7 +22,7 @@ from emulator.inference.onnx.question import Question
 from emulator.models.baselines.gru import GRUConfig
 from emulator.models.baselines.linear import LinearConfig
 from emulator.models.baselines.mlp import MLPConfig
-from emulator.models.universal import UniversalConfig
+from emulator.models.universal import Universal, UniversalConfig
 from emulator.regimes import Regime, Task
 from tests.conftest import ROOT, TINY_MODEL
 
@@ -48,6 +48,8 @@ def _made_up(config: Any) -> emulator.Emulator:
             scales = model.scales(spec.name)
             scales.sd.copy_(0.1 + torch.rand(scales.sd.shape, generator=rng))
             scales.path.copy_(0.5 + torch.rand(scales.path.shape, generator=rng))
+        if isinstance(model, Universal):  # other lengths, other widths
+            model.widths.factors.uniform_(0.5, 2.0, generator=rng)
     return emulator.Emulator(model, PROVENANCE)
 
 
@@ -159,7 +161,8 @@ def test_a_history_of_any_length_is_answered(
         }  # fmt: skip
         _close(found[0], model.respond(name, **asked).values, (number, quarters))
         bands = model.respond(name, **asked, bands=True).values
-        _close(found[1][..., 0], bands[..., 0], (number, quarters))
+        for level in range(bands.shape[-1]):
+            _close(found[1][..., level], bands[..., level], (number, quarters, level))
 
 
 @pytest.mark.parametrize("config", [MLPConfig(hidden_dim=16), GRUConfig(hidden_dim=16)])

@@ -96,8 +96,9 @@ class BandWidths(nn.Module):
                 level = _quantile(seen[..., band].flatten(0, 1), share)
                 # A response that is always zero leaves nothing to stretch.
                 usable = level.isfinite() & (level > 0.0)
-                factor = torch.where(usable, level, 1.0)
-                self.factors[kind, length:, row, :, band] = factor.to(self.factors)
+                before = self.factors[kind, length, row, :, band].clone()
+                factor = torch.where(usable, level.to(before), before)
+                self.factors[kind, length:, row, :, band] = factor
 
     @staticmethod
     def scores() -> Scores:

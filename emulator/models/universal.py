@@ -107,7 +107,7 @@ class Universal(Model, Forecaster):
                 FROM_DATA: Pathway(blocks=config.data_blocks, **shape),
             }
         )
-        # On innovations: the response itself, by either fit; that of the second is the closer one.
+        # On innovations: the response itself, by either fit, the second's closer in linear worlds.
         self.identified = EstimateHead(hidden, start=[0.0, 1.0])
         self.path_heads = PathHeads(hidden, world_dim, config.poles)
         self.correction = PathCorrection(shocks, hidden)
@@ -124,6 +124,7 @@ class Universal(Model, Forecaster):
     @torch.no_grad()
     def calibrate(self, rows: Iterable[Answered]) -> None:
         self.eval()
+        self.widths.factors.fill_(1.0)  # scores are of bands as the network gives them
         scores = self.widths.scores()
         for inputs, truth in rows:
             answer = self.answer([inputs])[0]

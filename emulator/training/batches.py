@@ -168,6 +168,7 @@ class Shown:
         histories of each of `bands.LENGTHS` that there are, for worlds with rows enough to say how
         wide bands have to be."""
         lengths = [length for length in bands.LENGTHS if length <= self.longest]
+        given = {r for r in self.regimes if CONTRACTS[r].history or "history" in self.extra}
         for world in self.worlds:
             rows = self.dataset.rows(world, "val")[:MOST_CALIBRATED]
             if len(rows) < bands.FEWEST:
@@ -176,7 +177,7 @@ class Shown:
                 fields = self.read(world, rows[first : first + CHUNK])
                 for regime in self.regimes:
                     for task in tasks(self.spec(world)):
-                        for length in lengths if CONTRACTS[regime].history else lengths[:1]:
+                        for length in lengths if regime in given else lengths[:1]:
                             yield self.cut(fields, world, regime, task, length)
 
     def cut(

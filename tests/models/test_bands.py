@@ -128,6 +128,9 @@ def test_a_model_calibrates_its_own_bands_and_keeps_its_answers() -> None:
             rows.append((inputs, 0.2 * torch.randn(shape, generator=generator)))
     before = [model.eval().answer([inputs])[0] for inputs, _ in rows]
     model.calibrate(rows)
+    factors = model.widths.factors.clone()
+    model.calibrate(rows)  # whatever the factors were
+    assert torch.equal(model.widths.factors, factors)
     for (inputs, truth), was in zip(rows, before, strict=True):
         now = model.answer([inputs])[0]
         assert torch.equal(now.response, was.response)

@@ -81,6 +81,9 @@ def test_bands_are_measured_on_validation_rows_at_each_length(
     assert [history.shape[1] for history in histories] == lengths
     assert len(batches_shown) == 1 + len(lengths)  # A once
     truth = torch.as_tensor(dataset.read("nk", rows, ["irfs"])["irfs"], dtype=torch.float32)
+    beyond = Shown(dataset, ("nk",), (Regime.A,), frozenset({"history"}))
+    seen = [batch.inputs.history for batch in beyond.validated()]
+    assert [history.shape[1] for history in seen if history is not None] == lengths
     for batch in batches_shown:
         assert torch.equal(batch.target, truth)
         assert batch.inputs.task is Task.steady_state
