@@ -35,8 +35,7 @@ def test_where_innovations_are_known_answers_begin_at_the_regressions_own_respon
     # Begin with a fading of exp(-6) a quarter: 2.5 % over ten.
     fade = torch.exp(-torch.nn.functional.softplus(torch.tensor(-6.0)) * torch.arange(11))[:, None]
     torch.testing.assert_close(model(inputs), second * fade)
-    with torch.no_grad():  # a share of the first fit, which is the third shock's in its own place
-        model.identified.out.bias[0] = 1.0
+    model.identified.out.bias[0] = 1.0  # for every shock a share of what the first fit says of it
     share = DAMPED * first + second
     torch.testing.assert_close(model(inputs), share * fade)
 
