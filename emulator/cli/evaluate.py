@@ -140,6 +140,11 @@ def print_criteria(evaluated: Any) -> None:
 def leaderboard(
     folder: Path = typer.Argument(..., help="A folder with evaluated runs in it."),
     split: str = typer.Option("test", help="The split to rank on: test, slice or corner."),
+    beside: Path | None = typer.Option(
+        None,
+        help="Another leaderboard, such as results/campaign, whose runs of the same samples are "
+        "ranked too.",
+    ),
     floors: Path = FLOORS_OPTION,
     criteria: bool = CRITERIA_OPTION,
     output_format: Format = FORMAT_OPTION,
@@ -148,22 +153,31 @@ def leaderboard(
 
     Universal runs are compared with the specialists and baselines found and with the floors: gaps,
     distances and criteria go to their metrics.json and report.html. A run compared before keeps
-    that where the folder holds none of its specialists. With --criteria the exit code is that of
-    the universal runs over every world in regimes A, B1 and C.
+    that where the folder holds none of its specialists. Runs of --beside are ranked and in no other
+    comparison: their errors sample by sample are not there. With --criteria the exit code is that
+    of the universal runs over every world in regimes A, B1 and C.
     """
     from emulator.errors import DatasetError, unknown_name
     from emulator.evaluation.compare import compare_all
     from emulator.evaluation.floors.store import find_floors
-    from emulator.evaluation.leaderboard import SPLITS, ranked, write_leaderboard
+    from emulator.evaluation.leaderboard import (
+        SPLITS,
+        collect,
+        published,
+        ranked,
+        write_leaderboard,
+    )
     from emulator.evaluation.runs import find_runs
     from emulator.evaluation.verdicts import decides
 
     if split not in SPLITS:
         raise unknown_name("split", split, SPLITS)
     runs = find_runs(folder)
+    if beside is not None:
+        published(beside, collect(runs))  # refused before any work
     with progress_bar(f"compare {folder.name}") as progress:
         comparison = compare_all(runs, progress, find_floors(floors))
-    table = write_leaderboard(runs, folder)
+    table = write_leaderboard(runs, folder, beside)
     if criteria and not comparison.universal:
         raise DatasetError(
             f"{folder}: no universal run of several worlds with stored statistics here; run "
@@ -195,12 +209,12 @@ def _print_ranking(ranking: Any, split: str) -> None:
     """A table a data set and regime; trajectories are in the files alone."""
     from emulator.evaluation.marks import DAGGER
 
-    for (data, regime), part in ranking.groupby(["data_sha", "regime"], sort=False):
+    for (data, regime), part in ranking.groupby(["samples_sha", "regime"], sort=False):
         wide = part.dropna(axis=1, how="all")
         scores = [
             c
             for c in wide.columns
-            if c not in ("data_sha", "regime", "model", "run") and not c.endswith(DAGGER)
+            if c not in ("samples_sha", "regime", "model", "run") and not c.endswith(DAGGER)
         ]
         rows = [
             [row["run"], *("-" if row[c] != row[c] else f"{row[c]:.4f}" for c in scores)]

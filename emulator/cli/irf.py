@@ -126,6 +126,12 @@ def irf(
 
 def _warn(model: Emulator, response: Response) -> None:
     """Say on stderr what makes an answer less trustworthy than most."""
+    for part in response.attrs["held_out"]:
+        typer.echo(
+            f"emulator: {part} was held out of training: errors are larger there, and bands too "
+            "narrow",
+            err=True,
+        )
     for sentence in response.attrs["unusual"]:
         typer.echo(f"emulator: unlike the histories trained on: {sentence}", err=True)
     if response.values.shape[2] - 1 > model.model.horizon:

@@ -130,6 +130,7 @@ def _long(responses: Responses, values: NDArray[np.float64]) -> pd.DataFrame:
 def print_responses(title: str, responses: Responses) -> None:
     """A table a shock: quarters by sources and observables, with 90 % bands in brackets."""
     several = len(responses.values) > 1
+    note = ", 90 % bands in brackets" if responses.bands else ""
     for s, shock in enumerate(responses.shocks):
         header, columns = ["quarter"], []
         for j, observable in enumerate(responses.observables):
@@ -140,7 +141,7 @@ def print_responses(title: str, responses: Responses) -> None:
                 bands = responses.bands.get(source)
                 columns.append(_cells(values[s, :, j], None if bands is None else bands[s, :, j]))
         rows = [[str(h), *(c[h] for c in columns)] for h in SHOWN if h < len(columns[0])]
-        print_table(f"{title}: {shock} shock", header, rows)
+        print_table(f"{title}: {shock} shock{note}", header, rows)
 
 
 def _cells(values: NDArray[np.float64], bands: NDArray[np.float64] | None) -> list[str]:

@@ -35,6 +35,7 @@ from emulator.errors import DatasetError, InputError, unknown_name
 from emulator.specs import WorldSpec
 
 FIRST_SAMPLES = 50  # enough to tell: one sample of other equations differs
+DIGITS = 4  # of a sample's sums; processors differ in the seventh digit of single numbers
 
 
 class Dataset:
@@ -77,15 +78,30 @@ class Dataset:
     def draws(self) -> str:
         """16 hex digits that data sets share whose samples are the same as far as both go.
 
-        Of the configuration but for its size, and of the first samples of every world: equations
-        that have changed since draw others.
+        Of the configuration but for its size, and of sums over the first samples of every world, to
+        four digits: equations that have changed since draw others, a processor that rounds another
+        way draws the same.
         """
         digest = hashlib.sha256(self.manifest.config.draws.encode())
         rows = np.arange(min(FIRST_SAMPLES, self.manifest.config.samples))
         for world in self.worlds:
             for values in self.read(world, rows, ("theta", "irfs", "trajectories")).values():
-                digest.update(np.ascontiguousarray(values).tobytes())
+                digest.update(sums_text(values).encode())
         return digest.hexdigest()[:16]
+
+    @property
+    def samples_sha(self) -> str:
+        """16 hex digits of which samples these are and how many: `hash` but for rounding."""
+        text = f"{self.draws} {self.manifest.config.samples}"
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def held_out(self, worlds: Sequence[str]) -> dict[str, list[dict[str, str | float]]]:
+        """The slice rules of some worlds: no training sample satisfies any of them."""
+        rules = self.manifest.config.rules
+        return {
+            world: [rule.model_dump(exclude_none=True) for rule in rules[world].slice]
+            for world in worlds
+        }
 
     def spec(self, world: str) -> WorldSpec:
         """The world's description as it was when the data were drawn."""
@@ -259,3 +275,9 @@ def check_size(root: Path, name: str, manifest: Manifest) -> None:
             f"{root / name}: {size} bytes instead of {record.bytes}, truncated or altered; "
             f"{repair(root, name)}"
         )
+
+
+def sums_text(values: NDArray[Any]) -> str:
+    """The sum of absolute values of every sample (K, ...), to `DIGITS` digits."""
+    sums = np.abs(values.reshape(len(values), -1)).sum(axis=1, dtype=np.float64)
+    return " ".join(f"{total:.{DIGITS - 1}e}" for total in sums)

@@ -108,12 +108,12 @@ def open_run(run: Path, dataset_path: str | None = None) -> Opened:
             "restore it, or train again"
         )
     dataset = Dataset.open(dataset_path or config.data.dataset_path)
-    same = dataset.hash == loaded.provenance["data_sha"]
     # Of the same draws fewer may be scored: a sample's split does not depend on their number.
-    if not same and dataset.draws != loaded.provenance.get("draws_sha"):
+    if dataset.draws != loaded.provenance.get("draws_sha"):
         raise WeightsError(
-            f"{run}: trained on data {loaded.provenance['data_sha']}, but {dataset.path} holds "
-            f"{dataset.hash}; its test split may hold training samples. Name the right data set"
+            f"{run}: trained on draws {loaded.provenance.get('draws_sha')}, but {dataset.path} "
+            f"holds {dataset.draws}; its test split may hold training samples. Name the right data "
+            "set"
         )
     return Opened(run, loaded, config, dataset)
 
@@ -171,7 +171,9 @@ def evaluate(
         "commit": commit(),
         "config_sha": opened.loaded.provenance["config_sha"],
         "data_sha": opened.dataset.hash,
+        "samples_sha": opened.dataset.samples_sha,
         "training_data_sha": opened.loaded.provenance["data_sha"],
+        "training_draws_sha": opened.loaded.provenance["draws_sha"],
         "training_rows": opened.loaded.provenance["training_rows"],
         "started_from": opened.loaded.provenance["started_from"],
         "weights_sha256": opened.loaded.sha256,
@@ -233,6 +235,8 @@ def _samples_seen(opened: Opened) -> int:
     """Rows of each world that training saw, repeats counted; all once in a closed-form fit."""
     if isinstance(opened.loaded.model, ClosedFormModel):
         return int(max(opened.loaded.provenance["training_rows"].values()))
+    if opened.config.training.patience is None:  # the weights are those of the last step
+        return int(opened.loaded.provenance["steps"]) * opened.config.training.batch_size
     log = opened.folder / "train_log.csv"
     try:
         with log.open(encoding="utf-8", newline="") as file:

@@ -22,6 +22,7 @@ from emulator.models.weights import write_atomically
 from emulator.regimes import Task
 
 CSV_FILE, MARKDOWN_FILE = "leaderboard.csv", "leaderboard.md"
+PUBLISHED = "published/"
 SPLITS = ("test", "slice", "corner")  # val chose; it ranks nobody
 
 # Scores in the long table; those an entry lacks are left empty.
@@ -29,7 +30,7 @@ SCORES = (
     "nrmse_pooled", "sign_at_impact", "hf_ratio", "coverage_90", "crps", "gap", "specialist",
     "floor_ratio",
 )  # fmt: skip
-HASHES = ("commit", "config_sha", "data_sha")
+HASHES = ("commit", "config_sha", "data_sha", "samples_sha")
 _KEYS = ["regime", "split", "world", "task", "model", "run", "nrmse", "low", "high"]
 _NAMES = ["regime", "model", "run"]
 
@@ -53,7 +54,7 @@ def collect(runs: Sequence[EvaluatedRun]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=[*_KEYS, *SCORES, *HASHES])
     null = table["model"] == NULL_MODEL
     table.loc[null, "config_sha"] = ""
-    keys = ["regime", "split", "world", "task", "run", "data_sha"]
+    keys = ["regime", "split", "world", "task", "run", "samples_sha"]
     # Lists, not frames, so that columns empty in one part keep the type of the other.
     kept = ~null | ~table[null].duplicated(keys).reindex(table.index, fill_value=False)
     order = null[kept].sort_values(kind="stable").index
@@ -79,6 +80,27 @@ def _rows(run: EvaluatedRun) -> list[dict[str, Any]]:
     return rows
 
 
+def published(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of another leaderboard.csv that scored the samples of `table`, but the null model's.
+
+    path: the file, or a folder with it. Runs are named published/NAME. Raises DatasetError when
+    there is no such file, it is another version's, or none of its rows scored these samples.
+    """
+    path = path / CSV_FILE if path.is_dir() else path
+    try:
+        rows = pd.read_csv(path, dtype=dict.fromkeys(HASHES, str))[list(table.columns)]
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: no such leaderboard") from None
+    except (OSError, ValueError, KeyError):
+        raise DatasetError(
+            f"{path}: is no leaderboard of this version; `emulator leaderboard` writes them"
+        ) from None
+    rows = rows[rows["samples_sha"].isin(table["samples_sha"]) & (rows["model"] != NULL_MODEL)]
+    if rows.empty:
+        raise DatasetError(f"{path}: none of its runs was scored on the samples of these")
+    return rows.assign(run=PUBLISHED + rows["run"])
+
+
 def ranked(table: pd.DataFrame, split: str) -> pd.DataFrame:
     """Models by data set and regime with one NRMSE column a world and task, best mean first.
 
@@ -94,15 +116,15 @@ def ranked(table: pd.DataFrame, split: str) -> pd.DataFrame:
     part = part.sort_values("world", key=lambda names: names.map(order_of), kind="stable")
     part = part.assign(run=_families(part))
     part = part.assign(world=part["world"] + part["task"].map({t.value: MARKS[t] for t in Task}))
-    wide = part.pivot(index=["data_sha", *_NAMES], columns="world", values="nrmse")
+    wide = part.pivot(index=["samples_sha", *_NAMES], columns="world", values="nrmse")
     names = [str(name) for name in dict.fromkeys(part["world"])]
     responses = [name for name in names if not name.endswith(DAGGER)]
     wide = wide[[*responses, *(n + DAGGER for n in responses if n + DAGGER in names)]]
-    groups = wide[responses].groupby(level=["data_sha", "regime"])
+    groups = wide[responses].groupby(level=["samples_sha", "regime"])
     asked = groups.transform(lambda column: column.notna().any())
     complete = (wide[responses].notna() | ~asked.astype(bool)).all(axis=1)
     wide.insert(0, "mean", wide[responses].mean(axis=1).where(complete))
-    order = ["data_sha", "regime", "mean"]
+    order = ["samples_sha", "regime", "mean"]
     return wide.reset_index().sort_values(order, kind="stable", ignore_index=True)
 
 
@@ -117,9 +139,16 @@ def _families(table: pd.DataFrame) -> pd.Series[str]:
     return table["run"].replace(names)
 
 
-def write_leaderboard(runs: Sequence[EvaluatedRun], folder: Path) -> pd.DataFrame:
-    """Write leaderboard.csv and .md of the runs to `folder`; returns the long table."""
+def write_leaderboard(
+    runs: Sequence[EvaluatedRun], folder: Path, beside: Path | None = None
+) -> pd.DataFrame:
+    """Write leaderboard.csv and .md of the runs to `folder`; returns the long table.
+
+    beside: another leaderboard, whose rows of the same samples are taken in (see `published`).
+    """
     table = collect(runs)
+    if beside is not None:
+        table = pd.concat([table, published(beside, table)], ignore_index=True)
     write_atomically(folder / CSV_FILE, table.to_csv(index=False).encode())
     write_atomically(folder / MARKDOWN_FILE, _markdown(table, runs).encode())
     return table
@@ -137,11 +166,14 @@ def _markdown(table: pd.DataFrame, runs: Sequence[EvaluatedRun]) -> str:
         "NAME/* are runs of one world each.",
         "",
     ]
-    several = table["data_sha"].nunique() > 1
+    if table["run"].str.startswith(PUBLISHED).any():
+        about = "published/NAME are runs of another leaderboard, scored on the same samples."
+        lines[-1:] = [about, ""]
+    several = table["samples_sha"].nunique() > 1
     for split in dict.fromkeys(table["split"]):
-        for (data, regime), part in ranked(table, split).groupby(["data_sha", "regime"]):
+        for (data, regime), part in ranked(table, split).groupby(["samples_sha", "regime"]):
             part = part.dropna(axis=1, how="all")
-            worlds = [c for c in part.columns if c not in ("data_sha", *_NAMES, "mean")]
+            worlds = [c for c in part.columns if c not in ("samples_sha", *_NAMES, "mean")]
             title = f"## {split}, regime {regime}" + (f", data {data}" if several else "")
             lines += [title, "", _row(["model", "run", "mean", *worlds])]
             lines.append("| --- | --- |" + " ---: |" * (len(worlds) + 1))
@@ -150,7 +182,12 @@ def _markdown(table: pd.DataFrame, runs: Sequence[EvaluatedRun]) -> str:
                 lines.append(_row([row["model"], row["run"], *map(_number, values)]))
             lines.append("")
     lines += _gap_lines(runs) + _floor_lines(runs)
-    lines += ["## origins", "", _row(["run", "commit", "config", "data"]), _row(["---"] * 4)]
+    lines += [
+        "## origins",
+        "",
+        _row(["run", "commit", "config", "data", "samples"]),
+        _row(["---"] * 5),
+    ]
     origins = table[["run", *HASHES]].drop_duplicates()
     lines += [_row([str(v) for v in row]) for row in origins.itertuples(index=False)]
     return "\n".join(lines) + "\n"

@@ -5,8 +5,10 @@
      "statistics": {file: SHA-256}, commit, config_sha, data_sha, ..., "checksum": ...}
 
 data_worlds: the worlds of the data set, whether or not the run answers them, and the responses that
-are distinct in each. The checksum is of everything else, as that of model.json; it is against
-accidents and edits, not against somebody who computes it anew.
+are distinct in each. samples_sha, training_draws_sha: which samples were scored, and which draws
+trained, whatever processor drew them; data_sha and training_data_sha are of every bit. The checksum
+is of everything else, as that of model.json; it is against accidents and edits, not against
+somebody who computes it anew.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from emulator.errors import DatasetError
 from emulator.models.weights import write_atomically
 from emulator.regimes import Task
 
-FORMAT = 2
+FORMAT = 3
 METRICS_FILE = "metrics.json"
 NULL_MODEL = "training_mean"
 
@@ -30,9 +32,9 @@ NULL_MODEL = "training_mean"
 _KEYS: Mapping[str, type | tuple[type, ...]] = {
     "model": str, "regimes": list, "extra_inputs": list, "data_worlds": dict, "worlds": dict,
     NULL_MODEL: dict, "ablations": dict, "samples_seen": dict, "until_stalled": bool,
-    "statistics": dict, "commit": str, "config_sha": str, "data_sha": str, "weights_sha256": str,
-    "training_commit": str, "training_data_sha": str, "training_rows": dict,
-    "started_from": (str, type(None)),
+    "statistics": dict, "commit": str, "config_sha": str, "data_sha": str, "samples_sha": str,
+    "weights_sha256": str, "training_commit": str, "training_data_sha": str,
+    "training_draws_sha": str, "training_rows": dict, "started_from": (str, type(None)),
 }  # fmt: skip
 # What every entry has; those of responses on `test` are drawn and tabled, so they have more.
 _SCORES = ("nrmse", "ci95", "by_observable", "samples")

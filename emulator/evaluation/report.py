@@ -146,6 +146,7 @@ def _page(run: EvaluatedRun) -> dict[str, Any]:
                 "training_commit",
                 "config_sha",
                 "data_sha",
+                "samples_sha",
                 "training_data_sha",
                 "weights_sha256",
             )

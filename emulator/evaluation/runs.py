@@ -46,12 +46,13 @@ class EvaluatedRun:
 
     @property
     def data(self) -> str:
-        return str(self.metrics["data_sha"])
+        """Which samples were scored: `Dataset.samples_sha`."""
+        return str(self.metrics["samples_sha"])
 
     def trained_as(self, other: EvaluatedRun) -> bool:
         """Whether both were trained on the same samples of the worlds they share."""
         rows, others = self.metrics["training_rows"], other.metrics["training_rows"]
-        return self.metrics["training_data_sha"] == other.metrics["training_data_sha"] and all(
+        return self.metrics["training_draws_sha"] == other.metrics["training_draws_sha"] and all(
             rows[world] == others[world] for world in rows.keys() & others.keys()
         )
 

@@ -97,6 +97,10 @@ class Answers:
             bands = answer.values[0, 0] if self.bands else None
             if "size" in answer.attrs["out_of_bounds"]:
                 notes.append("trained on sizes from 0.25 to 3 s.d.: the emulator extrapolates")
+            notes += [
+                f"{part} was held out of training: the emulator's errors are larger there"
+                for part in answer.attrs["held_out"]
+            ]
         except InputError as error:
             notes.append(f"emulator: {error}")
         if state.quarters > self.catalogue.trained:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reprlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
@@ -109,6 +109,25 @@ def outside(spec: WorldSpec | None, theta: NDArray[np.float64] | None, size: flo
     if (spec is None or not spec.linear) and not MIN_SIZE <= abs(size) <= MAX_SIZE:
         names.append("size")
     return names
+
+
+def held_out(
+    rules: Sequence[Mapping[str, Any]], spec: WorldSpec, theta: NDArray[np.float64]
+) -> list[str]:
+    """The half-lines of parameters that training left out and some draw (B, P) lies on.
+
+    Rules on statistics of the solution are passed over: they need the world's solver.
+    """
+    found = []
+    for rule in rules:
+        name = rule.get("parameter")
+        if name not in spec.parameter_names:
+            continue
+        values = theta[:, spec.parameter_names.index(name)]
+        for side, beyond in (("above", np.greater), ("below", np.less)):
+            if side in rule and beyond(values, rule[side]).any():
+                found.append(f"{name} {side} {rule[side]:g}")
+    return found
 
 
 def check_horizon(horizon: int) -> int:

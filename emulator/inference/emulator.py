@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from emulator.errors import InputError, WeightsError, unknown_name
-from emulator.inference.arguments import Theta, check_horizon, check_size, outside, pack
+from emulator.inference.arguments import Theta, check_horizon, check_size, held_out, outside, pack
 from emulator.inference.histories import History, history_array, other_units, unusual
 from emulator.inference.response import Response
 from emulator.inference.signatures import takes
@@ -126,6 +126,7 @@ class Emulator:
             "from": "history" if state_dependent else "steady state",
             "units": {o.name: o.unit for o in observables},
             "out_of_bounds": outside(spec, values, size),
+            "held_out": self._held_out(spec, values),
             "other_units": strange,
             "unusual": sentences,
             "source": "emulator",
@@ -154,10 +155,12 @@ class Emulator:
         instead of the point estimate. Beyond the trained horizon the answer is extrapolated.
 
         Returns dims (draw, shock, horizon, observable) and, with bands, quantile; single draws and
-        shocks dropped. Units and provenance are in `attrs`; `out_of_bounds` names what lies outside
-        the trained range (parameters, and the size in worlds where it matters), `other_units` the
-        series of a history whose s.d. is far from any the weights were trained on, `unusual` says
-        what else sets the history apart from those: text, empty where there is nothing to say.
+        shocks dropped. Units and provenance are in `attrs`, and text that is empty where there is
+        nothing to say: `out_of_bounds` names what lies outside the trained range (parameters, and
+        the size in worlds where it matters), `held_out` the half-lines of parameters within it that
+        training left out, where errors are larger and bands too narrow (what training left out by
+        the roots of a solution is not told), `other_units` the series of a history whose s.d. is
+        far from any the weights were trained on, `unusual` what else sets the history apart.
         Raises UnknownNameError or InputError.
         """
         return self.respond(*asked, **options).to_xarray()
@@ -241,6 +244,12 @@ class Emulator:
         if shock not in known:
             raise unknown_name("shock", shock, known)
         return (shock,)
+
+    def _held_out(self, spec: WorldSpec | None, theta: NDArray[np.float64] | None) -> list[str]:
+        """What of theta lies where no training sample did, though within the bounds."""
+        if spec is None or theta is None:
+            return []
+        return held_out(self.provenance.get("held_out", {}).get(spec.name, ()), spec, theta)
 
     def _scale(self, spec: WorldSpec | None) -> NDArray[np.float64]:
         """The s.d. of the trajectories trained on, (3,); without a world the mean over worlds."""

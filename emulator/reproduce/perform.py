@@ -96,7 +96,7 @@ def is_evaluated(run: Path, scored_on: str) -> bool:
         return False  # none, damaged, or by another version: evaluated again
     return (
         evaluated.metrics["weights_sha256"] == load_weights(run).sha256
-        and evaluated.data == Dataset.open(scored_on).hash
+        and evaluated.data == Dataset.open(scored_on).samples_sha
         and evaluated.is_complete
     )
 

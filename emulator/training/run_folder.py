@@ -114,12 +114,26 @@ def card(config: RunConfig, provenance: dict[str, Any], output: Path) -> str:
         f"- commit {provenance['commit']}, config {provenance['config_sha']}, "
         f"data {provenance['data_sha']} ({config.data.dataset_path})",
         *_training_lines(config, provenance),
+        *_held_out_lines(provenance),
         NOT_MEASURED,
         "",
         "The weights are safetensors; `model.json` holds names, bounds and the checksum.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _held_out_lines(provenance: dict[str, Any]) -> list[str]:
+    """Which parts of the bounds no training sample was in, besides the volatile corner."""
+    parts = [
+        f"{world} {rule.get('parameter') or rule['statistic'].replace('_', ' ')} {side} "
+        f"{rule[side]:g}"
+        for world, rules in provenance["held_out"].items()
+        for rule in rules
+        for side in ("above", "below")
+        if side in rule
+    ]
+    return [f"- held out of training: {', '.join(parts)}"] if parts else []
 
 
 def _training_lines(config: RunConfig, provenance: dict[str, Any]) -> list[str]:

@@ -138,6 +138,7 @@ class Trainer:
             "data_sha": dataset.hash,
             "draws_sha": dataset.draws,
             "training_rows": {world: len(shown.training_rows(world)) for world in worlds},
+            "held_out": dataset.held_out(worlds),
             "started_from": None,
             "torch": str(torch.__version__),
             "regime": config.data.regime,

@@ -90,6 +90,19 @@ def test_an_unusual_history_is_answered_with_a_warning(
     assert "rate is on one side of zero" in capsys.readouterr().err
 
 
+def test_a_part_of_the_bounds_that_training_left_out_is_answered_with_a_warning(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The shipped weights know no `rbc` with persistence above .9."""
+    assert run(["irf", "rbc", "--set", "rho_a=0.95", "--bands"]) == 0
+    said = capsys.readouterr()
+    assert "rho_a above 0.9 was held out of training" in said.err
+    assert "90 % bands in brackets" in said.out
+    assert run(["irf", "rbc", "--set", "rho_a=0.85"]) == 0
+    said = capsys.readouterr()
+    assert (said.err, "in brackets" in said.out) == ("", False)
+
+
 def test_parameters_without_a_solution_are_answered_when_asked_for(
     every_regime: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

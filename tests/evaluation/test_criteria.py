@@ -354,6 +354,6 @@ def test_runs_told_more_or_trained_on_other_data_are_no_rivals(tmp_path: Path) -
     told_more = evaluated(tmp_path / "told", 0.01, model="baseline_linear")
     told_more.metrics["extra_inputs"] = ["flags"]
     elsewhere = evaluated(tmp_path / "else", 0.01, model="baseline_mlp")
-    elsewhere.metrics["data_sha"] = "another"
+    elsewhere.metrics["samples_sha"] = "another"
     criterion = named(run, [told_more, elsewhere], "beats")
     assert criterion.must is Verdict.not_measured

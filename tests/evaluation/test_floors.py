@@ -70,7 +70,8 @@ def toy(samples: int = 40, quarters: int = 3, seed: int = 0) -> Floors:
     )
     settings = Settings(
         world="toy", length=40, particles=10, horizon=quarters - 1, split="test", longest=40,
-        data_sha="d", method="m", parameters=("a", "b"), shocks=("first", "second"),
+        data_sha="d", samples_sha="s", method="m", parameters=("a", "b"),
+        shocks=("first", "second"),
     )  # fmt: skip
     scales = {Task.steady_state: Scale(SIGMA, SIGMA[0], np.zeros(shape[1:]))}
     return Floors(settings, scales, frame, ("c",))
@@ -189,7 +190,7 @@ def _evaluated(floors: Floors, factor: float, folder: Path) -> EvaluatedRun:
     with StatisticsWriter(folder / RESPONSES_FILE) as writer:
         writer.add(_theirs(floors, factor).assign(**keys))
     tree = {"toy": {"B1": {"test": {"nrmse": 1.0}}}}
-    metrics = {"model": "universal", "worlds": tree, "regimes": ["B1"], "data_sha": "d",
+    metrics = {"model": "universal", "worlds": tree, "regimes": ["B1"], "samples_sha": "s",
                "extra_inputs": [], NULL_MODEL: tree, "statistics": checksums(folder)}  # fmt: skip
     return EvaluatedRun("universal", folder, metrics)
 
@@ -197,7 +198,7 @@ def _evaluated(floors: Floors, factor: float, folder: Path) -> EvaluatedRun:
 def _others(floors: Floors) -> list[Floors]:
     """Floors at another length than evaluations show, and of other data."""
     short = dataclasses.replace(floors.settings, length=20)
-    other = dataclasses.replace(floors.settings, data_sha="another")
+    other = dataclasses.replace(floors.settings, samples_sha="another")
     return [dataclasses.replace(floors, settings=settings) for settings in (short, other)]
 
 
@@ -342,6 +343,7 @@ def test_the_command_prints_floors_and_refuses_worlds_it_cannot_answer(
     summary = json.loads(capsys.readouterr().out)
     assert (summary["world"], summary["histories"]) == ("nk", 1)
     assert summary["data_sha"] == Dataset.open(dataset_path).hash
+    assert summary["samples_sha"] == Dataset.open(dataset_path).samples_sha
     assert (tmp_path / "nk-40.png").is_file()
     assert run(["floors", "nkk", *options]) == 2
     assert "did you mean 'nk'" in capsys.readouterr().err

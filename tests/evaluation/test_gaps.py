@@ -78,11 +78,22 @@ def test_who_is_no_specialist_of_these_data_is_not_compared(
     pooled = evaluated(tmp_path / "pooled", 0.1, model="baseline_mlp")
     linear = evaluated(tmp_path / "linear", 0.1, model="baseline_linear", worlds=("one",))
     other = evaluated(tmp_path / "other", 0.1, worlds=("one",))
-    other.metrics["data_sha"] = "another"
+    other.metrics["samples_sha"] = "another"
+    elsewhere = evaluated(tmp_path / "elsewhere", 0.1, worlds=("one",))
+    elsewhere.metrics["training_draws_sha"] = "another"
     told_more = evaluated(tmp_path / "told", 0.1, worlds=("one",))
     told_more.metrics["extra_inputs"] = ["flags"]
-    assert not fill_gaps(universal, [universal, pooled, linear, other, told_more])
+    assert not fill_gaps(universal, [universal, pooled, linear, other, elsewhere, told_more])
     assert "gap" not in entry(universal)
+
+
+def test_a_specialist_of_the_same_samples_rounded_another_way_is_compared(
+    universal: EvaluatedRun, tmp_path: Path
+) -> None:
+    abroad = evaluated(tmp_path / "abroad", 0.1, worlds=("one",))
+    abroad.metrics["data_sha"] = abroad.metrics["training_data_sha"] = "other bits"
+    assert fill_gaps(universal, [abroad])
+    assert entry(universal)["specialist"] == "abroad"
 
 
 def test_a_gap_is_forgotten_when_its_specialist_is_gone(

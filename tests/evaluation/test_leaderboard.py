@@ -31,7 +31,7 @@ def test_the_null_model_comes_once_a_data_set(tmp_path: Path) -> None:
     evaluated(tmp_path / "a", 0.1)
     evaluated(tmp_path / "b", 0.2)
     table = collect(find_runs(tmp_path))
-    assert not table.duplicated(["regime", "split", "world", "task", "run", "data_sha"]).any()
+    assert not table.duplicated(["regime", "split", "world", "task", "run", "samples_sha"]).any()
     null = table[table["model"] == "training_mean"]
     assert len(null) == 2 * 3  # worlds by the splits that rank
 
@@ -73,8 +73,49 @@ def test_the_files_hold_every_score_by_regime_with_origins(tmp_path: Path) -> No
     table = write_leaderboard(find_runs(tmp_path), tmp_path)
     assert len(pd.read_csv(tmp_path / "leaderboard.csv")) == len(table)
     text = (tmp_path / "leaderboard.md").read_text()
-    for line in ("## test, regime A", "## slice, regime C", "| a | c | f | d |"):
+    for line in ("## test, regime A", "## slice, regime C", "| a | c | f | d | s |"):
         assert line in text
+
+
+def test_runs_of_another_leaderboard_on_the_same_samples_are_ranked_too(tmp_path: Path) -> None:
+    evaluated(tmp_path / "theirs" / "best", 0.05)
+    stranger = evaluated(tmp_path / "theirs" / "stranger", 0.01)
+    write_metrics(stranger.folder, stranger.metrics | {"samples_sha": "others"})
+    write_leaderboard(find_runs(tmp_path / "theirs"), tmp_path / "theirs")
+    evaluated(tmp_path / "ours" / "mine", 0.1)
+    ours = find_runs(tmp_path / "ours")
+    table = write_leaderboard(ours, tmp_path / "ours", tmp_path / "theirs")
+    wide = ranked(table, "test")
+    assert list(wide["run"]) == ["published/best", "mine", "training_mean"]
+    assert (
+        "published/NAME are runs of another" in (tmp_path / "ours" / "leaderboard.md").read_text()
+    )
+    again = pd.read_csv(tmp_path / "ours" / "leaderboard.csv")
+    assert len(again) == len(table)
+    assert not again["run"].str.contains("stranger").any()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (None, "no such leaderboard"),
+        ("", "no leaderboard of this version"),
+        ("run,world\na,b\n", "no leaderboard of this version"),
+        ("others", "none of its runs"),
+    ],
+)
+def test_another_leaderboard_that_cannot_be_ranked_beside_is_refused(
+    tmp_path: Path, text: str | None, reason: str
+) -> None:
+    evaluated(tmp_path / "mine", 0.1)
+    runs = find_runs(tmp_path)
+    path = tmp_path / "theirs.csv"
+    if text == "others":
+        collect(runs).assign(samples_sha="others").to_csv(path, index=False)
+    elif text is not None:
+        path.write_text(text)
+    with pytest.raises(DatasetError, match=reason):
+        write_leaderboard(runs, tmp_path, path)
 
 
 def test_distances_to_the_floor_are_listed_where_there_are_some(tmp_path: Path) -> None:
@@ -111,9 +152,9 @@ def test_trajectories_have_columns_of_their_own_outside_the_mean(tmp_path: Path)
         ("[]", "damaged"),
         ("null", "damaged"),
         ("3", "damaged"),
-        ('{"format": 2}', "damaged"),
-        ("{}", "format unknown, this version reads 2"),
-        ('{"format": 99}', "format 99, this version reads 2"),
+        ('{"format": 3}', "damaged"),
+        ("{}", "format unknown, this version reads 3"),
+        ('{"format": 99}', "format 99, this version reads 3"),
         ("[" * 100_000, "damaged"),
     ],
 )
@@ -134,7 +175,7 @@ ENTRY = ("worlds", "one", "A", "test")
         *((key, None) for key in (
             "model", "commit", "weights_sha256", "ablations", "samples_seen", "training_commit",
             "extra_inputs", "until_stalled", "statistics", "data_worlds", "training_data_sha",
-            "training_rows",
+            "training_rows", "samples_sha", "training_draws_sha",
         )),
         ("samples_seen", {}),
         ("worlds", {"one": 3}),

@@ -86,9 +86,11 @@ def evaluated(
         "data_worlds": {world: ["steady_state"] for world in WORLDS}, NULL_MODEL: null,
         "statistics": checksums(folder), "ablations": {},
         "samples_seen": dict.fromkeys(worlds, seen), "until_stalled": False,
-        "commit": "c", "config_sha": "f", "data_sha": "d", "weights_sha256": "w",
+        "commit": "c", "config_sha": "f", "data_sha": "d", "samples_sha": "s",
+        "weights_sha256": "w",
         "training_commit": "t",
         "training_data_sha": "d",
+        "training_draws_sha": "r",
         "training_rows": dict.fromkeys(worlds, 100),
         "started_from": None,
     }  # fmt: skip

@@ -104,6 +104,21 @@ def test_draws_out_of_bounds_are_flagged(model: emulator.Emulator) -> None:
     assert model.respond("nk", outside).attrs["out_of_bounds"] == ["sigma", "phi_pi"]
 
 
+def test_draws_that_training_left_out_are_told(model: emulator.Emulator) -> None:
+    """phi_pi above 3.25 is the slice of `nk` in the data trained on; bounds go up to 4."""
+    inside, edge = {"phi_pi": 3.25}, {"phi_pi": 3.3}
+    assert model.irf("nk", inside).attrs["held_out"] == ""
+    assert model.irf("nk", edge).attrs["held_out"] == "phi_pi above 3.25"
+    several = pd.DataFrame({"phi_pi": [1.5, 3.3]})
+    assert model.respond("nk", several).attrs["held_out"] == ["phi_pi above 3.25"]
+    rules = [{"parameter": "phi_pi", "below": 1.2}, {"statistic": "largest_root", "above": 0.1}]
+    below = emulator.Emulator(model.model, {**model.provenance, "held_out": {"nk": rules}})
+    assert below.respond("nk", edge).attrs["held_out"] == []
+    assert below.respond("nk", {"phi_pi": 1.1}).attrs["held_out"] == ["phi_pi below 1.2"]
+    none = emulator.Emulator(model.model, {"regime": "A"})  # weights that say nothing of it
+    assert none.respond("nk", edge).attrs["held_out"] == []
+
+
 def test_an_answer_can_be_written_to_a_file_and_read_back(
     every_regime: emulator.Emulator, tmp_path: Path
 ) -> None:

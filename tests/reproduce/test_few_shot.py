@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
@@ -185,3 +187,26 @@ def test_equations_that_changed_since_draw_other_samples(
     monkeypatch.setattr(type(get_world("nk")), "irf", doubled)
     generate(dataset.manifest.config, tmp_path / "other")
     assert Dataset.open(tmp_path / "other").draws != dataset.draws
+
+
+@pytest.mark.slow
+def test_the_same_samples_rounded_another_way_score_a_run(
+    dataset: Dataset, run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a processor with other instructions draws them."""
+    whole = type(get_world("nk")).irf
+
+    def rounded(self: World, *arguments: Any, **options: Any) -> Responses:
+        answer = whole(self, *arguments, **options)
+        up = np.nextafter(np.float32(answer.values), np.float32(np.inf))
+        return answer._replace(values=up.astype(np.float64))
+
+    monkeypatch.setattr(type(get_world("nk")), "irf", rounded)
+    generate(dataset.manifest.config, tmp_path / "abroad")
+    abroad = Dataset.open(tmp_path / "abroad")
+    assert abroad.hash != dataset.hash
+    assert (abroad.draws, abroad.samples_sha) == (dataset.draws, dataset.samples_sha)
+    shutil.copytree(run_path, tmp_path / "run")
+    scored = evaluate(tmp_path / "run", str(abroad.path))
+    assert scored.metrics["data_sha"] == abroad.hash
+    assert scored.data == dataset.samples_sha

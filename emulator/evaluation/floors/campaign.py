@@ -133,6 +133,7 @@ def _settings(dataset: Dataset, world: str, length: int, particles: int) -> Sett
         split=SPLIT,
         longest=longest,
         data_sha=dataset.hash,
+        samples_sha=dataset.samples_sha,
         method=_method(),
         parameters=spec.parameter_names,
         shocks=spec.shock_names,

@@ -93,7 +93,7 @@ def fill_floors(run: EvaluatedRun, floors: Sequence[Floors]) -> None:
 def _is_shown(floors: Floors, run: EvaluatedRun) -> bool:
     """Whether floors are of the run's data and of histories as long as its evaluation showed."""
     settings = floors.settings
-    same = settings.data_sha == run.data and settings.split == "test"
+    same = settings.samples_sha == run.data and settings.split == "test"
     return same and settings.length == settings.longest
 
 
@@ -106,7 +106,7 @@ def ratio(name: str, floors: Floors, regime: Regime, task: Task, theirs: pd.Data
         missing = joined.loc[joined["mse_run"].isna(), "sample"].nunique()
         raise DatasetError(
             f"{name}: has no errors of {missing} of the {len(floors.samples)} histories of the "
-            f"floor of {settings.world}; evaluate it on the data set {settings.data_sha} again"
+            f"floor of {settings.world}; evaluate it on the samples {settings.samples_sha} again"
         )
     best, run = (mean_squares(joined, column) for column in ("mse", "mse_run"))
     draws = resampled_means(np.column_stack([run, best]))

@@ -30,10 +30,11 @@ def predicted_ratios(
     InputError where floors are of another data set, WeightsError where a run is.
     """
     for found in floors:
-        if found.settings.data_sha != dataset.hash:
+        if found.settings.samples_sha != dataset.samples_sha:
             raise InputError(
-                f"floors of {found.settings.world}: computed on data {found.settings.data_sha}, "
-                f"but {dataset.path} holds {dataset.hash}; name the right data set"
+                f"floors of {found.settings.world}: computed on samples "
+                f"{found.settings.samples_sha}, but {dataset.path} holds {dataset.samples_sha}; "
+                "name the right data set"
             )
     for path, label in zip(runs, labels(runs), strict=True):
         run = open_run(path, str(dataset.path))

@@ -42,8 +42,9 @@ _KEY = b"floors"
 class Settings:
     """What the rows of a file share; rows of others never join them.
 
-    length: L. longest: the length of history that evaluations of this data set show. parameters,
-    shocks: names. method: a hash of what the sampler does.
+    length: L. longest: the length of history that evaluations of this data set show. data_sha,
+    samples_sha: of the data set, see `Dataset.hash` and `Dataset.samples_sha`; runs are compared by
+    the second. parameters, shocks: names. method: a hash of what the sampler does.
     """
 
     world: str
@@ -53,6 +54,7 @@ class Settings:
     split: str
     longest: int
     data_sha: str
+    samples_sha: str
     method: str
     parameters: tuple[str, ...]
     shocks: tuple[str, ...]

@@ -53,6 +53,7 @@ def summarise(floors: Floors) -> dict[str, Any]:
         "commit": ", ".join(floors.commits),
         "config_sha": floors.settings.sha,
         "data_sha": floors.settings.data_sha,
+        "samples_sha": floors.settings.samples_sha,
     }
 
 
