@@ -24,7 +24,8 @@ MARKED = re.compile(
     r"(<!-- (leaderboard|floors|ablations): (\S+)((?: \w+)*) -->\n).*?(<!-- end -->)", re.DOTALL
 )
 HEADER = ("world", "quarters", "regime", "floor", "95 %", "Monte Carlo", "training mean",
-          "in 90 % bands", "ranks, p", "histories", "not forgotten", "seconds")  # fmt: skip
+          "in 90 % bands", "HF-ratio", "ranks, p", "histories", "not forgotten",
+          "seconds")  # fmt: skip
 
 
 def leaderboard(folder: Path, *regimes: str) -> str:
@@ -68,6 +69,7 @@ def _row(summary: dict[str, Any], case: dict[str, Any]) -> list[str]:
         summary["world"] + star, str(summary["length"]), case["regime"], f"{case['rmse']:.3f}",
         "{:.3f} to {:.3f}".format(*case["ci95"]), f"{case['monte_carlo_rmse']:.3f}",
         f"{case['training_mean_rmse']:.3f}", f"{case['coverage_90']:.1%}",
+        f"{case['hf_ratio']:.2f} ({{:.2f}} to {{:.2f}})".format(*case["hf_ratio_ci95"]),
         f"{summary['ranks_p_value']:.2f}" if first else "",
         str(summary["histories"]), str(summary["not_forgotten"]) if first else "",
         f"{summary['seconds_a_history']:.1f}" if first else "",

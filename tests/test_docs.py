@@ -71,6 +71,7 @@ def test_a_table_of_floors_has_a_row_a_case_and_its_origin(tmp_path: Path) -> No
     case = {
         "regime": "B1", "task": "steady_state", "rmse": 0.1833, "ci95": [0.1529, 0.2139],
         "monte_carlo_rmse": 0.0061, "training_mean_rmse": 0.9278, "coverage_90": 0.893,
+        "hf_ratio": 1.2, "hf_ratio_ci95": [1.085, 1.33],
     }  # fmt: skip
     summary = {
         "world": "switching", "length": 120, "particles": 500, "histories": 50, "commit": "c0ffee",
@@ -80,8 +81,8 @@ def test_a_table_of_floors_has_a_row_a_case_and_its_origin(tmp_path: Path) -> No
     (tmp_path / "switching-120.json").write_text(json.dumps(summary))
     lines = TABLES.floors(tmp_path).splitlines()
     assert lines[2] == (
-        "| switching | 120 | B1 | 0.183 | 0.153 to 0.214 | 0.006 | 0.928 | 89.3% | 0.40 | 50 | 2 | "
-        "1.8 |"
+        "| switching | 120 | B1 | 0.183 | 0.153 to 0.214 | 0.006 | 0.928 | 89.3% | "
+        "1.20 (1.08 to 1.33) | 0.40 | 50 | 2 | 1.8 |"
     )
     assert lines[3].startswith("| switching* | 120 | C | 0.183 |")
     assert lines[-1] == "Commit c0ffee, data da7a, 500 particles."

@@ -257,7 +257,9 @@ def _shape(run: EvaluatedRun) -> Criterion:
         entry = run.entry(w, r, "test", t) or {}
         for key, against in keys:
             if entry.get(key) is not None:
-                row = (entry[key], f"{label(w, r, t)} against {against}")
+                best = entry.get("floor_hf_ratio") if against == "truth" else None
+                beyond = "" if best is None else f" ({best:.2f} against the posterior mean)"
+                row = (entry[key], f"{label(w, r, t)} against {against}{beyond}")
                 (rows if r in JUDGED else beside).append(row)
     if not rows:
         return not_measured(name, levels, "no responses scored", must=True)

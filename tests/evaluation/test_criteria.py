@@ -262,6 +262,16 @@ def test_levels_of_single_figures(
     assert getattr(named(run, [], start), level) is verdict
 
 
+def test_jaggedness_is_told_beside_that_of_the_best_answer(tmp_path: Path) -> None:
+    """The level is against the truth all the same."""
+    run = floored(whole(tmp_path / "u", 0.1, hf_ratio=1.2), 1.05)
+    criterion = named(run, [], "HF-ratio")
+    assert criterion.must is Verdict.falls_short
+    beside = [line for line in criterion.details if "1.05 against the posterior mean" in line]
+    assert len(beside) == len(run.worlds)
+    assert all("B1 against truth" in line for line in beside)
+
+
 @pytest.mark.parametrize(
     ("regimes", "nrmse", "verdict"),
     [
@@ -287,7 +297,7 @@ def floored(run: EvaluatedRun, ratio: float, cases: tuple[str, ...] = ("B1",)) -
         for regime in cases:
             run.metrics["worlds"][world][regime]["test"] |= {
                 "floor_ratio": ratio, "floor_ratio_ci95": [ratio - 0.1, ratio + 0.1],
-                "floor_rmse": 0.2, "floor_histories": 50,
+                "floor_rmse": 0.2, "floor_histories": 50, "floor_hf_ratio": 1.05,
             }  # fmt: skip
     return run
 

@@ -14,7 +14,7 @@ from emulator.data import Dataset
 from emulator.errors import DatasetError, InputError
 from emulator.evaluation.floors.calibration import calibrate, rank_figure
 from emulator.evaluation.floors.campaign import compute_floors
-from emulator.evaluation.floors.compare import fill_floors, ratio, stored_ratios
+from emulator.evaluation.floors.compare import fill_floors, ratio, stored_ratios, table
 from emulator.evaluation.floors.errors import errors
 from emulator.evaluation.floors.figure import floor_figure
 from emulator.evaluation.floors.predict import labels, predicted_ratios
@@ -89,6 +89,21 @@ def test_errors_are_those_of_the_mean_of_both_runs() -> None:
     assert row["mse"] == pytest.approx(np.square(both - truth[1, 1, :, 0]).mean())
     half = 0.5 * (first - second)[1, 1, :, 0]
     assert row["mc_mse"] == pytest.approx(np.square(half).mean())
+    assert row["energy"] == pytest.approx(np.square(both).sum())  # Parseval
+    assert row["energy_truth"] == pytest.approx(np.square(truth[1, 1, :, 0]).sum())
+
+
+@pytest.mark.fast
+def test_a_floor_as_jagged_as_the_truth_has_an_hf_ratio_of_one() -> None:
+    floors = toy()
+    exact = floors.frame.assign(first=floors.frame["truth"], second=floors.frame["truth"])
+    (case,) = summarise(dataclasses.replace(floors, frame=exact))["cases"]
+    assert (case["hf_ratio"], case["hf_ratio_ci95"]) == (1.0, [1.0, 1.0])
+    smooth = [np.full_like(values, values.mean()) for values in exact["truth"]]
+    (case,) = summarise(
+        dataclasses.replace(floors, frame=exact.assign(first=smooth, second=smooth))
+    )["cases"]
+    assert 0.0 <= case["hf_ratio_ci95"][0] <= case["hf_ratio"] <= case["hf_ratio_ci95"][1] < 0.1
 
 
 @pytest.mark.fast
@@ -208,6 +223,9 @@ def test_stored_errors_are_joined_where_data_and_length_agree(tmp_path: Path) ->
     run = _evaluated(floors, 1.5, tmp_path)
     (found,) = stored_ratios(run, [floors, *_others(floors)])
     assert found.ratio == pytest.approx(1.5)
+    assert table([found]).loc[0, "hf_ratio"] == pytest.approx(1.0)
+    assert "hf_ratio" not in table([dataclasses.replace(found, hf_ratio=None)])
+    assert table([]).empty
     assert stored_ratios(run, _others(floors)) == []
 
 
@@ -223,6 +241,7 @@ def test_an_evaluation_says_how_far_it_is_from_the_floor_and_forgets_floors_that
     assert entry["floor_ratio"] == pytest.approx(1.5)
     assert entry["floor_ratio_ci95"] == pytest.approx([1.5, 1.5])
     assert (entry["floor_histories"], entry["nrmse"]) == (40, 1.0)
+    assert entry["floor_hf_ratio"] == pytest.approx(1.0)  # the toy run has the floor's energies
     assert run.metrics["floors"] == {"toy": floors.settings.sha}
     for absent in (_others(floors), []):
         fill_floors(run, [floors])

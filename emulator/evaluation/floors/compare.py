@@ -12,7 +12,7 @@ asks a model again, at any length.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -21,17 +21,23 @@ from emulator.errors import DatasetError
 from emulator.evaluation.bootstrap import percentile_interval, resampled_means
 from emulator.evaluation.floors.errors import errors, mean_squares, rmse
 from emulator.evaluation.floors.store import Floors
+from emulator.evaluation.metrics import hf_share
 from emulator.evaluation.runs import EvaluatedRun
 from emulator.regimes import Regime, Task
 
 KEYS = ["sample", "shock", "observable"]
+ENERGIES = ["energy", "energy_high"]
 # The world whose likelihood no recursion gives (docs/floors.md); no criterion waits for its floor.
 WITHOUT_FLOOR = ("zlb",)
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """A run on the histories of one file of floors, in one regime and task."""
+    """A run on the histories of one file of floors, in one regime and task.
+
+    hf_ratio: the run's share of energy at high frequencies over the posterior mean's; None where
+    only errors were asked for.
+    """
 
     run: str
     world: str
@@ -44,6 +50,7 @@ class Ratio:
     training_mean_rmse: float
     ratio: float
     ci95: tuple[float, float]
+    hf_ratio: float | None = None
 
 
 def stored_ratios(run: EvaluatedRun, floors: Sequence[Floors]) -> list[Ratio]:
@@ -58,18 +65,25 @@ def stored_ratios(run: EvaluatedRun, floors: Sequence[Floors]) -> list[Ratio]:
             if run.entry(settings.world, regime, settings.split, task) is None:
                 continue
             theirs = run.statistics(
-                settings.world, regime, settings.split, task, [*KEYS, "sigma", "mse"]
+                settings.world, regime, settings.split, task, [*KEYS, "sigma", "mse", *ENERGIES]
             )
-            out.append(ratio(run.name, found, regime, task, theirs))
+            hf = _hf_ratio(found, regime, task, theirs)
+            out.append(replace(ratio(run.name, found, regime, task, theirs), hf_ratio=hf))
     return out
+
+
+def _hf_ratio(floors: Floors, regime: Regime, task: Task, theirs: pd.DataFrame) -> float:
+    """The run's `hf_share` over the posterior mean's, on the floor's histories."""
+    same = theirs[theirs["sample"].isin(floors.samples)]
+    return hf_share(same) / hf_share(errors(floors, regime, task))
 
 
 def fill_floors(run: EvaluatedRun, floors: Sequence[Floors]) -> None:
     """Put the distances to the floor into the run's metrics.
 
-    Each entry of `test` that there is a floor of gets floor_ratio, floor_ratio_ci95, floor_rmse and
-    floor_histories, others lose them; metrics["floors"] says which file each world's came from.
-    Raises DatasetError as `stored_ratios`.
+    Each entry of `test` that there is a floor of gets floor_ratio, floor_ratio_ci95, floor_rmse,
+    floor_histories and floor_hf_ratio, others lose them; metrics["floors"] says which file each
+    world's came from. Raises DatasetError as `stored_ratios`.
     """
     for world, regime, task in run.cases("test"):
         entry = run.entry(world, regime, "test", task)
@@ -86,6 +100,7 @@ def fill_floors(run: EvaluatedRun, floors: Sequence[Floors]) -> None:
             "floor_ratio_ci95": list(found.ci95),
             "floor_rmse": found.floor_rmse,
             "floor_histories": found.histories,
+            "floor_hf_ratio": found.hf_ratio,
         }
         run.metrics["floors"][found.world] = shas[found.world]
 
@@ -126,5 +141,6 @@ def ratio(name: str, floors: Floors, regime: Regime, task: Task, theirs: pd.Data
 
 
 def table(ratios: Sequence[Ratio]) -> pd.DataFrame:
-    """One row a ratio."""
-    return pd.DataFrame([asdict(r) for r in ratios])
+    """One row a ratio; without HF-ratios where none was asked for."""
+    frame = pd.DataFrame([asdict(r) for r in ratios], columns=[f.name for f in fields(Ratio)])
+    return frame.drop(columns="hf_ratio") if frame["hf_ratio"].isna().all() else frame

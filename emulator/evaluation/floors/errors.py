@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emulator.evaluation import calibration
+from emulator.evaluation import calibration, shape
 from emulator.evaluation.floors.store import Floors
 from emulator.regimes import Regime, Task
 from emulator.specs import OBSERVABLE_NAMES
@@ -20,8 +20,9 @@ from emulator.specs import OBSERVABLE_NAMES
 
 def errors(floors: Floors, regime: Regime, task: Task) -> pd.DataFrame:
     """One row a response: sample, shock, observable, sigma, and in units squared mse (of the mean
-    of the two runs), mc_mse (its part that is Monte Carlo error), null_mse (of the training mean);
-    coverage_50 and coverage_90, shares of horizons."""
+    of the two runs), mc_mse (its part that is Monte Carlo error), null_mse (of the training mean),
+    energy and energy_high of the mean and, ending in _truth, of the truth, as evaluations have
+    them; coverage_50 and coverage_90, shares of horizons."""
     truth, first, second, quantiles = (
         floors.arrays(regime, task, name) for name in ("truth", "first", "second", "quantiles")
     )
@@ -33,6 +34,11 @@ def errors(floors: Floors, regime: Regime, task: Task) -> pd.DataFrame:
         "mc_mse": np.square(0.5 * (first - second)).mean(axis=2),
         "null_mse": np.square(scale.mean - truth).mean(axis=2),
     }
+    for suffix, values in (("", 0.5 * (first + second)), ("_truth", truth)):
+        energy = shape.spectrum(np.moveaxis(values, 2, -1))
+        columns[f"energy{suffix}"] = energy.sum(axis=-1)
+        high = shape.high_frequency(values.shape[2])
+        columns[f"energy_high{suffix}"] = energy[..., high].sum(axis=-1)
     swapped, bands = np.moveaxis(truth, 2, -1), np.moveaxis(quantiles, 2, -2)
     for band in calibration.BANDS:
         columns[f"coverage_{band}"] = calibration.coverage(swapped, bands, band)

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from emulator.evaluation.bootstrap import mean_interval
+from emulator.evaluation.bootstrap import mean_interval, percentile_interval, resampled_means
 from emulator.evaluation.floors.calibration import calibrate
 from emulator.evaluation.floors.errors import errors, mean_squares, rmse
 from emulator.evaluation.floors.posterior import forgotten
 from emulator.evaluation.floors.store import Floors
+from emulator.evaluation.metrics import hf_ratio
 from emulator.models.weights import write_atomically
 
 
@@ -34,6 +36,8 @@ def summarise(floors: Floors) -> dict[str, Any]:
                 "coverage_50": float(frame["coverage_50"].mean()),
                 "coverage_90": float(by_sample.mean()),
                 "coverage_90_ci95": list(mean_interval(by_sample)),
+                "hf_ratio": hf_ratio(frame),
+                "hf_ratio_ci95": list(_hf_interval(frame)),
             }
         )
     each = floors.frame.groupby("sample", sort=False)
@@ -55,6 +59,15 @@ def summarise(floors: Floors) -> dict[str, Any]:
         "data_sha": floors.settings.data_sha,
         "samples_sha": floors.settings.samples_sha,
     }
+
+
+def _hf_interval(frame: pd.DataFrame) -> tuple[float, float]:
+    """The bootstrap interval of `hf_ratio` over histories."""
+    names = ["energy_high", "energy", "energy_high_truth", "energy_truth"]
+    scaled = frame[names].div(frame["sigma"] ** 2, axis=0)
+    sums = scaled.groupby(frame["sample"], sort=False).sum().to_numpy()
+    high, all_, high_truth, all_truth = resampled_means(sums).T
+    return percentile_interval((high / all_) / (high_truth / all_truth))
 
 
 def write_summary(path: Path, floors: Floors) -> dict[str, Any]:
