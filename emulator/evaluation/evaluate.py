@@ -15,7 +15,6 @@ specialists are chosen on it, never on `test`.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +47,7 @@ from emulator.evaluation.store import (
     checksums,
     compact,
 )
-from emulator.models.base import ClosedFormModel, Forecaster
+from emulator.models.base import Forecaster
 from emulator.models.weights import Loaded, load_weights
 from emulator.provenance import commit
 from emulator.regimes import Regime, Task, tasks
@@ -166,7 +165,7 @@ def evaluate(
         "worlds": {world: {} for world in worlds},
         NULL_MODEL: {world: {} for world in worlds},
         "ablations": {},
-        "samples_seen": dict.fromkeys(worlds, _samples_seen(opened)),
+        "samples_seen": {world: opened.loaded.samples_seen[world] for world in worlds},
         "until_stalled": opened.config.training.patience is not None,
         "commit": commit(),
         "config_sha": opened.loaded.provenance["config_sha"],
@@ -229,21 +228,3 @@ def evaluate(
     compare(evaluated, [], floors)
     progress(len(cases), len(cases), "")
     return evaluated
-
-
-def _samples_seen(opened: Opened) -> int:
-    """Rows of each world that training saw, repeats counted; all once in a closed-form fit."""
-    if isinstance(opened.loaded.model, ClosedFormModel):
-        return int(max(opened.loaded.provenance["training_rows"].values()))
-    if opened.config.training.patience is None:  # the weights are those of the last step
-        return int(opened.loaded.provenance["steps"]) * opened.config.training.batch_size
-    log = opened.folder / "train_log.csv"
-    try:
-        with log.open(encoding="utf-8", newline="") as file:
-            steps = max(int(row["step"]) for row in csv.DictReader(file))
-    except (OSError, KeyError, ValueError) as error:
-        raise WeightsError(
-            f"{log}: does not say how many steps were trained ({type(error).__name__}); restore "
-            "the file, or train again"
-        ) from None
-    return steps * opened.config.training.batch_size

@@ -114,6 +114,13 @@ class Universal(Model, Forecaster):
         self.rotated = EstimateHead(hidden, start=[0.0] * 6)  # on the past: both fits' columns
         self.widths = BandWidths(specs)
 
+    def train_from_parameters(self) -> None:
+        """Let training move only what answers from parameters pass through and answers from data do
+        not, and what corrects paths of known innovations."""
+        self.requires_grad_(False)
+        for part in (self.parameters_in, self.pathways[FROM_PARAMETERS], self.correction):
+            part.requires_grad_(True)
+
     @torch.no_grad()
     def measure(self, rows: Iterable[Inputs]) -> None:
         self.eval()

@@ -54,6 +54,18 @@ class Loaded:
     sha256: str
     files: tuple[Path, ...] = ()
 
+    @property
+    def samples_seen(self) -> dict[str, int]:
+        """Rows of each world that training saw, repeats and those of earlier weights counted.
+        Raises WeightsError where the description does not say."""
+        try:
+            return dict(self.provenance["samples_seen"])
+        except (KeyError, TypeError, ValueError):
+            where = self.files[0].with_name(DESCRIPTION_FILE) if self.files else DESCRIPTION_FILE
+            raise WeightsError(
+                f"{where}: does not say how many samples training saw; train again"
+            ) from None
+
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write to a temporary name beside `path`, then rename. An OSError names `path`."""

@@ -244,7 +244,8 @@ class Batches:
     """The batches of a run; `batch(k)` is the k-th, from 0.
 
     part: (rank, ranks), for training in several processes: each sees its share of every batch's
-    rows. The shares together are the batch.
+    rows. The shares together are the batch. only: `from_parameters` asks only what parameters
+    answer, and for paths of known innovations.
     """
 
     def __init__(
@@ -254,12 +255,17 @@ class Batches:
         seed: int,
         source: Literal["resident", "stream", "fresh"] = "resident",
         part: tuple[int, int] = (0, 1),
+        only: Literal["from_parameters"] | None = None,
     ) -> None:
         self.shown, self.seed, self.part = shown, seed, part
         largest = max(len(shown.training_rows(w)) for w in shown.worlds)
         self.steps_per_epoch = -(-largest // batch_size)
         known = [r for r in shown.regimes if CONTRACTS[r].theta]
         unknown = [r for r in shown.regimes if not CONTRACTS[r].theta]
+        self.path_regimes = list(shown.regimes)
+        if only == "from_parameters":
+            unknown = []
+            self.path_regimes = [r for r in shown.regimes if CONTRACTS[r].eps_sequence]
         self.kinds = [_repeated(kind) for kind in (known, unknown) if kind]
         self.source: Source = (
             _Resident(shown, batch_size, seed)
@@ -286,10 +292,10 @@ class Batches:
                 asked_at = now if task is Task.steady_state else None
                 batches.append(shown.cut(part, world, regime, task, length, asked_at))
             responses[world] = tuple(batches)
-        if not shown.trajectories:
+        if not shown.trajectories or not self.path_regimes:
             return StepBatch(responses, {})
         world = shown.worlds[rng.integers(len(shown.worlds))]
-        regime = shown.regimes[rng.integers(len(shown.regimes))]
+        regime = self.path_regimes[rng.integers(len(self.path_regimes))]
         now = int(rng.integers(earliest_now(shown.dataset), latest_now(shown.dataset) + 1))
         room = now - shown.dataset.manifest.config.run_in
         length = int(rng.integers(MIN_HISTORY, room + 1))

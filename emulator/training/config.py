@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from emulator.config import StrictModel
 from emulator.models.catalogue import ModelConfig
-from emulator.regimes import Regime
+from emulator.regimes import CONTRACTS, Regime
 from emulator.training.losses import HorizonWeights
 
 # Regimes of the models that do not answer in all. The ridge and the history's own estimates go
@@ -29,7 +29,7 @@ class TrainingConfig(StrictModel):
     """`training:`. The default learning rate is what short runs of the baselines chose of 2e-3 to
     8e-3 at this batch size; the other defaults are customary."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"start_from", "steps"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"only", "start_from", "steps"})
 
     seed: int = Field(42, ge=0)
     epochs: int = Field(
@@ -68,6 +68,11 @@ class TrainingConfig(StrictModel):
         None,
         description="a weights or run folder whose weights training begins with, `pretrained` for "
         "those of the package; what they do not know by name starts anew",
+    )
+    only: Literal["from_parameters"] | None = Field(
+        None,
+        description="train only what answers from parameters pass through, so that those from data "
+        "stay as `start_from` has them; null: everything",
     )
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
@@ -148,6 +153,8 @@ class RunConfig(StrictModel):
                 f"training.start_from: model {kind} starts from nothing; only a universal model "
                 "knows by name what it has learned"
             )
+        if self.training.only is not None:
+            self._has_what_stays()
         if kind in CLOSED_FORMS:
             plain = LossConfig().horizon, TrainingConfig().patience, TrainingConfig().precision
             given = self.losses.horizon, self.training.patience, self.training.precision
@@ -158,3 +165,15 @@ class RunConfig(StrictModel):
                         f"{name}: model {kind} is fitted in one pass and does not use it"
                     )
         return self
+
+    def _has_what_stays(self) -> None:
+        if self.training.start_from is None:
+            raise ValueError(
+                "training.only: is for trained weights, of which the rest stays; name them in "
+                "training.start_from"
+            )
+        if not any(CONTRACTS[regime].theta for regime in self.data.regimes):
+            raise ValueError(
+                f"training.only: {self.training.only} has nothing to learn in regime "
+                f"{self.data.regime}; use all, A or C"
+            )

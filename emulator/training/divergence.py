@@ -25,7 +25,7 @@ def world_gradient_norms(
 
     Leaves the gradients in the parameters as they are.
     """
-    parameters = list(objective.parameters())
+    parameters = [p for p in objective.parameters() if p.requires_grad]
     norms = {}
     for world in batch.responses:
         paths = {w: b for w, b in batch.trajectories.items() if w == world}

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from emulator.models.base import ClosedFormModel, Forecaster, Model
 from emulator.models.universal import Universal
 from emulator.models.weights import find_weights, load_weights, save_weights
 from emulator.provenance import commit
+from emulator.regimes import CONTRACTS
 from emulator.seeding import derived_seed
 from emulator.training.batches import Batches, Shown, StepBatch
 from emulator.training.checkpoint import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
@@ -104,6 +106,9 @@ class Trainer:
         self.model: Model = config.model.build(
             [dataset.spec(world) for world in worlds], dataset.manifest.config.horizon
         )
+        if self.settings.only == "from_parameters":
+            assert isinstance(self.model, Universal)  # the configuration says so
+            self.model.train_from_parameters()
         self.forecasts = bool(config.losses.trajectory) and isinstance(self.model, Forecaster)
         shown = Shown(
             dataset,
@@ -122,9 +127,14 @@ class Trainer:
         self.objective = Objective(self.model, moments, config.losses, ranks.mean).to(ranks.device)
         part = (ranks.rank, ranks.count)
         self.batches = Batches(
-            shown, self.settings.batch_size, self.settings.seed, config.data.source, part
+            shown,
+            self.settings.batch_size,
+            self.settings.seed,
+            config.data.source,
+            part,
+            self.settings.only,
         )
-        self.validation = Validation(shown, ranks)
+        self.validation = Validation(self._trained(shown), ranks)
         if type(self.model).prepare is not Model.prepare:  # needs every training row in memory
             for world in worlds:
                 self.model.prepare(world, self.batches.whole(world)[0].inputs)
@@ -132,7 +142,7 @@ class Trainer:
         self.step = 0
         self.total = self.settings.steps or self.settings.epochs * self.batches.steps_per_epoch
         self.best = Best(self.settings.patience)
-        self.provenance = {
+        self.provenance: dict[str, Any] = {
             "commit": commit(),
             "config_sha": config_hash(config),
             "data_sha": dataset.hash,
@@ -140,11 +150,19 @@ class Trainer:
             "training_rows": {world: len(shown.training_rows(world)) for world in worlds},
             "held_out": dataset.held_out(worlds),
             "started_from": None,
+            "samples_before": {},
             "torch": str(torch.__version__),
             "regime": config.data.regime,
             "device": ranks.device.partition(":")[0],
             "processes": ranks.count,
         }
+
+    def _trained(self, shown: Shown) -> Shown:
+        """The regimes whose answers training changes."""
+        if self.settings.only is None:
+            return shown
+        known = tuple(regime for regime in shown.regimes if CONTRACTS[regime].theta)
+        return replace(shown, regimes=known)
 
     def fit(self, model: ClosedFormModel) -> bool:
         """Fit a closed-form model, world by world."""
@@ -214,6 +232,7 @@ class Trainer:
         assert isinstance(self.model, Universal)  # the configuration says so
         adopt(self.model, loaded, str(folder))
         self.provenance["started_from"] = loaded.sha256
+        self.provenance["samples_before"] = loaded.samples_seen
 
     @property
     def ended(self) -> bool:
@@ -315,8 +334,12 @@ class Trainer:
         self.model.measure(self.batches.shown.measured())
         self.model.calibrate(self.batches.shown.validated())
         provenance = dict(self.provenance)
+        seen = dict(provenance["training_rows"])
         if self.step:  # closed forms take none
             provenance["steps"] = self.best.step or self.step
+            seen = dict.fromkeys(self.worlds, self.step * self.settings.batch_size)
+        before = provenance.pop("samples_before")
+        provenance["samples_seen"] = {w: n + before.get(w, 0) for w, n in seen.items()}
         text = card(self.config, provenance, self.output)
         save_weights(self.output, self.model, self.config.model, provenance, text)
 

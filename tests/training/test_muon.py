@@ -21,7 +21,7 @@ def test_an_orthogonalised_matrix_keeps_its_directions_and_evens_out_its_scales(
     u, _, v = torch.linalg.svd(torch.randn(shape), full_matrices=False)
     scales = torch.logspace(0, -1, min(shape))
     out = orthogonal(u * scales @ v)
-    # The quintic iteration ends between .68 and 1.13 (Jordan et al. 2024), not at one.
+    # Three iterations end near one, not at it.
     assert torch.allclose(torch.linalg.svdvals(out), torch.ones(min(shape)), atol=0.35)
     inner = u.mT @ out @ v.mT
     assert (inner - torch.diag(inner.diagonal())).abs().max() < 1e-4

@@ -16,7 +16,7 @@ from emulator.models.adoption import adopt
 from emulator.models.baselines.mlp import MLPConfig
 from emulator.models.universal import Universal, UniversalConfig
 from emulator.models.weights import Loaded, load_weights
-from emulator.regimes import Regime, build_inputs
+from emulator.regimes import Regime, Task, build_inputs
 from emulator.training.batches import Batches, Shown
 from emulator.training.trainer import train
 from tests.conftest import run_config
@@ -161,3 +161,55 @@ def test_rows_are_for_data_in_memory_and_closed_forms_start_from_nothing() -> No
     for model in ("baseline_linear", "baseline_mlp"):
         with pytest.raises(ConfigError, match="starts from nothing"):
             run_config(Path("data"), model={"type": model}, training={"start_from": "pretrained"})
+
+
+@pytest.mark.integration
+def test_what_answers_from_parameters_is_trained_alone(
+    dataset_path: Path, tmp_path: Path, dataset: Dataset
+) -> None:
+    data = {"regime": "all", "worlds": ["nk", "var"]}
+    first = run_config(dataset_path, training={"epochs": 1}, data=data)
+    assert train(first, tmp_path / "first")
+    on = {"epochs": 1, "start_from": str(tmp_path / "first"), "only": "from_parameters"}
+    assert train(run_config(dataset_path, training=on, data=data), tmp_path / "on")
+    before, after = load_weights(tmp_path / "first"), load_weights(tmp_path / "on")
+    for regime in Regime:
+        for world in ("nk", "var"):
+            shown = Shown(dataset, (world,), (regime,))
+            fields = shown.read(world, dataset.rows(world, "test")[:4])
+            inputs = shown.cut(fields, world, regime, Task.steady_state, 60).inputs
+            answers = [loaded.model.answer([inputs])[0].response for loaded in (before, after)]
+            assert torch.equal(*answers) is (inputs.theta is None)
+    assert after.samples_seen == {world: 2 * n for world, n in before.samples_seen.items()}
+
+
+@pytest.mark.slow
+def test_parameters_alone_ask_nothing_of_histories_and_paths_of_innovations(
+    dataset: Dataset,
+) -> None:
+    shown = Shown(dataset, ("nk", "var"), tuple(Regime), trajectories=True)
+    batches = Batches(shown, 4, seed=0, only="from_parameters")
+    steps = [batches.batch(k) for k in range(20)]
+    asked = [b.inputs for step in steps for world in step.responses.values() for b in world]
+    assert all(inputs.theta is not None for inputs in asked)
+    assert len({inputs.history is None for inputs in asked}) == 2  # A and C
+    paths = [b.inputs for step in steps for b in step.trajectories.values()]
+    assert all(inputs.eps is not None for inputs in paths)
+    assert len({inputs.theta is None for inputs in paths}) == 2  # A and D
+
+
+@pytest.mark.fast
+def test_a_part_is_trained_of_weights_that_have_the_rest() -> None:
+    only = {"only": "from_parameters"}
+    with pytest.raises(ConfigError, match="of which the rest stays"):
+        run_config(Path("data"), training=only)
+    with pytest.raises(ConfigError, match="nothing to learn in regime B1; use all, A or C"):
+        run_config(
+            Path("data"), training=only | {"start_from": "pretrained"}, data={"regime": "B1"}
+        )
+
+
+@pytest.mark.fast
+def test_weights_that_do_not_say_what_they_saw_are_refused() -> None:
+    with pytest.raises(WeightsError, match="does not say how many samples"):
+        _ = _loaded(_model(SMALL)).samples_seen
