@@ -8,10 +8,12 @@ RUNS := runs/smoke
 SMOKE := universal/A linear/A mlp/A mlp_world/A/nk gru_world/A/nk
 
 CAMPAIGN := runs/campaign
+LONGER := runs/longer
+SHIPPED := $(LONGER)/universal_longer/all
 DEV := runs/dev
 NOTEBOOKS := one-shock histories estimation real-data
 
-.PHONY: setup run test lint types imports docs notebooks fast results publish publish-dev clean
+.PHONY: setup run test lint types imports docs notebooks fast results publish ship publish-dev clean
 
 setup: $(VENV)/.installed
 
@@ -39,8 +41,7 @@ results: run
 	cp $(RUNS)/plan.json $(RUNS)/leaderboard.csv $(RUNS)/leaderboard.md results/smoke/
 	$(BIN)/python docs/fill_tables.py
 
-# What the README quotes, the weights of the package and the pages that show their answers, from the
-# runs of `emulator campaign configs/campaign.yaml`.
+# The tables and figures of `emulator campaign configs/campaign.yaml`.
 publish: setup
 	ls $(CAMPAIGN)/plan.json $(CAMPAIGN)/leaderboard.md $(CAMPAIGN)/universal/all/metrics.json >/dev/null
 	mkdir -p results/campaign
@@ -48,7 +49,18 @@ publish: setup
 	cp $(CAMPAIGN)/plan.json $(CAMPAIGN)/leaderboard.csv $(CAMPAIGN)/leaderboard.md results/campaign/
 	cp $(CAMPAIGN)/universal/all/metrics.json $(CAMPAIGN)/universal/all/config.yaml $(CAMPAIGN)/universal/all/report.html results/campaign/
 	cp $(CAMPAIGN)/universal/all/figures/*.png results/campaign/
-	$(BIN)/python docs/ship_weights.py $(CAMPAIGN)/universal/all
+
+# The weights of the package, what the README quotes of them and the pages that show their answers,
+# from the runs of `emulator campaign configs/longer.yaml`.
+ship: setup
+	ls $(LONGER)/plan.json $(SHIPPED)/metrics.json >/dev/null
+	$(BIN)/emulator leaderboard $(LONGER) --beside results/campaign
+	mkdir -p results/longer
+	find results/longer -type f ! -name README.md -delete
+	cp $(LONGER)/plan.json $(LONGER)/leaderboard.csv $(LONGER)/leaderboard.md results/longer/
+	cp $(SHIPPED)/metrics.json $(SHIPPED)/config.yaml $(SHIPPED)/report.html results/longer/
+	cp $(SHIPPED)/figures/*.png results/longer/
+	$(BIN)/python docs/ship_weights.py $(SHIPPED)
 	$(BIN)/python -m benchmarks.references
 	$(BIN)/python docs/fill_tables.py
 	$(MAKE) notebooks

@@ -23,7 +23,7 @@ from emulator.models.weights import (
 )
 from emulator.training.run_folder import NOT_MEASURED
 
-CONFIG = "results/campaign/config.yaml"  # where `make publish` keeps the run's
+CONFIG = "results/longer/config.yaml"  # where `make ship` keeps the run's
 LARGEST = 16_000_000  # bytes of a file: what a package should carry
 
 USE = """\
