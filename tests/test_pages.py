@@ -150,8 +150,12 @@ def _check(command: list[str], *, in_prose: bool = False) -> None:
             assert importlib.util.find_spec(module) is not None, shown
         else:
             assert (ROOT / arguments[0]).is_file(), shown
+    elif program == "cp":
+        for pattern in arguments[:-1]:
+            assert list(ROOT.glob(pattern)), f"{shown}: no {pattern}"
     else:
-        assert program in ("pip", "dask", "pytest"), f"{shown}: unknown to this test"
+        known = ("pip", "dask", "pytest", "mkdir")
+        assert program in known, f"{shown}: unknown to this test"
     for argument in arguments:
         place = argument.startswith(("configs/", "examples/", "benchmarks/", "tests/"))
         if place and "NAME" not in argument:
