@@ -39,6 +39,9 @@ def of_every_world(folder: Path) -> Path:
         responses[world.name] = arrays["irfs"].std(axis=(0, 2), dtype=np.float64)
         paths[world.name] = arrays["trajectories"].std(axis=(0, 1), dtype=np.float64)
     model.set_scales(responses, paths)
-    provenance = {"regime": "all", "commit": "c0ffee", "data_sha": "da7a"}
+    provenance = {
+        "regime": "all", "commit": "c0ffee", "data_sha": "da7a",
+        "samples_seen": dict.fromkeys(model.specs, 0),
+    }  # fmt: skip
     save_weights(folder, model, config, provenance, "card")
     return folder
