@@ -32,7 +32,7 @@ def shipped() -> Loaded:
 
 @pytest.fixture(scope="module")
 def metrics() -> dict[str, Any]:
-    """Those of the campaign's universal run, refused by `read_metrics` where they were altered."""
+    """Those of the shipped weights, refused by `read_metrics` where they were altered."""
     return read_metrics(ROOT / "results" / "longer")
 
 

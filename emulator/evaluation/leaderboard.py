@@ -98,7 +98,7 @@ def published(path: Path, table: pd.DataFrame) -> pd.DataFrame:
     rows = rows[rows["samples_sha"].isin(table["samples_sha"]) & (rows["model"] != NULL_MODEL)]
     if rows.empty:
         raise DatasetError(f"{path}: none of its runs was scored on the samples of these")
-    return rows.assign(run=PUBLISHED + rows["run"])
+    return rows.assign(run=PUBLISHED + rows["run"].str.removeprefix(PUBLISHED))
 
 
 def ranked(table: pd.DataFrame, split: str) -> pd.DataFrame:

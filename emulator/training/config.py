@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from emulator.config import StrictModel
 from emulator.models.catalogue import ModelConfig
-from emulator.regimes import CONTRACTS, Regime
+from emulator.regimes import Regime
 from emulator.training.losses import HorizonWeights
 
 # Regimes of the models that do not answer in all. The ridge and the history's own estimates go
@@ -71,8 +71,9 @@ class TrainingConfig(StrictModel):
     )
     only: Literal["from_parameters"] | None = Field(
         None,
-        description="train only what answers from parameters pass through, so that those from data "
-        "stay as `start_from` has them; null: everything",
+        description="train only what answers from parameters pass through and those from data do "
+        "not, and the correction of paths of known innovations: responses from data stay as "
+        "`start_from` has them; null: everything",
     )
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
@@ -172,8 +173,8 @@ class RunConfig(StrictModel):
                 "training.only: is for trained weights, of which the rest stays; name them in "
                 "training.start_from"
             )
-        if not any(CONTRACTS[regime].theta for regime in self.data.regimes):
+        if self.data.regime != "all":
             raise ValueError(
-                f"training.only: {self.training.only} has nothing to learn in regime "
-                f"{self.data.regime}; use all, A or C"
+                f"training.only: is for data.regime: all, not {self.data.regime}, as bands of "
+                "every regime are measured again"
             )

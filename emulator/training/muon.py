@@ -8,7 +8,8 @@ bfloat16, which a CPU without its instructions does some five times slower than 
 Sources: Jordan et al. (2024), "Muon: an optimizer for hidden layers in neural networks", for the
 update; Liu et al. (2025), "Muon is scalable for LLM training", sec. 2.2, for steps whose root mean
 square does not depend on a matrix's shape, as Adam's; Amsel et al. (2025), "The Polar Express", for
-coefficients that differ from one iteration to the next, so that three do what five of one kind do.
+coefficients that differ from one iteration to the next, so that three do for singular values
+down to a hundredth what five of one kind do; those are better below.
 """
 
 from __future__ import annotations
@@ -76,8 +77,9 @@ def orthogonal(matrix: torch.Tensor) -> torch.Tensor:
     fourth powers end between .73 and 1.27, smaller ones grow by 78 times."""
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.mT if tall else matrix
+    x = x / (x.norm() + 1e-12)  # squares of what is left do not underflow
     gram = x @ x.mT
-    square = gram.norm() + 1e-24  # of a bound on the largest singular value
+    square = gram.norm() + 1e-12  # of a bound on the largest singular value
     x, gram = x / square.sqrt(), gram / square
     for k, (a, b, c) in enumerate(_COEFFICIENTS):
         gram = x @ x.mT if k else gram

@@ -230,6 +230,14 @@ class Trainer:
         except WeightsError as error:
             raise WeightsError(f"training.start_from: {error}") from None
         assert isinstance(self.model, Universal)  # the configuration says so
+        if self.settings.only is not None:
+            # Other draws or worlds are other scales, which answers from data would follow.
+            for key in ("draws_sha", "training_rows"):
+                if loaded.provenance.get(key) != self.provenance[key]:
+                    raise ConfigError(
+                        f"training.only: {folder} was trained on other draws or worlds; take the "
+                        "same data set, rows and worlds, or train everything"
+                    )
         adopt(self.model, loaded, str(folder))
         self.provenance["started_from"] = loaded.sha256
         self.provenance["samples_before"] = loaded.samples_seen
@@ -313,6 +321,8 @@ class Trainer:
         """Go on from a checkpoint's state. Raises WeightsError where it is another run's."""
         try:
             before = state["provenance"]
+            for key in ("samples_before", "held_out", "draws_sha"):
+                before[key]  # KeyError: a checkpoint of another version
             self.model.load_state_dict(state["model"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.schedule.load_state_dict(state["schedule"])

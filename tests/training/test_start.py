@@ -165,26 +165,33 @@ def test_rows_are_for_data_in_memory_and_closed_forms_start_from_nothing() -> No
 
 @pytest.mark.integration
 def test_what_answers_from_parameters_is_trained_alone(
-    dataset_path: Path, tmp_path: Path, dataset: Dataset
+    dataset_path: Path, tmp_path: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("emulator.models.bands.FEWEST", 10)
     data = {"regime": "all", "worlds": ["nk", "var"]}
     first = run_config(dataset_path, training={"epochs": 1}, data=data)
     assert train(first, tmp_path / "first")
     on = {"epochs": 1, "start_from": str(tmp_path / "first"), "only": "from_parameters"}
     assert train(run_config(dataset_path, training=on, data=data), tmp_path / "on")
     before, after = load_weights(tmp_path / "first"), load_weights(tmp_path / "on")
+    assert (before.model.widths.factors != 1).any()  # bands were measured in both runs
     for regime in Regime:
         for world in ("nk", "var"):
             shown = Shown(dataset, (world,), (regime,))
             fields = shown.read(world, dataset.rows(world, "test")[:4])
             inputs = shown.cut(fields, world, regime, Task.steady_state, 60).inputs
-            answers = [loaded.model.answer([inputs])[0].response for loaded in (before, after)]
-            assert torch.equal(*answers) is (inputs.theta is None)
+            answers = [loaded.model.answer([inputs])[0] for loaded in (before, after)]
+            for part in ("response", "quantiles"):
+                pair = [getattr(answer, part) for answer in answers]
+                assert torch.equal(*pair) is (inputs.theta is None), (regime, part)
     assert after.samples_seen == {world: 2 * n for world, n in before.samples_seen.items()}
+    other = run_config(dataset_path, training=on, data=data | {"rows": 50})
+    with pytest.raises(ConfigError, match=r"training\.only: .* other draws or worlds"):
+        train(other, tmp_path / "other")
 
 
 @pytest.mark.slow
-def test_parameters_alone_ask_nothing_of_histories_and_paths_of_innovations(
+def test_parameters_alone_ask_what_has_them_and_paths_of_innovations(
     dataset: Dataset,
 ) -> None:
     shown = Shown(dataset, ("nk", "var"), tuple(Regime), trajectories=True)
@@ -203,7 +210,7 @@ def test_a_part_is_trained_of_weights_that_have_the_rest() -> None:
     only = {"only": "from_parameters"}
     with pytest.raises(ConfigError, match="of which the rest stays"):
         run_config(Path("data"), training=only)
-    with pytest.raises(ConfigError, match="nothing to learn in regime B1; use all, A or C"):
+    with pytest.raises(ConfigError, match=r"is for data\.regime: all, not B1"):
         run_config(
             Path("data"), training=only | {"start_from": "pretrained"}, data={"regime": "B1"}
         )
