@@ -19,6 +19,7 @@ from emulator.errors import ConfigError, UnknownNameError, WeightsError
 from emulator.models.weights import CARD_FILE, load_weights
 from emulator.regimes import RUN_IN, Regime
 from emulator.training.batches import Batches, Shown
+from emulator.training.checkpoint import load_checkpoint, save_checkpoint
 from emulator.training.trainer import train
 from tests.conftest import TINY_MODEL, run_config
 from tests.training.runs import Stop, log_rows, weights_hash
@@ -246,6 +247,19 @@ def test_a_checkpoint_of_another_model_is_refused(dataset_path: Path, tmp_path: 
     (tmp_path / "a" / "checkpoint.pt").write_bytes((tmp_path / "b/checkpoint.pt").read_bytes())
     with pytest.raises(WeightsError, match="does not fit this run"):
         train(run_config(dataset_path), tmp_path / "a", resume=True)
+
+
+def test_a_checkpoint_that_does_not_say_what_it_is_of_is_refused_at_once(
+    dataset_path: Path, tmp_path: Path
+) -> None:
+    config = run_config(dataset_path)
+    train(config, tmp_path, progress=Stop(1))
+    state = load_checkpoint(tmp_path, "cpu")
+    assert state is not None
+    del state["provenance"]["samples_before"]
+    save_checkpoint(tmp_path, state, "cpu")
+    with pytest.raises(WeightsError, match="another version's"):
+        train(config, tmp_path, resume=True)
 
 
 def test_a_damaged_log_does_not_stop_a_resume(

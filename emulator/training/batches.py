@@ -124,6 +124,11 @@ class Shown:
         paths = fields["trajectories"][:, self.dataset.manifest.config.run_in :]
         return WorldMoments.of(fields["irfs"], fields["irfs_state"], paths).finish()
 
+    @property
+    def with_parameters(self) -> tuple[Regime, ...]:
+        """The regimes in which parameters are given."""
+        return tuple(regime for regime in self.regimes if CONTRACTS[regime].theta)
+
     def spec(self, world: str) -> WorldSpec:
         return self.dataset.spec(world)
 
@@ -152,7 +157,7 @@ class Shown:
     def measured(self) -> Iterator[Inputs]:
         """What the first training rows of each world show in every response task and every regime
         in which parameters are given, for worlds with rows enough to say how far rows reach."""
-        regimes = [regime for regime in self.regimes if CONTRACTS[regime].theta]
+        regimes = self.with_parameters
         for world in self.worlds:
             rows = self.training_rows(world)[:MOST_MEASURED]
             if len(rows) < FEWEST_MEASURED or not regimes:
@@ -260,8 +265,8 @@ class Batches:
         self.shown, self.seed, self.part = shown, seed, part
         largest = max(len(shown.training_rows(w)) for w in shown.worlds)
         self.steps_per_epoch = -(-largest // batch_size)
-        known = [r for r in shown.regimes if CONTRACTS[r].theta]
-        unknown = [r for r in shown.regimes if not CONTRACTS[r].theta]
+        known = list(shown.with_parameters)
+        unknown = [r for r in shown.regimes if r not in known]
         self.path_regimes = list(shown.regimes)
         if only == "from_parameters":
             unknown = []

@@ -27,7 +27,6 @@ from emulator.models.base import ClosedFormModel, Forecaster, Model
 from emulator.models.universal import Universal
 from emulator.models.weights import find_weights, load_weights, save_weights
 from emulator.provenance import commit
-from emulator.regimes import CONTRACTS
 from emulator.seeding import derived_seed
 from emulator.training.batches import Batches, Shown, StepBatch
 from emulator.training.checkpoint import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
@@ -134,7 +133,9 @@ class Trainer:
             part,
             self.settings.only,
         )
-        self.validation = Validation(self._trained(shown), ranks)
+        if self.settings.only is not None:  # other answers stay as they are
+            shown = replace(shown, regimes=shown.with_parameters)
+        self.validation = Validation(shown, ranks)
         if type(self.model).prepare is not Model.prepare:  # needs every training row in memory
             for world in worlds:
                 self.model.prepare(world, self.batches.whole(world)[0].inputs)
@@ -156,13 +157,6 @@ class Trainer:
             "device": ranks.device.partition(":")[0],
             "processes": ranks.count,
         }
-
-    def _trained(self, shown: Shown) -> Shown:
-        """The regimes whose answers training changes."""
-        if self.settings.only is None:
-            return shown
-        known = tuple(regime for regime in shown.regimes if CONTRACTS[regime].theta)
-        return replace(shown, regimes=known)
 
     def fit(self, model: ClosedFormModel) -> bool:
         """Fit a closed-form model, world by world."""
@@ -321,8 +315,8 @@ class Trainer:
         """Go on from a checkpoint's state. Raises WeightsError where it is another run's."""
         try:
             before = state["provenance"]
-            for key in ("samples_before", "held_out", "draws_sha"):
-                before[key]  # KeyError: a checkpoint of another version
+            if missing := self.provenance.keys() - before.keys():
+                raise KeyError(min(missing))  # another version's, which the end would stumble over
             self.model.load_state_dict(state["model"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.schedule.load_state_dict(state["schedule"])

@@ -93,6 +93,11 @@ def test_runs_of_another_leaderboard_on_the_same_samples_are_ranked_too(tmp_path
     again = pd.read_csv(tmp_path / "ours" / "leaderboard.csv")
     assert len(again) == len(table)
     assert not again["run"].str.contains("stranger").any()
+    # A leaderboard that has published runs itself names them once.
+    (tmp_path / "third").mkdir()
+    twice = write_leaderboard(ours, tmp_path / "third", tmp_path / "ours")
+    assert {"published/best", "published/mine", "mine"} <= set(twice["run"])
+    assert not twice["run"].str.contains("published/published").any()
 
 
 @pytest.mark.parametrize(
