@@ -128,8 +128,8 @@ def _warn(model: Emulator, response: Response) -> None:
     """Say on stderr what makes an answer less trustworthy than most."""
     for part in response.attrs["held_out"]:
         typer.echo(
-            f"emulator: {part} was held out of training: errors are larger there, and bands too "
-            "narrow",
+            f"emulator: {part} was held out of training: errors are larger there, and bands, "
+            "where there are any, too narrow",
             err=True,
         )
     for sentence in response.attrs["unusual"]:

@@ -154,6 +154,7 @@ def evaluate(
         )
     for world in worlds:
         audit_data(opened.dataset, world)
+    seen = opened.loaded.samples_seen
     result: dict[str, Any] = {
         "model": opened.config.model.type,
         "regimes": [regime.value for regime in opened.config.data.regimes],
@@ -165,7 +166,10 @@ def evaluate(
         "worlds": {world: {} for world in worlds},
         NULL_MODEL: {world: {} for world in worlds},
         "ablations": {},
-        "samples_seen": {world: opened.loaded.samples_seen[world] for world in worlds},
+        "samples_seen": {
+            regime.value: {world: seen[regime][world] for world in worlds}
+            for regime in opened.config.data.regimes
+        },
         "until_stalled": opened.config.training.patience is not None,
         "commit": commit(),
         "config_sha": opened.loaded.provenance["config_sha"],

@@ -58,11 +58,10 @@ def fill_gaps(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> bool:
         specialists = [s for s in chosen if _validation(s, world, regime, task) is not None]
         if not specialists:
             continue
-        equal = [s for s in specialists if abs(_more_samples(s, run, world)) <= SAME_SAMPLES]
+        more = {s.name: _more_samples(s, run, world, regime) for s in specialists}
+        equal = [s for s in specialists if abs(more[s.name]) <= SAME_SAMPLES]
         longer = [
-            s
-            for s in specialists
-            if s.metrics["until_stalled"] or _more_samples(s, run, world) > SAME_SAMPLES
+            s for s in specialists if s.metrics["until_stalled"] or more[s.name] > SAME_SAMPLES
         ]
         best = _best(equal or specialists, world, regime, task)
         pair = _paired(run, best, world, regime, task)
@@ -120,10 +119,10 @@ def _best(runs: Sequence[EvaluatedRun], world: str, regime: str, task: str) -> E
     return min(runs, key=lambda run: _validation(run, world, regime, task) or 0.0)
 
 
-def _more_samples(specialist: EvaluatedRun, run: EvaluatedRun, world: str) -> float:
+def _more_samples(specialist: EvaluatedRun, run: EvaluatedRun, world: str, regime: str) -> float:
     """How many more samples of the world the specialist saw, as a share of the run's."""
-    own = run.metrics["samples_seen"][world]
-    return float(specialist.metrics["samples_seen"][world] / own - 1.0)
+    theirs, own = (r.metrics["samples_seen"][regime][world] for r in (specialist, run))
+    return float(theirs / own - 1.0)
 
 
 def _paired(

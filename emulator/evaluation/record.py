@@ -24,7 +24,7 @@ from emulator.errors import DatasetError
 from emulator.models.weights import write_atomically
 from emulator.regimes import Task
 
-FORMAT = 3
+FORMAT = 4
 METRICS_FILE = "metrics.json"
 NULL_MODEL = "training_mean"
 
@@ -100,9 +100,11 @@ def _first_problem(metrics: dict[str, Any]) -> str | None:
     for key, kind in _KEYS.items():
         if not isinstance(metrics.get(key), kind):
             return f"{key!r} is missing or no {getattr(kind, '__name__', kind)}"
-    unseen = set(metrics["worlds"]) - set(metrics["samples_seen"])
-    if unseen:
-        return f"'samples_seen' lacks {min(unseen)}"
+    for regime in metrics["regimes"]:
+        seen = metrics["samples_seen"].get(regime)
+        unseen = set(metrics["worlds"]) - set(seen if isinstance(seen, dict) else ())
+        if unseen:
+            return f"'samples_seen' lacks {min(unseen)} in {regime}"
     for tree in ("worlds", NULL_MODEL):
         try:
             entries = list(_entries(metrics[tree]))

@@ -7,8 +7,10 @@ rows, which training never saw: split conformal prediction with normalised score
 
 A factor belongs to a band, a kind of question (what is given of parameters, history and
 innovations; from rest or from a state), a shock and an observable, in a world or, where none is
-named, in all worlds that have a shock of that name. Where a history is given there is one at each
-of `LENGTHS`, and lengths between two get a mean of both.
+named, in all worlds that have a shock of that name. There is one for each of some spans of
+quarters, as a network's bands may be too wide in the first years and too narrow later, and from one
+to the next it changes smoothly. Where a history is given there is one at each of `LENGTHS`, and
+lengths between two get a mean of both.
 
 Source: Lei, G'Sell, Rinaldo, Tibshirani and Wasserman (2018, JASA 113(523)), section 5.2.
 """
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
@@ -29,6 +32,9 @@ _MEDIAN = len(QUANTILES) // 2
 INSIDE = tuple(QUANTILES[-1 - k] - QUANTILES[k] for k in range(_MEDIAN))
 LENGTHS = (MIN_HISTORY, 90, MAX_HISTORY)  # quarters, about as far apart in logarithms
 FEWEST = 500  # rows of a kind of question; nine in ten is then known to 1.3 points
+# Spans of quarters, about as long in logarithms; the last has no end.
+SPANS = ((0, 0), (1, 3), (4, 9), (10, 20), (21, None))
+_MIDDLES = (0.0, 1.83, 6.1, 14.2, 30.0)  # of each, by logarithms of 1 + h; to 40 in the last
 _TASKS = (Task.steady_state, Task.state_dependent)
 _GIVEN = 8  # which of theta, history and innovations
 
@@ -39,24 +45,25 @@ Scores = dict[tuple[int, int, int], list[torch.Tensor]]
 class BandWidths(nn.Module):
     """Quantiles with the distances from their median stretched; as they come until measured."""
 
-    factors: torch.Tensor  # (kinds of question, lengths, worlds and shocks, 3, bands)
+    factors: torch.Tensor  # (kinds of question, lengths, worlds and shocks, spans, 3, bands)
 
     def __init__(self, specs: Iterable[WorldSpec]) -> None:
         super().__init__()
         named: list[tuple[str | None, str]] = [(s.name, n) for s in specs for n in s.shock_names]
         rows = dict.fromkeys([*named, *((None, shock) for _, shock in named)])
         self.rows = {row: k for k, row in enumerate(rows)}
-        shape = (_GIVEN * len(_TASKS), len(LENGTHS), len(rows), 3, len(INSIDE))
+        shape = (_GIVEN * len(_TASKS), len(LENGTHS), len(rows), len(SPANS), 3, len(INSIDE))
         self.register_buffer("factors", torch.ones(shape))
+        self.register_load_state_dict_pre_hook(_one_for_all_spans)  # type: ignore[no-untyped-call]
 
     def forward(self, quantiles: torch.Tensor, inputs: Inputs) -> torch.Tensor:
         """(B, S, points, 3, 5) to the same shape."""
-        of_kind = self.factors[_kind(inputs)][:, self._rows(inputs)]  # (lengths, S, 3, bands)
+        of_kind = self.factors[_kind(inputs)][:, self._rows(inputs)]  # (lengths, S, spans, ...)
         factor = of_kind[0]
         if inputs.history is not None:
-            steps = _steps(inputs.history)[:, None, None, None]
+            steps = _steps(inputs.history)[:, None, None, None, None]
             factor = factor + (steps * of_kind.diff(dim=0)).sum(dim=0)
-        factor = factor[:, None]  # at every point
+        factor = _at_points(factor, quantiles.shape[2])
         median = quantiles[..., _MEDIAN]
         levels = [median]
         for k in reversed(range(_MEDIAN)):
@@ -93,17 +100,21 @@ class BandWidths(nn.Module):
             if len(seen) < FEWEST:
                 continue
             for band, share in enumerate(INSIDE):
-                level = _quantile(seen[..., band].flatten(0, 1), share)
-                # A response that is always zero leaves nothing to stretch.
-                usable = level.isfinite() & (level > 0.0)
-                before = self.factors[kind, length, row, :, band].clone()
-                factor = torch.where(usable, level.to(before), before)
-                self.factors[kind, length:, row, :, band] = factor
+                self.factors[kind, length:, row, ..., band] = _called_for(seen[..., band], share)
 
     @staticmethod
     def scores() -> Scores:
         """None yet."""
         return defaultdict(list)
+
+
+def _one_for_all_spans(
+    widths: nn.Module, state: dict[str, torch.Tensor], prefix: str, *_: Any
+) -> None:
+    """Weights of before there were spans have one factor, (..., 3, bands), for all of them."""
+    key = f"{prefix}factors"
+    if key in state and state[key].ndim == 5:
+        state[key] = torch.stack([state[key]] * len(SPANS), dim=-3)
 
 
 def _kind(inputs: Inputs) -> int:
@@ -119,6 +130,42 @@ def _steps(history: torch.Tensor) -> torch.Tensor:
     quarters = torch.ones_like(history[0, :, 0]).sum()
     nodes = torch.tensor(LENGTHS, dtype=quarters.dtype, device=quarters.device).log()
     return ((quarters.log() - nodes[:-1]) / nodes.diff()).clamp(0.0, 1.0)
+
+
+def _at_points(factors: torch.Tensor, points: int) -> torch.Tensor:
+    """Factors (..., spans, 3, bands) at 0, 1, ... quarters, (..., points, 3, bands): each span's
+    in its middle, straight in log(1 + h) in between, the last one's beyond."""
+    middles = torch.tensor(_MIDDLES, dtype=factors.dtype, device=factors.device).log1p()
+    h = torch.arange(points, device=factors.device, dtype=factors.dtype).log1p()
+    steps = ((h[:, None] - middles[:-1]) / middles.diff()).clamp(0.0, 1.0)  # (points, spans - 1)
+    first, changes = factors[..., :1, :, :], factors.diff(dim=-3)
+    return first + torch.einsum("ps,...svk->...pvk", steps, changes)
+
+
+def _called_for(scores: torch.Tensor, share: float) -> torch.Tensor:
+    """Factors (spans, 3) from scores (N, points, 3) of one band, which is to hold `share`.
+
+    Each span's own, then all by one more factor, so that the share holds over all points too, where
+    factors change from one span to the next.
+    """
+    points = scores.shape[1]
+    own: list[torch.Tensor] = []
+    for start, last in SPANS:
+        if start < points:
+            part = scores[:, start : points if last is None else last + 1]
+            own.append(_level(part, share))
+        else:
+            own.append(own[-1])
+    factors = torch.stack(own)  # (spans, 3)
+    along = _at_points(factors[..., None], points)[..., 0]  # (points, 3)
+    return factors * _level(scores / along, share)
+
+
+def _level(scores: torch.Tensor, share: float) -> torch.Tensor:
+    """The factors (3,) that scores (N, points, 3) call for; one where none can be told, as a
+    response that is always zero leaves nothing to stretch."""
+    level = _quantile(scores.flatten(0, 1), share)
+    return torch.where(level.isfinite() & (level > 0.0), level, torch.ones_like(level))
 
 
 def _quantile(scores: torch.Tensor, level: float) -> torch.Tensor:

@@ -32,6 +32,7 @@ from emulator.config import canonical_json
 from emulator.errors import WeightsError
 from emulator.models.base import Model
 from emulator.models.catalogue import ModelConfig
+from emulator.regimes import Regime
 from emulator.specs import WorldSpec
 
 FORMAT = 5
@@ -55,12 +56,15 @@ class Loaded:
     files: tuple[Path, ...] = ()
 
     @property
-    def samples_seen(self) -> dict[str, int]:
-        """Rows of each world that training saw, repeats and those of earlier weights counted.
-        Raises WeightsError where the description does not say."""
+    def samples_seen(self) -> dict[str, dict[str, int]]:
+        """By regime, the rows of each world in steps that changed its responses, repeats and steps
+        of earlier weights counted. Raises WeightsError where the description does not say."""
         try:
-            return dict(self.provenance["samples_seen"])
-        except (KeyError, TypeError, ValueError):
+            seen = self.provenance["samples_seen"]
+            if all(isinstance(rows, int) for rows in seen.values()):  # older: of every regime
+                seen = {regime.value: seen for regime in Regime}
+            return {regime: dict(rows) for regime, rows in seen.items()}
+        except (AttributeError, KeyError, TypeError, ValueError):
             where = self.files[0].with_name(DESCRIPTION_FILE) if self.files else DESCRIPTION_FILE
             raise WeightsError(
                 f"{where}: does not say how many samples training saw; train again"

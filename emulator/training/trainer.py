@@ -27,6 +27,7 @@ from emulator.models.base import ClosedFormModel, Forecaster, Model
 from emulator.models.universal import Universal
 from emulator.models.weights import find_weights, load_weights, save_weights
 from emulator.provenance import commit
+from emulator.regimes import Regime
 from emulator.seeding import derived_seed
 from emulator.training.batches import Batches, Shown, StepBatch
 from emulator.training.checkpoint import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
@@ -133,8 +134,10 @@ class Trainer:
             part,
             self.settings.only,
         )
-        if self.settings.only is not None:  # other answers stay as they are
-            shown = replace(shown, regimes=shown.with_parameters)
+        self.trained = tuple(Regime)  # in which responses change
+        if self.settings.only is not None:
+            self.trained = shown.with_parameters
+            shown = replace(shown, regimes=self.trained)
         self.validation = Validation(shown, ranks)
         if type(self.model).prepare is not Model.prepare:  # needs every training row in memory
             for world in worlds:
@@ -343,7 +346,13 @@ class Trainer:
             provenance["steps"] = self.best.step or self.step
             seen = dict.fromkeys(self.worlds, self.step * self.settings.batch_size)
         before = provenance.pop("samples_before")
-        provenance["samples_seen"] = {w: n + before.get(w, 0) for w, n in seen.items()}
+        provenance["samples_seen"] = {
+            regime.value: {
+                world: before.get(regime, {}).get(world, 0) + n * (regime in self.trained)
+                for world, n in seen.items()
+            }
+            for regime in Regime
+        }
         text = card(self.config, provenance, self.output)
         save_weights(self.output, self.model, self.config.model, provenance, text)
 

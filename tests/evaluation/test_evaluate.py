@@ -112,7 +112,9 @@ def test_samples_seen_are_the_steps_of_the_log_times_the_batch(
 ) -> None:
     largest = max(len(dataset.rows(w, "train")) for w in dataset.worlds)
     expected = 3 * -(-largest // 64) * 64  # three epochs of whole batches
-    assert metrics_of(evaluated_run)["samples_seen"] == {"var": expected, "nk": expected}
+    assert metrics_of(evaluated_run)["samples_seen"] == {
+        regime: {"var": expected, "nk": expected} for regime in metrics_of(evaluated_run)["regimes"]
+    }
 
 
 @pytest.mark.fast

@@ -157,9 +157,9 @@ def test_trajectories_have_columns_of_their_own_outside_the_mean(tmp_path: Path)
         ("[]", "damaged"),
         ("null", "damaged"),
         ("3", "damaged"),
-        ('{"format": 3}', "damaged"),
-        ("{}", "format unknown, this version reads 3"),
-        ('{"format": 99}', "format 99, this version reads 3"),
+        ('{"format": 4}', "damaged"),
+        ("{}", "format unknown, this version reads 4"),
+        ('{"format": 99}', "format 99, this version reads 4"),
         ("[" * 100_000, "damaged"),
     ],
 )
@@ -183,6 +183,8 @@ ENTRY = ("worlds", "one", "A", "test")
             "training_rows", "samples_sha", "training_draws_sha",
         )),
         ("samples_seen", {}),
+        ("samples_seen", {"A": 3}),
+        ("samples_seen", {"A": {}}),
         ("worlds", {"one": 3}),
         ("worlds", {"one": {"A": {"test": None}}}),
         *(((*ENTRY, key), None) for key in (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from emulator.models.bands import FEWEST, INSIDE, LENGTHS, BandWidths
+from emulator.models.bands import FEWEST, INSIDE, LENGTHS, SPANS, BandWidths
 from emulator.models.universal import UniversalConfig
 from emulator.regimes import Inputs, Regime, Task, build_inputs
 from tests.specs import LARGE, SMALL, SPECS, sample
@@ -58,6 +58,36 @@ def test_bands_hold_their_share_whatever_the_width_was(width: float) -> None:
     for other in others:
         before, _ = _bands(other, width)
         torch.testing.assert_close(widths(before, other), before)
+
+
+def test_bands_hold_their_share_early_and_late() -> None:
+    widths, scores = BandWidths(SPECS), BandWidths.scores()
+    larger = torch.linspace(0.2, 3.0, POINTS)[:, None]  # errors, which the bands do not follow
+    inputs = build_inputs(sample(LARGE, 2000), LARGE, Regime.A)
+    rows = [_bands(inputs, 1.0, seed) for seed in range(2)]
+    found = [(quantiles, m + larger * (truth - m)) for quantiles, truth in rows
+             for m in [quantiles[..., 2]]]  # fmt: skip
+    widths.see(scores, inputs, *found[0])
+    widths.settle(scores)
+    quantiles, truth = found[1]
+    spans = [(start, POINTS if last is None else last + 1) for start, last in SPANS]
+    spans = [span for span in spans if span[0] < POINTS]
+    assert len(spans) == 3
+    before, after = (
+        max(_off(bands[:, :, start:end], truth[:, :, start:end]) for start, end in spans)
+        for bands in (quantiles, widths(quantiles, inputs))
+    )
+    assert after < 0.06 < 0.3 < before
+    assert _off(widths(quantiles, inputs), truth) < 0.015
+
+
+def test_weights_with_one_factor_for_all_quarters_give_the_bands_they_gave() -> None:
+    widths = BandWidths(SPECS)
+    inputs = build_inputs(sample(SMALL, 4), SMALL, Regime.A)
+    quantiles, _ = _bands(inputs, 1.0)
+    widths.load_state_dict({"factors": torch.full_like(widths.factors[:, :, :, 0], 2.0)})
+    median = quantiles[..., 2:3]
+    torch.testing.assert_close(widths(quantiles, inputs), median + 2.0 * (quantiles - median))
 
 
 def test_where_no_world_is_named_a_shocks_factor_is_that_of_all_worlds_that_have_it() -> None:
