@@ -108,11 +108,13 @@ def open_run(run: Path, dataset_path: str | None = None) -> Opened:
         )
     dataset = Dataset.open(dataset_path or config.data.dataset_path)
     # Of the same draws fewer may be scored: a sample's split does not depend on their number.
-    if dataset.draws != loaded.provenance.get("draws_sha"):
+    trained_on = loaded.provenance.get("draws_sha")
+    if trained_on is None:
+        raise WeightsError(f"{run}: does not say which draws it was trained on; train again")
+    if dataset.draws != trained_on:
         raise WeightsError(
-            f"{run}: trained on draws {loaded.provenance.get('draws_sha')}, but {dataset.path} "
-            f"holds {dataset.draws}; its test split may hold training samples. Name the right data "
-            "set"
+            f"{run}: trained on draws {trained_on}, but {dataset.path} holds {dataset.draws}; its "
+            "test split may hold training samples. Name the right data set"
         )
     return Opened(run, loaded, config, dataset)
 
