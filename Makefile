@@ -76,7 +76,7 @@ publish-dev:
 
 test: lint types imports docs
 	@command -v chromium >/dev/null || echo "chromium is missing: the tests marked browser are skipped"
-	$(BIN)/pytest -n 2 --dist worksteal
+	$(BIN)/pytest -n 2 --dist worksteal --durations 25
 
 docs: setup
 	$(BIN)/sphinx-build --fresh-env -W -n --keep-going --quiet docs build/docs
