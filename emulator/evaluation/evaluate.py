@@ -80,6 +80,17 @@ class Opened:
         several = len(self.loaded.model.specs) > 1
         return self.config.model.type == "universal" and several and not self.extra
 
+    @property
+    def regimes(self) -> dict[Regime, Regime]:
+        """The regimes to score, and to each the one that training was in: those of the run, and
+        those in which its model reads the same."""
+        answered = {regime: regime for regime in self.config.data.regimes}
+        for regime in self.config.data.regimes:
+            for alike in self.loaded.model.alike:
+                if regime in alike and not self.extra:
+                    answered = dict.fromkeys(alike, regime) | answered
+        return {regime: answered[regime] for regime in Regime if regime in answered}
+
     def cases(self) -> Iterator[tuple[Regime, str, str, Task]]:
         """Every regime, world, split and task to score, trajectories where the run learned them."""
         forecasts = (
@@ -87,7 +98,7 @@ class Opened:
             and self.config.losses.trajectory > 0
             and len(choices_of_now(self.dataset.manifest.config.quarters)) > 0
         )
-        for regime in self.config.data.regimes:
+        for regime in self.regimes:
             for world in self.loaded.model.specs:
                 for split in SPLITS:
                     for task in tasks(self.dataset.spec(world)):
@@ -159,7 +170,7 @@ def evaluate(
     seen = opened.loaded.samples_seen
     result: dict[str, Any] = {
         "model": opened.config.model.type,
-        "regimes": [regime.value for regime in opened.config.data.regimes],
+        "regimes": [regime.value for regime in opened.regimes],
         "extra_inputs": sorted(opened.extra),
         "data_worlds": {
             world: [task.value for task in tasks(opened.dataset.spec(world))]
@@ -169,8 +180,8 @@ def evaluate(
         NULL_MODEL: {world: {} for world in worlds},
         "ablations": {},
         "samples_seen": {
-            regime.value: {world: seen[regime][world] for world in worlds}
-            for regime in opened.config.data.regimes
+            regime.value: {world: seen[trained_in][world] for world in worlds}
+            for regime, trained_in in opened.regimes.items()
         },
         "until_stalled": opened.config.training.patience is not None,
         "commit": commit(),

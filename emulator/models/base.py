@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
 from emulator.errors import InputError, unknown_name
-from emulator.regimes import Inputs
+from emulator.regimes import Inputs, Regime
 from emulator.specs import WorldSpec
 
 
@@ -37,10 +37,12 @@ class Model(nn.Module, ABC):
     """Base of all models. `horizon` is the last horizon the weights were trained on.
 
     shocks_apart: whether what is answered for one shock needs none of the others' sizes, so that
-    one can be asked for alone.
+    one can be asked for alone. alike: groups of regimes in which models of this kind read the same
+    inputs, so that one trained in any of a group answers in all of it.
     """
 
     shocks_apart = False
+    alike: ClassVar[tuple[frozenset[Regime], ...]] = ()
 
     def __init__(self, specs: Sequence[WorldSpec], horizon: int) -> None:
         super().__init__()

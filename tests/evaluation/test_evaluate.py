@@ -71,6 +71,19 @@ def test_metrics_follow_from_the_stored_statistics(evaluated_run: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_run_is_scored_wherever_its_model_reads_the_same(
+    dataset_path: Path, tmp_path: Path
+) -> None:
+    """A linear map of the parameters has no use for the history that C gives besides."""
+    train(run_config(dataset_path, model={"type": "baseline_linear"}), tmp_path / "run")
+    metrics = evaluate(tmp_path / "run").metrics
+    assert metrics["regimes"] == ["A", "C"]
+    assert metrics["samples_seen"]["A"] == metrics["samples_seen"]["C"]
+    for world in metrics["worlds"].values():
+        assert world["A"] == world["C"]
+
+
+@pytest.mark.slow
 def test_every_sample_of_every_split_is_scored_once(evaluated_run: Path, dataset: Dataset) -> None:
     table = pd.read_parquet(evaluated_run / "statistics.parquet")
     keys = ["world", "regime", "task", "split", "sample", "shock", "observable"]

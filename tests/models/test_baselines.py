@@ -105,6 +105,25 @@ def test_what_a_baseline_answers_from_reaches_its_output(
 
 
 @pytest.mark.fast
+@pytest.mark.parametrize(("config", "regime"), PAIRS)
+def test_regimes_alike_to_a_baseline_have_the_same_answers(
+    config: ModelConfig, regime: Regime
+) -> None:
+    model = _ready(config, regime)
+    alike = [group for group in model.alike if regime in group]
+    if config.type == "baseline_gru":
+        assert not alike
+        return
+    assert len(alike) == (regime is not Regime.B2)
+    for spec in SPECS:
+        for task in tasks(spec):
+            fields = sample(spec)
+            answer = model(build_inputs(fields, spec, regime, task))
+            for other in frozenset().union(*alike):
+                assert torch.equal(model(build_inputs(fields, spec, other, task)), answer)
+
+
+@pytest.mark.fast
 @pytest.mark.parametrize("config", [GRU, MLP])
 def test_a_blind_baseline_does_not_see_the_world(config: ModelConfig) -> None:
     specs = tuple(dataclasses.replace(SMALL, name=name) for name in ("one", "two"))

@@ -19,7 +19,7 @@ from emulator.errors import InputError
 from emulator.models.base import Answered, ClosedFormModel
 from emulator.models.baselines.summary import SUMMARY_SIZE, Summaries
 from emulator.models.normalization import ParameterNormalizer
-from emulator.regimes import Inputs, Task, tasks
+from emulator.regimes import Inputs, Regime, Task, tasks
 from emulator.specs import WorldSpec
 
 PENALTIES = np.logspace(-4, 4, 17)  # the chosen one is inside this range on every built-in world
@@ -36,6 +36,8 @@ class LinearConfig(StrictModel):
 
 class Linear(ClosedFormModel):
     """One ridge regression a world and task, all shocks, horizons and observables at once."""
+
+    alike = (frozenset({Regime.A, Regime.C}), frozenset({Regime.B1, Regime.D}))
 
     def __init__(self, specs: Sequence[WorldSpec], horizon: int) -> None:
         super().__init__(specs, horizon)

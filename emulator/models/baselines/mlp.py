@@ -21,7 +21,7 @@ from emulator.config import StrictModel
 from emulator.models.base import SeparateModel
 from emulator.models.baselines.summary import SUMMARY_SIZE, Summaries
 from emulator.models.baselines.tokens import Tokens
-from emulator.regimes import MAX_HISTORY, Inputs
+from emulator.regimes import MAX_HISTORY, Inputs, Regime
 from emulator.specs import WorldSpec
 
 
@@ -38,6 +38,8 @@ class MLPConfig(StrictModel):
 
 class MLP(SeparateModel):
     """See the module docstring."""
+
+    alike = (frozenset({Regime.A, Regime.C}), frozenset({Regime.B1, Regime.D}))
 
     def __init__(self, config: MLPConfig, specs: Sequence[WorldSpec], horizon: int) -> None:
         super().__init__(specs, horizon)

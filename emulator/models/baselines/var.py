@@ -31,7 +31,7 @@ from emulator.config import StrictModel
 from emulator.errors import InputError
 from emulator.models.base import Answered, ClosedFormModel, Forecaster
 from emulator.models.baselines.summary import CHUNK, lagged, least_squares, ols_var
-from emulator.regimes import Inputs, tasks
+from emulator.regimes import Inputs, Regime, tasks
 from emulator.specs import WorldSpec
 
 MAX_LAGS = 8  # two years
@@ -69,6 +69,8 @@ class LPConfig(StrictModel):
 
 class HistoryBaseline(ClosedFormModel):
     """Estimates each history by itself; see the module docstring. Has no learned parameters."""
+
+    alike = (frozenset({Regime.B1, Regime.C, Regime.D}),)
 
     def __init__(self, specs: Sequence[WorldSpec], horizon: int, *, fitted: bool) -> None:
         super().__init__(specs, horizon)
