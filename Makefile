@@ -54,7 +54,7 @@ publish: setup
 # from the runs of `emulator campaign configs/longer.yaml`.
 ship: setup
 	ls $(LONGER)/plan.json $(SHIPPED)/metrics.json >/dev/null
-	$(BIN)/emulator leaderboard $(LONGER) --beside results/campaign
+	$(BIN)/emulator leaderboard $(LONGER)
 	mkdir -p results/longer
 	find results/longer -type f ! -name README.md -delete
 	cp $(LONGER)/plan.json $(LONGER)/leaderboard.csv $(LONGER)/leaderboard.md results/longer/
