@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks import records
+from emulator.errors import InputError
 from emulator.evaluation.calibration import BANDS, coverage
 from emulator.evaluation.evaluate import open_run
 from emulator.evaluation.statistics import score_model
@@ -32,7 +33,8 @@ def main() -> None:
         for regime in map(Regime, options.regimes):
             for task in tasks(run.dataset.spec(world)):
                 scored = score_model(run.loaded.model, run.dataset, world, "test", regime, task)
-                assert scored.quantiles is not None
+                if scored.quantiles is None:
+                    raise InputError(f"{options.run}: answers without bands")
                 truth, quantiles = scored.truth.swapaxes(-1, -2), scored.quantiles.swapaxes(2, 3)
                 varies = scored.sigma > 0  # a response that is always zero is in every band
                 rows = {}

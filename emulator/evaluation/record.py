@@ -1,8 +1,9 @@
 """metrics.json: what an evaluation leaves, checked once when it is read.
 
-    {"format": 1, "model": ..., "regimes": [...], "data_worlds": {world: [task, ...]},
+    {"format": 4, "model": ..., "regimes": [...], "data_worlds": {world: [task, ...]},
      "worlds": {world: {regime: {split: {nrmse, ci95, ...}}}}, "training_mean": the same,
-     "statistics": {file: SHA-256}, commit, config_sha, data_sha, ..., "checksum": ...}
+     "samples_seen": {regime: {world: rows}}, "statistics": {file: SHA-256}, commit, config_sha,
+     data_sha, ..., "checksum": ...}
 
 data_worlds: the worlds of the data set, whether or not the run answers them, and the responses that
 are distinct in each. samples_sha, training_draws_sha: which samples were scored, and which draws

@@ -34,7 +34,7 @@ LENGTHS = (MIN_HISTORY, 90, MAX_HISTORY)  # quarters, about as far apart in loga
 FEWEST = 500  # rows of a kind of question; nine in ten is then known to 1.3 points
 # Spans of quarters, about as long in logarithms; the last has no end.
 SPANS = ((0, 0), (1, 3), (4, 9), (10, 20), (21, None))
-_MIDDLES = (0.0, 1.83, 6.1, 14.2, 30.0)  # of each, by logarithms of 1 + h; to 40 in the last
+_MIDDLES = (0.0, 1.83, 6.1, 14.2, 30.0)  # of each, about, by logarithms of 1 + h; to 40 in the last
 _TASKS = (Task.steady_state, Task.state_dependent)
 _GIVEN = 8  # which of theta, history and innovations
 

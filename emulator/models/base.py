@@ -38,7 +38,7 @@ class Model(nn.Module, ABC):
 
     shocks_apart: whether what is answered for one shock needs none of the others' sizes, so that
     one can be asked for alone. alike: groups of regimes in which models of this kind read the same
-    inputs, so that one trained in any of a group answers in all of it.
+    inputs, so that one trained in any of a group is scored in all of it.
     """
 
     shocks_apart = False
