@@ -15,11 +15,10 @@ from pathlib import Path
 import torch
 from threadpoolctl import threadpool_limits
 
-from emulator.data import Dataset
 from emulator.errors import DatasetError, TrainingError
-from emulator.evaluation.evaluate import evaluate
+from emulator.evaluation.evaluate import evaluate, open_run
 from emulator.evaluation.runs import read_run
-from emulator.models.weights import DESCRIPTION_FILE, load_weights, write_atomically
+from emulator.models.weights import DESCRIPTION_FILE, write_atomically
 from emulator.reproduce.jobs import Job
 from emulator.reproduce.tuning import DIVERGED_FILE, choose_rate, validation_score
 from emulator.training.trainer import train
@@ -88,15 +87,17 @@ def perform(job: Job, threads: int, progress: Progress) -> Outcome:
 
 def is_evaluated(run: Path, scored_on: str) -> bool:
     """Whether a finished evaluation of the weights in the folder is there: metrics.json, which is
-    written last, is of these weights and of that data set, and the statistics are those it was made
-    from."""
+    written last, is of these weights, of that data set and of every regime to score, and the
+    statistics are those it was made from."""
     try:
         evaluated = read_run(run, run.name)
     except DatasetError:
         return False  # none, damaged, or by another version: evaluated again
+    run_now = open_run(run, scored_on)
     return (
-        evaluated.metrics["weights_sha256"] == load_weights(run).sha256
-        and evaluated.data == Dataset.open(scored_on).samples_sha
+        evaluated.metrics["weights_sha256"] == run_now.loaded.sha256
+        and evaluated.data == run_now.dataset.samples_sha
+        and evaluated.regimes == tuple(regime.value for regime in run_now.regimes)
         and evaluated.is_complete
     )
 

@@ -43,7 +43,7 @@ def predicted_ratios(
             if short or found.settings.world not in run.loaded.model.specs:
                 continue
             for regime, task in found.cases():
-                if regime in run.config.data.regimes:
+                if regime in run.regimes:
                     theirs = predicted(run.loaded.model, found, dataset, regime, task)
                     yield ratio(label, found, regime, task, theirs)
 
