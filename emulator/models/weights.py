@@ -60,15 +60,25 @@ class Loaded:
         """By regime, the rows of each world in steps that changed its responses, repeats and steps
         of earlier weights counted. Raises WeightsError where the description does not say."""
         try:
-            seen = self.provenance["samples_seen"]
-            if all(isinstance(rows, int) for rows in seen.values()):  # older: of every regime
-                seen = {regime.value: seen for regime in Regime}
-            return {regime: dict(rows) for regime, rows in seen.items()}
+            return samples_by_regime(self.provenance["samples_seen"])
         except (AttributeError, KeyError, TypeError, ValueError):
             where = self.files[0].with_name(DESCRIPTION_FILE) if self.files else DESCRIPTION_FILE
             raise WeightsError(
                 f"{where}: does not say how many samples training saw; train again"
             ) from None
+
+
+def samples_by_regime(seen: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """Samples of each world seen in training, by regime.
+
+    seen: the same, or one number a world, which is of every regime (older descriptions and
+    checkpoints). Raises ValueError, TypeError or AttributeError where it is neither.
+    """
+    if not seen:
+        raise ValueError("no samples")
+    if all(isinstance(rows, int) for rows in seen.values()):
+        return {regime.value: dict(seen) for regime in Regime}
+    return {regime: dict(rows) for regime, rows in seen.items()}
 
 
 def write_atomically(path: Path, data: bytes) -> None:

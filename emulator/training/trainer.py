@@ -25,7 +25,7 @@ from emulator.errors import ConfigError, EmulatorError, WeightsError, unknown_na
 from emulator.models.adoption import adopt
 from emulator.models.base import ClosedFormModel, Forecaster, Model
 from emulator.models.universal import Universal
-from emulator.models.weights import find_weights, load_weights, save_weights
+from emulator.models.weights import find_weights, load_weights, samples_by_regime, save_weights
 from emulator.provenance import commit
 from emulator.regimes import Regime
 from emulator.seeding import derived_seed
@@ -320,13 +320,15 @@ class Trainer:
             before = state["provenance"]
             if missing := self.provenance.keys() - before.keys():
                 raise KeyError(min(missing))  # another version's, which the end would stumble over
+            if before["samples_before"]:
+                before["samples_before"] = samples_by_regime(before["samples_before"])
             self.model.load_state_dict(state["model"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.schedule.load_state_dict(state["schedule"])
             self.batches.source.restore(state["data"])
             self.best.load_state_dict(state["best"])
             self.step = state["step"]
-        except (LookupError, RuntimeError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise WeightsError(
                 f"{self.output / CHECKPOINT_FILE}: does not fit this run ({type(error).__name__}); "
                 "it is another version's or another model's: train into another folder"
