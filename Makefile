@@ -39,7 +39,7 @@ results: run
 	done
 	cp $(RUNS)/universal/A/figures/irf_panel.png $(RUNS)/universal/A/report.html results/smoke/
 	cp $(RUNS)/plan.json $(RUNS)/leaderboard.csv $(RUNS)/leaderboard.md results/smoke/
-	$(BIN)/python docs/fill_tables.py
+	$(BIN)/python studies/fill_tables.py
 
 # The tables and figures of `emulator campaign configs/campaign.yaml`.
 publish: setup
@@ -60,9 +60,9 @@ ship: setup
 	cp $(LONGER)/plan.json $(LONGER)/leaderboard.csv $(LONGER)/leaderboard.md results/longer/
 	cp $(SHIPPED)/metrics.json $(SHIPPED)/config.yaml $(SHIPPED)/report.html results/longer/
 	cp $(SHIPPED)/figures/*.png results/longer/
-	$(BIN)/python docs/ship_weights.py $(SHIPPED)
-	$(BIN)/python -m benchmarks.references
-	$(BIN)/python docs/fill_tables.py
+	$(BIN)/python studies/ship_weights.py $(SHIPPED)
+	$(BIN)/python -m studies.references
+	$(BIN)/python studies/fill_tables.py
 	$(MAKE) notebooks
 
 # The tables and figures of configs/reproduce/dev.yaml, once it has been carried out.
@@ -83,7 +83,7 @@ docs: setup
 
 # Outputs and figures of the pages that show some, with the shipped weights or WEIGHTS=FOLDER.
 notebooks: setup
-	$(BIN)/python docs/execute.py $(if $(WEIGHTS),--weights $(WEIGHTS)) $(NOTEBOOKS:%=docs/%.md)
+	$(BIN)/python studies/execute.py $(if $(WEIGHTS),--weights $(WEIGHTS)) $(NOTEBOOKS:%=docs/%.md)
 
 fast: setup
 	$(BIN)/pytest -m fast

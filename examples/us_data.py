@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 
 import emulator
-from emulator.evaluation.plots import response_figure
+from emulator.evaluation.report.canvas import response_figure
 from emulator.models.baselines.var import estimate, local_projections, moving_average
 from emulator.models.weights import write_atomically
 from emulator.specs import MACRO_OBSERVABLES

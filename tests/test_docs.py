@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import emulator
-from emulator.evaluation import criteria
+from emulator.evaluation.comparison import criteria
 from emulator.inference.onnx import export_onnx
 from tests.conftest import ROOT
 from tests.scripts import script
@@ -18,7 +18,7 @@ from tests.scripts import script
 DOCS = ROOT / "docs"
 ORDERED = re.compile(r"[\[(](0\.99[ ,][^\])]*)[\])]")  # values of nk's parameters
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-TABLES = script(DOCS / "fill_tables.py")
+TABLES = script(ROOT / "studies" / "fill_tables.py")
 
 
 @pytest.mark.fast

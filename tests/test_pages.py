@@ -24,7 +24,7 @@ from tests.conftest import ROOT
 from tests.scripts import script
 from tests.weights import of_every_world
 
-execute = script(ROOT / "docs" / "execute.py")
+execute = script(ROOT / "studies" / "execute.py")
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
     for path in (

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from emulator import get_world
-from emulator.evaluation.record import read_metrics
+from emulator.evaluation.stored.record import read_metrics
 from emulator.models.blocks import Reach
 from emulator.models.weights import CARD_FILE, PRETRAINED, Loaded, load_weights
 from emulator.regimes import Regime
@@ -21,7 +21,7 @@ from tests.scripts import script
 
 pytestmark = pytest.mark.fast
 
-SHIPPING = script(ROOT / "docs" / "ship_weights.py")
+SHIPPING = script(ROOT / "studies" / "ship_weights.py")
 CARD = (PRETRAINED / CARD_FILE).read_text(encoding="utf-8")
 
 

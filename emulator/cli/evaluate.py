@@ -40,10 +40,10 @@ def evaluate(
 
     The criteria of a universal run are printed; they bear on the exit code with --criteria alone.
     """
-    from emulator.evaluation.compare import compare
-    from emulator.evaluation.evaluate import evaluate as score
-    from emulator.evaluation.floors.store import find_floors
-    from emulator.evaluation.runs import find_runs
+    from emulator.evaluation.comparison.compare import compare
+    from emulator.evaluation.floors.archive import find_floors
+    from emulator.evaluation.scoring.evaluate import evaluate as score
+    from emulator.evaluation.stored.runs import find_runs
 
     # A folder without runs, or with a damaged floor, should be refused before minutes of work.
     others = [] if against is None else find_runs(against)
@@ -65,7 +65,7 @@ def evaluate(
 
 def _exit_by_criteria(runs: list[Any]) -> None:
     """Exit with 1, and say why, where a run misses a level that must be reached."""
-    from emulator.evaluation.verdicts import unmet
+    from emulator.evaluation.comparison.verdicts import unmet
 
     lines = [f"{run.name}: {line}" for run in runs for line in unmet(run.metrics["criteria"])]
     for line in lines:
@@ -76,8 +76,8 @@ def _exit_by_criteria(runs: list[Any]) -> None:
 
 def _print_scores(run: Path, evaluated: Any) -> None:
     """A table of the errors on every split that ranks, gaps where specialists were found."""
-    from emulator.evaluation.leaderboard import SPLITS
-    from emulator.evaluation.marks import NOTES, bare, marked
+    from emulator.evaluation.comparison.leaderboard import SPLITS
+    from emulator.evaluation.comparison.marks import NOTES, bare, marked
 
     with_gaps = bool(evaluated.metrics.get("gaps"))
     rows = []
@@ -102,7 +102,7 @@ def _print_scores(run: Path, evaluated: Any) -> None:
 
 def _gap(entry: dict[str, Any]) -> list[str]:
     """The gap to the specialist, and to specialists trained longer."""
-    from emulator.evaluation.marks import UNEQUAL
+    from emulator.evaluation.comparison.marks import UNEQUAL
 
     if "gap" not in entry:
         return ["-", "-"]
@@ -158,17 +158,17 @@ def leaderboard(
     of the universal runs over every world in regimes A, B1 and C.
     """
     from emulator.errors import DatasetError, unknown_name
-    from emulator.evaluation.compare import compare_all
-    from emulator.evaluation.floors.store import find_floors
-    from emulator.evaluation.leaderboard import (
+    from emulator.evaluation.comparison.compare import compare_all
+    from emulator.evaluation.comparison.leaderboard import (
         SPLITS,
         collect,
         published,
         ranked,
         write_leaderboard,
     )
-    from emulator.evaluation.runs import find_runs
-    from emulator.evaluation.verdicts import decides
+    from emulator.evaluation.comparison.verdicts import decides
+    from emulator.evaluation.floors.archive import find_floors
+    from emulator.evaluation.stored.runs import find_runs
 
     if split not in SPLITS:
         raise unknown_name("split", split, SPLITS)
@@ -207,7 +207,7 @@ def leaderboard(
 
 def _print_ranking(ranking: Any, split: str) -> None:
     """A table a data set and regime; trajectories are in the files alone."""
-    from emulator.evaluation.marks import DAGGER
+    from emulator.evaluation.comparison.marks import DAGGER
 
     for (data, regime), part in ranking.groupby(["samples_sha", "regime"], sort=False):
         wide = part.dropna(axis=1, how="all")

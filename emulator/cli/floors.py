@@ -32,9 +32,9 @@ def floors(
     Every finished history is kept; stopped at any moment, the same command with --resume goes on.
     """
     from emulator.data import Dataset
-    from emulator.evaluation.floors.calibration import calibrate, rank_figure
-    from emulator.evaluation.floors.campaign import compute_floors
-    from emulator.evaluation.floors.store import floor_file
+    from emulator.evaluation.floors.archive import floor_file
+    from emulator.evaluation.floors.compute import compute_floors
+    from emulator.evaluation.floors.ranks import calibrate, rank_figure
     from emulator.evaluation.floors.summary import summarise
 
     with progress_bar(f"floors {world}") as progress:
@@ -94,10 +94,10 @@ def floors_compare(
     """
     from emulator.data import Dataset
     from emulator.errors import InputError
-    from emulator.evaluation.floors.compare import table
+    from emulator.evaluation.floors.archive import find_floors
     from emulator.evaluation.floors.figure import floor_figure
     from emulator.evaluation.floors.predict import predicted_ratios
-    from emulator.evaluation.floors.store import find_floors
+    from emulator.evaluation.floors.ratios import table
     from emulator.models.weights import write_atomically
 
     found = find_floors(folder)

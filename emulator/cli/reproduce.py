@@ -76,7 +76,7 @@ def campaign(
 def _carry_out(
     plan: Path, resume: bool, only: list[str], workers: int, dry_run: bool, output_format: Format
 ) -> None:
-    from emulator.reproduce.engine import run_plan
+    from emulator.plans.engine import run_plan
 
     as_json = output_format is Format.json
     if dry_run:
@@ -105,7 +105,7 @@ def _carry_out(
 
 
 def _print_preview(plan: Path, only: list[str], as_json: bool) -> None:
-    from emulator.reproduce.engine import duration, preview
+    from emulator.plans.engine import duration, preview
 
     seen = preview(plan, only=only, bar=progress_bar)
     if as_json:

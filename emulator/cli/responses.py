@@ -152,7 +152,7 @@ def _cells(values: NDArray[np.float64], bands: NDArray[np.float64] | None) -> li
 
 def draw_responses(responses: Responses, path: Path) -> None:
     """Write the figure; a folder that is missing is made."""
-    from emulator.evaluation.plots import response_figure
+    from emulator.evaluation.report.canvas import response_figure
 
     path.parent.mkdir(parents=True, exist_ok=True)
     response_figure(

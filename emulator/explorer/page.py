@@ -12,7 +12,7 @@ from typing import Any
 
 from dash import dcc, html
 
-from emulator.evaluation.plots import BLUE, VERMILLION, short_unit
+from emulator.evaluation.report.canvas import BLUE, VERMILLION, short_unit
 from emulator.explorer.state import QUARTERS, Catalogue
 from emulator.inference.arguments import MAX_HORIZON
 from emulator.regimes import MAX_SIZE

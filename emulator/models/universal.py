@@ -36,9 +36,9 @@ from emulator.models.blocks import Reach
 from emulator.models.embeddings import NameEmbedding, ParameterEncoder
 from emulator.models.encoders import EconomyEncoder, StateEncoder, regressions, scale_of
 from emulator.models.heads import EstimateHead
-from emulator.models.paths import MEMORY, PathCorrection, PathHeads, convolve
-from emulator.models.pathway import Pathway
 from emulator.models.regression import Regression
+from emulator.models.trajectories import MEMORY, PathCorrection, PathHeads, convolve
+from emulator.models.trunk import Pathway
 from emulator.regimes import MAX_SIZE, Inputs, Task, response_inputs
 from emulator.specs import WorldSpec
 

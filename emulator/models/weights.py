@@ -31,7 +31,7 @@ from safetensors.torch import save as save_tensors
 from emulator.config import canonical_json
 from emulator.errors import WeightsError
 from emulator.models.base import Model
-from emulator.models.catalogue import ModelConfig
+from emulator.models.configs import ModelConfig
 from emulator.regimes import Regime
 from emulator.specs import WorldSpec
 

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from emulator.config import StrictModel
-from emulator.models.catalogue import ModelConfig
+from emulator.models.configs import ModelConfig
 from emulator.regimes import Regime
 from emulator.training.losses import HorizonWeights
 

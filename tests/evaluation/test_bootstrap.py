@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emulator.evaluation.bootstrap import (
+from emulator.evaluation.scoring.bootstrap import (
     mean_interval,
     mean_ratio_interval,
     percentile_interval,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from emulator.evaluation import calibration
+from emulator.evaluation.scoring.metrics import bands as calibration
 from emulator.regimes import QUANTILES
 
 pytestmark = pytest.mark.fast

@@ -15,11 +15,11 @@ import torch
 from emulator.data import Dataset
 from emulator.data.moments import Moments
 from emulator.errors import DatasetError, InputError, WeightsError
-from emulator.evaluation import audit
-from emulator.evaluation.audit import audit_data, audit_inputs
-from emulator.evaluation.evaluate import evaluate
-from emulator.evaluation.forecasts import score_forecasts
-from emulator.evaluation.statistics import score_model
+from emulator.evaluation.scoring import audit
+from emulator.evaluation.scoring.audit import audit_data, audit_inputs
+from emulator.evaluation.scoring.evaluate import evaluate
+from emulator.evaluation.scoring.forecasts import score_forecasts
+from emulator.evaluation.scoring.statistics import score_model
 from emulator.models.base import Answer, Model
 from emulator.models.weights import load_weights
 from emulator.regimes import Inputs, Regime, Task
@@ -335,7 +335,7 @@ def test_weights_that_do_not_say_what_they_were_trained_on_are_refused(
 ) -> None:
     loaded = load_weights(run)
     del loaded.provenance["draws_sha"]
-    monkeypatch.setattr("emulator.evaluation.evaluate.load_weights", lambda folder: loaded)
+    monkeypatch.setattr("emulator.evaluation.scoring.evaluate.load_weights", lambda folder: loaded)
     with pytest.raises(WeightsError, match="does not say which draws it was trained on"):
         evaluate(run)
 
@@ -347,7 +347,7 @@ def test_a_failed_evaluation_leaves_the_last_one_as_it_was(
     (run / "metrics.json").write_text(json.dumps({"earlier": True}))
     (run / "statistics.parquet").write_bytes(b"earlier")
     monkeypatch.setattr(
-        "emulator.evaluation.evaluate.audit_inputs",
+        "emulator.evaluation.scoring.evaluate.audit_inputs",
         lambda *a: (_ for _ in ()).throw(InputError("caught")),
     )
     with pytest.raises(InputError, match="caught"):

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from emulator.evaluation.criteria import judge
-from emulator.evaluation.gaps import fill_gaps
-from emulator.evaluation.runs import EvaluatedRun
-from emulator.evaluation.verdicts import Criterion, Verdict, decides, unmet
+from emulator.evaluation.comparison.criteria import judge
+from emulator.evaluation.comparison.gaps import fill_gaps
+from emulator.evaluation.comparison.verdicts import Criterion, Verdict, decides, unmet
+from emulator.evaluation.stored.runs import EvaluatedRun
 from tests.evaluation.toys import JUDGED, evaluated
 
 pytestmark = pytest.mark.slow

@@ -16,15 +16,15 @@ from emulator.config import load_config
 from emulator.data import DataConfig, Dataset
 from emulator.data.generate import generate
 from emulator.errors import InputError
-from emulator.evaluation.ablations import ablations
-from emulator.evaluation.binding import binds, linear_responses
-from emulator.evaluation.evaluate import evaluate
-from emulator.evaluation.forecasts import choices_of_now, draw_now, score_forecasts
-from emulator.evaluation.metrics import nrmse_per_sample
-from emulator.evaluation.store import read_statistics
+from emulator.evaluation.scoring.ablations import ablations
+from emulator.evaluation.scoring.binding import binds, linear_responses
+from emulator.evaluation.scoring.evaluate import evaluate
+from emulator.evaluation.scoring.forecasts import choices_of_now, draw_now, score_forecasts
+from emulator.evaluation.scoring.metrics.derived import nrmse_per_sample
+from emulator.evaluation.stored.files import read_statistics
 from emulator.models.weights import load_weights
+from emulator.plans.perform import is_evaluated
 from emulator.regimes import AHEAD, REMOVABLE, Regime, Task
-from emulator.reproduce.perform import is_evaluated
 from emulator.training.config import RunConfig
 from emulator.training.trainer import train
 from emulator.worlds import get_world
@@ -268,7 +268,7 @@ def test_metrics_come_last_and_name_the_statistics(
     for step in ("irf_panel", "write_leaderboard", "compare"):
         with monkeypatch.context() as patch:
             patch.setattr(
-                f"emulator.evaluation.evaluate.{step}",
+                f"emulator.evaluation.scoring.evaluate.{step}",
                 lambda *a: (_ for _ in ()).throw(InputError("killed")),
             )
             (run / "metrics.json").unlink(missing_ok=True)

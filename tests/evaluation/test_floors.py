@@ -12,13 +12,7 @@ import pytest
 
 from emulator.data import Dataset
 from emulator.errors import DatasetError, InputError
-from emulator.evaluation.floors.calibration import calibrate, rank_figure
-from emulator.evaluation.floors.campaign import compute_floors
-from emulator.evaluation.floors.compare import fill_floors, ratio, stored_ratios, table
-from emulator.evaluation.floors.errors import errors
-from emulator.evaluation.floors.figure import floor_figure
-from emulator.evaluation.floors.predict import labels, predicted_ratios
-from emulator.evaluation.floors.store import (
+from emulator.evaluation.floors.archive import (
     Floors,
     Scale,
     Settings,
@@ -27,9 +21,15 @@ from emulator.evaluation.floors.store import (
     read_floors,
     write_floors,
 )
+from emulator.evaluation.floors.compute import compute_floors
+from emulator.evaluation.floors.errors import errors
+from emulator.evaluation.floors.figure import floor_figure
+from emulator.evaluation.floors.predict import labels, predicted_ratios
+from emulator.evaluation.floors.ranks import calibrate, rank_figure
+from emulator.evaluation.floors.ratios import fill_floors, ratio, stored_ratios, table
 from emulator.evaluation.floors.summary import summarise
-from emulator.evaluation.runs import NULL_MODEL, EvaluatedRun
-from emulator.evaluation.store import RESPONSES_FILE, StatisticsWriter, checksums
+from emulator.evaluation.stored.files import RESPONSES_FILE, StatisticsWriter, checksums
+from emulator.evaluation.stored.runs import NULL_MODEL, EvaluatedRun
 from emulator.regimes import Regime, Task
 from emulator.training.trainer import train
 from tests.conftest import run_config

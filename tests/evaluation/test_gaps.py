@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from emulator.errors import DatasetError
-from emulator.evaluation.compare import compare, compare_all
-from emulator.evaluation.gaps import fill_gaps, paired_difference
-from emulator.evaluation.leaderboard import write_leaderboard
-from emulator.evaluation.marks import UNEQUAL
-from emulator.evaluation.runs import EvaluatedRun, find_runs
-from emulator.evaluation.store import RESPONSES_FILE, checksums
+from emulator.evaluation.comparison.compare import compare, compare_all
+from emulator.evaluation.comparison.gaps import fill_gaps, paired_difference
+from emulator.evaluation.comparison.leaderboard import write_leaderboard
+from emulator.evaluation.comparison.marks import UNEQUAL
+from emulator.evaluation.stored.files import RESPONSES_FILE, checksums
+from emulator.evaluation.stored.runs import EvaluatedRun, find_runs
 from tests.evaluation.toys import evaluated
 
 pytestmark = pytest.mark.fast

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from emulator.errors import DatasetError
-from emulator.evaluation.compare import compare
-from emulator.evaluation.leaderboard import collect, ranked, write_leaderboard
-from emulator.evaluation.record import read_metrics, write_metrics
-from emulator.evaluation.runs import EvaluatedRun, find_runs
+from emulator.evaluation.comparison.compare import compare
+from emulator.evaluation.comparison.leaderboard import collect, ranked, write_leaderboard
+from emulator.evaluation.stored.record import read_metrics, write_metrics
+from emulator.evaluation.stored.runs import EvaluatedRun, find_runs
 from tests.evaluation.toys import evaluated
 
 pytestmark = pytest.mark.fast

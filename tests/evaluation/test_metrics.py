@@ -7,9 +7,9 @@ import inspect
 import numpy as np
 import pytest
 
-from emulator.evaluation import metrics
-from emulator.evaluation.metrics import nrmse_per_sample, summarise
-from emulator.evaluation.statistics import error_by_horizon, mean_spectrum, statistics
+from emulator.evaluation.scoring.metrics import derived as metrics
+from emulator.evaluation.scoring.metrics.derived import nrmse_per_sample, summarise
+from emulator.evaluation.scoring.statistics import error_by_horizon, mean_spectrum, statistics
 from tests.evaluation.toys import SIGMA, bands, frame, scored
 
 pytestmark = pytest.mark.fast

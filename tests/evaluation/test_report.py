@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.evaluation.compare import compare
-from emulator.evaluation.figures import draw, irf_panel, pick
-from emulator.evaluation.metrics import BAND_METRICS, METRICS
-from emulator.evaluation.report import write_report
+from emulator.evaluation.comparison.compare import compare
+from emulator.evaluation.report.figures import draw, irf_panel, pick
+from emulator.evaluation.report.report import write_report
+from emulator.evaluation.scoring.metrics.derived import BAND_METRICS, METRICS
 from emulator.specs import MACRO_OBSERVABLES
 from tests.evaluation.toys import bands, evaluated, scored
 from tests.specs import SMALL

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from emulator.evaluation import shape
+from emulator.evaluation.scoring.metrics import shape
 
 pytestmark = pytest.mark.fast
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emulator.evaluation.metrics import accuracy, summarise
-from emulator.evaluation.record import NULL_MODEL, write_metrics
-from emulator.evaluation.runs import EvaluatedRun
-from emulator.evaluation.statistics import Scored, statistics
-from emulator.evaluation.store import RESPONSES_FILE, StatisticsWriter, checksums, compact
+from emulator.evaluation.scoring.metrics.derived import accuracy, summarise
+from emulator.evaluation.scoring.statistics import Scored, statistics
+from emulator.evaluation.stored.files import RESPONSES_FILE, StatisticsWriter, checksums, compact
+from emulator.evaluation.stored.record import NULL_MODEL, write_metrics
+from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.regimes import Regime, Task
 
 WORLDS = ("one", "two")  # of the toy data set

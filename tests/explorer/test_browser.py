@@ -15,8 +15,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import emulator
-from benchmarks.explorer import CHROMIUM, DESKTOP, PHONE, browsing, drag, serving, settle, soak
 from emulator.inference import Emulator
+from studies.explorer import CHROMIUM, DESKTOP, PHONE, browsing, drag, serving, settle, soak
 
 pytestmark = [
     pytest.mark.browser,

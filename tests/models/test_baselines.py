@@ -14,7 +14,7 @@ from statsmodels.tsa.api import VAR as StatsmodelsVAR
 from emulator import get_world
 from emulator.data import Dataset
 from emulator.errors import ConfigError, InputError
-from emulator.evaluation.statistics import score_model, statistics
+from emulator.evaluation.scoring.statistics import score_model, statistics
 from emulator.models.base import Answered, ClosedFormModel, Model
 from emulator.models.baselines.gru import GRUConfig
 from emulator.models.baselines.linear import LinearConfig
@@ -29,7 +29,7 @@ from emulator.models.baselines.var import (
     local_projections,
     moving_average,
 )
-from emulator.models.catalogue import ModelConfig
+from emulator.models.configs import ModelConfig
 from emulator.models.weights import load_weights
 from emulator.regimes import CONTRACTS, Inputs, Regime, Task, build_inputs, tasks
 from emulator.training.config import BASELINE_REGIMES

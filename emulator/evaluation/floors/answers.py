@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.evaluation.floors import hamilton
-from emulator.evaluation.floors.posterior import Posterior, Target, sample
+from emulator.estimation import hamilton
+from emulator.estimation.posterior import Posterior, Target, sample
 from emulator.regimes import QUANTILES, Regime, Task
 from emulator.seeding import derived_seed
 from emulator.worlds.base import FloatArray

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emulator.evaluation import calibration, shape
-from emulator.evaluation.floors.store import Floors
+from emulator.evaluation.floors.archive import Floors
+from emulator.evaluation.scoring.metrics import bands as calibration
+from emulator.evaluation.scoring.metrics import shape
 from emulator.regimes import Regime, Task
 from emulator.specs import OBSERVABLE_NAMES
 

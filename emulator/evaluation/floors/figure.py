@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from emulator.evaluation.floors.compare import Ratio
-from emulator.evaluation.plots import BLACK, GREY, SERIES, figure, save
+from emulator.evaluation.floors.ratios import Ratio
+from emulator.evaluation.report.canvas import BLACK, GREY, SERIES, figure, save
 from emulator.regimes import Task
 
 # Of the runs; the floor has circles, the training mean squares.

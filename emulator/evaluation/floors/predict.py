@@ -12,11 +12,11 @@ import torch
 
 from emulator.data import Dataset
 from emulator.errors import InputError
-from emulator.evaluation.evaluate import open_run
-from emulator.evaluation.floors.compare import KEYS, Ratio, ratio
+from emulator.evaluation.floors.archive import Floors
 from emulator.evaluation.floors.errors import errors
-from emulator.evaluation.floors.store import Floors
-from emulator.evaluation.statistics import tensors
+from emulator.evaluation.floors.ratios import KEYS, Ratio, ratio
+from emulator.evaluation.scoring.evaluate import open_run
+from emulator.evaluation.scoring.statistics import tensors
 from emulator.models.base import Model
 from emulator.regimes import MIN_HISTORY, TARGETS, Regime, Task, build_inputs, fields_needed
 

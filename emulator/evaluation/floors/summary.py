@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emulator.evaluation.bootstrap import mean_interval, percentile_interval, resampled_means
-from emulator.evaluation.floors.calibration import calibrate
+from emulator.estimation.posterior import forgotten
+from emulator.evaluation.floors.archive import Floors
 from emulator.evaluation.floors.errors import errors, mean_squares, rmse
-from emulator.evaluation.floors.posterior import forgotten
-from emulator.evaluation.floors.store import Floors
-from emulator.evaluation.metrics import hf_ratio
+from emulator.evaluation.floors.ranks import calibrate
+from emulator.evaluation.scoring.bootstrap import (
+    mean_interval,
+    percentile_interval,
+    resampled_means,
+)
+from emulator.evaluation.scoring.metrics.derived import hf_ratio
 from emulator.models.weights import write_atomically
 
 

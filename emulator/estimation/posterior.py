@@ -1,0 +1,243 @@
+"""The posterior of a world's parameters given one history, by sequential Monte Carlo.
+
+Parameters are sampled as z ~ N(0, I): theta = F^{-1}(Phi(z)) with the world's own inverse prior
+distributions, so that the prior is normal whatever the parameters' bounds. Draws that the world's
+`check` refuses, or that the slice rules of a data set hold out, have no density: the prior is the
+one that training samples came from.
+
+Particles move from prior to posterior through p(z) p(history | z)^l, l from 0 to 1 in steps that
+leave half of the effective sample size (Del Moral, Doucet and Jasra 2006; Herbst and Schorfheide
+2014). After every resampling they are moved until what they were no longer predicts where they
+are, which is what keeps the posterior from being too narrow: with a few moves a step, its 90 %
+bands held 85 % of truths.
+
+A move is the t-preconditioned Crank-Nicolson step of Grumitt, Karamanis and Seljak (2024), in the
+d coordinates x in which `transport` brings the particles near to N(0, I):
+
+    s ~ InverseGamma((d + nu) / 2, (nu + x' x) / 2)
+    x' = sqrt(1 - b^2) x + b sqrt(s) xi,    xi ~ N(0, I)
+
+which leaves a t distribution with nu degrees of freedom as it is, so that only the ratio of target
+to t decides whether it is accepted. Where the posterior is near that t, b = 1 draws anew.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from emulator.data.schema import WorldRules
+from emulator.data.splits import in_slice
+from emulator.errors import InputError
+from emulator.estimation.likelihoods import log_likelihood
+from emulator.estimation.transport import Transport, fit
+from emulator.worlds import Status, World
+from emulator.worlds.base import FloatArray
+
+# Effective sample size that a step leaves, as a share of the particles.
+KEPT = 0.5
+# Moves end when the largest correlation, over directions, between particles now and when they were
+# resampled falls below this, at every power: the map of a move is fitted to the particles it moves,
+# which is harmless only where they are then moved until they forget. Left at .5 on the way, the
+# evidence of nk histories of ten quarters was .35 too low and parameters' s.d.s up to 5 % too
+# small, at any number of particles; at .1 it is that of a million prior draws, to .03.
+FORGOTTEN = 0.1
+MOST_MOVES, MOST_MOVES_AT_LAST = 100, 300
+# Heavy enough that a particle far out is reached from the centre, light enough to fit a normal.
+DEGREES = 10.0
+# Acceptance aimed for; the squared jump of such moves is flat between .2 and .4.
+ACCEPTED = 0.3
+_LARGEST = math.nextafter(1.0, 0.0)  # uniforms end below one
+
+
+@dataclass(frozen=True)
+class Target:
+    """A posterior: the prior of a world's training samples times the likelihood of a history.
+
+    history: (L, 3); run_in: quarters from rest before it; rules: the hold-outs, None for the
+    world's whole prior. The corner rule is of data, not parameters: see docs/floors.md.
+    """
+
+    world: World[Any]
+    history: FloatArray
+    run_in: int
+    rules: WorldRules | None = None
+
+    def theta(self, z: FloatArray) -> FloatArray:
+        """Parameters (B, P) of z (B, P)."""
+        return self.world.from_uniforms(np.minimum(ndtr(z), _LARGEST))
+
+    def log_likelihood(self, z: FloatArray) -> FloatArray:
+        """(B,); minus infinity outside the world's admissible parameters."""
+        solution = self.world.solve(self.theta(z))
+        values = log_likelihood(solution, self.history, self.run_in)
+        return np.where((solution.status == Status.OK) & np.isfinite(values), values, -np.inf)
+
+    def held_out(self, z: FloatArray) -> NDArray[np.bool_]:
+        """Whether the slice rules hold these out (B,)."""
+        if self.rules is None or not self.rules.slice or not len(z):
+            return np.zeros(len(z), dtype=bool)
+        theta = self.theta(z)
+        return in_slice(self.world, self.rules, theta, self.world.solve(theta))
+
+    def prior(self, count: int, rng: np.random.Generator) -> FloatArray:
+        """Draws z (count, P) from the prior."""
+        kept: list[FloatArray] = []
+        while sum(map(len, kept)) < count:
+            z = ndtri(rng.random((4 * count, len(self.world.parameters))))
+            z = z[self.world.check(self.theta(z)) == Status.OK]
+            kept.append(z[~self.held_out(z)])
+        return np.concatenate(kept)[:count]
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Draws theta (N, P) of equal weight, and what they cost.
+
+    log_evidence: log p(history). steps: of tempering. moves: of every particle, in all.
+    last_correlation: with the last resampling, where the moves ended. acceptance: of the last ones.
+    """
+
+    theta: FloatArray
+    log_evidence: float
+    steps: int
+    moves: int
+    last_correlation: float
+    acceptance: float
+
+
+def sample(target: Target, particles: int, rng: np.random.Generator) -> Posterior:
+    """Draws from the posterior. Raises InputError with too few particles for a covariance."""
+    count = len(target.world.parameters)
+    if particles < 4 * count:
+        raise InputError(
+            f"particles: expected at least {4 * count} for the {count} parameters of world "
+            f"{target.world.name!r}, got {particles}"
+        )
+    z = target.prior(particles, rng)
+    log_l = target.log_likelihood(z)
+    power, evidence, scale = 0.0, 0.0, 1.0
+    steps = moves = 0
+    correlation = acceptance = math.nan
+    while power < 1.0:
+        step = _next_step(log_l, 1.0 - power)
+        weights, gained = _weights(log_l, step)
+        evidence += gained
+        power = 1.0 if step >= 1.0 - power else power + step
+        transport = fit(z, weights)
+        chosen = systematic(weights, rng)
+        last = power == 1.0
+        mover = _Mover(target, transport, z[chosen], log_l[chosen], power, scale)
+        start = transport.whiten(mover.z)
+        limit = forgotten(particles)
+        done = 0
+        while done < (MOST_MOVES_AT_LAST if last else MOST_MOVES):
+            acceptance = mover.move(rng)
+            done += 1
+            correlation = _largest_correlation(start, transport.whiten(mover.z))
+            if correlation < limit:
+                break
+        z, log_l, scale = mover.z, mover.log_l, mover.scale
+        steps += 1
+        moves += done
+    return Posterior(target.theta(z), evidence, steps, moves, correlation, acceptance)
+
+
+def forgotten(particles: int) -> float:
+    """The correlation below which particles have forgotten where they were.
+
+    The largest of P correlations of independent particles is about 2 / sqrt(N) by chance.
+    """
+    return max(FORGOTTEN, 2.0 / math.sqrt(particles))
+
+
+def _weights(log_l: FloatArray, step: float) -> tuple[FloatArray, float]:
+    """Normalised weights (N,) proportional to L^step, and the log of the mean of L^step."""
+    logs = step * log_l
+    largest = logs.max()
+    weights = np.exp(logs - largest)
+    return weights / weights.sum(), float(largest + math.log(weights.mean()))
+
+
+def _next_step(log_l: FloatArray, left: float) -> float:
+    """The step, at most `left`, that keeps `KEPT` of the effective sample size."""
+
+    def enough(step: float) -> bool:
+        weights = _weights(log_l, step)[0]
+        return float(1.0 / np.square(weights).sum()) >= KEPT * len(log_l)
+
+    if enough(left):
+        return left
+    low, high = 0.0, left
+    for _ in range(50):  # bisection to the last bits
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if enough(middle) else (low, middle)
+    # more than half of the particles may have no likelihood at all
+    return low if low > 0.0 else high
+
+
+def systematic(weights: FloatArray, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Systematic resampling: indices (N,), each about N times its weight."""
+    points = (rng.random() + np.arange(len(weights))) / len(weights)
+    return np.minimum(np.searchsorted(np.cumsum(weights), points), len(weights) - 1)
+
+
+class _Mover:
+    """Particles z (N, P), their log likelihoods (N,) and the moves at one power."""
+
+    def __init__(
+        self,
+        target: Target,
+        transport: Transport,
+        z: FloatArray,
+        log_l: FloatArray,
+        power: float,
+        scale: float,
+    ) -> None:
+        self.z, self.log_l, self.scale = z, log_l, scale
+        self._target, self._transport, self._power = target, transport, power
+        self._done = 0
+
+    def move(self, rng: np.random.Generator) -> float:
+        """Propose once for every particle; the share accepted."""
+        n, d = self.z.shape
+        # lengths differ between particles, so that narrow places are left as well
+        b = np.minimum(self.scale * rng.uniform(0.3, 1.4, n), 1.0)[:, None]
+        x = self._transport.whiten(self.z)
+        distance = np.square(x).sum(axis=1)
+        s = 0.5 * (DEGREES + distance) / rng.standard_gamma(0.5 * (d + DEGREES), n)
+        noise = np.sqrt(s)[:, None] * rng.standard_normal((n, d))
+        proposed_x = np.sqrt(1.0 - b * b) * x + b * noise
+        proposed = self._transport.colour(proposed_x)
+        log_l = self._target.log_likelihood(proposed)
+        gain = self._power * (log_l - self.log_l)
+        gain -= 0.5 * (np.square(proposed) - np.square(self.z)).sum(axis=1)
+        gain -= _log_t(np.square(proposed_x).sum(axis=1), d) - _log_t(distance, d)
+        taken = np.log(rng.random(n)) < gain
+        rows = np.flatnonzero(taken)
+        taken[rows] = ~self._target.held_out(proposed[rows])
+        self.z = np.where(taken[:, None], proposed, self.z)
+        self.log_l = np.where(taken, log_l, self.log_l)
+        share = float(taken.mean())
+        self._done += 1
+        # Robbins and Monro (1951): steps of the adaptation fade within a power
+        self.scale *= math.exp((share - ACCEPTED) / math.sqrt(self._done))
+        self.scale = min(self.scale, 1.0)
+        return share
+
+
+def _log_t(distance: FloatArray, dimension: int) -> FloatArray:
+    """Log density, up to a constant, of the t at squared distances (N,) from its mean."""
+    return -0.5 * (DEGREES + dimension) * np.log1p(distance / DEGREES)
+
+
+def _largest_correlation(before: FloatArray, after: FloatArray) -> float:
+    """The largest correlation, over coordinates, of two sets of particles (N, P) in pairs."""
+    x, y = before - before.mean(axis=0), after - after.mean(axis=0)
+    product = (x * y).sum(axis=0)
+    return float((product / np.sqrt((x * x).sum(axis=0) * (y * y).sum(axis=0))).max())

@@ -1,0 +1,1 @@
+"""A run beside others: gaps, criteria, leaderboard."""

@@ -1,0 +1,226 @@
+"""Floors of many histories of a world, in processes, restartable after any history.
+
+Histories are the first samples of a data set's test split, so that any run evaluated on it is
+compared on the same ones. A history's numbers depend on (data set, world, length, sample,
+particles) alone, never on the number of workers or on what was done before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from emulator.config import canonical_json
+from emulator.data import Dataset
+from emulator.data.schema import DataConfig, fingerprint
+from emulator.errors import DatasetError, InputError
+from emulator.estimation import hamilton, posterior, transport
+from emulator.estimation.likelihoods import log_likelihood
+from emulator.evaluation.floors.answers import Truth, answer
+from emulator.evaluation.floors.archive import (
+    Floors,
+    Scale,
+    Settings,
+    floor_file,
+    read_floors,
+    rows_of,
+    write_floors,
+)
+from emulator.evaluation.floors.summary import write_summary
+from emulator.provenance import commit
+from emulator.regimes import TARGETS, Task, tasks
+from emulator.seeding import derived_seed
+from emulator.training.batches import history_quarters
+from emulator.worlds import get_world
+from emulator.worlds.base import FloatArray
+
+SPLIT = "test"
+SEED = 2007  # of the sampler; histories have streams of their own under it
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A history to answer: what a worker needs and nothing else."""
+
+    settings: Settings
+    config: DataConfig
+    sample: int
+    history: FloatArray
+    truth: Truth
+
+
+def compute_floors(
+    dataset: Dataset,
+    world: str,
+    folder: Path,
+    *,
+    histories: int,
+    length: int,
+    particles: int,
+    workers: int = 1,
+    resume: bool = False,
+    progress: Progress = lambda done, total, note: None,
+) -> Floors:
+    """The floors of the first test samples of a world, written to `folder` after every history.
+
+    resume: go on with the file there, of the same settings. Raises InputError for arguments that
+    cannot be met, DatasetError when the file exists already or is of other settings.
+    """
+    settings = _settings(dataset, world, length, particles)
+    rows = dataset.rows(world, SPLIT)
+    if not 0 < histories <= len(rows):
+        raise InputError(
+            f"histories: expected 1 to {len(rows)}, the samples in split {SPLIT!r} of world "
+            f"{world!r}, got {histories}"
+        )
+    path = floor_file(folder, world, length)
+    floors = _begin(path, settings, dataset, resume)
+    wanted = rows[:histories].tolist()
+    jobs = _jobs(dataset, settings, [row for row in wanted if row not in set(floors.samples)])
+    if jobs and commit() not in floors.commits:
+        floors = Floors(settings, floors.scales, floors.frame, (*floors.commits, commit()))
+    total = len(jobs) + len(floors.samples)
+    progress(len(floors.samples), total, "")
+    for new in _perform(jobs, workers):
+        frame = (
+            pd.concat([floors.frame, pd.DataFrame(new)])
+            if len(floors.frame)
+            else (pd.DataFrame(new))
+        )
+        frame = frame.sort_values("sample", kind="stable", ignore_index=True)
+        floors = Floors(settings, floors.scales, frame, floors.commits)
+        write_floors(path, floors)
+        progress(len(floors.samples), total, f"{new[0]['seconds']:.1f} s a history")
+    write_summary(path, floors)
+    return floors
+
+
+def _settings(dataset: Dataset, world: str, length: int, particles: int) -> Settings:
+    spec, config = dataset.spec(world), dataset.manifest.config
+    if config.measurement_noise:
+        raise InputError(
+            f"{dataset.path}: has measurement noise, whose likelihood is not implemented; use a "
+            "data set without"
+        )
+    solution = get_world(world).solve(get_world(world).pack()[None])
+    log_likelihood(solution, np.zeros((1, 3)), 0)  # a world that has none says so before any work
+    if fingerprint(get_world(world).spec) != fingerprint(spec):
+        raise DatasetError(
+            f"{dataset.path}: world {world!r} was drawn by another version of it; generate the "
+            "data set again"
+        )
+    longest = history_quarters(dataset)
+    if not 2 <= length <= longest:
+        raise InputError(
+            f"length: expected 2 to {longest} quarters, what the data set shows, got {length}"
+        )
+    return Settings(
+        world=world,
+        length=length,
+        particles=particles,
+        horizon=config.horizon,
+        split=SPLIT,
+        longest=longest,
+        data_sha=dataset.hash,
+        samples_sha=dataset.samples_sha,
+        method=_method(),
+        parameters=spec.parameter_names,
+        shocks=spec.shock_names,
+    )
+
+
+def _method() -> str:
+    """16 hex digits of the sampler's constants: other ones make other numbers."""
+    names = (
+        "KEPT", "FORGOTTEN", "MOST_MOVES", "MOST_MOVES_AT_LAST", "DEGREES",
+        "ACCEPTED",
+    )  # fmt: skip
+    constants = {name: getattr(posterior, name) for name in names}
+    constants |= {
+        "depth": hamilton.DEPTH,
+        "seed": SEED,
+        "particles a term": transport.PARTICLES_A_TERM,
+    }
+    return hashlib.sha256(canonical_json(constants).encode()).hexdigest()[:16]
+
+
+def _begin(path: Path, settings: Settings, dataset: Dataset, resume: bool) -> Floors:
+    """The floors to go on with: those in the file, or none yet."""
+    if not path.exists():
+        moments = dataset.moments(settings.world)
+        scales = {
+            Task.steady_state: Scale(moments.irf_sd, moments.irf_sd_pooled, moments.irf_mean),
+            Task.state_dependent: Scale(
+                moments.irf_state_sd, moments.irf_state_sd_pooled, moments.irf_state_mean
+            ),
+        }
+        return Floors(settings, scales, pd.DataFrame(), ())
+    if not resume:
+        raise DatasetError(f"{path}: exists already; --resume goes on with it, or delete it")
+    floors = read_floors(path)
+    if floors.settings != settings:
+        differing = [k for k in vars(settings) if vars(settings)[k] != vars(floors.settings)[k]]
+        raise DatasetError(
+            f"{path}: was computed with another {', '.join(differing)}; use the same, or delete it"
+        )
+    return floors
+
+
+def _jobs(dataset: Dataset, settings: Settings, samples: list[int]) -> list[_Job]:
+    world = settings.world
+    wanted = {task: TARGETS[task] for task in tasks(dataset.spec(world))}
+    fields = dataset.read(world, samples, ["theta", "trajectories", *wanted.values()])
+    histories = fields["trajectories"][:, -settings.length :].astype(np.float64)
+    return [
+        _Job(
+            settings,
+            dataset.manifest.config,
+            sample,
+            np.ascontiguousarray(histories[k]),
+            Truth(
+                fields["theta"][k],
+                {task: fields[name][k].astype(np.float64) for task, name in wanted.items()},
+            ),
+        )
+        for k, sample in enumerate(samples)
+    ]
+
+
+def _perform(jobs: list[_Job], workers: int) -> Any:
+    """The rows of every job, as they come."""
+    if workers == 1:
+        yield from map(_work, jobs)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        waiting = [pool.submit(_work, job) for job in jobs]
+        try:
+            for future in as_completed(waiting):
+                yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _work(job: _Job) -> list[dict[str, Any]]:
+    """The rows of one history."""
+    settings, config = job.settings, job.config
+    run_in = config.quarters - settings.length
+    target = posterior.Target(
+        get_world(settings.world), job.history, run_in, config.rules[settings.world]
+    )
+    seed = derived_seed(
+        SEED, settings.data_sha, settings.world, settings.length, job.sample, settings.particles
+    )
+    with threadpool_limits(limits=1):
+        done = answer(target, job.truth, settings.particles, settings.horizon, seed)
+    return rows_of(job.sample, done, job.truth)

@@ -1,0 +1,118 @@
+"""Is a posterior what it says? Simulation-based calibration and coverage (Talts et al. 2018).
+
+Test samples are draws from the prior with histories drawn under them, so the rank of the truth
+among posterior draws is uniform for every parameter and response. A U-shaped histogram means a
+posterior that is too narrow, a hump one that is too wide, a slope a bias. Each quantity gets a
+chi-square test over its bins; the smallest p-value counts times their number (Bonferroni), as
+ranks of different quantities are dependent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from emulator.evaluation.floors.archive import Floors
+from emulator.evaluation.floors.errors import errors
+from emulator.evaluation.report.canvas import BLUE, GREY, figure, save
+from emulator.evaluation.scoring.bootstrap import mean_interval
+from emulator.regimes import Regime, Task
+from emulator.specs import OBSERVABLE_NAMES
+from emulator.worlds.base import FloatArray
+
+# The chi-square approximation wants five expected a bin.
+FEWEST_A_BIN, MOST_BINS = 5, 20
+HORIZONS = (0, 4, 12)  # impact, a year, three years: later responses are mostly near zero
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """ranks: by quantity, (N,). p_values: of uniformity, by quantity. p_value: of them all.
+    coverage: of the 90 % bands, with its 95 % interval over histories."""
+
+    ranks: dict[str, FloatArray]
+    p_values: dict[str, float]
+    p_value: float
+    coverage: float
+    coverage_ci95: tuple[float, float]
+
+
+def calibrate(floors: Floors) -> Calibration:
+    """Calibration of the parameters and steady-state responses in regime B1."""
+    frame = floors.frame[
+        (floors.frame["regime"] == Regime.B1) & (floors.frame["task"] == Task.steady_state)
+    ]
+    theta = np.stack(frame["theta_rank"].to_list())
+    ranks = {name: theta[:, j] for j, name in enumerate(floors.settings.parameters)}
+    response = floors.arrays(Regime.B1, Task.steady_state, "rank")
+    truth = floors.arrays(Regime.B1, Task.steady_state, "truth")
+    for s, shock in enumerate(floors.settings.shocks):
+        for h in (h for h in HORIZONS if h < response.shape[2]):
+            for v, observable in enumerate(OBSERVABLE_NAMES):
+                if truth[:, s, h, v].any():  # zero by construction: nothing to rank
+                    ranks[f"{observable} to {shock}, h = {h}"] = response[:, s, h, v]
+    p_values = {name: uniformity(values) for name, values in ranks.items()}
+    errors_frame = errors(floors, Regime.B1, Task.steady_state)
+    covered = errors_frame.groupby("sample", sort=False)["coverage_90"].mean().to_numpy()
+    return Calibration(
+        ranks,
+        p_values,
+        min(1.0, len(p_values) * min(p_values.values())),
+        float(covered.mean()),
+        mean_interval(covered),
+    )
+
+
+def bins(count: int) -> int:
+    """How many bins a histogram of `count` ranks has."""
+    return max(2, min(MOST_BINS, count // FEWEST_A_BIN))
+
+
+def histogram(ranks: FloatArray) -> NDArray[np.int64]:
+    """Counts (bins,) of ranks (N,) in [0, 1]."""
+    return np.histogram(ranks, bins(len(ranks)), range=(0.0, 1.0))[0]
+
+
+def uniformity(ranks: FloatArray) -> float:
+    """The p-value of the chi-square test that ranks (N,) are uniform on [0, 1]."""
+    counts = histogram(ranks)
+    expected = len(ranks) / len(counts)
+    return float(chi2.sf(np.square(counts - expected).sum() / expected, len(counts) - 1))
+
+
+def rank_figure(floors: Floors, calibration: Calibration, path: Path) -> None:
+    """Rank histograms of every parameter, and the distribution of the p-values."""
+    names = list(floors.settings.parameters)
+    columns = 6
+    rows = -(-(len(names) + 1) // columns)
+    canvas, axes = figure(rows, columns, 9.0, 0.6 + 1.4 * rows)
+    count = len(calibration.ranks[names[0]])
+    expected, number = count / bins(count), bins(count)
+    # the 95 % range of a bin's count, were ranks uniform
+    spread = 1.96 * np.sqrt(expected * (1.0 - 1.0 / number))
+    edges = np.linspace(0.0, 1.0, number + 1)
+    for axis, name in zip(axes.flat, names, strict=False):
+        axis.axhspan(expected - spread, expected + spread, color=GREY, alpha=0.3, lw=0)
+        axis.stairs(histogram(calibration.ranks[name]), edges, fill=True, color=BLUE, alpha=0.8)
+        axis.set_title(f"{name}\np = {calibration.p_values[name]:.2f}", fontsize=7)
+        axis.set_ylim(0, 2.5 * expected)
+    rest = axes.flat[len(names) :]
+    values = list(calibration.p_values.values())
+    rest[0].hist(values, 10, range=(0.0, 1.0), color=GREY)
+    rest[0].set_title(f"p-values of all\n{len(values)} quantities", fontsize=7)
+    for axis in axes.flat:
+        axis.tick_params(labelsize=6)
+    for axis in rest[1:]:
+        axis.axis("off")
+    low, high = calibration.coverage_ci95
+    canvas.suptitle(
+        f"{floors.settings.world}, {floors.settings.length} quarters, {count} histories: rank of "
+        f"the truth among posterior draws (grey: 95 % were it uniform)\n90 % bands of responses "
+        f"hold {calibration.coverage:.1%} ({low:.1%} to {high:.1%})",
+        fontsize=8,
+    )
+    save(canvas, path)

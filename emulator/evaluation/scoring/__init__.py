@@ -1,0 +1,1 @@
+"""From a trained run and its data to statistics and metrics."""

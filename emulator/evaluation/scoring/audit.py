@@ -1,0 +1,174 @@
+"""Checks before any score: no answer from forbidden inputs, honest splits, honest scales.
+
+`audit_inputs` asks the model the same questions with everything the regime forbids replaced by
+noise, then by NaN: fields outside the contract, the run-in, the quarters after now, the answers
+themselves. Not one bit of the answer may change. `audit_data` finds the split of every sample anew
+from the rules, and the scales and means from the training rows.
+
+Not caught: a model that stores test answers in its weights and looks them up by an input it may
+see. Its weights are then an archive of the test split; only training it again from its
+configuration, on a data set of another seed, shows that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+import numpy as np
+import torch
+
+from emulator.data import Dataset
+from emulator.data.moments import WorldMoments
+from emulator.data.schema import FIELDS, SPLITS
+from emulator.data.splits import split_codes, summarise
+from emulator.errors import DatasetError, InputError
+from emulator.evaluation.scoring.forecasts import draw_now
+from emulator.evaluation.scoring.statistics import tensors
+from emulator.models.base import Forecaster, Model
+from emulator.regimes import AHEAD, MAX_HISTORY, Regime, Task, build_inputs, fields_needed
+from emulator.training.batches import history_quarters
+from emulator.worlds import get_world
+
+SAMPLES = 8  # a model that peeks does so in every sample; a few more cost nothing
+CHUNK = 5000  # samples in memory at once: some 100 MB in the largest world
+# Sums in another order, float64: 1e-13 in practice.
+SAME_MOMENTS = 1e-9
+
+_REMEDY = "run `emulator validate` and generate the data set again"
+
+Fields = dict[str, torch.Tensor]
+
+
+def audit_inputs(
+    model: Model,
+    dataset: Dataset,
+    world: str,
+    regime: Regime,
+    task: Task,
+    extra: Set[str] = frozenset(),
+) -> None:
+    """Raises InputError when an answer depends on what the regime forbids."""
+    rows = dataset.rows(world, "test")[:SAMPLES]
+    spec, config = dataset.spec(world), dataset.manifest.config
+    now, length = config.quarters, history_quarters(dataset)
+    if task is Task.trajectory:
+        now = int(draw_now(world, rows[:1], config.quarters)[0])
+        length = min(MAX_HISTORY, now - config.run_in)
+    whole = tensors(dataset.read(world, rows, FIELDS), model)
+    allowed = set(fields_needed(regime, task, extra=extra))
+
+    def ask(fields: Fields) -> list[torch.Tensor]:
+        inputs = build_inputs(
+            fields, spec, regime, task,
+            history_length=length, run_in=config.run_in, now=now, ahead=AHEAD, extra=extra,
+        )  # fmt: skip
+        if task is Task.trajectory:
+            assert isinstance(model, Forecaster)
+            return [model.forecast(inputs)]
+        answer = model.answer([inputs], config.horizon)[0]
+        return [a for a in answer if a is not None]
+
+    model.eval()
+    with torch.no_grad():
+        honest = ask(whole)
+        # NaN equals nothing, so an answer that is not finite would look like a peek.
+        if not all(bool(torch.isfinite(answer).all()) for answer in honest):
+            raise InputError(
+                f"{type(model).__name__} on {world}, {task}, regime {regime}: its answers to the "
+                "first test samples are not finite"
+            )
+        for kind in ("noise", "NaN"):
+            spoiled = {
+                name: _spoil(name, values, name in allowed, kind, config.run_in, now)
+                for name, values in whole.items()
+            }
+            if not all(map(torch.equal, honest, ask(spoiled))):
+                raise InputError(
+                    f"{type(model).__name__} on {world}, {task}: its answers in regime {regime} "
+                    f"change when what the regime forbids is replaced by {kind}; it sees more than "
+                    f"{', '.join(sorted(allowed)) or 'the shock'}"
+                )
+
+
+def _spoil(
+    name: str, values: torch.Tensor, allowed: bool, kind: str, run_in: int, now: int
+) -> torch.Tensor:
+    """A field with what may not be seen of it replaced."""
+    generator = torch.Generator().manual_seed(1)
+    noise = torch.randn(values.shape, generator=generator).to(values)
+    junk = noise if kind == "noise" else torch.full_like(values, np.nan)
+    if not allowed:
+        return junk
+    out = values.clone()
+    if name == "trajectories":
+        out[:, :run_in] = junk[:, :run_in]
+        out[:, now:] = junk[:, now:]
+    if name == "eps":
+        out[:, now + AHEAD :] = junk[:, now + AHEAD :]
+    return out
+
+
+def audit_data(dataset: Dataset, world: str) -> None:
+    """Raises DatasetError when a sample is in a split that the rules do not put it in, in two or
+    in none, or when the stored moments are not those of the training rows."""
+    _audit_splits(dataset, world)
+    _audit_moments(dataset, world)
+
+
+def _audit_splits(dataset: Dataset, world: str) -> None:
+    config = dataset.manifest.config
+    simulator = get_world(world)
+    names = simulator.parameter_names
+    columns = dataset.params(world, names)
+    theta = np.column_stack([columns[name] for name in names])
+    needed = any(rule.statistic for rule in config.rules[world].slice)
+    expected = np.empty(len(theta), dtype=np.int8)
+    for rows in _chunks(np.arange(len(theta))):
+        paths = dataset.read(world, rows, ["trajectories"])["trajectories"]
+        solution = simulator.solve(theta[rows]) if needed else None
+        summary = summarise(paths, config.run_in)
+        expected[rows] = split_codes(simulator, config, rows, theta[rows], solution, summary)
+    times = np.zeros(len(theta), dtype=np.int64)
+    for code, split in enumerate(SPLITS):
+        rows = dataset.rows(world, split)
+        np.add.at(times, rows, 1)
+        wrong = rows[expected[rows] != code]
+        if len(wrong):
+            raise DatasetError(
+                f"{dataset.path}: {len(wrong)} samples of {world}'s {split} split belong to "
+                f"{SPLITS[expected[wrong[0]]]} by the rules (sample {wrong[0]} is one); {_REMEDY}"
+            )
+    if (times != 1).any():
+        raise DatasetError(
+            f"{dataset.path}: sample {(times != 1).argmax()} of {world} is in "
+            f"{times[(times != 1).argmax()]} splits, expected one; {_REMEDY}"
+        )
+
+
+def _audit_moments(dataset: Dataset, world: str) -> None:
+    config = dataset.manifest.config
+    rows = dataset.rows(world, "train")
+    fields = ("irfs", "irfs_state", "trajectories")
+    found: WorldMoments | None = None
+    for chunk in _chunks(rows):
+        data = dataset.read(world, chunk, fields)
+        linear = dataset.spec(world).linear
+        part = WorldMoments.of(
+            data["irfs"],
+            None if linear else data["irfs_state"],
+            data["trajectories"][:, config.run_in :],
+        )
+        found = part if found is None else found.merge(part)
+    assert found is not None  # an empty split was refused when the data set was made
+    ours, stored = vars(found.finish()), vars(dataset.moments(world))
+    for name, value in ours.items():
+        size = np.abs(value).max()
+        if not np.allclose(value, stored[name], rtol=SAME_MOMENTS, atol=SAME_MOMENTS * size):
+            raise DatasetError(
+                f"{dataset.path}: the stored {name} of {world} is not that of its {len(rows)} "
+                f"training rows; {_REMEDY}"
+            )
+
+
+def _chunks(rows: np.ndarray) -> list[np.ndarray]:
+    return [rows[first : first + CHUNK] for first in range(0, len(rows), CHUNK)]

@@ -1,0 +1,1 @@
+"""What an evaluation leaves on disk: statistics, metrics.json, and the runs that have them."""

@@ -1,0 +1,154 @@
+"""Evaluated runs: a run folder with metrics.json, and what part a run plays in comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from emulator.errors import DatasetError
+from emulator.evaluation.stored.files import RESPONSES_FILE, matches, read_statistics, verify
+from emulator.evaluation.stored.record import (
+    METRICS_FILE,
+    NULL_MODEL,
+    OtherVersionError,
+    read_metrics,
+    write_metrics,
+)
+from emulator.regimes import Task
+
+# Kinds of specialists, when trained on one world alone.
+SPECIALISTS = ("baseline_mlp", "baseline_gru", "universal")
+
+
+@dataclass(frozen=True)
+class EvaluatedRun:
+    """A run and its metrics. name: its path from the folder it was found in."""
+
+    name: str
+    folder: Path
+    metrics: dict[str, Any]
+
+    @property
+    def model(self) -> str:
+        return str(self.metrics["model"])
+
+    @property
+    def worlds(self) -> tuple[str, ...]:
+        return tuple(self.metrics["worlds"])
+
+    @property
+    def regimes(self) -> tuple[str, ...]:
+        return tuple(self.metrics["regimes"])
+
+    @property
+    def data(self) -> str:
+        """Which samples were scored: `Dataset.samples_sha`."""
+        return str(self.metrics["samples_sha"])
+
+    def trained_as(self, other: EvaluatedRun) -> bool:
+        """Whether both were trained on the same samples of the worlds they share."""
+        rows, others = self.metrics["training_rows"], other.metrics["training_rows"]
+        return self.metrics["training_draws_sha"] == other.metrics["training_draws_sha"] and all(
+            rows[world] == others[world] for world in rows.keys() & others.keys()
+        )
+
+    @property
+    def is_universal(self) -> bool:
+        return self.model == "universal" and len(self.worlds) > 1 and not self.has_more_inputs
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the run answers every world of its data set."""
+        return set(self.worlds) == set(self.metrics["data_worlds"])
+
+    @property
+    def is_specialist(self) -> bool:
+        alone = len(self.worlds) == 1 and self.metrics["started_from"] is None
+        return self.model in SPECIALISTS and alone and not self.has_more_inputs
+
+    @property
+    def has_more_inputs(self) -> bool:
+        """Whether the run sees more than its regime's contract; then it is in no comparison."""
+        return bool(self.metrics["extra_inputs"])
+
+    @property
+    def has_statistics(self) -> bool:
+        """Whether statistics are stored; reference results keep metrics alone."""
+        return (self.folder / RESPONSES_FILE).is_file()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the statistics are there, and those that metrics.json was made from."""
+        return matches(self.folder, self.metrics["statistics"])
+
+    def entry(self, world: str, regime: str, split: str, task: str) -> dict[str, Any] | None:
+        """The metrics of one case, None when the run does not answer it."""
+        return find_entry(self.metrics["worlds"], world, regime, split, task)
+
+    def null_entry(self, world: str, regime: str, split: str, task: str) -> dict[str, Any] | None:
+        """The training mean's metrics of one case."""
+        return find_entry(self.metrics[NULL_MODEL], world, regime, split, task)
+
+    def cases(self, split: str) -> Iterator[tuple[str, str, str]]:
+        """(world, regime, task) that the run answers on a split."""
+        for world, regimes in self.metrics["worlds"].items():
+            for regime in regimes:
+                for task in Task:
+                    if self.entry(world, regime, split, task) is not None:
+                        yield world, regime, task.value
+
+    def statistics(
+        self, world: str, regime: str, split: str, task: str, columns: list[str] | None = None
+    ) -> pd.DataFrame:
+        """The stored statistics of one case. Raises DatasetError when they are not there, or not
+        those that metrics.json was made from."""
+        verify(self.folder, self.metrics["statistics"], task)
+        return read_statistics(self.folder, world, regime, split, task, columns)
+
+    def save(self) -> None:
+        """Write metrics.json again."""
+        write_metrics(self.folder, self.metrics)
+
+
+def find_entry(
+    tree: dict[str, Any], world: str, regime: str, split: str, task: str
+) -> dict[str, Any] | None:
+    """The metrics of one case in {world: {regime: {split: ...}}}.
+
+    Those of the steady-state response are the split's own; other tasks' are nested in them.
+    """
+    steady: dict[str, Any] | None = tree.get(world, {}).get(regime, {}).get(split)
+    if steady is None or task == Task.steady_state:
+        return steady
+    nested: dict[str, Any] | None = steady.get(str(Task(task)))
+    return nested
+
+
+def read_run(folder: Path, name: str) -> EvaluatedRun:
+    """The evaluated run in a folder. Raises DatasetError when its metrics cannot be read."""
+    return EvaluatedRun(name, folder, read_metrics(folder))
+
+
+def find_runs(root: Path, *, of_this_version: bool = False) -> list[EvaluatedRun]:
+    """Evaluated runs at or below `root`, named by their path from it (its own name for `root`).
+
+    of_this_version: leave out runs that another version evaluated, which raise otherwise. Raises
+    DatasetError when there are none, or one cannot be read.
+    """
+    root = root.resolve()
+    folders = sorted(path.parent for path in root.rglob(METRICS_FILE))
+    runs = []
+    for folder in folders:
+        name = folder.name if folder == root else folder.relative_to(root).as_posix()
+        try:
+            runs.append(read_run(folder, name))
+        except OtherVersionError:
+            if not of_this_version:
+                raise
+    if not runs:
+        raise DatasetError(f"{root}: no {METRICS_FILE} here or below; run `emulator evaluate RUN`")
+    return runs

@@ -1,0 +1,114 @@
+"""One job from start to end: choose its learning rate, train it, evaluate it.
+
+Each stage is skipped where it is finished and goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+import torch
+from threadpoolctl import threadpool_limits
+
+from emulator.errors import DatasetError, TrainingError
+from emulator.evaluation.scoring.evaluate import evaluate, open_run
+from emulator.evaluation.stored.runs import read_run
+from emulator.models.weights import DESCRIPTION_FILE, write_atomically
+from emulator.plans.jobs import Job
+from emulator.plans.tuning import DIVERGED_FILE, choose_rate, validation_score
+from emulator.training.trainer import train
+
+Progress = Callable[[int, int, str], None]
+
+
+class Status(StrEnum):
+    """How a job ended."""
+
+    done = "done"
+    stopped = "stopped"  # asked to, with a checkpoint
+    failed = "failed"  # diverged; the message says where
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job. seconds: those spent on training and evaluation this time, zero where
+    the stage was finished before; validation: the mean NRMSE over worlds."""
+
+    label: str
+    status: Status
+    lr: float | None = None
+    epochs: int | None = None  # where no steps are given
+    steps: int | None = None
+    validation: float | None = None
+    training_seconds: float = 0.0
+    evaluation_seconds: float = 0.0
+    message: str = ""
+
+
+def perform(job: Job, threads: int, progress: Progress) -> Outcome:
+    """Do what is left of a job on this many threads. Raises what training and evaluation raise,
+    but for a divergence, which the outcome tells."""
+    outcome = Outcome(job.label, Status.done)
+    with threads_of(threads):
+        try:
+            config = job.with_rate(choose_rate(job)) if job.candidates else job.config
+            if not job.fitted_at_once:
+                settings = config.training
+                epochs = settings.epochs if settings.steps is None else None
+                outcome = replace(outcome, lr=settings.lr, epochs=epochs, steps=settings.steps)
+            if job.is_candidate and (job.folder / DIVERGED_FILE).exists():
+                return replace(outcome, validation=None, message="diverged before")
+            trained_before = (job.folder / DESCRIPTION_FILE).exists()
+            started = time.perf_counter()
+            finished = train(config, job.folder, resume=True, progress=progress)
+            if not trained_before:
+                seconds = time.perf_counter() - started
+                outcome = replace(outcome, training_seconds=seconds)
+            if not finished:
+                return replace(outcome, status=Status.stopped)
+        except TrainingError as error:
+            if not job.is_candidate:
+                return replace(outcome, status=Status.failed, message=str(error))
+            # One of several rates may be too high: that is a result, and not tried again.
+            write_atomically(job.folder / DIVERGED_FILE, f"{error}\n".encode())
+            return replace(outcome, message=str(error))
+        outcome = replace(outcome, validation=validation_score(job.folder))
+        if job.is_candidate or is_evaluated(job.folder, job.scored_on):
+            return outcome
+        started = time.perf_counter()
+        evaluate(job.folder, job.scored_on, progress, ablations=job.role == "universal")
+        return replace(outcome, evaluation_seconds=time.perf_counter() - started)
+
+
+def is_evaluated(run: Path, scored_on: str) -> bool:
+    """Whether a finished evaluation of the weights in the folder is there: metrics.json, which is
+    written last, is of these weights, of that data set and of every regime to score, and the
+    statistics are those it was made from."""
+    try:
+        evaluated = read_run(run, run.name)
+    except DatasetError:
+        return False  # none, damaged, or by another version: evaluated again
+    run_now = open_run(run, scored_on)
+    return (
+        evaluated.metrics["weights_sha256"] == run_now.loaded.sha256
+        and evaluated.data == run_now.dataset.samples_sha
+        and evaluated.regimes == tuple(regime.value for regime in run_now.regimes)
+        and evaluated.is_complete
+    )
+
+
+@contextmanager
+def threads_of(count: int) -> Iterator[None]:
+    """Compute on this many threads, in torch as in NumPy's and scikit-learn's libraries."""
+    before = torch.get_num_threads()
+    with threadpool_limits(limits=count):
+        torch.set_num_threads(count)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
