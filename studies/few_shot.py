@@ -19,7 +19,7 @@ import torch
 
 from emulator.data import Dataset
 from emulator.evaluation.comparison.leaderboard import CSV_FILE
-from emulator.evaluation.report.report import canvas as plots
+from emulator.evaluation.report import canvas as plots
 from emulator.evaluation.scoring.metrics.derived import nrmse
 from emulator.evaluation.scoring.statistics import score_model, statistics
 from emulator.evaluation.stored.record import NULL_MODEL
