@@ -26,14 +26,9 @@ from enum import StrEnum
 import torch
 
 from emulator.errors import InputError, unknown_name
+from emulator.limits import AHEAD, MAX_HISTORY, MIN_HISTORY, RUN_IN
 from emulator.specs import WorldSpec
 
-RUN_IN = 40  # first quarters of a simulation: known through eps, never shown as history
-MIN_HISTORY, MAX_HISTORY = 40, 200
-MIN_SIZE, MAX_SIZE = 0.25, 3.0  # moduli of the shock sizes drawn, in s.d.s
-MIN_NOW, MAX_NOW = 80, 200  # quarters from rest after which a trajectory is forecast
-AHEAD = 40  # quarters a trajectory is forecast
-QUANTILES = (0.05, 0.25, 0.50, 0.75, 0.95)  # levels of the bands around a response
 REMOVABLE = ("world", "theta", "eps", "history")  # inputs an ablation can take away
 ADDABLE = ("history", "flags")  # inputs an ablation can give beyond the contract
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from emulator.regimes import QUANTILES
+from emulator.limits import QUANTILES
 from emulator.training.losses import (
     horizon_weights,
     quantile_loss,

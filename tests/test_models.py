@@ -13,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emulator.errors import InputError, UnknownNameError
+from emulator.limits import AHEAD, QUANTILES
 from emulator.models.base import Model
 from emulator.models.baselines.mlp import MLPConfig
 from emulator.models.blocks import Block
 from emulator.models.heads import FADE, DirectHead, ModalHead, SpreadHead
 from emulator.models.normalization import ParameterNormalizer, normalize_bounded
 from emulator.models.universal import UniversalConfig
-from emulator.regimes import AHEAD, QUANTILES, Inputs, Regime, Task, build_inputs, response_inputs
+from emulator.regimes import Inputs, Regime, Task, build_inputs, response_inputs
 from emulator.training.losses import quantile_loss, response_loss, trajectory_loss
 from tests.specs import LARGE, SMALL, SPECS, sample
 

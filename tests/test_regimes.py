@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from emulator.errors import InputError, UnknownNameError
+from emulator.limits import RUN_IN
 from emulator.models.universal import UniversalConfig
 from emulator.regimes import (
     CONTRACTS,
     REMOVABLE,
-    RUN_IN,
     TARGETS,
     Regime,
     Task,

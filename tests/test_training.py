@@ -16,8 +16,9 @@ import yaml
 
 from emulator.data import DataConfig, Dataset
 from emulator.errors import ConfigError, UnknownNameError, WeightsError
+from emulator.limits import RUN_IN
 from emulator.models.weights import CARD_FILE, load_weights
-from emulator.regimes import RUN_IN, Regime
+from emulator.regimes import Regime
 from emulator.training.batches import Batches, Shown
 from emulator.training.checkpoint import load_checkpoint, save_checkpoint
 from emulator.training.trainer import train

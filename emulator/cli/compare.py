@@ -28,6 +28,7 @@ from emulator.cli.responses import (
     print_responses,
 )
 from emulator.errors import InputError, unknown_name
+from emulator.limits import MAX_HORIZON
 from emulator.specs import OBSERVABLE_NAMES, WorldSpec
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def compare(
     ),
     assignments: list[str] = SET_OPTION,
     size: float = typer.Option(1.0, help="Size of the shock in standard deviations."),
-    horizon: int = typer.Option(40, min=0, max=80, help="Last quarter of the response."),
+    horizon: int = typer.Option(40, min=0, max=MAX_HORIZON, help="Last quarter of the response."),
     exact: bool = typer.Option(False, "--exact", help="Solve the models; needs no weights."),
     plot: Path | None = PLOT_OPTION,
     output_format: ResponseFormat = RESPONSE_FORMAT_OPTION,

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.data.schema import LARGEST_SHOCK, SMALLEST_SHOCK, Design
+from emulator.data.schema import Design
 from emulator.errors import InputError
+from emulator.limits import MAX_SIZE, MIN_SIZE
 from emulator.seeding import Purpose, stream_key
 from emulator.worlds import Status, World
 
@@ -181,8 +182,8 @@ def _evaluate(
 def _shock_sizes(u: FloatArray) -> FloatArray:
     """Uniforms (B, S) to sizes uniform on the two intervals of either sign."""
     signed = 2.0 * u - 1.0
-    width = LARGEST_SHOCK - SMALLEST_SHOCK
-    return np.where(signed < 0, -1.0, 1.0) * (SMALLEST_SHOCK + width * np.abs(signed))
+    width = MAX_SIZE - MIN_SIZE
+    return np.where(signed < 0, -1.0, 1.0) * (MIN_SIZE + width * np.abs(signed))
 
 
 class _ParameterDraws:

@@ -38,6 +38,7 @@ from pydantic import (
 from emulator import __version__
 from emulator.config import StrictModel, canonical_json
 from emulator.errors import DatasetError
+from emulator.limits import MAX_HORIZON, MIN_HISTORY, QUARTERS, RUN_IN
 from emulator.specs import WorldSpec
 
 SCHEMA_VERSION = "1.0"
@@ -53,11 +54,6 @@ RECORDS = "shards"
 TEMPORARY = ".tmp"
 LOCK = ".lock"
 
-# The shock sizes drawn, in standard deviations: the sign is free, the modulus in this interval.
-SMALLEST_SHOCK, LARGEST_SHOCK = 0.25, 3.0
-
-# The shortest history that a model is shown (regimes B1, B2, C and D).
-SHORTEST_HISTORY = 40
 # Bounds that catch a slip of the keyboard before it fills a disk or the memory. Ten times the
 # longest histories in use; a terabyte a world at 10 kB a sample; 100,000 files an array.
 MOST_QUARTERS, MOST_SAMPLES, MOST_SHARDS = 10_000, 100_000_000, 100_000
@@ -130,16 +126,16 @@ class Design(StrictModel):
     of that series' own s.d. after the run-in.
     """
 
-    quarters: int = Field(default=240, le=MOST_QUARTERS)
-    run_in: int = Field(default=40, ge=0)
-    horizon: int = Field(default=40, ge=0, le=80)
+    quarters: int = Field(default=QUARTERS, le=MOST_QUARTERS)
+    run_in: int = Field(default=RUN_IN, ge=0)
+    horizon: int = Field(default=40, ge=0, le=MAX_HORIZON)
     measurement_noise: float = Field(default=0.0, ge=0)
 
     @model_validator(mode="after")
     def _long_enough(self) -> Self:
-        if self.quarters - self.run_in < SHORTEST_HISTORY:
+        if self.quarters - self.run_in < MIN_HISTORY:
             raise ValueError(
-                f"quarters must exceed run_in by at least {SHORTEST_HISTORY}, the shortest history "
+                f"quarters must exceed run_in by at least {MIN_HISTORY}, the shortest history "
                 f"a model is shown (quarters {self.quarters}, run_in {self.run_in})"
             )
         return self

@@ -18,19 +18,11 @@ from numpy.typing import NDArray
 from emulator.data.dataset import Dataset, check_size
 from emulator.data.moments import WorldMoments
 from emulator.data.samples import draw_samples
-from emulator.data.schema import (
-    LARGEST_SHOCK,
-    SMALLEST_SHOCK,
-    SPLITS,
-    DataConfig,
-    Layout,
-    fingerprint,
-    layout,
-    repair,
-)
+from emulator.data.schema import SPLITS, DataConfig, Layout, fingerprint, layout, repair
 from emulator.data.shards import sample_checksums
 from emulator.data.splits import split_codes, summarise
 from emulator.errors import DatasetError, InputError, UnknownNameError
+from emulator.limits import MAX_SIZE, MIN_SIZE
 from emulator.seeding import derived_seed
 from emulator.worlds import Status, World, get_world
 
@@ -141,7 +133,7 @@ class _Scan:
         solution = world.solve(theta)
         self._count("bounds", solution.status != Status.OK)
         size = np.abs(values["shock_size"])
-        self._count("shock_size", ((size < SMALLEST_SHOCK) | (size > LARGEST_SHOCK)).any(axis=1))
+        self._count("shock_size", ((size < MIN_SIZE) | (size > MAX_SIZE)).any(axis=1))
 
         # The rules are computed again from theta and the trajectories, not from what was written.
         summary = summarise(values["trajectories"], config.run_in)
@@ -173,7 +165,7 @@ class _Scan:
         promises = {
             "finite": "finite values in every array",
             "bounds": "theta inside its bounds, with a unique stable solution",
-            "shock_size": f"sizes from {SMALLEST_SHOCK} to {LARGEST_SHOCK} in modulus",
+            "shock_size": f"sizes from {MIN_SIZE} to {MAX_SIZE} in modulus",
             "splits": "each sample in the one split its rules give (hold-outs pure)",
             "params": "params.parquet agrees with the arrays",
             "contents": "each sample has its CRC",

@@ -14,7 +14,7 @@ from emulator.evaluation.report.canvas import short_unit
 from emulator.evaluation.scoring.metrics.shape import peak
 from emulator.explorer.state import Catalogue, State
 from emulator.inference import Emulator
-from emulator.regimes import QUANTILES
+from emulator.limits import QUANTILES
 from emulator.specs import Shock, WorldSpec, same_names
 from emulator.worlds import get_world, list_worlds
 from emulator.worlds.base import Status

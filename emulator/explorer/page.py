@@ -14,8 +14,7 @@ from dash import dcc, html
 
 from emulator.evaluation.report.canvas import BLUE, VERMILLION, short_unit
 from emulator.explorer.state import QUARTERS, Catalogue
-from emulator.inference.arguments import MAX_HORIZON
-from emulator.regimes import MAX_SIZE
+from emulator.limits import MAX_HORIZON, MAX_SIZE
 from emulator.specs import WorldSpec
 
 # Each observable's traces, in the order in which the script fills them.

@@ -19,7 +19,8 @@ from urllib.parse import parse_qsl, quote
 
 from emulator.errors import EmulatorError, InputError, unknown_name
 from emulator.explorer.parameters import Control, Group, groups, nice_step
-from emulator.inference.arguments import MAX_HORIZON, MAX_SIZE_ASKED
+from emulator.inference.arguments import MAX_SIZE_ASKED
+from emulator.limits import MAX_HORIZON
 from emulator.specs import WorldSpec
 
 KEYS = ("worlds", "shock", "size", "quarters", "set")

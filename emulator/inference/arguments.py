@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emulator.errors import InputError, unknown_name
-from emulator.regimes import MAX_SIZE, MIN_SIZE
+from emulator.limits import MAX_HORIZON, MAX_SIZE, MIN_SIZE
 from emulator.specs import WorldSpec
 from emulator.worlds.arguments import NOT_NUMBERS, real
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MAX_HORIZON = 80
 MAX_SIZE_ASKED = 1e6  # far beyond any use; keeps float32 finite
 
 Theta: TypeAlias = "Mapping[str, float] | pd.DataFrame | pd.Series[float] | ArrayLike | None"
@@ -131,7 +130,7 @@ def held_out(
 
 
 def check_horizon(horizon: int) -> int:
-    """A whole number of quarters up to 80, or InputError."""
+    """A whole number of quarters up to `MAX_HORIZON`, or InputError."""
     try:
         whole = not isinstance(horizon, (bool, str)) and int(horizon) == horizon
     except (TypeError, ValueError, OverflowError):

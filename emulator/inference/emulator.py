@@ -17,9 +17,10 @@ from emulator.inference.arguments import Theta, check_horizon, check_size, held_
 from emulator.inference.histories import History, history_array, other_units, unusual
 from emulator.inference.response import Response
 from emulator.inference.signatures import takes
+from emulator.limits import MAX_HISTORY, QUANTILES
 from emulator.models.base import Answer, Model
 from emulator.models.weights import find_weights, load_weights
-from emulator.regimes import MAX_HISTORY, QUANTILES, Regime, Task, build_inputs
+from emulator.regimes import Regime, Task, build_inputs
 from emulator.specs import MACRO_OBSERVABLES, WorldSpec
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from emulator.errors import InputError, nearest
 from emulator.inference.arguments import frame_numbers, is_frame
-from emulator.regimes import MAX_HISTORY, MIN_HISTORY
+from emulator.limits import MAX_HISTORY, MIN_HISTORY
 from emulator.specs import OBSERVABLE_NAMES
 from emulator.worlds.arguments import NOT_NUMBERS, real
 

@@ -24,7 +24,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from emulator.regimes import MAX_HISTORY, MIN_HISTORY, QUANTILES, Inputs, Task
+from emulator.limits import MAX_HISTORY, MIN_HISTORY, QUANTILES
+from emulator.regimes import Inputs, Task
 from emulator.specs import WorldSpec
 
 _MEDIAN = len(QUANTILES) // 2

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import nn
 
+from emulator.limits import MAX_HISTORY
 from emulator.models.embeddings import NameEmbedding
 from emulator.models.heads import Poles
 from emulator.models.regression import LAGS, Fit, Regression, regress
-from emulator.regimes import MAX_HISTORY, Inputs
+from emulator.regimes import Inputs
 
 RECENT = 24  # quarters the transformer sees one by one
 MEMORY = 80  # quarters that fade: what decays by a tenth a quarter is down to 2e-4

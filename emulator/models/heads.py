@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from emulator.regimes import QUANTILES
+from emulator.limits import QUANTILES
 
 FADE = 0.9  # a quarter, beyond the trained horizon: a half-life of 6.6 quarters
 

@@ -17,10 +17,10 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
+from emulator.limits import AHEAD
 from emulator.models.blocks import Block
 from emulator.models.embeddings import NameEmbedding
 from emulator.models.heads import DirectHead, EstimateHead, ModalHead
-from emulator.regimes import AHEAD
 
 MEMORY = 60  # quarters before now that the correction sees
 DILATIONS = (1, 2, 4, 8, 16, 32)  # each sees now and one quarter back: a reach of 63 quarters

@@ -30,6 +30,7 @@ from pydantic import Field
 from torch import nn
 
 from emulator.config import StrictModel
+from emulator.limits import MAX_SIZE
 from emulator.models.bands import BandWidths
 from emulator.models.base import Answer, Answered, Forecaster, Model
 from emulator.models.blocks import Reach
@@ -39,7 +40,7 @@ from emulator.models.heads import EstimateHead
 from emulator.models.regression import Regression
 from emulator.models.trajectories import MEMORY, PathCorrection, PathHeads, convolve
 from emulator.models.trunk import Pathway
-from emulator.regimes import MAX_SIZE, Inputs, Task, response_inputs
+from emulator.regimes import Inputs, Task, response_inputs
 from emulator.specs import WorldSpec
 
 BLIND = "(no world)"  # the row of the world table for regimes that do not name the world

@@ -25,14 +25,10 @@ import torch
 from emulator.data import Dataset, FreshLoader, Loader, Moments, StreamLoader
 from emulator.data.moments import WorldMoments
 from emulator.errors import ConfigError
+from emulator.limits import AHEAD, MAX_HISTORY, MAX_NOW, MIN_HISTORY, MIN_NOW
 from emulator.models import bands
 from emulator.regimes import (
-    AHEAD,
     CONTRACTS,
-    MAX_HISTORY,
-    MAX_NOW,
-    MIN_HISTORY,
-    MIN_NOW,
     TARGETS,
     Inputs,
     Regime,

@@ -19,7 +19,7 @@ from typing import Literal
 
 import torch
 
-from emulator.regimes import QUANTILES
+from emulator.limits import QUANTILES
 
 HorizonWeights = Literal["uniform", "exponential", "impact"]
 TAU = 20.0  # quarters in which the exponential weights fall by e

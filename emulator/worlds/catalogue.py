@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from emulator.limits import MAX_SIZE, QUARTERS, RUN_IN
 from emulator.specs import Parameter
 from emulator.worlds.base import FloatArray, Status, World
 from emulator.worlds.registry import BUILT_IN, get_world
@@ -25,9 +26,8 @@ SEED = 2007
 DRAWS = 2_000  # a share of one half is then known to a percentage point
 HORIZON = 40
 LEAST_SHOWN = 12  # quarters: three years, below which a panel hides how a response ends
-QUARTERS, RUN_IN = 240, 40  # those of the data set: the start at rest is forgotten
 REGIME = "probability_turbulent"  # the state of worlds with a calm and a turbulent regime
-LARGE = -3.0  # s.d.s: the edge of the data set's sizes, where a lower bound bites
+LARGE = -MAX_SIZE  # the edge of the sizes drawn, where a lower bound bites
 
 INTRODUCTION = """# The world bank
 

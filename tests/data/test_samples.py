@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from emulator.data.samples import draw_samples
-from emulator.data.schema import LARGEST_SHOCK, SMALLEST_SHOCK, Design
+from emulator.data.schema import Design
+from emulator.limits import MAX_SIZE, MIN_SIZE
 from emulator.seeding import Purpose, stream, stream_key
 from emulator.worlds import Status, get_world, list_worlds
 from tests.data.configs import WORLDS
@@ -88,10 +89,10 @@ def test_shock_sizes_fill_both_intervals() -> None:
         .ravel()
     )
     modulus = np.abs(size)
-    assert modulus.min() >= SMALLEST_SHOCK
-    assert modulus.max() <= LARGEST_SHOCK
+    assert modulus.min() >= MIN_SIZE
+    assert modulus.max() <= MAX_SIZE
     # 1,800 draws: the mean of a uniform has a standard error of .019, the share of signs .012.
-    assert abs(modulus.mean() - (SMALLEST_SHOCK + LARGEST_SHOCK) / 2) < 0.1
+    assert abs(modulus.mean() - (MIN_SIZE + MAX_SIZE) / 2) < 0.1
     assert abs((size > 0).mean() - 0.5) < 0.06
 
 

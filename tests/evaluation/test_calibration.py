@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from emulator.evaluation.scoring.metrics import bands as calibration
-from emulator.regimes import QUANTILES
+from emulator.limits import QUANTILES
 
 pytestmark = pytest.mark.fast
 

@@ -22,9 +22,10 @@ from emulator.evaluation.scoring.evaluate import evaluate
 from emulator.evaluation.scoring.forecasts import choices_of_now, draw_now, score_forecasts
 from emulator.evaluation.scoring.metrics.derived import nrmse_per_sample
 from emulator.evaluation.stored.files import read_statistics
+from emulator.limits import AHEAD
 from emulator.models.weights import load_weights
 from emulator.plans.perform import is_evaluated
-from emulator.regimes import AHEAD, REMOVABLE, Regime, Task
+from emulator.regimes import REMOVABLE, Regime, Task
 from emulator.training.config import RunConfig
 from emulator.training.trainer import train
 from emulator.worlds import get_world

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from emulator.estimation import hamilton
 from emulator.estimation.posterior import Posterior, Target, sample
-from emulator.regimes import QUANTILES, Regime, Task
+from emulator.limits import QUANTILES
+from emulator.regimes import Regime, Task
 from emulator.seeding import derived_seed
 from emulator.worlds.base import FloatArray
 

@@ -5,7 +5,7 @@ A row is one history, regime and task:
     sample, regime, task       which
     truth, first, second, rank (S, H+1, 3) flattened: the exact response, the posterior means of two
                                runs, the share of draws below the truth
-    quantiles                  (S, H+1, 3, 5) flattened, at the levels of `regimes.QUANTILES`
+    quantiles                  (S, H+1, 3, 5) flattened, at the levels of `limits.QUANTILES`
     theta_rank                 (P,); empty but in the rows of B1 from the steady state
     log_evidence               log p(history), the mean of the two runs
     moves, correlation         of each particle; the largest correlation left when moving ended
@@ -31,8 +31,9 @@ import pyarrow.parquet as pq
 from emulator.config import canonical_json
 from emulator.errors import DatasetError
 from emulator.evaluation.floors.answers import Answered, Truth
+from emulator.limits import QUANTILES
 from emulator.models.weights import write_atomically
-from emulator.regimes import QUANTILES, Regime, Task
+from emulator.regimes import Regime, Task
 from emulator.worlds.base import FloatArray
 
 _KEY = b"floors"

@@ -17,8 +17,9 @@ from emulator.evaluation.floors.errors import errors
 from emulator.evaluation.floors.ratios import KEYS, Ratio, ratio
 from emulator.evaluation.scoring.evaluate import open_run
 from emulator.evaluation.scoring.statistics import tensors
+from emulator.limits import MIN_HISTORY
 from emulator.models.base import Model
-from emulator.regimes import MIN_HISTORY, TARGETS, Regime, Task, build_inputs, fields_needed
+from emulator.regimes import TARGETS, Regime, Task, build_inputs, fields_needed
 
 
 def predicted_ratios(

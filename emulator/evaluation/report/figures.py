@@ -28,7 +28,8 @@ from emulator.evaluation.report.canvas import (
 from emulator.evaluation.scoring.metrics import shape
 from emulator.evaluation.scoring.statistics import Scored
 from emulator.evaluation.stored.runs import EvaluatedRun
-from emulator.regimes import QUANTILES, Task
+from emulator.limits import QUANTILES
+from emulator.regimes import Task
 from emulator.specs import WorldSpec
 
 WIDTH = 6.8  # inches, the text width of a page

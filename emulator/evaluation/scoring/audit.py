@@ -24,8 +24,9 @@ from emulator.data.splits import split_codes, summarise
 from emulator.errors import DatasetError, InputError
 from emulator.evaluation.scoring.forecasts import draw_now
 from emulator.evaluation.scoring.statistics import tensors
+from emulator.limits import AHEAD, MAX_HISTORY
 from emulator.models.base import Forecaster, Model
-from emulator.regimes import AHEAD, MAX_HISTORY, Regime, Task, build_inputs, fields_needed
+from emulator.regimes import Regime, Task, build_inputs, fields_needed
 from emulator.training.batches import history_quarters
 from emulator.worlds import get_world
 

@@ -19,17 +19,9 @@ from emulator.errors import InputError
 from emulator.evaluation.scoring.bootstrap import mean_interval
 from emulator.evaluation.scoring.metrics.derived import nrmse_per_sample
 from emulator.evaluation.scoring.statistics import refuse_the_truth, tensors
+from emulator.limits import AHEAD, MAX_HISTORY, MAX_NOW, MIN_NOW
 from emulator.models.base import Forecaster, Model
-from emulator.regimes import (
-    AHEAD,
-    MAX_HISTORY,
-    MAX_NOW,
-    MIN_NOW,
-    Regime,
-    Task,
-    build_inputs,
-    fields_needed,
-)
+from emulator.regimes import Regime, Task, build_inputs, fields_needed
 from emulator.seeding import derived_seed
 from emulator.specs import OBSERVABLE_NAMES
 

@@ -37,8 +37,9 @@ from emulator.errors import InputError
 from emulator.evaluation.scoring.binding import binds, is_constrained, linear_responses
 from emulator.evaluation.scoring.metrics import bands as calibration
 from emulator.evaluation.scoring.metrics import shape
+from emulator.limits import QUANTILES
 from emulator.models.base import Model
-from emulator.regimes import QUANTILES, TARGETS, Regime, Task, build_inputs, fields_needed
+from emulator.regimes import TARGETS, Regime, Task, build_inputs, fields_needed
 from emulator.specs import OBSERVABLE_NAMES
 from emulator.training.batches import history_quarters
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from emulator.inference.onnx.question import Question
-from emulator.regimes import MAX_HISTORY, MIN_HISTORY
+from emulator.limits import MAX_HISTORY, MIN_HISTORY
 
 # Of the response's scale. Both compute in float32, in different orders: some 2e-6 apart. (At single
 # quarters up to 1.1e-5 was seen, where each is 6e-6 and 9e-6 from float64.)

@@ -14,7 +14,8 @@ import onnx
 
 from emulator import __version__
 from emulator.inference.onnx.question import Question
-from emulator.regimes import QUANTILES, Task
+from emulator.limits import QUANTILES
+from emulator.regimes import Task
 
 PROVENANCE = ("weights_sha256", "commit", "config_sha", "data_sha")  # of the weights
 

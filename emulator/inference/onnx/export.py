@@ -28,10 +28,11 @@ from emulator.inference.arguments import check_horizon
 from emulator.inference.onnx.cholesky import DECOMPOSITIONS
 from emulator.inference.onnx.comparison import TOLERANCE, difference
 from emulator.inference.onnx.question import Question
+from emulator.limits import MAX_HISTORY, MIN_HISTORY
 from emulator.models.base import ClosedFormModel
 from emulator.models.universal import Universal
 from emulator.models.weights import write_atomically
-from emulator.regimes import CONTRACTS, MAX_HISTORY, MIN_HISTORY, Regime, Task
+from emulator.regimes import CONTRACTS, Regime, Task
 
 if TYPE_CHECKING:
     import onnx

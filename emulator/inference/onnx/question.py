@@ -11,17 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from emulator.limits import MAX_HISTORY, MAX_SIZE, MIN_SIZE
 from emulator.models.base import Model
-from emulator.regimes import (
-    CONTRACTS,
-    MAX_HISTORY,
-    MAX_SIZE,
-    MIN_SIZE,
-    Inputs,
-    Regime,
-    Task,
-    build_inputs,
-)
+from emulator.regimes import CONTRACTS, Inputs, Regime, Task, build_inputs
 from emulator.specs import WorldSpec
 
 PERSISTENCE = 0.9  # a quarter, of the made-up histories of `examples`

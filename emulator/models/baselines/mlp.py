@@ -18,10 +18,11 @@ from pydantic import Field
 from torch import nn
 
 from emulator.config import StrictModel
+from emulator.limits import MAX_HISTORY
 from emulator.models.base import SeparateModel
 from emulator.models.baselines.summary import SUMMARY_SIZE, Summaries
 from emulator.models.baselines.tokens import Tokens
-from emulator.regimes import MAX_HISTORY, Inputs, Regime
+from emulator.regimes import Inputs, Regime
 from emulator.specs import WorldSpec
 
 

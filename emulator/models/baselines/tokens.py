@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from emulator.limits import MAX_SIZE
 from emulator.models.normalization import ParameterNormalizer
-from emulator.regimes import MAX_SIZE, Inputs, Task
+from emulator.regimes import Inputs, Task
 from emulator.specs import WorldSpec
 
 

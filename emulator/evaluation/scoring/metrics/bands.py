@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.regimes import QUANTILES
+from emulator.limits import QUANTILES
 
 Array = NDArray[np.floating]
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from emulator.evaluation.scoring.bootstrap import mean_interval, percentile_interval, ratio_draws
 from emulator.evaluation.scoring.metrics.bands import BANDS
-from emulator.regimes import QUANTILES
+from emulator.limits import QUANTILES
 
 Metric = Callable[[pd.DataFrame], float]
 
