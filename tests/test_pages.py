@@ -13,8 +13,6 @@ from typing import Any
 import pytest
 import typer
 
-from emulator.cli import commands  # noqa: F401  (registers the subcommands)
-from emulator.cli.app import app
 from emulator.config import load_config
 from emulator.data import DataConfig
 from emulator.data.generate import generate
@@ -130,7 +128,7 @@ def _check(command: list[str], *, in_prose: bool = False) -> None:
     program, *arguments = command
     shown = shlex.join(command)
     if program == "emulator":
-        subcommands = typer.main.get_command(app).commands
+        subcommands = program().commands
         assert arguments[0] in subcommands, shown
         try:
             subcommands[arguments[0]].make_context(arguments[0], arguments[1:])

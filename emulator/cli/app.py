@@ -1,8 +1,4 @@
-"""The `emulator` command: its subcommands and its exit codes.
-
-Subcommands are imported when they are called, so that `emulator --help` and `emulator worlds` do
-not wait for torch.
-"""
+"""The `emulator` command: from arguments to a subcommand and an exit code."""
 
 from __future__ import annotations
 
@@ -12,8 +8,10 @@ import sys
 from collections.abc import Sequence
 
 import typer
+from typer.core import TyperGroup
 
 from emulator import __version__
+from emulator.cli.commands import Commands, how_to_go_on
 from emulator.errors import EmulatorError
 
 app = typer.Typer(
@@ -35,6 +33,13 @@ def root(
         raise typer.Exit
 
 
+def program() -> TyperGroup:
+    """The command with its subcommands, for whoever runs or inspects it."""
+    group = typer.main.get_group(app)
+    group.commands = Commands()  # type: ignore[assignment]  # nobody adds any
+    return group
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
@@ -43,11 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code; errors become one line on stderr."""
     try:
-        from emulator.cli import commands  # noqa: F401  (registers the subcommands)
-
-        result = typer.main.get_command(app).main(
-            args=arguments, prog_name="emulator", standalone_mode=False
-        )
+        result = program().main(args=arguments, prog_name="emulator", standalone_mode=False)
         sys.stdout.flush()
         code = result if isinstance(result, int) else 0
         # Typer makes an exit code of Ctrl-C, without a word.
@@ -80,24 +81,18 @@ def run(arguments: list[str]) -> int:
 
 
 def _interrupted(arguments: list[str]) -> int:
-    again = _again(arguments)
+    again = _how_to_go_on(arguments)
     return _fail(f"interrupted{f'; {again} to go on' if again else ''}", 130)
 
 
-def _again(arguments: list[str]) -> str:
-    """How to go on with a command that was stopped."""
-    if arguments[:1] == ["generate"]:
-        return "run the same command again"
-    if arguments[:1] in (["train"], ["reproduce"], ["campaign"]):
-        resume = "" if "--resume" in arguments else " with --resume"
-        return f"run the same command again{resume}"
-    return ""
+def _how_to_go_on(arguments: list[str]) -> str:
+    return how_to_go_on(arguments[0], arguments) if arguments else ""
 
 
 def _describe(error: OSError, arguments: list[str]) -> str:
     place = error.filename or "a file"
     if error.errno == errno.ENOSPC:
-        again = _again(arguments) or "run the same command again"
+        again = _how_to_go_on(arguments) or "run the same command again"
         return f"{place}: the disk is full; free some space and {again}"
     return f"{place}: {error.strerror or error}"
 

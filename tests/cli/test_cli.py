@@ -170,17 +170,6 @@ def test_worlds_prints_the_bank_and_one_world(capsys: pytest.CaptureFixture[str]
         assert text in out
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["generate", "validate", "train", "evaluate", "leaderboard", "irf", "worlds", "explore"],
-)
-def test_every_command_has_help_with_an_example(
-    capsys: pytest.CaptureFixture[str], command: str
-) -> None:
-    assert run([command, "--help"]) == 0
-    assert f"Example: emulator {command}" in capsys.readouterr().out
-
-
 def test_progress_is_silent_when_not_a_terminal_and_pipes_may_close(
     run_path: Path, tmp_path: Path, dataset_path: Path
 ) -> None:

@@ -228,8 +228,3 @@ def test_exact_responses_are_compared_without_torch() -> None:
     code = f"import sys; from emulator.cli.app import run; assert run({ask}) == 0; "
     code += "assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=300)
-
-
-def test_compare_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["compare", "--help"]) == 0
-    assert "Example: emulator compare" in capsys.readouterr().out

@@ -353,7 +353,6 @@ def test_a_trained_run_is_compared_on_the_same_histories(
 def test_the_command_prints_floors_and_refuses_worlds_it_cannot_answer(
     dataset_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import emulator.cli.floors  # noqa: F401  (registers the commands)
     from emulator.cli.app import run
 
     options = ["--data", str(dataset_path), "--output", str(tmp_path)]

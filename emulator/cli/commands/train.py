@@ -6,11 +6,11 @@ from pathlib import Path
 
 import typer
 
-from emulator.cli.app import app
 from emulator.cli.console import progress_bar
 
+EXAMPLE = "emulator train configs/smoke/universal_A.yaml"
 
-@app.command(epilog="Example: emulator train configs/smoke/universal_A.yaml")
+
 def train(
     config: Path = typer.Argument(..., help="A run's YAML file."),
     output: Path | None = typer.Option(

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import typer
 
-from emulator.cli.app import app
 from emulator.errors import InputError
 
 EXTRA = ("dash", "plotly", "flask", "werkzeug")  # what the extra `explorer` installs
 
 
-@app.command(epilog="Example: emulator explore --weights runs/dev/universal/all")
+EXAMPLE = "emulator explore --weights runs/dev/universal/all"
+
+
 def explore(
     weights: Path | None = typer.Option(None, help="A weights or run folder."),
     host: str = typer.Option(

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import typer
 
-from emulator.cli.app import app
+from emulator.cli.commands.irf import check_known
 from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table, progress_bar
-from emulator.cli.irf import check_known
 from emulator.cli.responses import check_target
 
+EXAMPLE = "emulator export nk --onnx nk.onnx --bands"
 
-@app.command(epilog="Example: emulator export nk --onnx nk.onnx --bands")
+
 def export(
     world: str = typer.Argument(..., help="A world these weights know; see `emulator worlds`."),
     onnx: Path = typer.Option(..., "--onnx", metavar="FILE.onnx", help="The file to write."),

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import typer
 
-from emulator.cli.app import app
 from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table, progress_bar
 
+EXAMPLE = "emulator validate datasets/dev"
 
-@app.command(epilog="Example: emulator validate datasets/dev")
+
 def validate(
     path: Path = typer.Argument(..., metavar="DIR", help="The data set's directory."),
     output_format: Format = FORMAT_OPTION,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from emulator.cli.app import app
 from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table
 from emulator.errors import InputError
 from emulator.specs import WorldSpec
 
+EXAMPLE = "emulator worlds nk"
 
-@app.command(epilog="Example: emulator worlds nk")
+
 def worlds(
     name: str | None = typer.Argument(None, help="A world; all of them when left out."),
     output_format: Format = FORMAT_OPTION,

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from emulator.cli.app import app
+from emulator.cli.commands.irf import check_known, check_solvable, check_trained, solve
 from emulator.cli.console import print_json
-from emulator.cli.irf import check_known, check_solvable, check_trained, solve
 from emulator.cli.responses import (
     PLOT_OPTION,
     RESPONSE_FORMAT_OPTION,
@@ -40,10 +39,12 @@ if TYPE_CHECKING:
 NEAR_ZERO = 0.02
 
 
-@app.command(
-    epilog="Example: emulator compare --worlds nk,rbc,zlb --shock monetary --normalize rate=1 "
-    "--set phi_pi=2.0 --plot compare.png"
+EXAMPLE = (
+    "emulator compare --worlds nk,rbc,zlb --shock monetary --normalize rate=1 --set phi_pi=2.0 "
+    "--plot compare.png"
 )
+
+
 def compare(
     worlds: str = typer.Option(..., metavar="NAME,NAME,...", help="Worlds that have the shock."),
     shock: str = typer.Option(..., help="The shock."),

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import typer
 
-from emulator.cli.app import app
 from emulator.cli.console import (
     FORMAT_OPTION,
     Format,
@@ -20,10 +19,10 @@ from emulator.cli.console import (
 )
 from emulator.errors import InputError
 
+EXAMPLE = "emulator generate configs/data/smoke.yaml --output datasets/smoke --workers 2"
+GOES_ON = True  # stopped and called again, it finishes what is there
 
-@app.command(
-    epilog="Example: emulator generate configs/data/smoke.yaml --output datasets/smoke --workers 2"
-)
+
 def generate(
     config: Path = typer.Argument(..., help="What to draw: a YAML file as in configs/data."),
     output: Path = typer.Option(..., "--output", "-o", help="The data set's directory."),

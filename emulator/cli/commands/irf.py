@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from emulator.cli.app import app
 from emulator.cli.console import print_json
 from emulator.cli.responses import (
     PLOT_OPTION,
@@ -33,9 +32,9 @@ if TYPE_CHECKING:
     from emulator.inference.response import Response
 
 
-@app.command(
-    epilog="Example: emulator irf nk --shock monetary --set phi_pi=2.0 --exact --plot irf.png"
-)
+EXAMPLE = "emulator irf nk --shock monetary --set phi_pi=2.0 --exact --plot irf.png"
+
+
 def irf(
     world: str | None = typer.Argument(
         None, help="A world; see `emulator worlds`. May be left out with --history."

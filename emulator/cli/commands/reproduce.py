@@ -1,4 +1,4 @@
-"""`emulator reproduce --profile NAME` and `emulator campaign PLAN`: whole plans of runs."""
+"""`emulator reproduce --profile NAME`: a whole plan of runs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from pathlib import Path
 
 import typer
 
-from emulator.cli.app import app
 from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table, progress_bar
-from emulator.cli.evaluate import print_criteria
+from emulator.cli.criteria import print_criteria
 from emulator.errors import ConfigError
 
 PLANS = Path("configs", "reproduce")
@@ -33,7 +32,9 @@ WORKERS = typer.Option(
 DRY_RUN = typer.Option(False, "--dry-run", help="Say what would be done and how long it takes.")
 
 
-@app.command(epilog="Example: emulator reproduce --profile smoke --resume")
+EXAMPLE = "emulator reproduce --profile smoke --resume"
+
+
 def reproduce(
     profile: Profile = typer.Option(Profile.smoke, help="How much: minutes, hours, or days."),
     resume: bool = RESUME,
@@ -53,27 +54,10 @@ def reproduce(
             f"{plan}: no such file; the plans are part of the repository, so give this command in "
             "its root folder (or name a plan of your own: emulator campaign PLAN)"
         )
-    _carry_out(plan, resume, only, workers, dry_run, output_format)
+    carry_out(plan, resume, only, workers, dry_run, output_format)
 
 
-@app.command(epilog="Example: emulator campaign configs/campaign.yaml --resume --workers 2")
-def campaign(
-    plan: Path = typer.Argument(..., help="A plan: a YAML file as in configs/reproduce."),
-    resume: bool = RESUME,
-    only: list[str] = ONLY,
-    workers: int = WORKERS,
-    dry_run: bool = DRY_RUN,
-    output_format: Format = FORMAT_OPTION,
-) -> None:
-    """Carry out a plan of runs; partial tables are published as runs finish.
-
-    Exit code 1 when a run diverged. The criteria are printed; `emulator leaderboard --criteria`
-    turns them into an exit code.
-    """
-    _carry_out(plan, resume, only, workers, dry_run, output_format)
-
-
-def _carry_out(
+def carry_out(
     plan: Path, resume: bool, only: list[str], workers: int, dry_run: bool, output_format: Format
 ) -> None:
     from emulator.plans.engine import run_plan

@@ -1,0 +1,61 @@
+"""The subcommands, one file each.
+
+A file is a command. `floors_compare.py` is `emulator floors-compare`: the function of that name
+takes its arguments, its docstring is the help, and EXAMPLE, a command line, ends the help. A
+command that takes `--resume`, or says GOES_ON because it needs none, can be stopped and gone on
+with.
+
+Nothing else lists the commands, and none is imported before it is called or all are listed.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from typer.core import TyperCommand
+
+
+class Commands(Mapping[str, "TyperCommand"]):
+    """The commands by name, each made when it is looked up."""
+
+    def __iter__(self) -> Iterator[str]:
+        return (found.name.replace("_", "-") for found in iter_modules(__path__))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def __contains__(self, name: object) -> bool:
+        return name in list(iter(self))
+
+    def __getitem__(self, name: str) -> TyperCommand:
+        module, function = _declared(name)
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        alone.command(name, epilog=f"Example: {module.EXAMPLE}")(function)
+        return typer.main.get_command(alone)  # type: ignore[return-value]
+
+
+def how_to_go_on(name: str, arguments: list[str]) -> str:
+    """What to do after a command was stopped with these arguments; empty where nothing is kept."""
+    if name not in Commands():
+        return ""
+    module, function = _declared(name)
+    if "resume" in inspect.signature(function).parameters:
+        with_resume = "" if "--resume" in arguments else " with --resume"
+        return f"run the same command again{with_resume}"
+    return "run the same command again" if getattr(module, "GOES_ON", False) else ""
+
+
+def _declared(name: str) -> tuple[Any, Any]:
+    """The module of a command and its function. Raises KeyError."""
+    if name not in Commands():
+        raise KeyError(name)
+    file = name.replace("-", "_")
+    module = import_module(f"{__name__}.{file}")
+    return module, getattr(module, file)
