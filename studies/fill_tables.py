@@ -4,6 +4,7 @@
 
 A page names what it wants, and from which folder, in a marker: `<!-- leaderboard: FOLDER REGIME ...
 -->` takes the test tables of a leaderboard in these regimes, without columns of trajectories,
+`<!-- summary: FOLDER -->` one table of how far the universal model and its best rivals are off,
 `<!-- floors: FOLDER -->` those of the summaries that `emulator floors` leaves,
 `<!-- ablations: FOLDER -->` what `emulator evaluate --ablations` put into its metrics.json. What
 stands between it and `<!-- end -->` is replaced; `make results` runs this.
@@ -11,6 +12,7 @@ stands between it and `<!-- end -->` is replaced; `make results` runs this.
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import sys
@@ -19,9 +21,13 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAJECTORY = "†"
-PAGES = (ROOT / "README.md", ROOT / "docs" / "floors.md", ROOT / "docs" / "regimes.md")
+PAGES = (
+    ROOT / "README.md",
+    *(ROOT / "docs" / f"{name}.md" for name in ("leaderboard", "floors", "regimes")),
+)
 MARKED = re.compile(
-    r"(<!-- (leaderboard|floors|ablations): (\S+)((?: \w+)*) -->\n).*?(<!-- end -->)", re.DOTALL
+    r"(<!-- (leaderboard|summary|floors|ablations): (\S+)((?: \w+)*) -->\n).*?(<!-- end -->)",
+    re.DOTALL,
 )
 HEADER = ("world", "quarters", "regime", "floor", "95 %", "Monte Carlo", "training mean",
           "in 90 % bands", "HF-ratio", "ranks, p", "histories", "not forgotten",
@@ -43,6 +49,44 @@ def _responses(section: str) -> str:
     rows = [line.split("|")[1:-1] for line in section.splitlines() if line.startswith("|")]
     kept = [k for k, name in enumerate(rows[0]) if not name.strip().endswith(TRAJECTORY)]
     return "\n".join("|" + "|".join(row[k] for k in kept) + "|" for row in rows)
+
+
+RIVALS = {
+    "universal": "copy", "baseline_mlp": "MLP", "baseline_gru": "GRU", "baseline_var": "VAR",
+    "baseline_lp": "local projections", "baseline_linear": "linear", "training_mean": "mean",
+}  # fmt: skip
+
+
+def summary(folder: Path) -> str:
+    """NRMSE on `test` from rest of the one model of all worlds, and of its best rival by that very
+    error: given parameters (A), and given a history (B1). A row a world."""
+    from emulator import get_world, list_worlds
+
+    with (folder / "leaderboard.csv").open(encoding="utf-8") as file:
+        rows = [
+            row
+            for row in csv.DictReader(file)
+            if row["split"] == "test" and row["task"] == "steady_state"
+        ]
+    lines = [
+        "| world | given parameters | best rival | given a history | best rival |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for world in list_worlds():
+        cells = [f"`{world}`: {get_world(world).spec.title}"]
+        for regime in ("A", "B1"):
+            found = [row for row in rows if (row["world"], row["regime"]) == (world, regime)]
+            (own,) = [row for row in found if row["run"].endswith("/all")]
+            found.remove(own)
+            best = min(found, key=lambda row: float(row["nrmse"]))
+            cells += [_percent(own), f"{_percent(best)} ({RIVALS[best['model']]})"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _percent(row: dict[str, str]) -> str:
+    """An error in percent, to two digits."""
+    return f"{100 * float(row['nrmse']):#.2g}".rstrip(".") + " %"
 
 
 def floors(folder: Path) -> str:
@@ -111,7 +155,7 @@ def _ratio(value: float) -> str:
     return f"{value:#.3g}" if value >= 2 else f"{value:.2f}"
 
 
-TABLES = {"leaderboard": leaderboard, "floors": floors, "ablations": ablations}
+TABLES = {"leaderboard": leaderboard, "summary": summary, "floors": floors, "ablations": ablations}
 
 
 def filled(page: str) -> str:

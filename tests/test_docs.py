@@ -51,6 +51,31 @@ def test_the_leaderboard_in_the_readme_is_the_stored_one() -> None:
 
 
 @pytest.mark.fast
+def test_a_summary_sets_the_model_of_all_worlds_beside_its_best_rival(tmp_path: Path) -> None:
+    errors = {
+        "universal,best/all": 0.0026, "baseline_mlp,mlp/A": 0.0079,
+        "universal,copies/nk": 0.24449, "baseline_gru,gru/nk": 0.12,
+    }  # fmt: skip
+    lines = ["regime,split,world,task,model,run,nrmse"]
+    for world in emulator.list_worlds():
+        for regime in ("A", "B1"):
+            scale = 10 if regime == "B1" else 1
+            for name, error in errors.items():
+                lines.append(f"{regime},test,{world},steady_state,{name},{scale * error}")
+                lines += [
+                    f"{regime},slice,{world},steady_state,{name},0.0",
+                    f"{regime},test,{world},state_dependent,{name},0.0",
+                ]
+    (tmp_path / "leaderboard.csv").write_text("\n".join(lines))
+    rows = TABLES.summary(tmp_path).splitlines()[2:]
+    assert len(rows) == len(emulator.list_worlds())
+    assert (
+        "| `nk`: Three-equation New Keynesian | 0.26 % | 0.79 % (MLP) | 2.6 % | 7.9 % (MLP) |"
+        in rows
+    )
+
+
+@pytest.mark.fast
 def test_the_table_of_floors_is_that_of_the_stored_summaries() -> None:
     page = (DOCS / "floors.md").read_text(encoding="utf-8")
     assert TABLES.filled(page) == page
