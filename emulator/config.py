@@ -7,8 +7,6 @@ the resolved configuration, whatever the order or spelling in the file.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
 from pathlib import Path
@@ -18,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from emulator.errors import ConfigError, nearest
+from emulator.storage import json_sha256
 
 _NUMBERS = (int, float, int | None, float | None)
 
@@ -188,11 +187,6 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return found
 
 
-def canonical_json(data: Any) -> str:
-    """JSON with sorted keys and no spaces: equal data gives equal text."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
 def config_hash(config: BaseModel) -> str:
     """SHA-256 (first 16 hex digits) of the resolved configuration.
 
@@ -201,7 +195,7 @@ def config_hash(config: BaseModel) -> str:
     """
     data = config.model_dump(mode="json")
     _forget_unset(config, data)
-    return hashlib.sha256(canonical_json(data).encode()).hexdigest()[:16]
+    return json_sha256(data)[:16]
 
 
 def _forget_unset(config: BaseModel, data: dict[str, Any]) -> None:

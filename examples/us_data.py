@@ -18,8 +18,8 @@ import torch
 import emulator
 from emulator.evaluation.report.canvas import response_figure
 from emulator.models.baselines.var import estimate, local_projections, moving_average
-from emulator.models.weights import write_atomically
 from emulator.specs import MACRO_OBSERVABLES
+from emulator.storage import write_atomically
 
 LAST = "2008Q3"  # afterwards the bill rate is at zero, where it no longer says what policy does
 HP_LAMBDA = 1600.0  # customary for quarterly data (Hodrick and Prescott 1997, JMCB 29(1))

@@ -14,6 +14,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from emulator.provenance import commit
+from emulator.storage import write_atomically
 
 RESULTS = Path(__file__).parents[1] / "results" / "benchmarks" / "worlds.json"
 OURS = "emulator"
@@ -92,9 +93,7 @@ def write(rows: list[dict[str, Any]]) -> None:
         "timings": rows,
     }
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    temporary = RESULTS.with_suffix(".tmp")
-    temporary.write_text(json.dumps(facts, indent=1) + "\n")
-    temporary.replace(RESULTS)
+    write_atomically(RESULTS, (json.dumps(facts, indent=1) + "\n").encode())
 
 
 def cpu_model() -> str:

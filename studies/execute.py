@@ -146,7 +146,7 @@ def main() -> None:
     import torch
 
     from emulator.models import weights as shipped
-    from emulator.models.weights import write_atomically
+    from emulator.storage import write_atomically
 
     parser = argparse.ArgumentParser(description="Run pages and write down what they print.")
     parser.add_argument("pages", nargs="+", type=Path)

@@ -31,8 +31,8 @@ from playwright.sync_api import Page, sync_playwright
 import emulator
 from emulator.explorer.app import make_local_server
 from emulator.inference import Emulator
-from emulator.models.weights import write_atomically
 from emulator.provenance import commit
+from emulator.storage import write_atomically
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "explorer" / "soak.json"

@@ -19,6 +19,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from emulator.storage import write_atomically
+
 ROOT = Path(__file__).resolve().parents[1]
 TRAJECTORY = "†"
 PAGES = (
@@ -169,4 +171,4 @@ if __name__ == "__main__":
     if len(sys.argv) != 1:
         sys.exit("usage: python studies/fill_tables.py")
     for path in PAGES:
-        path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
+        write_atomically(path, filled(path.read_text(encoding="utf-8")).encode())

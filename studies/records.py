@@ -10,8 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from emulator.models.weights import write_atomically
 from emulator.provenance import commit
+from emulator.storage import write_atomically
 
 
 def machine(packages: Sequence[str], **more: Any) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from emulator.models.weights import (
     PRETRAINED,
     load_weights,
     remove_other_weights,
-    write_atomically,
 )
+from emulator.storage import write_atomically
 from emulator.training.run_folder import NOT_MEASURED
 
 CONFIG = "results/longer/config.yaml"  # where `make ship` keeps the run's

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import pytest
@@ -10,9 +9,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emulator.config import canonical_json, config_hash, load_config, parse_config
+from emulator.config import config_hash, load_config, parse_config
 from emulator.errors import ConfigError
 from emulator.models.universal import UniversalConfig
+from emulator.storage import json_sha256
 from emulator.training.config import RunConfig, TrainingConfig
 
 pytestmark = pytest.mark.fast
@@ -151,7 +151,7 @@ def test_a_key_that_came_later_counts_where_it_is_set() -> None:
     plain = config.model_dump(mode="json")
     del plain["training"]["only"], plain["training"]["start_from"], plain["training"]["steps"]
     del plain["data"]["rows"]
-    before = hashlib.sha256(canonical_json(plain).encode()).hexdigest()[:16]
+    before = json_sha256(plain)[:16]
     assert config_hash(config) == before
     few = config.data.model_copy(update={"rows": 10})
     assert config_hash(config.model_copy(update={"data": few})) != before

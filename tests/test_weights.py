@@ -13,8 +13,9 @@ import emulator
 from emulator.errors import WeightsError
 from emulator.models import weights
 from emulator.models.universal import UniversalConfig
-from emulator.models.weights import _checksum, load_weights, save_weights
+from emulator.models.weights import load_weights, save_weights
 from emulator.regimes import Regime, build_inputs
+from emulator.storage import sealed
 from tests.specs import LARGE, SPECS, sample
 
 pytestmark = pytest.mark.fast
@@ -127,8 +128,7 @@ def test_an_impossible_description_with_a_right_checksum_is_refused(
 ) -> None:
     path = folder / "model.json"
     description = {**json.loads(path.read_text()), **change}
-    description["checksum"] = _checksum(description)
-    path.write_text(json.dumps(description))
+    path.write_text(json.dumps(sealed(description)))
     with pytest.raises(WeightsError, match=r"model\.json|does not fit"):
         load_weights(folder)
 
@@ -139,8 +139,7 @@ def test_whole_weights_of_another_version_are_told_from_damaged_ones(folder: Pat
     description = json.loads(path.read_text())
     hidden = description["model"]["hidden_dim"]
     description["model"]["hidden_dim"] = 2 * hidden
-    description["checksum"] = _checksum(description)
-    path.write_text(json.dumps(description))
+    path.write_text(json.dumps(sealed(description)))
     with pytest.raises(WeightsError, match="install the version that wrote them"):
         load_weights(folder)
 

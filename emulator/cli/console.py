@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
 
 import typer
 
-Progress = Callable[[int, int, str], None]
+from emulator.progress import Progress, silent
 
 
 class Format(StrEnum):
@@ -47,7 +47,7 @@ def progress_bar(title: str) -> Iterator[Progress]:
     The yielded function takes (done, total, note).
     """
     if not sys.stderr.isatty():
-        yield lambda done, total, note: None
+        yield silent
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn

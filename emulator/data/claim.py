@@ -20,7 +20,6 @@ from emulator.data.schema import (
     MOMENTS,
     PARAMS,
     RECORDS,
-    TEMPORARY,
     DataConfig,
     Manifest,
     SchemaVersionError,
@@ -29,6 +28,7 @@ from emulator.data.schema import (
 )
 from emulator.errors import ConfigError, DatasetError
 from emulator.specs import WorldSpec
+from emulator.storage import is_temporary
 from emulator.worlds import get_world
 
 
@@ -94,7 +94,7 @@ def refuse_foreign(root: Path, config: DataConfig) -> None:
         if config_hash(found) != config_hash(config):
             raise _another(root, CONFIG)
         return
-    entries = {entry.name for entry in root.iterdir()} - {TEMPORARY, LOCK}
+    entries = {e.name for e in root.iterdir() if not is_temporary(e.name)} - {LOCK}
     known = {MANIFEST, PARAMS, MOMENTS, RECORDS, *config.worlds}
     if entries and not (entries <= known and _has_record(root, config)):
         raise DatasetError(f"{root}: not empty and not a data set; choose another --output")

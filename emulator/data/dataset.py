@@ -33,6 +33,7 @@ from emulator.data.schema import (
 )
 from emulator.errors import DatasetError, InputError, unknown_name
 from emulator.specs import WorldSpec
+from emulator.storage import sha256
 
 FIRST_SAMPLES = 50  # enough to tell: one sample of other equations differs
 DIGITS = 4  # of a sample's sums; processors differ in the seventh digit of single numbers
@@ -98,8 +99,7 @@ class Dataset:
     @property
     def samples_sha(self) -> str:
         """16 hex digits of which samples these are and how many: `hash` but for rounding."""
-        text = f"{self.draws} {self.manifest.config.samples}"
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return sha256(f"{self.draws} {self.manifest.config.samples}".encode())[:16]
 
     def held_out(self, worlds: Sequence[str]) -> dict[str, list[dict[str, str | float]]]:
         """The slice rules of some worlds: no training sample satisfies any of them."""
@@ -203,7 +203,7 @@ class Dataset:
         """The contents of a small file, checked against the manifest."""
         check_size(self.path, name, self.manifest)
         content = (self.path / name).read_bytes()
-        if hashlib.sha256(content).hexdigest() != self.manifest.files[name].sha256:
+        if sha256(content) != self.manifest.files[name].sha256:
             raise DatasetError(
                 f"{self.path / name}: altered since it was written; {repair(self.path)}"
             )

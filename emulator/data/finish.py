@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from emulator import __version__
-from emulator.config import canonical_json, config_hash
+from emulator.config import config_hash
 from emulator.data.claim import config_text
 from emulator.data.moments import WorldMoments
 from emulator.data.schema import (
@@ -24,7 +23,6 @@ from emulator.data.schema import (
     PARAMS,
     SCHEMA_VERSION,
     SPLITS,
-    TEMPORARY,
     Code,
     DataConfig,
     FileRecord,
@@ -36,14 +34,15 @@ from emulator.data.schema import (
 from emulator.data.shards import (
     PARQUET_OPTIONS,
     metadata,
+    placing,
     read_part,
     read_record,
     write_file,
-    write_stream,
 )
 from emulator.data.splits import refuse_empty
 from emulator.errors import DatasetError
 from emulator.provenance import commit
+from emulator.storage import file_sha256, json_sha256, sha256
 from emulator.worlds import get_world
 
 Records = dict[tuple[str, int], dict[str, Any]]
@@ -84,10 +83,11 @@ def finish(root: Path, config: DataConfig) -> Manifest:
             rejections=dict(sorted(rejections.items())),
             contents=_contents(root, config, name, records),
         )
-    write_stream(root, PARAMS, lambda stream: _join_params(root, config, records, stream))
+    with placing(root / PARAMS) as stream:
+        _join_params(root, config, records, stream)
     files[PARAMS] = _record_of(root / PARAMS)
     text = (json.dumps(moments, allow_nan=False) + "\n").encode()
-    write_file(root, MOMENTS, text)
+    write_file(root / MOMENTS, text)
     files[MOMENTS] = _record(text)
     contents = {name: record.contents for name, record in worlds.items()}
     manifest = Manifest(
@@ -95,13 +95,12 @@ def finish(root: Path, config: DataConfig) -> Manifest:
         seed=config.seed,
         config=config,
         config_hash=config_hash(config),
-        contents=hashlib.sha256(canonical_json(contents).encode()).hexdigest()[:16],
+        contents=json_sha256(contents)[:16],
         code=Code(version=__version__, commit=commit()),
         worlds=worlds,
         files=files,
     )
-    write_file(root, MANIFEST, manifest_text(manifest).encode())
-    shutil.rmtree(root / TEMPORARY, ignore_errors=True)
+    write_file(root / MANIFEST, manifest_text(manifest).encode())
     return manifest
 
 
@@ -148,10 +147,8 @@ def _join_params(root: Path, config: DataConfig, records: Records, stream: Binar
 
 
 def _record(content: bytes) -> FileRecord:
-    return FileRecord(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+    return FileRecord(bytes=len(content), sha256=sha256(content))
 
 
 def _record_of(file: Path) -> FileRecord:
-    with file.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return FileRecord(bytes=file.stat().st_size, sha256=digest)
+    return FileRecord(bytes=file.stat().st_size, sha256=file_sha256(file))

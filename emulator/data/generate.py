@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
-import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import (
     BrokenExecutor,
     CancelledError,
@@ -22,7 +21,7 @@ from pathlib import Path
 
 from emulator.data.claim import config_text, finished, lock, refuse_foreign
 from emulator.data.finish import finish
-from emulator.data.schema import CONFIG, MANIFEST, RECORDS, TEMPORARY, DataConfig, Manifest
+from emulator.data.schema import CONFIG, MANIFEST, RECORDS, DataConfig, Manifest
 from emulator.data.shards import (
     begin_worker,
     metadata,
@@ -33,9 +32,9 @@ from emulator.data.shards import (
 )
 from emulator.data.splits import check_rules, expect_splits
 from emulator.errors import DatasetError, unknown_name
+from emulator.progress import Progress, silent
+from emulator.storage import sweep
 from emulator.worlds import get_world, list_worlds
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def generate(
     *,
     executor: Executor | None = None,
     workers: int = 1,
-    progress: Progress = lambda done, total, note: None,
+    progress: Progress = silent,
 ) -> Generated:
     """Write the data set of `config` to `output`, or what is missing of it.
 
@@ -75,13 +74,13 @@ def generate(
             expect_splits(get_world(world), config)
     with lock(root):
         refuse_foreign(root, config)  # whoever held the directory until now may have changed it
-        shutil.rmtree(root / TEMPORARY, ignore_errors=True)
+        sweep(root)
         # Before the manifest goes, so that the directory is never without a sign of whose it is.
-        write_file(root, CONFIG, config_text(config))
+        write_file(root / CONFIG, config_text(config))
         (root / MANIFEST).unlink(missing_ok=True)
         for world in config.worlds:
             for name, content in metadata(get_world(world), config).items():
-                write_file(root, name, content)
+                write_file(root / name, content)
         missing = [t for t in config.tasks() if read_record(root, config, *t) is None]
         drawn = _write_missing(config, root, missing, executor, workers, progress)
         manifest = finish(root, config)

@@ -16,7 +16,6 @@ The file is long because configuration, layout and manifest describe one format 
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 import math
 import os
@@ -36,10 +35,11 @@ from pydantic import (
 )
 
 from emulator import __version__
-from emulator.config import StrictModel, canonical_json
+from emulator.config import StrictModel
 from emulator.errors import DatasetError
 from emulator.limits import MAX_HORIZON, MIN_HISTORY, QUARTERS, RUN_IN
 from emulator.specs import WorldSpec
+from emulator.storage import CHECKSUM, is_sealed, json_sha256, sealed
 
 SCHEMA_VERSION = "1.0"
 
@@ -51,7 +51,6 @@ CONFIG = "config.json"
 PARAMS = "params.parquet"
 MOMENTS = "moments.json"
 RECORDS = "shards"
-TEMPORARY = ".tmp"
 LOCK = ".lock"
 
 # Bounds that catch a slip of the keyboard before it fills a disk or the memory. Ten times the
@@ -185,8 +184,7 @@ class DataConfig(Design):
         """16 hex digits of all but the size: by the same worlds, a data set with fewer samples
         holds the first ones of a larger one, in the same splits."""
         size = {"samples", "shard_rows", "chunk_rows"}
-        text = canonical_json(self.model_dump(mode="json", exclude=size))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return json_sha256(self.model_dump(mode="json", exclude=size))[:16]
 
     @property
     def shards(self) -> int:
@@ -350,14 +348,8 @@ class Manifest(_Record):
 
 def manifest_text(manifest: Manifest) -> str:
     """The manifest as JSON, with a checksum of itself."""
-    data = manifest.model_dump(mode="json")
-    data["checksum"] = self_checksum(data)
+    data = sealed(manifest.model_dump(mode="json"))
     return json.dumps(data, indent=1, allow_nan=False) + "\n"
-
-
-def self_checksum(data: dict[str, Any]) -> str:
-    """SHA-256 of JSON data, whatever the order of its keys."""
-    return hashlib.sha256(canonical_json(data).encode()).hexdigest()
 
 
 def read_manifest(path: str | os.PathLike[str]) -> Manifest:
@@ -386,8 +378,9 @@ def read_manifest(path: str | os.PathLike[str]) -> Manifest:
             f"{file}: schema version {version}, this program reads {SCHEMA_VERSION}; generate "
             "the data set again with `emulator generate`, or use the version that wrote it"
         )
-    if data.pop("checksum", None) != self_checksum(data):
+    if not is_sealed(data):
         raise DatasetError(f"{file}: altered since it was written; {repair(root)}")
+    del data[CHECKSUM]
     try:
         return Manifest.model_validate(data)
     except ValidationError as error:
@@ -435,7 +428,7 @@ def fingerprint(spec: WorldSpec) -> str:
 
     data = bare(spec.to_dict())
     data["flag"] = spec.flag is not None
-    return self_checksum(data)[:16]
+    return json_sha256(data)[:16]
 
 
 def program(spec: WorldSpec) -> dict[str, str]:

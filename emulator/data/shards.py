@@ -9,7 +9,6 @@ the next run writes again, with the same bytes.
 from __future__ import annotations
 
 import errno
-import hashlib
 import io
 import json
 import os
@@ -17,7 +16,8 @@ import signal
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -39,18 +39,17 @@ from emulator.data.moments import WorldMoments
 from emulator.data.samples import draw_samples
 from emulator.data.schema import (
     SPLITS,
-    TEMPORARY,
     DataConfig,
     Layout,
     layout,
     part_file,
     program,
     record_file,
-    self_checksum,
     shard_file,
 )
 from emulator.data.splits import BLOCK, Summary, assign, summarise
 from emulator.errors import ConfigError, DatasetError
+from emulator.storage import is_sealed, sealed, sha256, writing
 from emulator.worlds import Status, World, get_world
 
 SUMMARY_COLUMNS = (
@@ -77,11 +76,10 @@ def write_shard(config_data: dict[str, Any], root: str, name: str, shard: int) -
         files, record = _draw_shard(config, world, shard)
     sizes = {}
     for file, content in files.items():
-        sizes[file] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        write_file(folder, file, content)
+        sizes[file] = {"bytes": len(content), "sha256": sha256(content)}
+        write_file(folder / file, content)
     record["files"] = sizes
-    record["checksum"] = self_checksum(record)
-    write_file(folder, record_file(name, shard), json.dumps(record).encode())
+    write_file(folder / record_file(name, shard), json.dumps(sealed(record)).encode())
 
 
 def _draw_shard(
@@ -267,30 +265,30 @@ def metadata(world: World[Any], config: DataConfig) -> dict[str, bytes]:
 # --------------------------------------------------------------------- files
 
 
-def write_file(root: Path, name: str, content: bytes) -> None:
+def write_file(path: Path, content: bytes) -> None:
     """Put a file in its place at once. Raises DatasetError naming it when that fails."""
-    write_stream(root, name, lambda stream: stream.write(content))
+    with placing(path) as stream:
+        stream.write(content)
 
 
-def write_stream(root: Path, name: str, fill: Callable[[BinaryIO], object]) -> None:
-    """As `write_file`, with what `fill` writes to the open file."""
-    temporary = root / TEMPORARY / f"{name.replace('/', '.')}.{os.getpid()}"
+@contextmanager
+def placing(path: Path) -> Iterator[BinaryIO]:
+    """`storage.writing`, in a folder made for it. Raises DatasetError naming the file."""
     try:
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as stream:
-            fill(stream)
-        temporary.replace(root / name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with writing(path) as stream:
+            yield stream
+    except DatasetError:
+        raise
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         if error.errno == errno.ENOSPC:
             raise DatasetError(
-                f"{root / name}: the disk is full; free some space and run the same command "
-                "again (finished shards are kept)"
+                f"{path}: the disk is full; free some space and run the same command again "
+                "(finished shards are kept)"
             ) from None
         raise DatasetError(
-            f"{root / name}: cannot be written ({error.strerror or error}); run the same command "
-            "again when it can (finished shards are kept)"
+            f"{path}: cannot be written ({error.strerror or error}); run the same command again "
+            "when it can (finished shards are kept)"
         ) from None
 
 
@@ -302,7 +300,7 @@ def read_record(root: Path, config: DataConfig, world: str, shard: int) -> dict[
     """
     try:
         record = json.loads((root / record_file(world, shard)).read_bytes())
-        if record.pop("checksum") != self_checksum(record):
+        if not is_sealed(record):
             return None
         mine = (config_hash(config), program(get_world(world).spec), world, shard)
         if tuple(record[k] for k in ("config_hash", "program", "world", "shard")) != mine:
@@ -325,7 +323,7 @@ def read_part(root: Path, world: str, shard: int, record: dict[str, Any]) -> pa.
         raise DatasetError(
             f"{root / name}: cannot be read ({error.strerror}); run the same command again"
         ) from None
-    if hashlib.sha256(content).hexdigest() != record["files"][name]["sha256"]:
+    if sha256(content) != record["files"][name]["sha256"]:
         raise DatasetError(
             f"{root / name}: altered since it was written; run the same command again to draw "
             "this shard again"

@@ -7,7 +7,7 @@ them are seen at once.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,10 @@ from emulator.data.shards import sample_checksums
 from emulator.data.splits import split_codes, summarise
 from emulator.errors import DatasetError, InputError, UnknownNameError
 from emulator.limits import MAX_SIZE, MIN_SIZE
+from emulator.progress import Progress, silent
 from emulator.seeding import derived_seed
+from emulator.storage import file_sha256
 from emulator.worlds import Status, World, get_world
-
-Progress = Callable[[int, int, str], None]
 
 # Samples of each world that are drawn again from the seed and solved again from the stored theta.
 RECOMPUTED = 64
@@ -45,7 +45,7 @@ class Check:
     detail: str
 
 
-def validate(path: str | Path, progress: Progress = lambda done, total, note: None) -> list[Check]:
+def validate(path: str | Path, progress: Progress = silent) -> list[Check]:
     """Every check of the data set at `path`, passed or not, in a fixed order.
 
     Raises DatasetError, naming file and remedy, when a file is missing or its bytes have changed.
@@ -94,8 +94,7 @@ def _check_bytes(data: Dataset, name: str) -> None:
     check_size(data.path, name, data.manifest)
     file = data.path / name
     try:
-        with file.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = file_sha256(file)
     except OSError as error:
         raise DatasetError(f"{file}: cannot be read ({error.strerror})") from None
     if digest != data.manifest.files[name].sha256:

@@ -14,7 +14,6 @@ altered and truncated files before any number comes out.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -28,12 +27,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from emulator.config import canonical_json
 from emulator.errors import WeightsError
 from emulator.models.base import Model
 from emulator.models.configs import ModelConfig
 from emulator.regimes import Regime
 from emulator.specs import WorldSpec
+from emulator.storage import is_sealed, sealed, sha256, write_atomically
 
 FORMAT = 5
 PRETRAINED = Path(__file__).parents[1] / "pretrained"  # the weights that come with the package
@@ -81,21 +80,6 @@ def samples_by_regime(seen: Mapping[str, Any]) -> dict[str, dict[str, int]]:
     return {regime: dict(rows) for regime, rows in seen.items()}
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write to a temporary name beside `path`, then rename. An OSError names `path`."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def save_weights(
     folder: Path, model: Model, config: ModelConfig, provenance: Mapping[str, Any], card: str
 ) -> str:
@@ -104,21 +88,20 @@ def save_weights(
     tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     parts = [save_tensors(part) for part in _parts(tensors)]
     names = _file_names(len(parts))
-    sha = _sha256(*parts)
+    sha = sha256(*parts)
     description = {
         "format": FORMAT,
         "model": config.model_dump(mode="json"),
         "horizon": model.horizon,
         "worlds": [spec.to_dict() for spec in model.specs.values()],
         "provenance": dict(provenance),
-        "files": {name: _sha256(part) for name, part in zip(names, parts, strict=True)},
+        "files": {name: sha256(part) for name, part in zip(names, parts, strict=True)},
         "sha256": sha,
     }
-    description["checksum"] = _checksum(description)
     for name, part in zip(names, parts, strict=True):
         write_atomically(folder / name, part)
     write_atomically(folder / CARD_FILE, card.encode())
-    write_atomically(folder / DESCRIPTION_FILE, json.dumps(description, indent=1).encode())
+    write_atomically(folder / DESCRIPTION_FILE, json.dumps(sealed(description), indent=1).encode())
     remove_other_weights(folder, names)
     return sha
 
@@ -148,19 +131,6 @@ def _file_names(parts: int) -> list[str]:
     if parts == 1:
         return [WEIGHTS_FILE]
     return [f"{_STEM}-{k}-of-{parts}{_SUFFIX}" for k in range(1, parts + 1)]
-
-
-def _sha256(*parts: bytes) -> str:
-    sha = hashlib.sha256()
-    for part in parts:
-        sha.update(part)
-    return sha.hexdigest()
-
-
-def _checksum(description: Mapping[str, Any]) -> str:
-    """SHA-256 of the description without its own checksum."""
-    rest = {key: value for key, value in description.items() if key != "checksum"}
-    return hashlib.sha256(canonical_json(rest).encode()).hexdigest()
 
 
 def find_weights(path: str | os.PathLike[str] | None = None) -> Path:
@@ -199,7 +169,7 @@ def load_weights(folder: str | os.PathLike[str]) -> Loaded:
                 f"{description_path}: format {found} of another version, this version reads "
                 f"{FORMAT}; install the version that wrote it, or train again"
             )
-        if description["checksum"] != _checksum(description):
+        if not is_sealed(description):
             raise WeightsError(f"{description_path}: altered since it was written; {_REMEDY}")
         config: ModelConfig = TypeAdapter(ModelConfig).validate_python(description["model"])
         specs = [WorldSpec.from_dict(world) for world in description["worlds"]]
@@ -224,13 +194,13 @@ def load_weights(folder: str | os.PathLike[str]) -> Loaded:
             parts.append((path / name).read_bytes())
         except OSError as error:
             raise WeightsError(f"{path / name}: {error.strerror}; {_REMEDY}") from None
-        actual = _sha256(parts[-1])
+        actual = sha256(parts[-1])
         if actual != sha:
             raise WeightsError(
                 f"{path / name}: altered or truncated (SHA-256 {actual[:12]}, {DESCRIPTION_FILE} "
                 f"says {sha[:12]}); {_REMEDY}"
             )
-    if _sha256(*parts) != expected:
+    if sha256(*parts) != expected:
         raise WeightsError(f"{description_path}: not of these weights; {_REMEDY}")
     try:
         model.load_state_dict({k: v for part in parts for k, v in load_tensors(part).items()})

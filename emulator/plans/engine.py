@@ -25,13 +25,15 @@ from emulator.evaluation.comparison.leaderboard import write_leaderboard
 from emulator.evaluation.floors import FLOORS_FOLDER
 from emulator.evaluation.floors.archive import find_floors
 from emulator.evaluation.stored.runs import EvaluatedRun, find_runs
-from emulator.models.weights import DESCRIPTION_FILE, write_atomically
+from emulator.models.weights import DESCRIPTION_FILE
 from emulator.plans.estimate import estimate
 from emulator.plans.jobs import Job, expand
-from emulator.plans.perform import Outcome, Progress, Status, perform
+from emulator.plans.perform import Outcome, Status, perform
 from emulator.plans.plan import Plan
 from emulator.plans.workers import perform_all
+from emulator.progress import Progress, silent
 from emulator.provenance import commit
+from emulator.storage import write_atomically
 from emulator.training.checkpoint import CHECKPOINT_FILE
 from emulator.training.run_folder import is_finished
 
@@ -67,7 +69,7 @@ class Report:
 
 
 def _no_bar(title: str) -> AbstractContextManager[Progress]:
-    return nullcontext(lambda done, total, note: None)
+    return nullcontext(silent)
 
 
 def preview(path: Path, *, only: Sequence[str] = (), bar: Bar = _no_bar) -> Preview:

@@ -10,14 +10,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from emulator.config import canonical_json
 from emulator.data import Dataset
 from emulator.errors import TrainingError
 from emulator.evaluation.scoring.evaluate import SPLITS
 from emulator.models.weights import DESCRIPTION_FILE
 from emulator.plans.jobs import Job
-from emulator.plans.perform import Progress, is_evaluated, threads_of
+from emulator.plans.perform import is_evaluated, threads_of
+from emulator.progress import Progress, silent
 from emulator.regimes import tasks
+from emulator.storage import canonical_json
 from emulator.training.config import RunConfig
 from emulator.training.trainer import train
 
@@ -46,7 +47,7 @@ class _Speed(NamedTuple):
 def estimate(
     jobs: Sequence[Job],
     threads: int,
-    progress: Progress = lambda done, total, note: None,
+    progress: Progress = silent,
 ) -> dict[str, float]:
     """Seconds of training and evaluation, roughly, by label of every job that is not finished.
 

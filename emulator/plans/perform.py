@@ -6,7 +6,7 @@ Each stage is skipped where it is finished and goes on where it was stopped.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -18,12 +18,12 @@ from threadpoolctl import threadpool_limits
 from emulator.errors import DatasetError, TrainingError
 from emulator.evaluation.scoring.evaluate import evaluate, open_run
 from emulator.evaluation.stored.runs import read_run
-from emulator.models.weights import DESCRIPTION_FILE, write_atomically
+from emulator.models.weights import DESCRIPTION_FILE
 from emulator.plans.jobs import Job
 from emulator.plans.tuning import DIVERGED_FILE, choose_rate, validation_score
+from emulator.progress import Progress
+from emulator.storage import write_atomically
 from emulator.training.trainer import train
-
-Progress = Callable[[int, int, str], None]
 
 
 class Status(StrEnum):

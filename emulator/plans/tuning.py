@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from emulator.errors import TrainingError
-from emulator.models.weights import load_weights, write_atomically
+from emulator.models.weights import load_weights
 from emulator.plans.jobs import Job
+from emulator.storage import write_atomically
 from emulator.training.logs import JSONL_FILE
 
 TUNING_FILE = "tuning.json"

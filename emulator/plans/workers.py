@@ -21,7 +21,8 @@ from pathlib import Path
 
 from emulator.errors import TrainingError
 from emulator.plans.jobs import Job
-from emulator.plans.perform import Outcome, Progress, Status, perform
+from emulator.plans.perform import Outcome, Status, perform
+from emulator.progress import Progress
 
 REPORT_SECONDS = 0.2  # between two reports of a worker's progress
 

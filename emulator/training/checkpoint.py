@@ -7,7 +7,6 @@ so it cannot run code.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import pickle
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import torch
 
 from emulator.errors import WeightsError
-from emulator.models.weights import write_atomically
+from emulator.storage import sha256, write_atomically
 
 CHECKPOINT_FILE = "checkpoint.pt"
 
@@ -27,7 +26,7 @@ def save_checkpoint(folder: Path, state: dict[str, Any], device: str) -> None:
     buffer = io.BytesIO()
     torch.save({**state, "rng": _random_state(device)}, buffer)
     data = buffer.getvalue()
-    write_atomically(folder / CHECKPOINT_FILE, data + hashlib.sha256(data).digest())
+    write_atomically(folder / CHECKPOINT_FILE, data + bytes.fromhex(sha256(data)))
 
 
 def load_checkpoint(folder: Path, device: str) -> dict[str, Any] | None:
@@ -38,7 +37,7 @@ def load_checkpoint(folder: Path, device: str) -> dict[str, Any] | None:
     content = path.read_bytes()
     data, digest = content[:-32], content[-32:]
     try:
-        if hashlib.sha256(data).digest() != digest:
+        if sha256(data) != digest.hex():
             raise EOFError
         state: dict[str, Any] = torch.load(io.BytesIO(data), map_location=device, weights_only=True)
         rng = state.pop("rng")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from emulator.models.weights import write_atomically
+from emulator.storage import naming, write_atomically
 from emulator.training.config import RunConfig
 from emulator.training.mirrors import open_mirror
 
@@ -64,26 +64,17 @@ class TrainingLog:
         """Append one row; missing columns stay empty, and a non-finite number is its name, since
         JSON has none."""
         row = {key: value if math.isfinite(value) else str(value) for key, value in row.items()}
-        with _named(self._csv.name):
+        with naming(self._csv.name):
             self._writer.writerow({key: row.get(key, "") for key in self.columns})
             self._csv.flush()
-        with _named(self._jsonl.name):
+        with naming(self._jsonl.name):
             self._jsonl.write(json.dumps(row) + "\n")
             self._jsonl.flush()
 
     def close(self) -> None:
         for file in (self._csv, self._jsonl):
-            with _named(file.name):
+            with naming(file.name):
                 file.close()
-
-
-@contextmanager
-def _named(path: str) -> Iterator[None]:
-    """Give an OSError of a write the name of its file."""
-    try:
-        yield
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from None
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

@@ -10,7 +10,8 @@ import yaml
 from emulator.config import parse_config, read_yaml
 from emulator.data import Dataset
 from emulator.errors import ConfigError
-from emulator.models.weights import DESCRIPTION_FILE, load_weights, write_atomically
+from emulator.models.weights import DESCRIPTION_FILE, load_weights
+from emulator.storage import write_atomically
 from emulator.training.checkpoint import CHECKPOINT_FILE
 from emulator.training.config import RunConfig
 

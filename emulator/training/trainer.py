@@ -11,7 +11,6 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from emulator.models.adoption import adopt
 from emulator.models.base import ClosedFormModel, Forecaster, Model
 from emulator.models.universal import Universal
 from emulator.models.weights import find_weights, load_weights, samples_by_regime, save_weights
+from emulator.progress import Progress, silent
 from emulator.provenance import commit
 from emulator.regimes import Regime
 from emulator.seeding import derived_seed
@@ -50,15 +50,9 @@ from emulator.training.run_folder import (
 )
 from emulator.training.validation import Validation
 
-Progress = Callable[[int, int, str], None]
-
-
-def _silent(done: int, total: int, note: str) -> None:
-    """No progress shown."""
-
 
 def train(
-    config: RunConfig, output: Path, *, resume: bool = False, progress: Progress = _silent
+    config: RunConfig, output: Path, *, resume: bool = False, progress: Progress = silent
 ) -> bool:
     """Train one run into the folder `output`; True when it reached its end.
 
@@ -73,7 +67,7 @@ def train(
         worlds = _worlds(dataset, config)
         if is_finished(output, config, resume, dataset):
             return True
-        run = Trainer(config, output, dataset, worlds, ranks, progress if ranks.first else _silent)
+        run = Trainer(config, output, dataset, worlds, ranks, progress if ranks.first else silent)
         if ranks.first:
             claim(output, config)
         if isinstance(run.model, ClosedFormModel):

@@ -19,6 +19,7 @@ import numpy as np
 
 from emulator.limits import MAX_SIZE, QUARTERS, RUN_IN
 from emulator.specs import Parameter
+from emulator.storage import write_atomically, writing
 from emulator.worlds.base import FloatArray, Status, World
 from emulator.worlds.registry import BUILT_IN, get_world
 
@@ -242,7 +243,8 @@ def draw_panel(world: World[Any], result: Predictive, path: Path) -> None:
         handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9, frameon=False
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Software": None})
+    with writing(path) as file:
+        figure.savefig(file, format="png", metadata={"Software": None})
 
 
 def shown(responses: FloatArray) -> int:
@@ -272,7 +274,8 @@ def write(folder: Path, names: Iterable[str], draws: int = DRAWS) -> None:
         draw_panel(world, result, folder / "figures" / f"world_{name}.png")
         sections += [describe(world), summarise(world, result)]
         print(f"{name}: {len(result.responses)} of {draws} draws", file=sys.stderr)
-    (folder / "worlds.md").write_text("\n\n".join(part.strip() for part in sections) + "\n")
+    text = "\n\n".join(part.strip() for part in sections) + "\n"
+    write_atomically(folder / "worlds.md", text.encode())
 
 
 def main() -> None:

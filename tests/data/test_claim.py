@@ -29,10 +29,10 @@ from emulator.data.schema import (
     part_file,
     read_manifest,
     record_file,
-    self_checksum,
 )
 from emulator.data.validate import validate
 from emulator.errors import ConfigError, DatasetError, UnknownNameError
+from emulator.storage import sealed
 from emulator.worlds import get_world
 from tests.data.configs import RULES, checksums, small
 
@@ -72,12 +72,14 @@ def test_a_folder_named_like_a_world_is_not_a_data_set(tmp_path: Path) -> None:
 
 
 def test_temporaries_and_a_stale_lock_are_no_obstacle(tmp_path: Path) -> None:
-    (tmp_path / ".tmp").mkdir()
-    (tmp_path / ".tmp" / "left").touch()
+    (tmp_path / ".config.json.1.tmp").touch()
     (tmp_path / ".lock").write_text("1\n")
     assert generate(small(worlds=("nk",)), tmp_path).samples == 120
+    (tmp_path / "manifest.json").unlink()
+    (tmp_path / "nk" / "irfs" / "c" / "0" / ".0.1.tmp").touch()
+    assert generate(small(worlds=("nk",)), tmp_path).samples == 0
     assert not (tmp_path / ".lock").exists()
-    assert not (tmp_path / ".tmp").exists()
+    assert not list(tmp_path.rglob(".*.tmp"))
 
 
 def test_a_truncated_config_has_a_remedy_that_works(
@@ -107,12 +109,10 @@ def test_another_major_version_is_not_overwritten(copy: Path) -> None:
 
 def test_a_later_minor_version_may_add_configuration_keys(copy: Path) -> None:
     data = json.loads((copy / "manifest.json").read_text())
-    del data["checksum"]
     data["schema_version"] = "1.1"
     data["config"]["novelty"] = {"deep": 1}
     data["config"]["rules"]["nk"]["slice"][0]["novelty"] = 2
-    data["checksum"] = self_checksum(data)
-    (copy / "manifest.json").write_text(json.dumps(data))
+    (copy / "manifest.json").write_text(json.dumps(sealed(data)))
     assert Dataset.open(copy).manifest.config == small()
 
 
@@ -146,10 +146,8 @@ def test_shards_of_another_world_are_drawn_again_and_no_others(copy: Path) -> No
     for shard in range(3):
         file = copy / record_file("var", shard)
         record = json.loads(file.read_text())
-        del record["checksum"]
         record["program"]["world"] = "0" * 16
-        record["checksum"] = self_checksum(record)
-        file.write_text(json.dumps(record))
+        file.write_text(json.dumps(sealed(record)))
     assert generate(small(), copy).samples == 120
 
 

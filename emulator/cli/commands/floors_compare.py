@@ -29,7 +29,7 @@ def floors_compare(
     from emulator.evaluation.floors.figure import floor_figure
     from emulator.evaluation.floors.predict import predicted_ratios
     from emulator.evaluation.floors.ratios import table
-    from emulator.models.weights import write_atomically
+    from emulator.storage import write_atomically
 
     found = find_floors(folder)
     if not found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emulator.evaluation.comparison.criteria import judge
@@ -12,8 +12,7 @@ from emulator.evaluation.floors.ratios import fill_floors
 from emulator.evaluation.report.figures import draw
 from emulator.evaluation.report.report import write_report
 from emulator.evaluation.stored.runs import EvaluatedRun
-
-Progress = Callable[[int, int, str], None]
+from emulator.progress import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def compare(
 
 def compare_all(
     runs: Sequence[EvaluatedRun],
-    progress: Progress = lambda done, total, note: None,
+    progress: Progress = silent,
     floors: Sequence[Floors] = (),
 ) -> Comparison:
     """Every universal run with statistics, compared with all of `runs` and with the floors.

@@ -18,8 +18,8 @@ from emulator.errors import DatasetError
 from emulator.evaluation.comparison.marks import DAGGER, MARKS, NOTES, UNEQUAL, marked
 from emulator.evaluation.stored.record import NULL_MODEL
 from emulator.evaluation.stored.runs import EvaluatedRun
-from emulator.models.weights import write_atomically
 from emulator.regimes import Task
+from emulator.storage import write_atomically
 
 CSV_FILE, MARKDOWN_FILE = "leaderboard.csv", "leaderboard.md"
 PUBLISHED = "published/"

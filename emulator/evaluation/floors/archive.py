@@ -16,7 +16,6 @@ The file's metadata hold `Settings` and the scales of the data set, so that it i
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from dataclasses import asdict, dataclass
@@ -28,12 +27,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emulator.config import canonical_json
 from emulator.errors import DatasetError
 from emulator.evaluation.floors.answers import Answered, Truth
 from emulator.limits import QUANTILES
-from emulator.models.weights import write_atomically
 from emulator.regimes import Regime, Task
+from emulator.storage import json_sha256, write_atomically
 from emulator.worlds.base import FloatArray
 
 _KEY = b"floors"
@@ -63,7 +61,7 @@ class Settings:
     @property
     def sha(self) -> str:
         """16 hex digits of the settings."""
-        return hashlib.sha256(canonical_json(asdict(self)).encode()).hexdigest()[:16]
+        return json_sha256(asdict(self))[:16]
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,6 @@ particles) alone, never on the number of workers or on what was done before.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -19,7 +17,6 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from emulator.config import canonical_json
 from emulator.data import Dataset
 from emulator.data.schema import DataConfig, fingerprint
 from emulator.errors import DatasetError, InputError
@@ -36,17 +33,17 @@ from emulator.evaluation.floors.archive import (
     write_floors,
 )
 from emulator.evaluation.floors.summary import write_summary
+from emulator.progress import Progress, silent
 from emulator.provenance import commit
 from emulator.regimes import TARGETS, Task, tasks
 from emulator.seeding import derived_seed
+from emulator.storage import json_sha256
 from emulator.training.batches import history_quarters
 from emulator.worlds import get_world
 from emulator.worlds.base import FloatArray
 
 SPLIT = "test"
 SEED = 2007  # of the sampler; histories have streams of their own under it
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ def compute_floors(
     particles: int,
     workers: int = 1,
     resume: bool = False,
-    progress: Progress = lambda done, total, note: None,
+    progress: Progress = silent,
 ) -> Floors:
     """The floors of the first test samples of a world, written to `folder` after every history.
 
@@ -152,7 +149,7 @@ def _method() -> str:
         "seed": SEED,
         "particles a term": transport.PARTICLES_A_TERM,
     }
-    return hashlib.sha256(canonical_json(constants).encode()).hexdigest()[:16]
+    return json_sha256(constants)[:16]
 
 
 def _begin(path: Path, settings: Settings, dataset: Dataset, resume: bool) -> Floors:

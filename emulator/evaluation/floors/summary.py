@@ -19,7 +19,7 @@ from emulator.evaluation.scoring.bootstrap import (
     resampled_means,
 )
 from emulator.evaluation.scoring.metrics.derived import hf_ratio
-from emulator.models.weights import write_atomically
+from emulator.storage import write_atomically
 
 
 def summarise(floors: Floors) -> dict[str, Any]:

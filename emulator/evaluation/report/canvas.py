@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from emulator.models.weights import write_atomically
 from emulator.specs import Observable
+from emulator.storage import write_atomically
 
 BLACK, GREY, RULE = "#000000", "#999999", "#666666"
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"

@@ -15,8 +15,8 @@ from typing import Any
 from emulator.evaluation.comparison.marks import UNEQUAL, marked
 from emulator.evaluation.scoring.metrics.derived import BAND_METRICS, METRICS
 from emulator.evaluation.stored.runs import EvaluatedRun
-from emulator.models.weights import write_atomically
 from emulator.regimes import Task
+from emulator.storage import write_atomically
 
 REPORT_FILE = "report.html"
 _TEMPLATE = Path(__file__).parent / "report.html.jinja"

@@ -15,7 +15,7 @@ specialists are chosen on it, never on `test`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,7 @@ from emulator.evaluation.stored.record import NULL_MODEL
 from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.models.base import Forecaster
 from emulator.models.weights import Loaded, load_weights
+from emulator.progress import Progress, silent
 from emulator.provenance import commit
 from emulator.regimes import Regime, Task, tasks
 from emulator.training.config import RunConfig
@@ -61,8 +62,6 @@ from emulator.training.run_folder import CONFIG_FILE
 SPLITS = ("test", "val", "slice", "corner")
 # The panel of responses in the run's first regime, and in B1, where bands tell most.
 PANEL, B1_PANEL = "irf_panel.png", "irf_panel_B1.png"
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ def open_run(run: Path, dataset_path: str | None = None) -> Opened:
 def evaluate(
     run: Path,
     dataset_path: str | None = None,
-    progress: Progress = lambda done, total, note: None,
+    progress: Progress = silent,
     *,
     ablations: bool = False,
     criteria: bool = False,

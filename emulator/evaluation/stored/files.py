@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +14,7 @@ import pyarrow.parquet as pq
 
 from emulator.errors import DatasetError
 from emulator.regimes import Regime, Task
+from emulator.storage import file_sha256, temporary_beside
 
 RESPONSES_FILE, TRAJECTORIES_FILE = "statistics.parquet", "trajectory_statistics.parquet"
 _KEYS = ("world", "regime", "task", "split")
@@ -38,7 +37,7 @@ class StatisticsWriter:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self._temporary = temporary_beside(path)
         self._writer: pq.ParquetWriter | None = None
 
     def add(self, frame: pd.DataFrame) -> None:
@@ -100,8 +99,7 @@ def _sha256(path: Path) -> str:
 
 @lru_cache(maxsize=1024)  # a comparison reads the same file case by case
 def _sha256_of(path: Path, size: int, modified: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(path)
 
 
 def read_statistics(

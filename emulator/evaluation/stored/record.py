@@ -8,22 +8,19 @@
 data_worlds: the worlds of the data set, whether or not the run answers them, and the responses that
 are distinct in each. samples_sha, training_draws_sha: which samples were scored, and which draws
 trained, whatever processor drew them; data_sha and training_data_sha are of every bit. The checksum
-is of everything else, as that of model.json; it is against accidents and edits, not against
-somebody who computes it anew.
+is `emulator.storage.sealed`'s.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from emulator.config import canonical_json
 from emulator.errors import DatasetError
-from emulator.models.weights import write_atomically
 from emulator.regimes import Task
+from emulator.storage import is_sealed, sealed, write_atomically
 
 FORMAT = 4
 METRICS_FILE = "metrics.json"
@@ -52,9 +49,7 @@ class OtherVersionError(DatasetError):
 
 def write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
     """Write metrics.json with its format and checksum."""
-    whole = {"format": FORMAT, **metrics}
-    whole["checksum"] = _checksum(whole)
-    text = json.dumps(whole, indent=1, allow_nan=False) + "\n"
+    text = json.dumps(sealed({"format": FORMAT, **metrics}), indent=1, allow_nan=False) + "\n"
     write_atomically(folder / METRICS_FILE, text.encode())
 
 
@@ -80,20 +75,11 @@ def read_metrics(folder: Path) -> dict[str, Any]:
             f"{remedy}"
         )
     problem = _first_problem(metrics)
-    if problem is None and metrics.get("checksum") != _checksum(metrics):
+    if problem is None and not is_sealed(metrics):
         problem = "altered since it was written"
     if problem is not None:
         raise DatasetError(f"{path}: damaged ({problem}); {remedy}")
     return metrics
-
-
-def _checksum(metrics: Mapping[str, Any]) -> str:
-    """SHA-256 of the metrics without their own checksum."""
-    rest = {key: value for key, value in metrics.items() if key != "checksum"}
-    try:
-        return hashlib.sha256(canonical_json(rest).encode()).hexdigest()
-    except ValueError:  # NaN or infinity, which no evaluation writes
-        return ""
 
 
 def _first_problem(metrics: dict[str, Any]) -> str | None:

@@ -14,7 +14,7 @@ import logging
 import os
 import reprlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -31,8 +31,9 @@ from emulator.inference.onnx.question import Question
 from emulator.limits import MAX_HISTORY, MIN_HISTORY
 from emulator.models.base import ClosedFormModel
 from emulator.models.universal import Universal
-from emulator.models.weights import write_atomically
+from emulator.progress import Progress, silent
 from emulator.regimes import CONTRACTS, Regime, Task
+from emulator.storage import write_atomically
 
 if TYPE_CHECKING:
     import onnx
@@ -43,8 +44,6 @@ SUFFIX = ".onnx"
 REGIMES = (Regime.A, Regime.B1, Regime.C)
 OPSET, FORMAT = 18, 8
 NEEDS = ("onnx", "onnxscript")
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def export_onnx(
     horizon: int = 40,
     bands: bool = False,
     state_dependent: bool = False,
-    progress: Progress = lambda done, total, note: None,
+    progress: Progress = silent,
 ) -> Export:
     """Write what a model answers for one world to an ONNX file.
 
