@@ -5,15 +5,11 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 DATA := datasets/smoke
 RUNS := runs/smoke
-SMOKE := universal/A linear/A mlp/A mlp_world/A/nk gru_world/A/nk
 
-CAMPAIGN := runs/campaign
-LONGER := runs/longer
-SHIPPED := $(LONGER)/universal_longer/all
-DEV := runs/dev
+SHIPPED := runs/shipped/universal_longer/all
 NOTEBOOKS := one-shock histories estimation real-data
 
-.PHONY: setup run test lint types imports docs notebooks fast results publish ship publish-dev clean
+.PHONY: setup run test lint types imports docs notebooks fast results ship clean
 
 setup: $(VENV)/.installed
 
@@ -23,7 +19,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,cluster,explorer]'
 	touch $@
 
-# The main job, end to end, at smoke size: configs/reproduce/smoke.yaml says what. It goes on where
+# The main job, end to end, at smoke size: configs/plans/smoke.yaml says what. It goes on where
 # an earlier run stopped.
 run: setup
 	$(BIN)/emulator reproduce --profile smoke --resume --workers $(WORKERS)
@@ -33,46 +29,27 @@ run: setup
 # What the README quotes, from the runs of `make run`.
 results: run
 	rm -rf results/smoke
-	@set -e; for name in $(SMOKE); do \
-	  mkdir -p results/smoke/$$name; \
-	  cp $(RUNS)/$$name/metrics.json $(RUNS)/$$name/config.yaml results/smoke/$$name/; \
-	done
-	cp $(RUNS)/universal/A/figures/irf_panel.png $(RUNS)/universal/A/report.html results/smoke/
+	mkdir -p results/smoke/figures
+	cp $(RUNS)/universal/A/metrics.json $(RUNS)/universal/A/config.yaml $(RUNS)/universal/A/report.html results/smoke/
+	cp $(RUNS)/universal/A/figures/irf_panel.png results/smoke/figures/
 	cp $(RUNS)/plan.json $(RUNS)/leaderboard.csv $(RUNS)/leaderboard.md results/smoke/
-	$(BIN)/python studies/fill_tables.py
-
-# The tables and figures of `emulator campaign configs/campaign.yaml`.
-publish: setup
-	ls $(CAMPAIGN)/plan.json $(CAMPAIGN)/leaderboard.md $(CAMPAIGN)/universal/all/metrics.json >/dev/null
-	mkdir -p results/campaign
-	find results/campaign -type f ! -name README.md -delete
-	cp $(CAMPAIGN)/plan.json $(CAMPAIGN)/leaderboard.csv $(CAMPAIGN)/leaderboard.md results/campaign/
-	cp $(CAMPAIGN)/universal/all/metrics.json $(CAMPAIGN)/universal/all/config.yaml $(CAMPAIGN)/universal/all/report.html results/campaign/
-	cp $(CAMPAIGN)/universal/all/figures/*.png results/campaign/
+	$(BIN)/python -m studies.pages.fill_tables
 
 # The weights of the package, what the README quotes of them and the pages that show their answers,
-# from the runs of `emulator campaign configs/longer.yaml`.
+# from the runs of `emulator campaign configs/plans/shipped.yaml`.
 ship: setup
-	ls $(LONGER)/plan.json $(SHIPPED)/metrics.json >/dev/null
-	$(BIN)/emulator leaderboard $(LONGER)
-	mkdir -p results/longer
-	find results/longer -type f ! -name README.md -delete
-	cp $(LONGER)/plan.json $(LONGER)/leaderboard.csv $(LONGER)/leaderboard.md results/longer/
-	cp $(SHIPPED)/metrics.json $(SHIPPED)/config.yaml $(SHIPPED)/report.html results/longer/
-	cp $(SHIPPED)/figures/*.png results/longer/
-	$(BIN)/python studies/ship_weights.py $(SHIPPED)
+	ls runs/shipped/plan.json $(SHIPPED)/metrics.json >/dev/null
+	$(BIN)/emulator leaderboard runs/shipped
+	mkdir -p results/shipped
+	find results/shipped -type f ! -name README.md -delete
+	cp runs/shipped/plan.json runs/shipped/leaderboard.csv runs/shipped/leaderboard.md results/shipped/
+	cp $(SHIPPED)/metrics.json $(SHIPPED)/config.yaml $(SHIPPED)/report.html results/shipped/
+	mkdir -p results/shipped/figures
+	cp $(SHIPPED)/figures/*.png results/shipped/figures/
+	$(BIN)/python -m studies.pages.ship_weights $(SHIPPED)
 	$(BIN)/python -m studies.references
-	$(BIN)/python studies/fill_tables.py
+	$(BIN)/python -m studies.pages.fill_tables
 	$(MAKE) notebooks
-
-# The tables and figures of configs/reproduce/dev.yaml, once it has been carried out.
-publish-dev:
-	ls $(DEV)/plan.json $(DEV)/leaderboard.md $(DEV)/universal/all/metrics.json $(DEV)/universal/all/figures/*.png >/dev/null
-	mkdir -p results/dev
-	find results/dev -type f ! -name README.md ! -name error_by_length.json -delete
-	cp $(DEV)/plan.json $(DEV)/leaderboard.csv $(DEV)/leaderboard.md results/dev/
-	cp $(DEV)/universal/all/metrics.json $(DEV)/universal/all/config.yaml results/dev/
-	cp $(DEV)/universal/all/figures/*.png results/dev/
 
 test: lint types imports docs
 	@command -v chromium >/dev/null || echo "chromium is missing: the tests marked browser are skipped"
@@ -83,7 +60,7 @@ docs: setup
 
 # Outputs and figures of the pages that show some, with the shipped weights or WEIGHTS=FOLDER.
 notebooks: setup
-	$(BIN)/python studies/execute.py $(if $(WEIGHTS),--weights $(WEIGHTS)) $(NOTEBOOKS:%=docs/%.md)
+	$(BIN)/python -m studies.pages.execute $(if $(WEIGHTS),--weights $(WEIGHTS)) $(NOTEBOOKS:%=docs/%.md)
 
 fast: setup
 	$(BIN)/pytest -m fast

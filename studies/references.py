@@ -1,8 +1,8 @@
 """Trained weights against Dynare's solutions, which no part of this project made.
 
 `python -m studies.references [--weights FOLDER]` asks the emulator (the shipped one unless
-named) for every response frozen in tests/references, and writes results/references.json: by world
-the NRMSE, in s.d.s of the responses the weights were trained on, the mean over draws, and the
+named) for every response frozen in tests/references, and writes results/references/dynare.json: by
+world the NRMSE, in s.d.s of the responses the weights were trained on, the mean over draws, and the
 worst draw's; and the same of the exact world, which says whether a distance is the network's.
 """
 
@@ -21,7 +21,8 @@ from emulator.inference.emulator import Emulator
 from studies import records
 
 ROOT = Path(__file__).parents[1]
-REFERENCES, RESULTS = ROOT / "tests" / "references", ROOT / "results" / "references.json"
+REFERENCES = ROOT / "tests" / "references"
+RESULTS = ROOT / "results" / "references" / "dynare.json"
 # The references' names, in the worlds' order of shocks and observables.
 NAMES = {
     "nk": (("e_m", "e_a", "e_u"), ("x", "pi", "i")),

@@ -12,13 +12,13 @@ import pytest
 import emulator
 from emulator.evaluation.comparison import criteria
 from emulator.inference.onnx import export_onnx
+from studies.pages import fill_tables
 from tests.conftest import ROOT
 from tests.scripts import script
 
 DOCS = ROOT / "docs"
 ORDERED = re.compile(r"[\[(](0\.99[ ,][^\])]*)[\])]")  # values of nk's parameters
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-TABLES = script(ROOT / "studies" / "fill_tables.py")
 
 
 @pytest.mark.fast
@@ -44,7 +44,7 @@ def test_the_criteria_in_the_docs_are_those_of_the_code() -> None:
 
 @pytest.mark.fast
 def test_the_leaderboard_in_the_readme_is_the_stored_one() -> None:
-    assert TABLES.filled(README) == README
+    assert fill_tables.filled(README) == README
     for regime in ("A", "B1", "C"):
         table = README.partition(f"Regime {regime}:")[2].partition("Regime ")[0]
         assert table.count("| universal | universal_longer/all |") == 1
@@ -67,7 +67,7 @@ def test_a_summary_sets_the_model_of_all_worlds_beside_its_best_rival(tmp_path: 
                     f"{regime},test,{world},state_dependent,{name},0.0",
                 ]
     (tmp_path / "leaderboard.csv").write_text("\n".join(lines))
-    rows = TABLES.summary(tmp_path).splitlines()[2:]
+    rows = fill_tables.summary(tmp_path).splitlines()[2:]
     assert len(rows) == len(emulator.list_worlds())
     assert (
         "| `nk`: Three-equation New Keynesian | 0.26 % | 0.79 % (MLP) | 2.6 % | 7.9 % (MLP) |"
@@ -78,13 +78,13 @@ def test_a_summary_sets_the_model_of_all_worlds_beside_its_best_rival(tmp_path: 
 @pytest.mark.fast
 def test_the_table_of_floors_is_that_of_the_stored_summaries() -> None:
     page = (DOCS / "floors.md").read_text(encoding="utf-8")
-    assert TABLES.filled(page) == page
+    assert fill_tables.filled(page) == page
 
 
 @pytest.mark.fast
 def test_the_table_of_ablations_is_that_of_the_stored_metrics() -> None:
     page = (DOCS / "regimes.md").read_text(encoding="utf-8")
-    assert TABLES.filled(page) == page
+    assert fill_tables.filled(page) == page
     rows = [row for row in page.splitlines() if row.startswith("| B1 | from rest | history |")]
     assert len(rows) == 1
     assert all(float(cell.replace(",", "")) > 1 for cell in rows[0].split("|")[4:-1])
@@ -92,7 +92,7 @@ def test_the_table_of_ablations_is_that_of_the_stored_metrics() -> None:
 
 @pytest.mark.fast
 def test_a_table_of_floors_has_a_row_a_case_and_its_origin(tmp_path: Path) -> None:
-    assert "emulator floors WORLD" in TABLES.floors(tmp_path)
+    assert "emulator floors WORLD" in fill_tables.floors(tmp_path)
     case = {
         "regime": "B1", "task": "steady_state", "rmse": 0.1833, "ci95": [0.1529, 0.2139],
         "monte_carlo_rmse": 0.0061, "training_mean_rmse": 0.9278, "coverage_90": 0.893,
@@ -104,7 +104,7 @@ def test_a_table_of_floors_has_a_row_a_case_and_its_origin(tmp_path: Path) -> No
         "cases": [case, {**case, "regime": "C", "task": "state_dependent"}],
     }  # fmt: skip
     (tmp_path / "switching-120.json").write_text(json.dumps(summary))
-    lines = TABLES.floors(tmp_path).splitlines()
+    lines = fill_tables.floors(tmp_path).splitlines()
     assert lines[2] == (
         "| switching | 120 | B1 | 0.183 | 0.153 to 0.214 | 0.006 | 0.928 | 89.3% | "
         "1.20 (1.08 to 1.33) | 0.40 | 50 | 2 | 1.8 |"

@@ -18,11 +18,11 @@ from emulator.data import DataConfig
 from emulator.data.generate import generate
 from emulator.models import weights as shipped_weights
 from emulator.models.weights import DESCRIPTION_FILE
+from studies.pages import execute
 from tests.conftest import ROOT
 from tests.scripts import script
 from tests.weights import of_every_world
 
-execute = script(ROOT / "studies" / "execute.py")
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
     for path in (
@@ -155,7 +155,7 @@ def _check(command: list[str], *, in_prose: bool = False) -> None:
         known = ("pip", "dask", "pytest", "mkdir")
         assert program in known, f"{shown}: unknown to this test"
     for argument in arguments:
-        place = argument.startswith(("configs/", "examples/", "benchmarks/", "tests/"))
+        place = argument.startswith(("configs/", "examples/", "results/", "tests/"))
         if place and "NAME" not in argument:
             assert (ROOT / argument).exists(), shown
 

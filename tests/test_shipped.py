@@ -16,12 +16,11 @@ from emulator.models.blocks import Reach
 from emulator.models.weights import CARD_FILE, PRETRAINED, Loaded, load_weights
 from emulator.regimes import Regime
 from emulator.worlds.registry import BUILT_IN
+from studies.pages import ship_weights
 from tests.conftest import ROOT
-from tests.scripts import script
 
 pytestmark = pytest.mark.fast
 
-SHIPPING = script(ROOT / "studies" / "ship_weights.py")
 CARD = (PRETRAINED / CARD_FILE).read_text(encoding="utf-8")
 
 
@@ -33,13 +32,13 @@ def shipped() -> Loaded:
 @pytest.fixture(scope="module")
 def metrics() -> dict[str, Any]:
     """Those of the shipped weights, refused by `read_metrics` where they were altered."""
-    return read_metrics(ROOT / "results" / "longer")
+    return read_metrics(ROOT / "results" / "shipped")
 
 
 def test_no_file_is_larger_than_a_package_should_carry(shipped: Loaded) -> None:
     sizes = {path.name: path.stat().st_size for path in PRETRAINED.iterdir()}
     assert set(shipped.files) == set(PRETRAINED.glob("*.safetensors"))
-    assert max(sizes.values()) < SHIPPING.LARGEST, sizes
+    assert max(sizes.values()) < ship_weights.LARGEST, sizes
 
 
 def test_they_know_every_world_of_the_package_as_it_is_now(shipped: Loaded) -> None:
@@ -62,7 +61,7 @@ def test_they_were_trained_in_every_regime(shipped: Loaded, metrics: dict[str, A
 
 
 def test_stored_results_are_of_these_weights(shipped: Loaded, metrics: dict[str, Any]) -> None:
-    references = json.loads((ROOT / "results" / "references.json").read_text())
+    references = json.loads((ROOT / "results" / "references" / "dynare.json").read_text())
     data = b"".join(path.read_bytes() for path in shipped.files)
     assert hashlib.sha256(data).hexdigest() == shipped.sha256
     assert metrics["weights_sha256"] == shipped.sha256
@@ -72,7 +71,7 @@ def test_stored_results_are_of_these_weights(shipped: Loaded, metrics: dict[str,
 
 def test_stored_results_say_where_they_come_from(shipped: Loaded, metrics: dict[str, Any]) -> None:
     """Configuration, training data and commit are those of the weights, in the card as well."""
-    references = json.loads((ROOT / "results" / "references.json").read_text())
+    references = json.loads((ROOT / "results" / "references" / "dynare.json").read_text())
     for key, of_metrics, of_references in (
         ("commit", "training_commit", "trained_at"),
         ("config_sha", "config_sha", "config_sha"),

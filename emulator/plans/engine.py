@@ -1,6 +1,6 @@
 """Carrying out a plan: data set, runs, leaderboard; every stage skipped where it is finished.
 
-    run_plan(Path("configs/reproduce/smoke.yaml"), resume=True)
+    run_plan(Path("configs/plans/smoke.yaml"), resume=True)
 
 The leaderboard is written again after every evaluation, and so is `plan.json`, which records what
 became of every run: role, rate, budget, validation, seconds.

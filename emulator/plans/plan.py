@@ -3,9 +3,9 @@
     data: {config: configs/data/smoke.yaml, path: datasets/smoke}
     output: runs/smoke
     runs:
-      - {name: universal, config: configs/universal_A.yaml, role: universal, regimes: [A, B1]}
-      - {name: mlp_nk, config: configs/mlp_A.yaml, role: specialist, per_world: true, steps: 300,
-         tuning: {lr: [1e-3, 2e-3, 4e-3], steps: 100}}
+      - {name: universal, config: configs/models/universal_A.yaml, role: universal}
+      - {name: mlp_nk, config: configs/models/mlp_A.yaml, role: specialist, per_world: true,
+         steps: 300, tuning: {lr: [1e-3, 2e-3, 4e-3], steps: 100}}
 
 Paths are as in every other command: from the folder the command is given in. A run's file says
 which model; the plan says on which data, in which regimes and worlds, and how long.

@@ -23,11 +23,8 @@ FREE = ("dataset_path", "logger")
 
 
 def default_output(config: Path) -> Path:
-    """Where a configuration's run goes: configs/a/b.yaml to runs/a/b, any other file to runs/b."""
-    stem = config.with_suffix("")
-    if "configs" in stem.parts:
-        return Path("runs", *stem.parts[stem.parts.index("configs") + 1 :])
-    return Path("runs", stem.name)
+    """Where a configuration's run goes: runs/NAME for NAME.yaml in any folder."""
+    return Path("runs", config.stem)
 
 
 def is_finished(output: Path, config: RunConfig, resume: bool, dataset: Dataset) -> bool:

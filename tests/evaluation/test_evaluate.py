@@ -293,10 +293,10 @@ def test_what_is_no_metrics_is_no_evaluation(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.fast
-@pytest.mark.parametrize(("name", "expected"), [("flags_A", {"flags"}), ("history_A", {"history"})])
+@pytest.mark.parametrize(("name", "expected"), [("flags", {"flags"}), ("history", {"history"})])
 def test_ablations_that_give_more_are_runs_of_their_own(name: str, expected: set[str]) -> None:
-    config = load_config(ROOT / "configs" / "ablations" / f"{name}.yaml", RunConfig)
-    universal = load_config(ROOT / "configs" / "universal_A.yaml", RunConfig)
+    config = load_config(ROOT / "configs" / "models" / f"universal_A_{name}.yaml", RunConfig)
+    universal = load_config(ROOT / "configs" / "models" / "universal_A.yaml", RunConfig)
     assert set(config.data.extra_inputs) == expected
     same = config.data.model_copy(update={"extra_inputs": ()})
     assert config.model_copy(update={"data": same}) == universal

@@ -71,7 +71,7 @@ def test_the_plan_of_the_repository_compares_at_equal_draws(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(ROOT)
-    plan = load_config(Path("configs/transfer.yaml"), Plan)
+    plan = load_config(Path("configs/plans/transfer.yaml"), Plan)
     worlds = load_config(plan.data.config, DataConfig).worlds
     jobs = expand(plan, "transfer", worlds)
     few = [job for job in jobs if job.role == "few_shot"]

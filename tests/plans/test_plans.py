@@ -132,9 +132,7 @@ def test_two_runs_of_one_name_are_refused(folder: Folder) -> None:
 
 @pytest.mark.fast
 @pytest.mark.parametrize(
-    "path",
-    [*sorted((ROOT / "configs").glob("reproduce/*.yaml")), ROOT / "configs" / "campaign.yaml"],
-    ids=str,
+    "path", sorted((ROOT / "configs" / "plans").glob("*.yaml")), ids=lambda path: path.stem
 )
 def test_the_plans_of_the_repository_resolve(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
@@ -143,5 +141,5 @@ def test_the_plans_of_the_repository_resolve(path: Path, monkeypatch: pytest.Mon
     jobs = expand(plan, str(path), worlds)
     assert len({job.folder for job in jobs}) == len(jobs)
     specialists = [job for job in jobs if job.role == "specialist"]
-    assert specialists
+    assert specialists or path.stem == "transfer"  # whose rivals see as few rows as it asks about
     assert all(len(job.config.data.worlds or ()) == 1 for job in specialists)

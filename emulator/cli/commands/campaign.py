@@ -9,11 +9,11 @@ import typer
 from emulator.cli.commands.reproduce import DRY_RUN, ONLY, RESUME, WORKERS, carry_out
 from emulator.cli.console import FORMAT_OPTION, Format
 
-EXAMPLE = "emulator campaign configs/campaign.yaml --resume --workers 2"
+EXAMPLE = "emulator campaign configs/plans/shipped.yaml --resume --workers 2"
 
 
 def campaign(
-    plan: Path = typer.Argument(..., help="A plan: a YAML file as in configs/reproduce."),
+    plan: Path = typer.Argument(..., help="A plan: a YAML file as in configs/plans."),
     resume: bool = RESUME,
     only: list[str] = ONLY,
     workers: int = WORKERS,

@@ -23,7 +23,7 @@ def leaderboard(
     split: str = typer.Option("test", help="The split to rank on: test, slice or corner."),
     beside: Path | None = typer.Option(
         None,
-        help="Another leaderboard, such as results/campaign, whose runs of the same samples are "
+        help="Another leaderboard, such as results/shipped, whose runs of the same samples are "
         "ranked too.",
     ),
     floors: Path = FLOORS_OPTION,

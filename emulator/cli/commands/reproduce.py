@@ -13,7 +13,7 @@ from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table,
 from emulator.cli.criteria import print_criteria
 from emulator.errors import ConfigError
 
-PLANS = Path("configs", "reproduce")
+PLANS = Path("configs", "plans")
 
 
 class Profile(StrEnum):
@@ -21,7 +21,6 @@ class Profile(StrEnum):
 
     smoke = "smoke"
     dev = "dev"
-    full = "full"
 
 
 RESUME = typer.Option(False, "--resume", help="Skip what is finished, go on with what was stopped.")

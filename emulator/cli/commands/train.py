@@ -8,14 +8,12 @@ import typer
 
 from emulator.cli.console import progress_bar
 
-EXAMPLE = "emulator train configs/smoke/universal_A.yaml"
+EXAMPLE = "emulator train configs/models/universal_A.yaml"
 
 
 def train(
     config: Path = typer.Argument(..., help="A run's YAML file."),
-    output: Path | None = typer.Option(
-        None, help="The run folder; runs/NAME for configs/NAME.yaml."
-    ),
+    output: Path | None = typer.Option(None, help="The run folder; runs/NAME for NAME.yaml."),
     resume: bool = typer.Option(False, "--resume", help="Go on from the folder's checkpoint."),
     data: str | None = typer.Option(None, help="A data set, instead of data.dataset_path."),
 ) -> None:

@@ -1,0 +1,1 @@
+"""Tables, outputs and the model card that are written from stored results, never by hand."""

@@ -1,0 +1,174 @@
+"""Put stored results between the markers of the README and of the pages.
+
+    python -m studies.pages.fill_tables
+
+A page names what it wants, and from which folder, in a marker: `<!-- leaderboard: FOLDER REGIME ...
+-->` takes the test tables of a leaderboard in these regimes, without columns of trajectories,
+`<!-- summary: FOLDER -->` one table of how far the universal model and its best rivals are off,
+`<!-- floors: FOLDER -->` those of the summaries that `emulator floors` leaves,
+`<!-- ablations: FOLDER -->` what `emulator evaluate --ablations` put into its metrics.json. What
+stands between it and `<!-- end -->` is replaced; `make results` runs this.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from emulator.storage import write_atomically
+
+ROOT = Path(__file__).resolve().parents[2]
+TRAJECTORY = "†"
+PAGES = (
+    ROOT / "README.md",
+    *(ROOT / "docs" / f"{name}.md" for name in ("leaderboard", "floors", "regimes")),
+)
+MARKED = re.compile(
+    r"(<!-- (leaderboard|summary|floors|ablations): (\S+)((?: \w+)*) -->\n).*?(<!-- end -->)",
+    re.DOTALL,
+)
+HEADER = ("world", "quarters", "regime", "floor", "95 %", "Monte Carlo", "training mean",
+          "in 90 % bands", "HF-ratio", "ranks, p", "histories", "not forgotten",
+          "seconds")  # fmt: skip
+
+
+def leaderboard(folder: Path, *regimes: str) -> str:
+    """The tables on `test` of a folder's leaderboard.md in these regimes, each under its name."""
+    text = (folder / "leaderboard.md").read_text(encoding="utf-8")
+    sections = re.findall(
+        r"^## test, regime (\w+)[^\n]*\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE
+    )
+    tables = {name: _responses(section) for name, section in sections}
+    return "\n\n".join(f"Regime {name}:\n\n{tables[name]}" for name in regimes)
+
+
+def _responses(section: str) -> str:
+    """The table of a section without its columns of trajectories."""
+    rows = [line.split("|")[1:-1] for line in section.splitlines() if line.startswith("|")]
+    kept = [k for k, name in enumerate(rows[0]) if not name.strip().endswith(TRAJECTORY)]
+    return "\n".join("|" + "|".join(row[k] for k in kept) + "|" for row in rows)
+
+
+RIVALS = {
+    "universal": "copy", "baseline_mlp": "MLP", "baseline_gru": "GRU", "baseline_var": "VAR",
+    "baseline_lp": "local projections", "baseline_linear": "linear", "training_mean": "mean",
+}  # fmt: skip
+
+
+def summary(folder: Path) -> str:
+    """NRMSE on `test` from rest of the one model of all worlds, and of its best rival by that very
+    error: given parameters (A), and given a history (B1). A row a world."""
+    from emulator import get_world, list_worlds
+
+    with (folder / "leaderboard.csv").open(encoding="utf-8") as file:
+        rows = [
+            row
+            for row in csv.DictReader(file)
+            if row["split"] == "test" and row["task"] == "steady_state"
+        ]
+    lines = [
+        "| world | given parameters | best rival | given a history | best rival |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for world in list_worlds():
+        cells = [f"`{world}`: {get_world(world).spec.title}"]
+        for regime in ("A", "B1"):
+            found = [row for row in rows if (row["world"], row["regime"]) == (world, regime)]
+            (own,) = [row for row in found if row["run"].endswith("/all")]
+            found.remove(own)
+            best = min(found, key=lambda row: float(row["nrmse"]))
+            cells += [_percent(own), f"{_percent(best)} ({RIVALS[best['model']]})"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _percent(row: dict[str, str]) -> str:
+    """An error in percent, to two digits."""
+    return f"{100 * float(row['nrmse']):#.2g}".rstrip(".") + " %"
+
+
+def floors(folder: Path) -> str:
+    """The floors of a folder, a row a world, length, regime and task."""
+    summaries = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*-*.json")]
+    summaries.sort(key=lambda s: (s["world"], s["length"]))
+    if not summaries:
+        return "No floors are stored yet: `emulator floors WORLD` computes them."
+    rows = [_row(summary, case) for summary in summaries for case in summary["cases"]]
+    rule = ["---", "---:", "---"] + ["---:"] * (len(HEADER) - 3)
+    origins = sorted({(s["commit"], s["data_sha"], s["particles"]) for s in summaries})
+    made = [
+        f"Commit {commit}, data {data}, {particles} particles."
+        for commit, data, particles in origins
+    ]
+    return "\n".join(["| " + " | ".join(row) + " |" for row in (HEADER, rule, *rows)] + ["", *made])
+
+
+def _row(summary: dict[str, Any], case: dict[str, Any]) -> list[str]:
+    star = "" if case["task"] == "steady_state" else "*"
+    # in C parameters are known, and so is everything but the state
+    first = case["regime"] == "B1" and not star
+    return [
+        summary["world"] + star, str(summary["length"]), case["regime"], f"{case['rmse']:.3f}",
+        "{:.3f} to {:.3f}".format(*case["ci95"]), f"{case['monte_carlo_rmse']:.3f}",
+        f"{case['training_mean_rmse']:.3f}", f"{case['coverage_90']:.1%}",
+        f"{case['hf_ratio']:.2f} ({{:.2f}} to {{:.2f}})".format(*case["hf_ratio_ci95"]),
+        f"{summary['ranks_p_value']:.2f}" if first else "",
+        str(summary["histories"]), str(summary["not_forgotten"]) if first else "",
+        f"{summary['seconds_a_history']:.1f}" if first else "",
+    ]  # fmt: skip
+
+
+QUESTIONS = {"steady_state": "from rest", "state_dependent": "from a state", "trajectory": "path"}
+
+
+def ablations(folder: Path) -> str:
+    """Errors without an input over those with it, a row a regime, question and input."""
+    found = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["ablations"]
+    if not found:
+        sys.exit(f"{folder}: no ablations; emulator evaluate RUN --ablations makes them")
+    worlds = list(found)
+    asked = {
+        (regime, task, name): None  # in order, once
+        for by_regime in found.values()
+        for regime, by_task in by_regime.items()
+        for task, by_name in by_task.items()
+        for name in by_name
+    }
+    rows = []
+    for regime, task, name in sorted(
+        asked, key=lambda key: (key[0], list(QUESTIONS).index(key[1]))
+    ):
+        cases = [found[world][regime].get(task, {}).get(name) for world in worlds]
+        ratios = ["" if case is None else _ratio(1.0 + case["increase"]) for case in cases]
+        gone = next(" and ".join(case["without"]) for case in cases if case is not None)
+        rows.append([regime, QUESTIONS[task], gone, *ratios])
+    head = ["regime", "question", "without", *worlds]
+    rule = ["---"] * 3 + ["---:"] * len(worlds)
+    return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *rows))
+
+
+def _ratio(value: float) -> str:
+    if value >= 99.95:  # "100." otherwise
+        return f"{value:,.0f}"
+    return f"{value:#.3g}" if value >= 2 else f"{value:.2f}"
+
+
+TABLES = {"leaderboard": leaderboard, "summary": summary, "floors": floors, "ablations": ablations}
+
+
+def filled(page: str) -> str:
+    """The page with the tables its markers ask for."""
+    return MARKED.sub(
+        lambda m: f"{m[1]}\n{TABLES[m[2]](ROOT / m[3], *m[4].split())}\n\n{m[5]}", page
+    )
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 1:
+        sys.exit("usage: python -m studies.pages.fill_tables")
+    for path in PAGES:
+        write_atomically(path, filled(path.read_text(encoding="utf-8")).encode())

@@ -1,0 +1,1 @@
+"""How fast worlds, data, training, answers and exported files are: results/speed."""
