@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import typer
 
+from emulator.cli.app import program
 from emulator.config import load_config
 from emulator.data import DataConfig
 from emulator.data.generate import generate
@@ -125,9 +126,9 @@ def test_commands_of_a_page_exist_with_their_options_and_files(name: str) -> Non
 
 
 def _check(command: list[str], *, in_prose: bool = False) -> None:
-    program, *arguments = command
+    tool, *arguments = command
     shown = shlex.join(command)
-    if program == "emulator":
+    if tool == "emulator":
         subcommands = program().commands
         assert arguments[0] in subcommands, shown
         try:
@@ -139,21 +140,21 @@ def _check(command: list[str], *, in_prose: bool = False) -> None:
                 pytest.fail(f"{shown}: {message}")
         except typer.Exit:
             pass  # --help
-    elif program == "make":
+    elif tool == "make":
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
         assert re.search(rf"^{arguments[0]}:", makefile, flags=re.MULTILINE), shown
-    elif program in ("python", "torchrun"):
+    elif tool in ("python", "torchrun"):
         if "-m" in arguments:
             module = arguments[arguments.index("-m") + 1]
             assert importlib.util.find_spec(module) is not None, shown
         else:
             assert (ROOT / arguments[0]).is_file(), shown
-    elif program == "cp":
+    elif tool == "cp":
         for pattern in arguments[:-1]:
             assert list(ROOT.glob(pattern)), f"{shown}: no {pattern}"
     else:
         known = ("pip", "dask", "pytest", "mkdir")
-        assert program in known, f"{shown}: unknown to this test"
+        assert tool in known, f"{shown}: unknown to this test"
     for argument in arguments:
         place = argument.startswith(("configs/", "examples/", "results/", "tests/"))
         if place and "NAME" not in argument:
