@@ -7,7 +7,7 @@ DATA := datasets/smoke
 RUNS := runs/smoke
 
 SHIPPED := runs/shipped/universal_longer/all
-NOTEBOOKS := one-shock histories estimation real-data
+NOTEBOOKS := README.md docs/one-shock.md docs/histories.md docs/estimation.md docs/real-data.md
 
 .PHONY: setup run test lint types imports docs notebooks fast results ship clean
 
@@ -60,7 +60,7 @@ docs: setup
 
 # Outputs and figures of the pages that show some, with the shipped weights or WEIGHTS=FOLDER.
 notebooks: setup
-	$(BIN)/python -m studies.pages.execute $(if $(WEIGHTS),--weights $(WEIGHTS)) $(NOTEBOOKS:%=docs/%.md)
+	$(BIN)/python -m studies.pages.execute $(if $(WEIGHTS),--weights $(WEIGHTS)) $(NOTEBOOKS)
 
 fast: setup
 	$(BIN)/pytest -m fast

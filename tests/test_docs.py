@@ -43,10 +43,13 @@ def test_the_criteria_in_the_docs_are_those_of_the_code() -> None:
 
 
 @pytest.mark.fast
-def test_the_leaderboard_in_the_readme_is_the_stored_one() -> None:
+def test_the_summary_in_the_readme_and_the_leaderboard_are_the_stored_ones() -> None:
     assert fill_tables.filled(README) == README
+    assert all(README.count(f"| `{world}`: ") == 1 for world in emulator.list_worlds())
+    page = (DOCS / "leaderboard.md").read_text(encoding="utf-8")
+    assert fill_tables.filled(page) == page
     for regime in ("A", "B1", "C"):
-        table = README.partition(f"Regime {regime}:")[2].partition("Regime ")[0]
+        table = page.partition(f"Regime {regime}:")[2].partition("Regime ")[0]
         assert table.count("| universal | universal_longer/all |") == 1
 
 
@@ -67,7 +70,7 @@ def test_a_summary_sets_the_model_of_all_worlds_beside_its_best_rival(tmp_path: 
                     f"{regime},test,{world},state_dependent,{name},0.0",
                 ]
     (tmp_path / "leaderboard.csv").write_text("\n".join(lines))
-    rows = fill_tables.summary(tmp_path).splitlines()[2:]
+    rows = fill_tables.summary(tmp_path, "best/all").splitlines()[2:]
     assert len(rows) == len(emulator.list_worlds())
     assert (
         "| `nk`: Three-equation New Keynesian | 0.26 % | 0.79 % (MLP) | 2.6 % | 7.9 % (MLP) |"

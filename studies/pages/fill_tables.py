@@ -4,7 +4,7 @@
 
 A page names what it wants, and from which folder, in a marker: `<!-- leaderboard: FOLDER REGIME ...
 -->` takes the test tables of a leaderboard in these regimes, without columns of trajectories,
-`<!-- summary: FOLDER -->` one table of how far the universal model and its best rivals are off,
+`<!-- summary: FOLDER RUN -->` how far a run of all worlds and its best rivals are off,
 `<!-- floors: FOLDER -->` those of the summaries that `emulator floors` leaves,
 `<!-- ablations: FOLDER -->` what `emulator evaluate --ablations` put into its metrics.json. What
 stands between it and `<!-- end -->` is replaced; `make results` runs this.
@@ -28,7 +28,7 @@ PAGES = (
     *(ROOT / "docs" / f"{name}.md" for name in ("leaderboard", "floors", "regimes")),
 )
 MARKED = re.compile(
-    r"(<!-- (leaderboard|summary|floors|ablations): (\S+)((?: \w+)*) -->\n).*?(<!-- end -->)",
+    r"(<!-- (leaderboard|summary|floors|ablations): (\S+)((?: [\w/]+)*) -->\n).*?(<!-- end -->)",
     re.DOTALL,
 )
 HEADER = ("world", "quarters", "regime", "floor", "95 %", "Monte Carlo", "training mean",
@@ -59,9 +59,9 @@ RIVALS = {
 }  # fmt: skip
 
 
-def summary(folder: Path) -> str:
-    """NRMSE on `test` from rest of the one model of all worlds, and of its best rival by that very
-    error: given parameters (A), and given a history (B1). A row a world."""
+def summary(folder: Path, run: str) -> str:
+    """NRMSE on `test` from rest of a run of all worlds, and of its best rival by that very error:
+    given parameters (A), and given a history (B1). A row a world."""
     from emulator import get_world, list_worlds
 
     with (folder / "leaderboard.csv").open(encoding="utf-8") as file:
@@ -78,7 +78,7 @@ def summary(folder: Path) -> str:
         cells = [f"`{world}`: {get_world(world).spec.title}"]
         for regime in ("A", "B1"):
             found = [row for row in rows if (row["world"], row["regime"]) == (world, regime)]
-            (own,) = [row for row in found if row["run"].endswith("/all")]
+            (own,) = [row for row in found if row["run"] == run]
             found.remove(own)
             best = min(found, key=lambda row: float(row["nrmse"]))
             cells += [_percent(own), f"{_percent(best)} ({RIVALS[best['model']]})"]
