@@ -308,7 +308,7 @@ def test_baselines_train_through_the_same_entry(
 ) -> None:
     config = run_config(dataset_path, model={"type": model})
     assert train(config, tmp_path / "run")
-    assert load_weights(tmp_path / "run").config.type == model
+    assert load_weights(tmp_path / "run").model.config.type == model
     assert torch.isfinite(
         torch.tensor([r["val_nk"] for r in log_rows(tmp_path / "run")[-1:]])
     ).all()

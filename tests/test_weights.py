@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
         {"small": torch.rand(2, 3) + 0.5, "large": torch.rand(3, 3) + 0.5},
         {"small": torch.rand(3) + 0.5},
     )
-    save_weights(tmp_path / "weights", model, CONFIG, PROVENANCE, "# card\n")
+    save_weights(tmp_path / "weights", model, PROVENANCE, "# card\n")
     return tmp_path / "weights"
 
 
@@ -42,10 +42,10 @@ def test_saved_weights_answer_as_before(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = CONFIG.build(SPECS, 10).eval()
     model.set_scales({"large": torch.full((3, 3), 2.0)}, {})
-    save_weights(tmp_path, model, CONFIG, PROVENANCE, "# card\n")
+    save_weights(tmp_path, model, PROVENANCE, "# card\n")
     loaded = load_weights(tmp_path)
     assert loaded.model.spec("large") == LARGE
-    assert loaded.config == CONFIG
+    assert loaded.model.config == CONFIG
     inputs = build_inputs(sample(LARGE), LARGE, Regime.A)
     assert torch.equal(loaded.model(inputs), model(inputs))
 
@@ -56,7 +56,7 @@ def test_weights_too_large_for_a_file_are_in_several(
     monkeypatch.setattr(weights, "FILE_BYTES", 400_000)
     torch.manual_seed(0)
     model = CONFIG.build(SPECS, 10).eval()
-    save_weights(tmp_path, model, CONFIG, PROVENANCE, "# card\n")
+    save_weights(tmp_path, model, PROVENANCE, "# card\n")
     files = load_weights(tmp_path).files
     assert 1 < len(files) < 10
     assert list(files) == sorted(tmp_path.glob("*.safetensors"))
@@ -74,7 +74,7 @@ def test_weights_too_large_for_a_file_are_in_several(
         load_weights(tmp_path)
     monkeypatch.undo()
     (tmp_path / "weights_of_mine.safetensors").touch()
-    save_weights(tmp_path, model, CONFIG, PROVENANCE, "# card\n")
+    save_weights(tmp_path, model, PROVENANCE, "# card\n")
     left = sorted(path.name for path in tmp_path.glob("*.safetensors"))
     assert left == ["weights.safetensors", "weights_of_mine.safetensors"]
     assert torch.equal(load_weights(tmp_path).model(inputs), model(inputs))

@@ -19,7 +19,7 @@ def in_every_regime(run: Path, folder: Path) -> Path:
     """A copy of a run's weights that passes for trained in every regime; returns `folder`."""
     loaded = load_weights(run)
     provenance = {**loaded.provenance, "regime": "all"}
-    save_weights(folder, loaded.model, loaded.config, provenance, "card")
+    save_weights(folder, loaded.model, provenance, "card")
     return folder
 
 
@@ -43,5 +43,5 @@ def of_every_world(folder: Path) -> Path:
         "regime": "all", "commit": "c0ffee", "data_sha": "da7a",
         "samples_seen": dict.fromkeys(model.specs, 0),
     }  # fmt: skip
-    save_weights(folder, model, config, provenance, "card")
+    save_weights(folder, model, provenance, "card")
     return folder

@@ -279,7 +279,7 @@ class Emulator:
         """
         given = {"theta": theta, "trajectories": history}
         rows = next(len(array) for array in given.values() if array is not None)
-        alone = shock is not None and self.model.shocks_apart
+        alone = shock is not None and self.model.config.shocks_apart
         chosen = slice(None) if shock is None or alone else [shocks.index(shock)]
         shape = (rows, len(shocks) if shock is None else 1, horizon + 1, 3)
         point = np.empty(shape)

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 import torch
 
 from emulator.errors import ConfigError
+from emulator.models.base import Model
 from emulator.models.blocks import Experts
 from emulator.models.embeddings import NameEmbedding
-from emulator.models.universal import Universal
 from emulator.models.weights import Loaded
 from emulator.specs import WorldSpec
 
@@ -23,17 +23,17 @@ WORLDS = "world"  # the path of the table of worlds in a model
 
 
 @torch.no_grad()
-def adopt(model: Universal, loaded: Loaded, origin: str) -> None:
+def adopt(model: Model, loaded: Loaded, origin: str) -> None:
     """Give `model` what loaded weights learned; output scales stay its own.
 
     origin: where they are from, for the message. Raises ConfigError where they are of another
     model or of other sizes.
     """
     source = loaded.model
-    if not isinstance(source, Universal):
+    if source.config.type != model.config.type:
         raise ConfigError(
-            f"training.start_from: {origin} holds a {loaded.config.type}; only a universal model "
-            "knows by name what it has learned"
+            f"training.start_from: {origin} holds a {source.config.type}, from which a "
+            f"{model.config.type} cannot start"
         )
     if source.horizon != model.horizon:
         raise ConfigError(

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
 from emulator.errors import InputError, unknown_name
-from emulator.regimes import Inputs, Regime
+from emulator.models.abilities import ModelConfigBase
+from emulator.regimes import Inputs
 from emulator.specs import WorldSpec
 
 
@@ -34,18 +35,12 @@ Answered = tuple[Inputs, torch.Tensor]
 
 
 class Model(nn.Module, ABC):
-    """Base of all models. `horizon` is the last horizon the weights were trained on.
+    """Base of all models. `config` says what models of this kind can do, `horizon` is the last
+    horizon the weights were trained on."""
 
-    shocks_apart: whether what is answered for one shock needs none of the others' sizes, so that
-    one can be asked for alone. alike: groups of regimes in which models of this kind read the same
-    inputs, so that one trained in any of a group is scored in all of it.
-    """
-
-    shocks_apart = False
-    alike: ClassVar[tuple[frozenset[Regime], ...]] = ()
-
-    def __init__(self, specs: Sequence[WorldSpec], horizon: int) -> None:
+    def __init__(self, config: ModelConfigBase, specs: Sequence[WorldSpec], horizon: int) -> None:
         super().__init__()
+        self.config = config
         for spec in specs:
             if "." in spec.name or hasattr(nn.ModuleDict, spec.name):
                 raise InputError(
@@ -67,6 +62,19 @@ class Model(nn.Module, ABC):
         """Per-unit responses (B, S, H+1, 3) of one world."""
         return self.answer([inputs], horizon, bands=False)[0].response
 
+    def forecast(self, inputs: Inputs) -> torch.Tensor:
+        """The observables of the `inputs.ahead` quarters after now, (B, F, 3). Raises InputError;
+        only models whose configuration says `forecasts` have an answer."""
+        raise InputError(f"{type(self).__name__} does not forecast trajectories")
+
+    def fit(self, world: str, train: Answered, validation: Sequence[Answered]) -> None:
+        """Fit one world and task on all its training samples; only for models whose configuration
+        says `fitted_at_once`.
+
+        validation: batches of the validation split, for what is chosen rather than estimated.
+        """
+        raise NotImplementedError
+
     def set_scales(
         self, responses: Mapping[str, np.ndarray], paths: Mapping[str, np.ndarray]
     ) -> None:
@@ -80,7 +88,7 @@ class Model(nn.Module, ABC):
     def prepare(self, world: str, inputs: Inputs) -> None:
         """See all training rows of a world once before training, to take moments of the inputs.
 
-        Most models need none; for those the trainer does not read the rows.
+        Most models need none; only for those whose configuration says `prepares` are they read.
         """
 
     def measure(self, rows: Iterable[Inputs]) -> None:
@@ -90,6 +98,11 @@ class Model(nn.Module, ABC):
     def calibrate(self, rows: Iterable[Answered]) -> None:
         """See validation rows and their answers once after training, to set how wide bands are.
         Only for models that give bands; others read none."""
+
+    def train_from_parameters(self) -> None:
+        """Let training move only what answers from parameters pass through and answers from data do
+        not; only for models whose configuration says `starts_from_weights`."""
+        raise NotImplementedError
 
     def physical(self, output: torch.Tensor, inputs: Inputs) -> torch.Tensor:
         """Network outputs (B, S, H+1, 3) to per-unit responses in the observables' units."""
@@ -166,25 +179,6 @@ class SeparateModel(Model):
         self, asked: Sequence[Inputs], horizon: int | None = None, *, bands: bool = True
     ) -> list[Answer]:
         return [Answer(self.respond(inputs, horizon)) for inputs in asked]
-
-
-class Forecaster(ABC):
-    """A model that also answers `Task.trajectory`."""
-
-    @abstractmethod
-    def forecast(self, inputs: Inputs) -> torch.Tensor:
-        """The observables of the `inputs.ahead` quarters after now, (B, F, 3)."""
-
-
-class ClosedFormModel(SeparateModel):
-    """A model fitted in one pass instead of trained by gradient steps."""
-
-    @abstractmethod
-    def fit(self, world: str, train: Answered, validation: Sequence[Answered]) -> None:
-        """Fit one world and task on all its training samples.
-
-        validation: batches of the validation split, for what is chosen rather than estimated.
-        """
 
 
 class ResponseScales(nn.Module):

@@ -29,10 +29,10 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from emulator.config import StrictModel
 from emulator.limits import MAX_SIZE
+from emulator.models.abilities import ModelConfigBase
 from emulator.models.bands import BandWidths
-from emulator.models.base import Answer, Answered, Forecaster, Model
+from emulator.models.base import Answer, Answered, Model
 from emulator.models.blocks import Reach
 from emulator.models.embeddings import NameEmbedding, ParameterEncoder
 from emulator.models.encoders import EconomyEncoder, StateEncoder, regressions, scale_of
@@ -40,7 +40,7 @@ from emulator.models.heads import EstimateHead
 from emulator.models.regression import Regression
 from emulator.models.trajectories import MEMORY, PathCorrection, PathHeads, convolve
 from emulator.models.trunk import Pathway
-from emulator.regimes import Inputs, Task, response_inputs
+from emulator.regimes import Inputs, Regime, Task, response_inputs
 from emulator.specs import WorldSpec
 
 BLIND = "(no world)"  # the row of the world table for regimes that do not name the world
@@ -50,8 +50,18 @@ FROM_PARAMETERS, FROM_DATA = "from_parameters", "from_data"  # names of the path
 GIVEN = ("estimates", "identified estimates", "state")
 
 
-class UniversalConfig(StrictModel):
+class UniversalConfig(ModelConfigBase):
     """`model:` of a universal run."""
+
+    extra_inputs = frozenset({"history", "flags"})
+    starts_from_weights = True
+    forecasts = True
+    bands = True
+    any_horizon = True
+    shocks_apart = True
+    exports = (Regime.A, Regime.B1, Regime.C)
+    universal = True
+    specialist = True
 
     type: Literal["universal"] = "universal"
     world_embed_dim: int = Field(32, ge=1)
@@ -71,14 +81,13 @@ class UniversalConfig(StrictModel):
         return Universal(self, specs, horizon)
 
 
-class Universal(Model, Forecaster):
+class Universal(Model):
     """See the module docstring."""
 
-    shocks_apart = True
+    config: UniversalConfig
 
     def __init__(self, config: UniversalConfig, specs: Sequence[WorldSpec], horizon: int) -> None:
-        super().__init__(specs, horizon)
-        self.config = config
+        super().__init__(config, specs, horizon)
         hidden, world_dim = config.hidden_dim, config.world_embed_dim
         shocks = [n for s in specs for n in s.shock_names]
         self.world = NameEmbedding([BLIND, *self.specs], world_dim)

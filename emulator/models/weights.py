@@ -22,14 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import TypeAdapter
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from emulator.errors import WeightsError
 from emulator.models.base import Model
-from emulator.models.configs import ModelConfig
+from emulator.models.configs import KINDS
 from emulator.regimes import Regime
 from emulator.specs import WorldSpec
 from emulator.storage import is_sealed, sealed, sha256, write_atomically
@@ -49,7 +48,6 @@ class Loaded:
     """A model read from disk, where it came from, and the files of its weights."""
 
     model: Model
-    config: ModelConfig
     provenance: dict[str, Any]
     sha256: str
     files: tuple[Path, ...] = ()
@@ -80,9 +78,7 @@ def samples_by_regime(seen: Mapping[str, Any]) -> dict[str, dict[str, int]]:
     return {regime: dict(rows) for regime, rows in seen.items()}
 
 
-def save_weights(
-    folder: Path, model: Model, config: ModelConfig, provenance: Mapping[str, Any], card: str
-) -> str:
+def save_weights(folder: Path, model: Model, provenance: Mapping[str, Any], card: str) -> str:
     """Write weights, description and card; returns the SHA-256 of the weights."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
@@ -91,7 +87,7 @@ def save_weights(
     sha = sha256(*parts)
     description = {
         "format": FORMAT,
-        "model": config.model_dump(mode="json"),
+        "model": model.config.model_dump(mode="json"),
         "horizon": model.horizon,
         "worlds": [spec.to_dict() for spec in model.specs.values()],
         "provenance": dict(provenance),
@@ -171,7 +167,7 @@ def load_weights(folder: str | os.PathLike[str]) -> Loaded:
             )
         if not is_sealed(description):
             raise WeightsError(f"{description_path}: altered since it was written; {_REMEDY}")
-        config: ModelConfig = TypeAdapter(ModelConfig).validate_python(description["model"])
+        config = KINDS[description["model"]["type"]].model_validate(description["model"])
         specs = [WorldSpec.from_dict(world) for world in description["worlds"]]
         model = config.build(specs, int(description["horizon"]))
         expected = str(description["sha256"])
@@ -211,4 +207,4 @@ def load_weights(folder: str | os.PathLike[str]) -> Loaded:
             "them, or train again with `emulator train`"
         ) from None
     model.eval()
-    return Loaded(model, config, provenance, expected, tuple(path / name for name in files))
+    return Loaded(model, provenance, expected, tuple(path / name for name in files))

@@ -14,7 +14,6 @@ from emulator.plans.plan import Entry, Plan
 from emulator.training.config import RunConfig
 
 TUNING_FOLDER = "tuning"
-FITTED_AT_ONCE = ("baseline_linear", "baseline_var", "baseline_lp")  # no steps, no learning rate
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Job:
     @property
     def fitted_at_once(self) -> bool:
         """Whether the model has no steps and no learning rate."""
-        return self.config.model.type in FITTED_AT_ONCE
+        return self.config.model.fitted_at_once
 
     def waits_for(self) -> set[Path]:
         """Folders of runs that must have ended before this one starts."""
@@ -76,9 +75,7 @@ def _jobs(plan: Plan, entry: Entry, origin: str, there: Sequence[str]) -> Iterat
     for world in (*worlds, *((entry.tuning and entry.tuning.worlds) or ())):
         if world not in there:
             raise unknown_name(f"world of {plan.data.path}", world, there)
-    if base.model.type in FITTED_AT_ONCE and (
-        entry.tuning or entry.steps or "steps" in entry.training
-    ):
+    if base.model.fitted_at_once and (entry.tuning or entry.steps or "steps" in entry.training):
         raise ConfigError(f"{origin}: {base.model.type} is fitted at once: no tuning, no steps")
     start = None if entry.start_from is None else Path(plan.output, entry.start_from)
     for regime in entry.regimes or (base.data.regime,):

@@ -11,19 +11,6 @@ from emulator.models.configs import ModelConfig
 from emulator.regimes import Regime
 from emulator.training.losses import HorizonWeights
 
-# Regimes of the models that do not answer in all. The ridge and the history's own estimates go
-# world by world, so the regime must name it; summaries are standardised in one regime.
-BASELINE_REGIMES = {
-    "baseline_linear": ("A", "B1", "C", "D"),
-    "baseline_mlp": ("A", "B1", "B2", "C", "D"),
-    "baseline_var": ("B1", "C", "D"),
-    "baseline_lp": ("B1", "C", "D"),
-}
-
-CLOSED_FORMS = ("baseline_linear", "baseline_var", "baseline_lp")
-# Which inputs beyond the contract a model reads.
-EXTRA_INPUTS = {"universal": {"history", "flags"}, "baseline_gru": {"history"}}
-
 
 class TrainingConfig(StrictModel):
     """`training:`. The default learning rate is what short runs of the baselines chose of 2e-3 to
@@ -139,24 +126,23 @@ class RunConfig(StrictModel):
 
     @model_validator(mode="after")
     def _what_the_model_takes(self) -> RunConfig:
-        kind = self.model.type
-        regimes = BASELINE_REGIMES.get(kind)
-        if regimes and self.data.regime not in regimes:
+        kind, regimes = self.model.type, self.model.regimes
+        if self.data.regime not in regimes:
             raise ValueError(
                 f"model {kind} does not answer in regime {self.data.regime}: use "
                 f"{', '.join(regimes[:-1])} or {regimes[-1]}"
             )
-        unread = set(self.data.extra_inputs) - EXTRA_INPUTS.get(kind, set())
+        unread = set(self.data.extra_inputs) - self.model.extra_inputs
         if unread:
             raise ValueError(f"data.extra_inputs: model {kind} does not read {min(unread)}")
-        if self.training.start_from is not None and kind != "universal":
+        if self.training.start_from is not None and not self.model.starts_from_weights:
             raise ValueError(
-                f"training.start_from: model {kind} starts from nothing; only a universal model "
-                "knows by name what it has learned"
+                f"training.start_from: model {kind} starts from nothing, as it does not know by "
+                "name what it has learned"
             )
         if self.training.only is not None:
             self._has_what_stays()
-        if kind in CLOSED_FORMS:
+        if self.model.fitted_at_once:
             plain = LossConfig().horizon, TrainingConfig().patience, TrainingConfig().precision
             given = self.losses.horizon, self.training.patience, self.training.precision
             names = "losses.horizon", "training.patience", "training.precision"

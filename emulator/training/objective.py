@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from emulator.data import Moments
-from emulator.models.base import Forecaster, Model
+from emulator.models.base import Model
 from emulator.regimes import Task
 from emulator.training.batches import StepBatch
 from emulator.training.config import LossConfig
@@ -130,7 +130,7 @@ class Objective(nn.Module):
                 yield _Term("quantile", world, self.losses.quantile, share, relative, error)
 
     def _trajectories(self, batch: StepBatch) -> Iterator[_Term]:
-        if not self.losses.trajectory or not isinstance(self.model, Forecaster):
+        if not self.losses.trajectory or not self.model.config.forecasts:
             return
         # One world stands for all.
         weight = self.losses.trajectory * len(batch.responses) / max(1, len(batch.trajectories))

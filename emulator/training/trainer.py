@@ -22,8 +22,7 @@ from emulator.config import config_hash, load_config
 from emulator.data import Dataset
 from emulator.errors import ConfigError, EmulatorError, WeightsError, unknown_name
 from emulator.models.adoption import adopt
-from emulator.models.base import ClosedFormModel, Forecaster, Model
-from emulator.models.universal import Universal
+from emulator.models.base import Model
 from emulator.models.weights import find_weights, load_weights, samples_by_regime, save_weights
 from emulator.progress import Progress, silent
 from emulator.provenance import commit
@@ -70,10 +69,7 @@ def train(
         run = Trainer(config, output, dataset, worlds, ranks, progress if ranks.first else silent)
         if ranks.first:
             claim(output, config)
-        if isinstance(run.model, ClosedFormModel):
-            ended = run.fit(run.model)
-        else:
-            ended = run.descend(resume)
+        ended = run.fit() if config.model.fitted_at_once else run.descend(resume)
         if ended and ranks.first:
             run.finish()
         ranks.wait()  # no process leaves before the weights are there
@@ -101,9 +97,8 @@ class Trainer:
             [dataset.spec(world) for world in worlds], dataset.manifest.config.horizon
         )
         if self.settings.only == "from_parameters":
-            assert isinstance(self.model, Universal)  # the configuration says so
             self.model.train_from_parameters()
-        self.forecasts = bool(config.losses.trajectory) and isinstance(self.model, Forecaster)
+        self.forecasts = config.model.forecasts and config.losses.trajectory > 0
         shown = Shown(
             dataset,
             worlds,
@@ -133,7 +128,7 @@ class Trainer:
             self.trained = shown.with_parameters
             shown = replace(shown, regimes=self.trained)
         self.validation = Validation(shown, ranks)
-        if type(self.model).prepare is not Model.prepare:  # needs every training row in memory
+        if config.model.prepares:  # needs every training row in memory
             for world in worlds:
                 self.model.prepare(world, self.batches.whole(world)[0].inputs)
 
@@ -155,8 +150,8 @@ class Trainer:
             "processes": ranks.count,
         }
 
-    def fit(self, model: ClosedFormModel) -> bool:
-        """Fit a closed-form model, world by world."""
+    def fit(self) -> bool:
+        """Fit a model that needs no steps, world by world."""
         if self.ranks.count > 1:
             raise ConfigError(
                 f"model.type: {self.config.model.type} is fitted in one pass, which cannot be "
@@ -164,7 +159,7 @@ class Trainer:
             )
         for done, world in enumerate(self.worlds):
             for whole in self.batches.whole(world):
-                model.fit(world, whole, self.validation.of(world, whole.inputs.task))
+                self.model.fit(world, whole, self.validation.of(world, whole.inputs.task))
             self.progress(done + 1, len(self.worlds), world)
         columns = ["step", "val", *_names("val", self.worlds)]
         with training_log(self.output, columns, -1, self.config) as write:
@@ -220,7 +215,6 @@ class Trainer:
             loaded = load_weights(folder)
         except WeightsError as error:
             raise WeightsError(f"training.start_from: {error}") from None
-        assert isinstance(self.model, Universal)  # the configuration says so
         if self.settings.only is not None:
             # Other draws or worlds are other scales, which answers from data would follow.
             for key in ("draws_sha", "training_rows"):
@@ -350,7 +344,7 @@ class Trainer:
             for regime in Regime
         }
         text = card(self.config, provenance, self.output)
-        save_weights(self.output, self.model, self.config.model, provenance, text)
+        save_weights(self.output, self.model, provenance, text)
 
 
 def _unwritten(row: Row) -> None:

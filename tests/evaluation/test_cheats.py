@@ -21,6 +21,7 @@ from emulator.evaluation.scoring.evaluate import evaluate
 from emulator.evaluation.scoring.forecasts import score_forecasts
 from emulator.evaluation.scoring.statistics import score_model
 from emulator.models.base import Answer, Model
+from emulator.models.baselines.mlp import MLPConfig
 from emulator.models.weights import load_weights
 from emulator.regimes import Inputs, Regime, Task
 from emulator.regimes import build_inputs as honest_inputs
@@ -34,7 +35,7 @@ class Oracle(Model):
     """Answers with what it was handed."""
 
     def __init__(self, specs: Sequence[WorldSpec], horizon: int, answers: np.ndarray) -> None:
-        super().__init__(specs, horizon)
+        super().__init__(MLPConfig(), specs, horizon)
         self.answers = torch.as_tensor(answers)
 
     def answer(self, asked: Sequence[Inputs], horizon: int | None = None) -> list[Answer]:
@@ -159,7 +160,7 @@ def test_missing_predictions_refuse() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("regime", list(Regime))
 def test_an_honest_model_passes_the_audit(dataset: Dataset, regime: Regime) -> None:
-    model = Reader([dataset.spec("nk")], 12)
+    model = Reader(MLPConfig(), [dataset.spec("nk")], 12)
     audit_inputs(model, dataset, "nk", regime, Task.steady_state)
 
 
@@ -184,7 +185,7 @@ def test_a_model_that_peeks_at_a_forbidden_input_is_caught(
         return Inputs(**values | {leak: sample[field]})
 
     monkeypatch.setattr(audit, "build_inputs", leaking)
-    model = Reader([dataset.spec("nk")], 12)
+    model = Reader(MLPConfig(), [dataset.spec("nk")], 12)
     with pytest.raises(InputError, match=f"regime {regime} change"):
         audit_inputs(model, dataset, "nk", regime, Task.steady_state)
 
@@ -198,7 +199,13 @@ def test_a_history_that_reaches_into_the_run_in_is_caught(
 
     monkeypatch.setattr(audit, "build_inputs", longer)
     with pytest.raises(InputError, match="sees more than"):
-        audit_inputs(Reader([dataset.spec("nk")], 12), dataset, "nk", Regime.B1, Task.steady_state)
+        audit_inputs(
+            Reader(MLPConfig(), [dataset.spec("nk")], 12),
+            dataset,
+            "nk",
+            Regime.B1,
+            Task.steady_state,
+        )
 
 
 @pytest.mark.slow

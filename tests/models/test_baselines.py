@@ -15,7 +15,8 @@ from emulator import get_world
 from emulator.data import Dataset
 from emulator.errors import ConfigError, InputError
 from emulator.evaluation.scoring.statistics import score_model, statistics
-from emulator.models.base import Answered, ClosedFormModel, Model
+from emulator.models.abilities import ModelConfigBase
+from emulator.models.base import Answered, Model
 from emulator.models.baselines.gru import GRUConfig
 from emulator.models.baselines.linear import LinearConfig
 from emulator.models.baselines.mlp import MLPConfig
@@ -29,10 +30,8 @@ from emulator.models.baselines.var import (
     local_projections,
     moving_average,
 )
-from emulator.models.configs import ModelConfig
 from emulator.models.weights import load_weights
 from emulator.regimes import CONTRACTS, Inputs, Regime, Task, build_inputs, tasks
-from emulator.training.config import BASELINE_REGIMES
 from emulator.training.trainer import train
 from tests.conftest import run_config
 from tests.specs import LARGE, SMALL, SPECS, sample
@@ -44,11 +43,11 @@ PAIRS = [
     (config, regime)
     for config in (GRU, MLP, LINEAR, VAR, VAR_FITTED, LP)
     for regime in Regime
-    if regime in BASELINE_REGIMES.get(config.type, tuple(Regime))
+    if regime in config.regimes
 ]
 
 
-def _ready(config: ModelConfig, regime: Regime, specs=SPECS) -> Model:
+def _ready(config: ModelConfigBase, regime: Regime, specs=SPECS) -> Model:
     """A model that went through what training does before its steps."""
     torch.manual_seed(0)
     model = config.build(specs, HORIZON).eval()
@@ -58,7 +57,7 @@ def _ready(config: ModelConfig, regime: Regime, specs=SPECS) -> Model:
             if task is Task.steady_state:
                 model.prepare(spec.name, inputs)
             target = torch.randn(80, len(spec.shocks), HORIZON + 1, 3)
-            if isinstance(model, ClosedFormModel):
+            if config.fitted_at_once:
                 model.fit(spec.name, (inputs, target), [(inputs, target)])
     return model
 
@@ -69,7 +68,7 @@ def _ready(config: ModelConfig, regime: Regime, specs=SPECS) -> Model:
 @pytest.mark.fast
 @pytest.mark.parametrize(("config", "regime"), PAIRS)
 @pytest.mark.parametrize("noise", [torch.randn, lambda *s: torch.full(s, torch.nan)])
-def test_forbidden_inputs_change_no_bit(config: ModelConfig, regime: Regime, noise) -> None:
+def test_forbidden_inputs_change_no_bit(config: ModelConfigBase, regime: Regime, noise) -> None:
     model, contract = _ready(config, regime), CONTRACTS[regime]
     given = {
         "theta": contract.theta,
@@ -90,7 +89,7 @@ def test_forbidden_inputs_change_no_bit(config: ModelConfig, regime: Regime, noi
 @pytest.mark.fast
 @pytest.mark.parametrize(("config", "regime"), PAIRS)
 def test_what_a_baseline_answers_from_reaches_its_output(
-    config: ModelConfig, regime: Regime
+    config: ModelConfigBase, regime: Regime
 ) -> None:
     model, contract = _ready(config, regime), CONTRACTS[regime]
     from_history = contract.history and (config.type != "baseline_mlp" or not contract.theta)
@@ -107,10 +106,10 @@ def test_what_a_baseline_answers_from_reaches_its_output(
 @pytest.mark.fast
 @pytest.mark.parametrize(("config", "regime"), PAIRS)
 def test_regimes_alike_to_a_baseline_have_the_same_answers(
-    config: ModelConfig, regime: Regime
+    config: ModelConfigBase, regime: Regime
 ) -> None:
     model = _ready(config, regime)
-    alike = [group for group in model.alike if regime in group]
+    alike = [group for group in config.alike if regime in group]
     if config.type == "baseline_gru":
         assert not alike
         return
@@ -125,7 +124,7 @@ def test_regimes_alike_to_a_baseline_have_the_same_answers(
 
 @pytest.mark.fast
 @pytest.mark.parametrize("config", [GRU, MLP])
-def test_a_blind_baseline_does_not_see_the_world(config: ModelConfig) -> None:
+def test_a_blind_baseline_does_not_see_the_world(config: ModelConfigBase) -> None:
     specs = tuple(dataclasses.replace(SMALL, name=name) for name in ("one", "two"))
     blind, named = _ready(config, Regime.B2, specs), _ready(config, Regime.B1, specs)
     one, two = (build_inputs(sample(SMALL), spec, Regime.B2) for spec in specs)
@@ -150,9 +149,9 @@ def test_regimes_a_baseline_cannot_answer_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.fast
 @pytest.mark.parametrize("config", [LINEAR, MLP, VAR, VAR_FITTED, LP])
-def test_a_model_that_was_not_fitted_on_histories_refuses_them(config: ModelConfig) -> None:
+def test_a_model_that_was_not_fitted_on_histories_refuses_them(config: ModelConfigBase) -> None:
     model = config.build(SPECS, HORIZON)
-    if BASELINE_REGIMES[config.type][0] == "A":
+    if Regime.A in config.regimes:
         model = _ready(config, Regime.A)
     with pytest.raises(InputError, match=r"not trained|not fitted|not chosen"):
         model(_inputs(Regime.B1))
@@ -303,7 +302,7 @@ def _var_world(rows: int, quarters: int, seed: int) -> Answered:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("config", [VAR, VAR_FITTED, LP])
-def test_the_truth_of_the_var_world_is_found_as_histories_grow(config: ModelConfig) -> None:
+def test_the_truth_of_the_var_world_is_found_as_histories_grow(config: ModelConfigBase) -> None:
     errors = {}
     for quarters in (200, 1800, 16200):
         model = config.build([get_world("var").spec], 16)
@@ -345,7 +344,7 @@ def test_local_projections_and_the_var_agree_in_long_samples() -> None:
 # --------------------------------------------------------------------- training
 
 
-def _type(config: ModelConfig) -> str:
+def _type(config: ModelConfigBase) -> str:
     return config.type.removeprefix("baseline_") + ("_fitted" if config is VAR_FITTED else "")
 
 
@@ -360,7 +359,7 @@ def _type(config: ModelConfig) -> str:
     ids=lambda value: value if isinstance(value, str) else _type(value),
 )
 def test_weights_on_disk_score_on_validation_what_training_logged(
-    config: ModelConfig, regime: str, dataset_path: Path, dataset: Dataset, tmp_path: Path
+    config: ModelConfigBase, regime: str, dataset_path: Path, dataset: Dataset, tmp_path: Path
 ) -> None:
     run = run_config(
         dataset_path,

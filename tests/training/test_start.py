@@ -32,7 +32,7 @@ def _model(*specs: object, seed: int = 0, **sizes: int) -> Universal:
 
 
 def _loaded(model: Universal) -> Loaded:
-    return Loaded(model, model.config, {}, "sha")
+    return Loaded(model, {}, "sha")
 
 
 @pytest.mark.fast
@@ -82,9 +82,8 @@ def test_a_new_world_starts_as_the_one_that_shares_most_names_or_the_mean_of_sev
 
 @pytest.mark.fast
 def test_weights_of_another_model_size_or_horizon_are_refused() -> None:
-    mlp = MLPConfig()
-    with pytest.raises(ConfigError, match="holds a baseline_mlp; only a universal"):
-        adopt(_model(SMALL), Loaded(mlp.build([SMALL], 10), mlp, {}, "sha"), "there")
+    with pytest.raises(ConfigError, match="holds a baseline_mlp, from which a universal"):
+        adopt(_model(SMALL), Loaded(MLPConfig().build([SMALL], 10), {}, "sha"), "there")
     with pytest.raises(ConfigError, match=r"model\.hidden_dim is 24 in there and 16 here"):
         adopt(_model(SMALL), _loaded(_model(SMALL, hidden_dim=24)), "there")
     with pytest.raises(ConfigError, match=r"model\.blocks is 2 in there and 3 here"):

@@ -31,6 +31,7 @@ from emulator.evaluation.floors.ratios import WITHOUT_FLOOR
 from emulator.evaluation.scoring.bootstrap import mean_interval
 from emulator.evaluation.scoring.metrics.derived import nrmse_per_sample
 from emulator.evaluation.stored.runs import EvaluatedRun
+from emulator.models.configs import rivals
 from emulator.regimes import Regime, Task
 
 MEAN_GAP, MAX_GAP, MAX_GAP_GOAL = 0.20, 0.35, 0.05
@@ -41,16 +42,9 @@ COVERAGE_GOAL = (0.88, 0.92)
 FLOOR_GOAL = 1.10
 ONE_CHECKPOINT = 0.05
 
-# The rivals of the first criterion, and the regimes in which they apply.
-RIVALS: dict[str, tuple[str, ...]] = {
-    "linear": ("baseline_linear",),
-    "pooled MLP": ("baseline_mlp",),
-    "VAR": ("baseline_var", "baseline_lp"),
-}
 # Gaps, and errors at the edges, are those of responses: trajectories of the corner's volatile draws
 # have larger errors because they move more, and few specialists forecast.
 RESPONSES = (Task.steady_state, Task.state_dependent)
-HISTORY_REGIMES = (Regime.B1, Regime.C, Regime.D)
 
 Rows = list[tuple[float, str]]  # a figure and the case it is of
 
@@ -76,7 +70,8 @@ def judge(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> list[Criterion]:
 
 
 def _beats_baselines(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Criterion:
-    name = "beats linear, pooled MLP, VAR and training mean wherever they apply"
+    named = ", ".join(rival.name for rival in rivals())
+    name = f"beats {named} and training mean wherever they apply"
     levels = "must: lower NRMSE on test; goal: paired 95 % interval clear of zero"
     if not run.has_statistics:
         return not_measured(name, levels, "no statistics stored", must=True)
@@ -130,26 +125,23 @@ def _differences(
     frame = run.statistics(world, regime, "test", task, columns)
     null = nrmse_per_sample(frame, mse="null_mse").to_numpy()
     yield "training mean", checked(run, frame, world, regime, task) - null
-    for rival, kinds in RIVALS.items():
-        if rival == "VAR" and regime not in HISTORY_REGIMES:
-            continue
-        if regime == Regime.B2 and rival == "linear":  # it goes world by world
-            continue
-        if task == Task.trajectory and rival != "VAR":  # responses are all they answer
+    for rival, kinds in rivals().items():
+        answering = [k for k in kinds if k.forecasts or task != Task.trajectory]
+        if not any(regime in kind.regimes for kind in answering):
             continue
         scores = [
             (entry["nrmse"], other)
             for other in others
-            if other.model in kinds
+            if other.kind in kinds
             and other.has_statistics
-            and (rival != "pooled MLP" or len(other.worlds) > 1)
+            and (not rival.pooled or len(other.worlds) > 1)
             and (entry := other.entry(world, regime, "val", task)) is not None
         ]
         if not scores:
-            yield rival, None
+            yield rival.name, None
             continue
         best = min(scores, key=lambda score: score[0])[1]
-        yield rival, paired_difference(run, best, world, regime, task)
+        yield rival.name, paired_difference(run, best, world, regime, task)
 
 
 def _gaps(run: EvaluatedRun) -> Criterion:

@@ -25,7 +25,7 @@ from emulator.errors import DatasetError, InputError
 from emulator.evaluation.scoring.forecasts import draw_now
 from emulator.evaluation.scoring.statistics import tensors
 from emulator.limits import AHEAD, MAX_HISTORY
-from emulator.models.base import Forecaster, Model
+from emulator.models.base import Model
 from emulator.regimes import Regime, Task, build_inputs, fields_needed
 from emulator.training.batches import history_quarters
 from emulator.worlds import get_world
@@ -64,7 +64,6 @@ def audit_inputs(
             history_length=length, run_in=config.run_in, now=now, ahead=AHEAD, extra=extra,
         )  # fmt: skip
         if task is Task.trajectory:
-            assert isinstance(model, Forecaster)
             return [model.forecast(inputs)]
         answer = model.answer([inputs], config.horizon)[0]
         return [a for a in answer if a is not None]

@@ -51,7 +51,6 @@ from emulator.evaluation.stored.files import (
 )
 from emulator.evaluation.stored.record import NULL_MODEL
 from emulator.evaluation.stored.runs import EvaluatedRun
-from emulator.models.base import Forecaster
 from emulator.models.weights import Loaded, load_weights
 from emulator.progress import Progress, silent
 from emulator.provenance import commit
@@ -81,7 +80,7 @@ class Opened:
     def is_universal(self) -> bool:
         """Whether the criteria are for this run."""
         several = len(self.loaded.model.specs) > 1
-        return self.config.model.type == "universal" and several and not self.extra
+        return self.config.model.universal and several and not self.extra
 
     @property
     def regimes(self) -> dict[Regime, Regime]:
@@ -89,7 +88,7 @@ class Opened:
         those in which its model reads the same."""
         answered = {regime: regime for regime in self.config.data.regimes}
         for regime in self.config.data.regimes:
-            for alike in self.loaded.model.alike:
+            for alike in self.config.model.alike:
                 if regime in alike and not self.extra:
                     answered = dict.fromkeys(alike, regime) | answered
         return {regime: answered[regime] for regime in Regime if regime in answered}
@@ -97,7 +96,7 @@ class Opened:
     def cases(self) -> Iterator[tuple[Regime, str, str, Task]]:
         """Every regime, world, split and task to score, trajectories where the run learned them."""
         forecasts = (
-            isinstance(self.loaded.model, Forecaster)
+            self.config.model.forecasts
             and self.config.losses.trajectory > 0
             and len(choices_of_now(self.dataset.manifest.config.quarters)) > 0
         )
@@ -157,7 +156,7 @@ def evaluate(
     """
     run = run.resolve()
     opened = open_run(run, dataset_path)
-    if ablations and opened.config.model.type != "universal":
+    if ablations and not opened.config.model.universal:
         raise InputError(
             f"{run}: ablations mask inputs of a universal model; a {opened.config.model.type} "
             "cannot do without any of its own"

@@ -20,7 +20,7 @@ from emulator.evaluation.scoring.bootstrap import mean_interval
 from emulator.evaluation.scoring.metrics.derived import nrmse_per_sample
 from emulator.evaluation.scoring.statistics import refuse_the_truth, tensors
 from emulator.limits import AHEAD, MAX_HISTORY, MAX_NOW, MIN_NOW
-from emulator.models.base import Forecaster, Model
+from emulator.models.base import Model
 from emulator.regimes import Regime, Task, build_inputs, fields_needed
 from emulator.seeding import derived_seed
 from emulator.specs import OBSERVABLE_NAMES
@@ -58,10 +58,9 @@ def score_forecasts(
 
     Columns: world, regime, task, split, sample, now, observable, sigma (s.d. of the observable over
     training trajectories), mse and null_mse (the training mean's), over the quarters ahead. The
-    error by quarter is the root mean square of error / sigma.
+    error by quarter is the root mean square of error / sigma. Raises InputError where the model
+    does not forecast.
     """
-    if not isinstance(model, Forecaster):
-        raise InputError(f"{type(model).__name__} does not forecast trajectories")
     rows = dataset.rows(world, split)
     if not len(rows):
         raise InputError(f"{world}, split {split}: no samples")

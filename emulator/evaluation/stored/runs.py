@@ -18,10 +18,9 @@ from emulator.evaluation.stored.record import (
     read_metrics,
     write_metrics,
 )
+from emulator.models.abilities import ModelConfigBase
+from emulator.models.configs import kind_of
 from emulator.regimes import Task
-
-# Kinds of specialists, when trained on one world alone.
-SPECIALISTS = ("baseline_mlp", "baseline_gru", "universal")
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,11 @@ class EvaluatedRun:
     @property
     def model(self) -> str:
         return str(self.metrics["model"])
+
+    @property
+    def kind(self) -> type[ModelConfigBase]:
+        """What models of this kind can do. Raises UnknownNameError."""
+        return kind_of(self.model)
 
     @property
     def worlds(self) -> tuple[str, ...]:
@@ -58,7 +62,7 @@ class EvaluatedRun:
 
     @property
     def is_universal(self) -> bool:
-        return self.model == "universal" and len(self.worlds) > 1 and not self.has_more_inputs
+        return self.kind.universal and len(self.worlds) > 1 and not self.has_more_inputs
 
     @property
     def is_whole(self) -> bool:
@@ -68,7 +72,7 @@ class EvaluatedRun:
     @property
     def is_specialist(self) -> bool:
         alone = len(self.worlds) == 1 and self.metrics["started_from"] is None
-        return self.model in SPECIALISTS and alone and not self.has_more_inputs
+        return self.kind.specialist and alone and not self.has_more_inputs
 
     @property
     def has_more_inputs(self) -> bool:

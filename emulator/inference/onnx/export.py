@@ -29,8 +29,6 @@ from emulator.inference.onnx.cholesky import DECOMPOSITIONS
 from emulator.inference.onnx.comparison import TOLERANCE, difference
 from emulator.inference.onnx.question import Question
 from emulator.limits import MAX_HISTORY, MIN_HISTORY
-from emulator.models.base import ClosedFormModel
-from emulator.models.universal import Universal
 from emulator.progress import Progress, silent
 from emulator.regimes import CONTRACTS, Regime, Task
 from emulator.storage import write_atomically
@@ -135,20 +133,21 @@ def _question(
         raise unknown_name("regime to export", regime, REGIMES)
     known = CONTRACTS[Regime(regime)]
     model.check_trained(Regime(regime))
-    if isinstance(network, ClosedFormModel):
+    able = network.config
+    if able.fitted_at_once:
         raise InputError(
             f"{type(network).__name__}: baselines fitted in closed form are not exported; whether "
             "they were fitted on what is given, and how, is decided while they answer"
         )
-    if known.history and not isinstance(network, Universal):
+    if regime not in able.exports:
         raise InputError(
             f"{type(network).__name__}: with a history only universal models are exported; how "
             "baselines read it depends on the numbers (MLP) or on a length of whole years (GRU). "
             "Export regime A"
         )
-    if bands and not isinstance(network, Universal):
+    if bands and not able.bands:
         raise InputError("bands: this model gives none; use a universal model's weights")
-    if not isinstance(network, Universal) and horizon > network.horizon:
+    if not able.any_horizon and horizon > network.horizon:
         raise InputError(
             f"horizon: this model answers up to {network.horizon} quarters, got {horizon}"
         )

@@ -20,17 +20,21 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from emulator.config import StrictModel
+from emulator.models.abilities import ModelConfigBase
 from emulator.models.base import SeparateModel
 from emulator.models.baselines.tokens import Tokens
-from emulator.regimes import Inputs
+from emulator.regimes import Inputs, Regime
 from emulator.specs import WorldSpec
 
 YEAR = 4  # quarters a step of the encoder: a quarter of the steps, and of the time, of single ones
 
 
-class GRUConfig(StrictModel):
+class GRUConfig(ModelConfigBase):
     """`model:` of a recurrent baseline."""
+
+    extra_inputs = frozenset({"history"})
+    exports = (Regime.A,)  # how many years are read depends on the length of a history
+    specialist = True
 
     type: Literal["baseline_gru"] = "baseline_gru"
     hidden_dim: int = Field(128, ge=1)
@@ -43,7 +47,7 @@ class GRU(SeparateModel):
     """See the module docstring."""
 
     def __init__(self, config: GRUConfig, specs: Sequence[WorldSpec], horizon: int) -> None:
-        super().__init__(specs, horizon)
+        super().__init__(config, specs, horizon)
         width = config.hidden_dim
         self.tokens = Tokens(specs)
         self.token_in = nn.Linear(self.tokens.size, width)

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from emulator.config import StrictModel
 from emulator.errors import InputError
-from emulator.models.base import Answered, ClosedFormModel
+from emulator.models.abilities import ModelConfigBase, Rival
+from emulator.models.base import Answered, SeparateModel
 from emulator.models.baselines.summary import SUMMARY_SIZE, Summaries
 from emulator.models.normalization import ParameterNormalizer
 from emulator.regimes import Inputs, Regime, Task, tasks
@@ -25,22 +25,25 @@ from emulator.specs import WorldSpec
 PENALTIES = np.logspace(-4, 4, 17)  # the chosen one is inside this range on every built-in world
 
 
-class LinearConfig(StrictModel):
+class LinearConfig(ModelConfigBase):
     """`model:` of a ridge baseline; leave-one-out on the training split sets the penalty."""
+
+    regimes = (Regime.A, Regime.B1, Regime.C, Regime.D)  # it goes world by world
+    alike = (frozenset({Regime.A, Regime.C}), frozenset({Regime.B1, Regime.D}))
+    fitted_at_once = True
+    rival = Rival("linear")
 
     type: Literal["baseline_linear"] = "baseline_linear"
 
     def build(self, specs: Sequence[WorldSpec], horizon: int) -> Linear:
-        return Linear(specs, horizon)
+        return Linear(self, specs, horizon)
 
 
-class Linear(ClosedFormModel):
+class Linear(SeparateModel):
     """One ridge regression a world and task, all shocks, horizons and observables at once."""
 
-    alike = (frozenset({Regime.A, Regime.C}), frozenset({Regime.B1, Regime.D}))
-
-    def __init__(self, specs: Sequence[WorldSpec], horizon: int) -> None:
-        super().__init__(specs, horizon)
+    def __init__(self, config: LinearConfig, specs: Sequence[WorldSpec], horizon: int) -> None:
+        super().__init__(config, specs, horizon)
         self.normalizers = nn.ModuleDict({s.name: ParameterNormalizer(s) for s in specs})
         self.summaries = Summaries(specs)
         self.maps = nn.ModuleDict()

@@ -17,8 +17,8 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from emulator.config import StrictModel
 from emulator.limits import MAX_HISTORY
+from emulator.models.abilities import ModelConfigBase, Rival
 from emulator.models.base import SeparateModel
 from emulator.models.baselines.summary import SUMMARY_SIZE, Summaries
 from emulator.models.baselines.tokens import Tokens
@@ -26,8 +26,15 @@ from emulator.regimes import Inputs, Regime
 from emulator.specs import WorldSpec
 
 
-class MLPConfig(StrictModel):
+class MLPConfig(ModelConfigBase):
     """`model:` of an MLP baseline."""
+
+    regimes = tuple(Regime)  # one at a time, in which summaries are standardised
+    alike = (frozenset({Regime.A, Regime.C}), frozenset({Regime.B1, Regime.D}))
+    prepares = True
+    exports = (Regime.A,)  # how a history is summarised depends on its numbers
+    specialist = True
+    rival = Rival("pooled MLP", pooled=True)
 
     type: Literal["baseline_mlp"] = "baseline_mlp"
     hidden_dim: int = Field(256, ge=1)
@@ -40,10 +47,8 @@ class MLPConfig(StrictModel):
 class MLP(SeparateModel):
     """See the module docstring."""
 
-    alike = (frozenset({Regime.A, Regime.C}), frozenset({Regime.B1, Regime.D}))
-
     def __init__(self, config: MLPConfig, specs: Sequence[WorldSpec], horizon: int) -> None:
-        super().__init__(specs, horizon)
+        super().__init__(config, specs, horizon)
         self.summaries = Summaries(specs)
         self.tokens = Tokens(specs)
         width = config.hidden_dim

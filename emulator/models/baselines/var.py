@@ -27,9 +27,9 @@ from typing import Literal, NamedTuple
 import torch
 from torch import nn
 
-from emulator.config import StrictModel
 from emulator.errors import InputError
-from emulator.models.base import Answered, ClosedFormModel, Forecaster
+from emulator.models.abilities import ModelConfigBase, Rival
+from emulator.models.base import Answered, SeparateModel
 from emulator.models.baselines.summary import CHUNK, lagged, least_squares, ols_var
 from emulator.regimes import Inputs, Regime, tasks
 from emulator.specs import WorldSpec
@@ -48,32 +48,43 @@ class Estimates(NamedTuple):
     covariance: torch.Tensor
 
 
-class VARConfig(StrictModel):
+class HistoryConfig(ModelConfigBase):
+    """What both baselines on a history say of themselves: they need it, and go world by world."""
+
+    regimes = (Regime.B1, Regime.C, Regime.D)
+    alike = (frozenset(regimes),)
+    fitted_at_once = True
+    rival = Rival("VAR")
+
+
+class VARConfig(HistoryConfig):
     """`model:` of a VAR baseline. rotation: how shocks are found in the residuals; see above."""
+
+    forecasts = True
 
     type: Literal["baseline_var"] = "baseline_var"
     rotation: Literal["chosen", "fitted"] = "chosen"
 
     def build(self, specs: Sequence[WorldSpec], horizon: int) -> VAR:
-        return VAR(specs, horizon, fitted=self.rotation == "fitted")
+        return VAR(self, specs, horizon, fitted=self.rotation == "fitted")
 
 
-class LPConfig(StrictModel):
+class LPConfig(HistoryConfig):
     """`model:` of a local-projections baseline."""
 
     type: Literal["baseline_lp"] = "baseline_lp"
 
     def build(self, specs: Sequence[WorldSpec], horizon: int) -> LocalProjections:
-        return LocalProjections(specs, horizon, fitted=False)
+        return LocalProjections(self, specs, horizon, fitted=False)
 
 
-class HistoryBaseline(ClosedFormModel):
+class HistoryBaseline(SeparateModel):
     """Estimates each history by itself; see the module docstring. Has no learned parameters."""
 
-    alike = (frozenset({Regime.B1, Regime.C, Regime.D}),)
-
-    def __init__(self, specs: Sequence[WorldSpec], horizon: int, *, fitted: bool) -> None:
-        super().__init__(specs, horizon)
+    def __init__(
+        self, config: HistoryConfig, specs: Sequence[WorldSpec], horizon: int, *, fitted: bool
+    ) -> None:
+        super().__init__(config, specs, horizon)
         self.fitted = fitted
         self.shocks = nn.ModuleDict(
             {f"{s.name}_{task}": _Identification(len(s.shocks)) for s in specs for task in tasks(s)}
@@ -115,7 +126,7 @@ class HistoryBaseline(ClosedFormModel):
         return module
 
 
-class VAR(HistoryBaseline, Forecaster):
+class VAR(HistoryBaseline):
     """Responses and forecasts of the estimated VAR."""
 
     def multipliers(

@@ -1,0 +1,77 @@
+"""What a kind of model says of itself: the base of every `model:` configuration.
+
+Which regimes it can be trained in, what it reads, what it answers, which part it plays in
+comparisons: each kind declares it on its configuration, in its own file, and whoever needs to know
+asks there. Nothing else in the package knows models by their names, so a new one is its own file
+and a line in configs.py.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from emulator.config import StrictModel
+from emulator.regimes import Regime
+from emulator.specs import WorldSpec
+
+if TYPE_CHECKING:
+    from emulator.models.base import Model
+
+
+class Rival(NamedTuple):
+    """What a universal run is to beat, of which there may be several kinds of models.
+
+    pooled: whether only runs of several worlds count.
+    """
+
+    name: str
+    pooled: bool = False
+
+
+class ModelConfigBase(StrictModel, ABC):
+    """`model:` of a run. Subclasses have a `type` of their own, and say what differs from here.
+
+    How it is trained
+        regimes: values of `data.regime`; `all` where one set of weights serves every regime.
+        alike: groups of regimes in which it reads the same inputs, so that one trained in any of a
+        group is scored in all of it. extra_inputs: those beyond the contract that it can read.
+        fitted_at_once: by `Model.fit` in one pass, without steps or a learning rate.
+        prepares: whether `Model.prepare` is to see every training row, all in memory.
+        starts_from_weights: whether it knows by name what it learned, so that training can begin
+        with trained weights.
+
+    What it answers
+        forecasts: `Task.trajectory`. bands: quantiles. any_horizon: horizons beyond those trained
+        on. shocks_apart: whether the answer for one shock needs none of the others' sizes, so that
+        one can be asked for alone. exports: regimes in which its answer can be written as a graph.
+
+    Which part it plays
+        universal: one set of weights for any world and regime, that does without any of its inputs:
+        what criteria and ablations are for. specialist: compared with a universal run where trained
+        on one world alone. rival: what a universal run is to beat with it, if anything.
+    """
+
+    regimes: ClassVar[tuple[str, ...]] = (*Regime, "all")
+    alike: ClassVar[tuple[frozenset[Regime], ...]] = ()
+    extra_inputs: ClassVar[frozenset[str]] = frozenset()
+    fitted_at_once: ClassVar[bool] = False
+    prepares: ClassVar[bool] = False
+    starts_from_weights: ClassVar[bool] = False
+
+    forecasts: ClassVar[bool] = False
+    bands: ClassVar[bool] = False
+    any_horizon: ClassVar[bool] = False
+    shocks_apart: ClassVar[bool] = False
+    exports: ClassVar[tuple[Regime, ...]] = ()
+
+    universal: ClassVar[bool] = False
+    specialist: ClassVar[bool] = False
+    rival: ClassVar[Rival | None] = None
+
+    type: str
+
+    @abstractmethod
+    def build(self, specs: Sequence[WorldSpec], horizon: int) -> Model:
+        """A model of these worlds that has learned nothing yet, its answers up to `horizon`."""
