@@ -71,7 +71,7 @@ def summary(folder: Path, run: str) -> str:
             if row["split"] == "test" and row["task"] == "steady_state"
         ]
     lines = [
-        "| world | given parameters | best rival | given a history | best rival |",
+        "| world | off by, from parameters | best rival | off by, from data | best rival |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     for world in list_worlds():
