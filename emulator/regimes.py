@@ -172,7 +172,6 @@ def build_inputs(
     history_length: int = MAX_HISTORY,
     run_in: int = RUN_IN,
     now: int | None = None,
-    ahead: int = AHEAD,
     without: Set[str] = frozenset(),
     extra: Set[str] = frozenset(),
 ) -> Inputs:
@@ -181,15 +180,14 @@ def build_inputs(
     sample: data-set fields (theta (B, P), shock_size (B, S), trajectories (B, T, 3), eps
     (B, T, S), flags (B, T)); fields the regime forbids may be absent or hold anything. now:
     quarters from rest to now, None for the end of the sample. history_length: quarters of history
-    before now, between 40 and 200; the first `run_in` quarters are never shown. ahead: quarters a
-    trajectory goes on after now. without, extra: inputs taken away from or given beyond the
-    contract, for ablations. Raises InputError.
+    before now, between 40 and 200; the first `run_in` quarters are never shown. without, extra:
+    inputs taken away from or given beyond the contract, for ablations. Raises InputError.
     """
     given = contract(regime, without)
     for name in extra:
         if name not in ADDABLE:
             raise unknown_name("input to add", name, ADDABLE)
-    ahead = ahead if task is Task.trajectory else 0
+    ahead = AHEAD if task is Task.trajectory else 0
     history = flags = eps = None
     if given.history or "history" in extra:
         if not MIN_HISTORY <= history_length <= MAX_HISTORY:

@@ -15,6 +15,7 @@ from emulator.evaluation.scoring.evaluate import open_run
 from emulator.evaluation.scoring.metrics.bands import BANDS, coverage
 from emulator.evaluation.scoring.statistics import score_model
 from emulator.models.bands import SPANS
+from emulator.questions import Question
 from emulator.regimes import Regime, tasks
 from studies import records
 
@@ -32,7 +33,8 @@ def main() -> None:
     for world in run.loaded.model.specs:
         for regime in map(Regime, options.regimes):
             for task in tasks(run.dataset.spec(world)):
-                scored = score_model(run.loaded.model, run.dataset, world, "test", regime, task)
+                question = Question(world, regime, task)
+                scored = score_model(run.loaded.model, run.dataset, question, "test")
                 if scored.quantiles is None:
                     raise InputError(f"{options.run}: answers without bands")
                 truth, quantiles = scored.truth.swapaxes(-1, -2), scored.quantiles.swapaxes(2, 3)

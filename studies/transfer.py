@@ -25,6 +25,7 @@ from emulator.evaluation.scoring.statistics import score_model, statistics
 from emulator.evaluation.stored.record import NULL_MODEL
 from emulator.models.universal import Universal
 from emulator.models.weights import DESCRIPTION_FILE, load_weights
+from emulator.questions import Question
 from emulator.regimes import Regime, Task
 from studies import records
 
@@ -68,7 +69,7 @@ def zero_shot(run: Path, dataset: Dataset, world: str) -> dict[str, Any] | None:
     assert isinstance(model, Universal)
     if not set(dataset.spec(world).shock_names) <= set(model.shock.rows):
         return None
-    scored = score_model(model, dataset, world, "test", Regime.B2, Task.steady_state)
+    scored = score_model(model, dataset, Question(world, Regime.B2), "test")
     return {
         "nrmse": round(nrmse(statistics(scored)), 4),
         "without_training_on": world,

@@ -179,6 +179,7 @@ def test_samples_too_short_for_trajectories_are_refused_by_name(dataset_path: Pa
     for changes, expected in (
         ({"quarters": 100}, "have 100 quarters, trajectories need 120"),
         ({"run_in": 60}, "trajectories need 140"),
+        ({"run_in": 170, "quarters": 400}, "trajectories leave at most 160"),
     ):
         config = DataConfig.model_validate({**settings, **changes})
         manifest = dataset.manifest.model_copy(update={"config": config})

@@ -15,8 +15,8 @@ cost of one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -25,22 +25,31 @@ import torch
 from emulator.data import Dataset, FreshLoader, Loader, Moments, StreamLoader
 from emulator.data.moments import WorldMoments
 from emulator.errors import ConfigError
-from emulator.limits import AHEAD, MAX_HISTORY, MAX_NOW, MIN_HISTORY, MIN_NOW
+from emulator.limits import MIN_HISTORY
 from emulator.models import bands
+from emulator.questions import (
+    Batch,
+    Fields,
+    Question,
+    as_tensors,
+    history_quarters,
+    needed,
+    nows,
+    pose,
+    pose_all,
+    read,
+    why_no_now,
+)
 from emulator.regimes import (
     CONTRACTS,
-    TARGETS,
     Inputs,
     Regime,
     Task,
-    build_inputs,
-    fields_needed,
     tasks,
 )
 from emulator.seeding import derived_seed
 from emulator.specs import WorldSpec
 
-CHUNK = 1024  # rows at once; bounds memory, does not change the result
 # Rows that say how far a world's rows reach. Extremes of few lie inside those of many: under 500
 # they say little, beyond 16,000 they hardly change (docs/experiments.md).
 FEWEST_MEASURED, MOST_MEASURED = 500, 16_384
@@ -49,16 +58,6 @@ MOST_CALIBRATED = 1024  # validation rows that say how wide bands have to be
 # the one that needs most: B2 is the same question without a name, and D knows more.
 OFTEN = {Regime.B1: 2}
 PATH_ROWS = 2  # trajectories of half the rows: a path costs as much as several responses
-
-Fields = dict[str, torch.Tensor]
-
-
-class Batch(NamedTuple):
-    """What a model sees of one world, and the answer: per-unit responses (B, S, H+1, 3), or the
-    observables of the quarters ahead (B, F, 3)."""
-
-    inputs: Inputs
-    target: torch.Tensor
 
 
 class StepBatch(NamedTuple):
@@ -94,17 +93,10 @@ class Shown:
                     f"data.rows: {self.first} asked for, {world} has {there} training rows in "
                     f"{self.dataset.path}; ask for fewer, or draw more"
                 )
-        shortest = config.run_in + MIN_HISTORY
-        if config.quarters < shortest and any(CONTRACTS[r].history for r in self.regimes):
+        if self.trajectories and not nows(config):
             raise ConfigError(
-                f"data.regime: samples of {self.dataset.path} have {config.quarters} quarters, "
-                f"histories need {shortest}, the run-in included; use longer samples"
-            )
-        shortest = earliest_now(self.dataset) + AHEAD
-        if self.trajectories and config.quarters < shortest:
-            raise ConfigError(
-                f"losses.trajectory: samples of {self.dataset.path} have {config.quarters} "
-                f"quarters, trajectories need {shortest}; set it to 0 or use longer samples"
+                f"losses.trajectory: samples of {self.dataset.path} {why_no_now(config)}; set it "
+                "to 0 or draw other samples"
             )
 
     def training_rows(self, world: str) -> np.ndarray:
@@ -131,38 +123,37 @@ class Shown:
     @property
     def longest(self) -> int:
         """Quarters of the longest history the data set can show."""
-        return history_quarters(self.dataset)
+        return history_quarters(self.dataset.manifest.config)
+
+    def questions(self, world: str, regimes: Sequence[Regime]) -> list[Question]:
+        """Every response task of a world in these regimes, with the longest history."""
+        every = tasks(self.spec(world))
+        return [Question(world, r, task, extra=self.extra) for r in regimes for task in every]
 
     def field_names(self, world: str) -> list[str]:
-        """The data-set fields that the regimes and the world's tasks need, targets included."""
-        names: set[str] = {"shock_size"}
-        for task in tasks(self.spec(world)):
-            names.add(TARGETS[task])
-            for regime in self.regimes:
-                names |= set(fields_needed(regime, task, extra=self.extra))
+        """The data-set fields that the run's questions to a world are made of."""
+        asked = self.questions(world, self.regimes)
         if self.trajectories:
-            names.add("trajectories")
-            for regime in self.regimes:
-                names |= set(fields_needed(regime, Task.trajectory, extra=self.extra))
-        return sorted(names)
+            asked += [
+                Question(world, regime, Task.trajectory, extra=self.extra)
+                for regime in self.regimes
+            ]
+        return needed(asked)
 
     def read(self, world: str, rows: np.ndarray) -> Fields:
         """The needed fields of some rows, float32 tensors on the device."""
-        return to_tensors(self.dataset.read(world, rows, self.field_names(world)), self.device)
+        return read(self.dataset, world, rows, self.field_names(world), self.device)
 
     def measured(self) -> Iterator[Inputs]:
         """What the first training rows of each world show in every response task and every regime
         in which parameters are given, for worlds with rows enough to say how far rows reach."""
-        regimes = self.with_parameters
         for world in self.worlds:
             rows = self.training_rows(world)[:MOST_MEASURED]
-            if len(rows) < FEWEST_MEASURED or not regimes:
+            asked = self.questions(world, self.with_parameters)
+            if len(rows) < FEWEST_MEASURED or not asked:
                 continue
-            for first in range(0, len(rows), CHUNK):
-                fields = self.read(world, rows[first : first + CHUNK])
-                for regime in regimes:
-                    for task in tasks(self.spec(world)):
-                        yield self.cut(fields, world, regime, task, self.longest).inputs
+            for batch in pose_all(self.dataset, asked, rows, self.device):
+                yield batch.inputs
 
     def validated(self) -> Iterator[Batch]:
         """The first validation rows of each world in every regime and response task, with
@@ -174,61 +165,12 @@ class Shown:
             rows = self.dataset.rows(world, "val")[:MOST_CALIBRATED]
             if len(rows) < bands.FEWEST:
                 continue
-            for first in range(0, len(rows), CHUNK):
-                fields = self.read(world, rows[first : first + CHUNK])
-                for regime in self.regimes:
-                    for task in tasks(self.spec(world)):
-                        for length in lengths if regime in given else lengths[:1]:
-                            yield self.cut(fields, world, regime, task, length)
-
-    def cut(
-        self,
-        fields: Fields,
-        world: str,
-        regime: Regime,
-        task: Task,
-        length: int,
-        now: int | None = None,
-    ) -> Batch:
-        """What a regime shows of these rows, and the answer to the task."""
-        inputs = build_inputs(
-            fields,
-            self.spec(world),
-            regime,
-            task,
-            history_length=length,
-            run_in=self.dataset.manifest.config.run_in,
-            now=now,
-            extra=self.extra,
-        )
-        if task is Task.trajectory:
-            assert now is not None
-            return Batch(inputs, fields["trajectories"][:, now : now + inputs.ahead])
-        return Batch(inputs, fields[TARGETS[task]])
-
-
-def history_quarters(dataset: Dataset) -> int:
-    """The longest history the data set can show."""
-    config = dataset.manifest.config
-    return min(MAX_HISTORY, config.quarters - config.run_in)
-
-
-def earliest_now(dataset: Dataset) -> int:
-    """The first quarter after which a trajectory is forecast: the shortest history lies before."""
-    return max(MIN_NOW, dataset.manifest.config.run_in + MIN_HISTORY)
-
-
-def latest_now(dataset: Dataset) -> int:
-    """The last quarter after which a trajectory can be forecast."""
-    return min(MAX_NOW, dataset.manifest.config.quarters - AHEAD)
-
-
-def to_tensors(arrays: Mapping[str, np.ndarray], device: str | torch.device) -> Fields:
-    """float32 tensors on the device."""
-    return {
-        name: torch.as_tensor(np.ascontiguousarray(array), dtype=torch.float32).to(device)
-        for name, array in arrays.items()
-    }
+            asked = [
+                replace(question, length=length)
+                for question in self.questions(world, self.regimes)
+                for length in (lengths if question.regime in given else lengths[:1])
+            ]
+            yield from pose_all(self.dataset, asked, rows, self.device)
 
 
 class Source(Protocol):
@@ -279,11 +221,11 @@ class Batches:
         rng = np.random.default_rng(derived_seed(self.seed, "batch", step))
         shown, rows = self.shown, self.source.rows(step)
         # One length and end for all worlds, as a step costs by its longest history.
-        length = int(rng.integers(MIN_HISTORY, max(MIN_HISTORY, shown.longest) + 1))
+        length = int(rng.integers(MIN_HISTORY, shown.longest + 1))
         # Responses from rest are the same whenever they are asked for; those from a state are
         # stored for the last one.
         config = shown.dataset.manifest.config
-        now = int(rng.integers(min(config.run_in + length, config.quarters), config.quarters + 1))
+        now = int(rng.integers(config.run_in + length, config.quarters + 1))
         responses: dict[str, tuple[Batch, ...]] = {}
         for world in shown.worlds:
             part, choices, batches = self._share(rows[world]), tasks(shown.spec(world)), []
@@ -291,27 +233,25 @@ class Batches:
                 regime = regimes[rng.integers(len(regimes))]
                 task = choices[rng.integers(len(choices))]
                 asked_at = now if task is Task.steady_state else None
-                batches.append(shown.cut(part, world, regime, task, length, asked_at))
+                question = Question(world, regime, task, length, asked_at, extra=shown.extra)
+                batches.append(pose(shown.dataset, question, part))
             responses[world] = tuple(batches)
         if not shown.trajectories or not self.path_regimes:
             return StepBatch(responses, {})
         world = shown.worlds[rng.integers(len(shown.worlds))]
         regime = self.path_regimes[rng.integers(len(self.path_regimes))]
-        now = int(rng.integers(earliest_now(shown.dataset), latest_now(shown.dataset) + 1))
-        room = now - shown.dataset.manifest.config.run_in
-        length = int(rng.integers(MIN_HISTORY, room + 1))
+        now = int(rng.integers(nows(config).start, nows(config).stop))
+        length = int(rng.integers(MIN_HISTORY, history_quarters(config, now) + 1))
         some = self._share({k: v[: -(-len(v) // PATH_ROWS)] for k, v in rows[world].items()})
-        path = shown.cut(some, world, regime, Task.trajectory, length, now)
-        return StepBatch(responses, {world: path})
+        question = Question(world, regime, Task.trajectory, length, now, extra=shown.extra)
+        return StepBatch(responses, {world: pose(shown.dataset, question, some)})
 
     def whole(self, world: str) -> list[Batch]:
         """All training rows of a world at once, a batch a response task, for closed-form fits."""
         shown = self.shown
         fields = shown.read(world, shown.training_rows(world))
-        return [
-            shown.cut(fields, world, shown.regimes[0], task, shown.longest)
-            for task in tasks(shown.spec(world))
-        ]
+        asked = shown.questions(world, shown.regimes[:1])
+        return [pose(shown.dataset, question, fields) for question in asked]
 
     def _share(self, fields: Fields) -> Fields:
         rank, ranks = self.part
@@ -372,7 +312,7 @@ class _Loaded:
 
     def rows(self, step: int) -> dict[str, Fields]:
         return {
-            world: to_tensors({name: part[name] for name in self.fields[world]}, self.device)
+            world: as_tensors({name: part[name] for name in self.fields[world]}, self.device)
             for world, part in self.loader.batch().items()
         }
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 
 from emulator.models.base import Model
-from emulator.regimes import Task, tasks
-from emulator.training.batches import CHUNK, Batch, Shown
+from emulator.questions import Batch, pose_all
+from emulator.regimes import Task
+from emulator.training.batches import Shown
 from emulator.training.distributed import Ranks
 from emulator.training.losses import response_loss
 from emulator.training.objective import Scales
@@ -26,20 +27,9 @@ class Validation:
         self.scales: dict[str, Scales] = {}
         for world in shown.worlds:
             rows = shown.dataset.rows(world, "val")[:MOST_ROWS][ranks.rank :: ranks.count]
-            fields = shown.read(world, rows)
             self.scales[world] = Scales(shown.dataset.moments(world)).to(shown.device)
-            self.batches[world] = [
-                shown.cut(
-                    {name: tensor[first : first + CHUNK] for name, tensor in fields.items()},
-                    world,
-                    regime,
-                    task,
-                    shown.longest,
-                )
-                for first in range(0, len(rows), CHUNK)
-                for regime in shown.regimes
-                for task in tasks(shown.spec(world))
-            ]
+            asked = shown.questions(world, shown.regimes)
+            self.batches[world] = list(pose_all(shown.dataset, asked, rows, shown.device))
 
     def of(self, world: str, task: Task) -> list[Batch]:
         """The batches of one world and task."""

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
+from emulator import questions
 from emulator.data import Dataset
 from emulator.data.moments import Moments
 from emulator.errors import DatasetError, InputError, WeightsError
-from emulator.evaluation.scoring import audit
 from emulator.evaluation.scoring.audit import audit_data, audit_inputs
 from emulator.evaluation.scoring.evaluate import evaluate
 from emulator.evaluation.scoring.forecasts import score_forecasts
@@ -23,6 +23,7 @@ from emulator.evaluation.scoring.statistics import score_model
 from emulator.models.base import Answer, Model
 from emulator.models.baselines.mlp import MLPConfig
 from emulator.models.weights import load_weights
+from emulator.questions import Question
 from emulator.regimes import Inputs, Regime, Task
 from emulator.regimes import build_inputs as honest_inputs
 from emulator.specs import WorldSpec
@@ -113,17 +114,17 @@ def test_a_forecast_that_is_the_future_is_refused(
     model = load_weights(run_path).model
     answers = torch.as_tensor(future) + 1.0
     monkeypatch.setattr(model, "forecast", lambda inputs: answers)
-    score_forecasts(model, dataset, "nk", "test", Regime.B1)
+    score_forecasts(model, dataset, Question("nk", Regime.B1, Task.trajectory), "test")
     answers[3] = torch.as_tensor(future[3])
     with pytest.raises(InputError, match="forecasts are the truth itself in 1 of"):
-        score_forecasts(model, dataset, "nk", "test", Regime.B1)
+        score_forecasts(model, dataset, Question("nk", Regime.B1, Task.trajectory), "test")
 
 
 @pytest.mark.slow
 def test_an_answer_that_is_not_finite_is_no_peek(dataset: Dataset) -> None:
     broken = Oracle([dataset.spec("nk")], 12, np.full((8, 3, 13, 3), np.nan))
     with pytest.raises(InputError, match="not finite"):
-        audit_inputs(broken, dataset, "nk", Regime.A, Task.steady_state)
+        audit_inputs(broken, dataset, Question("nk", Regime.A))
 
 
 @pytest.mark.slow
@@ -131,7 +132,7 @@ def test_a_model_that_was_handed_the_answers_is_refused(dataset: Dataset) -> Non
     answers = dataset.read("nk", dataset.rows("nk", "test"), ["irfs"])["irfs"]
     oracle = Oracle([dataset.spec("nk")], 12, answers)
     with pytest.raises(InputError, match="the truth itself"):
-        score_model(oracle, dataset, "nk", "test", Regime.A, Task.steady_state)
+        score_model(oracle, dataset, Question("nk", Regime.A), "test")
 
 
 @pytest.mark.fast
@@ -161,7 +162,7 @@ def test_missing_predictions_refuse() -> None:
 @pytest.mark.parametrize("regime", list(Regime))
 def test_an_honest_model_passes_the_audit(dataset: Dataset, regime: Regime) -> None:
     model = Reader(MLPConfig(), [dataset.spec("nk")], 12)
-    audit_inputs(model, dataset, "nk", regime, Task.steady_state)
+    audit_inputs(model, dataset, Question("nk", regime))
 
 
 @pytest.mark.slow
@@ -184,10 +185,10 @@ def test_a_model_that_peeks_at_a_forbidden_input_is_caught(
         values = {name: getattr(inputs, name) for name in Inputs.__dataclass_fields__}
         return Inputs(**values | {leak: sample[field]})
 
-    monkeypatch.setattr(audit, "build_inputs", leaking)
+    monkeypatch.setattr(questions, "build_inputs", leaking)
     model = Reader(MLPConfig(), [dataset.spec("nk")], 12)
     with pytest.raises(InputError, match=f"regime {regime} change"):
-        audit_inputs(model, dataset, "nk", regime, Task.steady_state)
+        audit_inputs(model, dataset, Question("nk", regime))
 
 
 @pytest.mark.slow
@@ -197,14 +198,10 @@ def test_a_history_that_reaches_into_the_run_in_is_caught(
     def longer(sample: Mapping[str, torch.Tensor], *args: Any, **options: Any) -> Inputs:
         return honest_inputs(sample, *args, **options | {"history_length": 81, "run_in": 39})
 
-    monkeypatch.setattr(audit, "build_inputs", longer)
+    monkeypatch.setattr(questions, "build_inputs", longer)
     with pytest.raises(InputError, match="sees more than"):
         audit_inputs(
-            Reader(MLPConfig(), [dataset.spec("nk")], 12),
-            dataset,
-            "nk",
-            Regime.B1,
-            Task.steady_state,
+            Reader(MLPConfig(), [dataset.spec("nk")], 12), dataset, Question("nk", Regime.B1)
         )
 
 
@@ -213,21 +210,21 @@ def test_a_forecast_that_knows_the_future_is_caught(
     dataset: Dataset, run_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = load_weights(run_path).model
-    audit_inputs(model, dataset, "nk", Regime.B1, Task.trajectory)
+    audit_inputs(model, dataset, Question("nk", Regime.B1, Task.trajectory))
 
     def clairvoyant(sample: Mapping[str, torch.Tensor], *args: Any, **options: Any) -> Inputs:
         return honest_inputs(sample, *args, **options | {"now": options["now"] + 4})
 
-    monkeypatch.setattr(audit, "build_inputs", clairvoyant)
+    monkeypatch.setattr(questions, "build_inputs", clairvoyant)
     with pytest.raises(InputError, match="trajectory"):
-        audit_inputs(model, dataset, "nk", Regime.B1, Task.trajectory)
+        audit_inputs(model, dataset, Question("nk", Regime.B1, Task.trajectory))
 
 
 @pytest.mark.slow
 def test_sigma_is_that_of_the_training_split(dataset: Dataset) -> None:
     for world in dataset.worlds:
         model = Oracle([dataset.spec(world)], 12, np.zeros((300, 3, 13, 3)))
-        case = score_model(model, dataset, world, "test", Regime.A, Task.steady_state)
+        case = score_model(model, dataset, Question(world, Regime.A), "test")
         train = dataset.read(world, dataset.rows(world, "train"), ["irfs"])["irfs"]
         expected = train.astype(np.float64).std(axis=(0, 2))
         np.testing.assert_allclose(case.sigma, expected, rtol=1e-6)

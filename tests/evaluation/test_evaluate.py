@@ -15,16 +15,18 @@ from emulator.cli.app import run as command
 from emulator.config import load_config
 from emulator.data import DataConfig, Dataset
 from emulator.data.generate import generate
+from emulator.data.schema import Design
 from emulator.errors import InputError
 from emulator.evaluation.scoring.ablations import ablations
 from emulator.evaluation.scoring.binding import binds, linear_responses
 from emulator.evaluation.scoring.evaluate import evaluate
-from emulator.evaluation.scoring.forecasts import choices_of_now, draw_now, score_forecasts
+from emulator.evaluation.scoring.forecasts import draw_now, score_forecasts
 from emulator.evaluation.scoring.metrics.derived import nrmse_per_sample
 from emulator.evaluation.stored.files import read_statistics
 from emulator.limits import AHEAD
 from emulator.models.weights import load_weights
 from emulator.plans.perform import is_evaluated
+from emulator.questions import Question
 from emulator.regimes import REMOVABLE, Regime, Task
 from emulator.training.config import RunConfig
 from emulator.training.trainer import train
@@ -134,13 +136,13 @@ def test_samples_seen_are_the_steps_of_the_log_times_the_batch(
 @pytest.mark.fast
 def test_now_depends_on_world_and_sample_alone_and_fills_its_range() -> None:
     rows = np.arange(2000)
-    nows = draw_now("nk", rows, 240)
-    assert (nows[500:600] == draw_now("nk", rows[500:600], 240)).all()
+    nows = draw_now(Design(), "nk", rows)
+    assert (nows[500:600] == draw_now(Design(), "nk", rows[500:600])).all()
     assert set(nows) == set(range(80, 201, 10))
-    assert (nows != draw_now("rbc", rows, 240)).mean() > 0.8
-    assert list(choices_of_now(125)) == [80]
-    with pytest.raises(InputError, match="at least 120 quarters, got 100"):
-        draw_now("nk", rows, 100)
+    assert (nows != draw_now(Design(), "rbc", rows)).mean() > 0.8
+    assert set(draw_now(Design(quarters=125), "nk", rows)) == {80}
+    with pytest.raises(InputError, match="have 100 quarters, trajectories need 120"):
+        draw_now(Design(quarters=100), "nk", rows)
 
 
 @pytest.mark.slow
@@ -150,7 +152,8 @@ def test_forecast_errors_are_those_of_the_quarters_after_now(
     """A model that forecasts zero: its mean squared error is the path's own mean square."""
     model = load_weights(run_path).model
     monkeypatch.setattr(model, "forecast", lambda inputs: torch.zeros(len(inputs), inputs.ahead, 3))
-    frame, by_quarter = score_forecasts(model, dataset, "nk", "test", Regime.B1)
+    question = Question("nk", Regime.B1, Task.trajectory)
+    frame, by_quarter = score_forecasts(model, dataset, question, "test")
     rows = dataset.rows("nk", "test")
     path = dataset.read("nk", rows, ["trajectories"])["trajectories"][:, 80:120]
     expected = np.square(path.astype(np.float64)).mean(axis=1)
@@ -159,7 +162,7 @@ def test_forecast_errors_are_those_of_the_quarters_after_now(
     assert np.square(by_quarter).mean() == pytest.approx(squares, rel=1e-9)
     monkeypatch.setattr(model, "forecast", lambda inputs: torch.full((len(inputs), 40, 3), np.nan))
     with pytest.raises(InputError, match="not finite"):
-        score_forecasts(model, dataset, "nk", "test", Regime.B1)
+        score_forecasts(model, dataset, question, "test")
 
 
 @pytest.mark.fast

@@ -31,6 +31,7 @@ from emulator.models.baselines.var import (
     moving_average,
 )
 from emulator.models.weights import load_weights
+from emulator.questions import Question
 from emulator.regimes import CONTRACTS, Inputs, Regime, Task, build_inputs, tasks
 from emulator.training.trainer import train
 from tests.conftest import run_config
@@ -371,7 +372,7 @@ def test_weights_on_disk_score_on_validation_what_training_logged(
     logged = json.loads((tmp_path / "run" / "train_log.jsonl").read_text().splitlines()[-1])
     model = load_weights(tmp_path / "run").model
     for world in dataset.worlds:
-        scored = score_model(model, dataset, world, "val", Regime(regime), Task.steady_state)
+        scored = score_model(model, dataset, Question(world, Regime(regime)), "val")
         frame = statistics(scored)
         nrmse = (np.sqrt(frame["mse"]) / frame["sigma"]).mean()
         # The loss keeps a floor of 1e-4 under the root, and is float32.

@@ -22,8 +22,9 @@ import yaml
 from emulator.data import Dataset
 from emulator.errors import ConfigError
 from emulator.models.weights import load_weights
+from emulator.questions import Batch
 from emulator.regimes import Regime
-from emulator.training.batches import Batch, Batches, Shown, StepBatch
+from emulator.training.batches import Batches, Shown, StepBatch
 from emulator.training.checkpoint import load_checkpoint, save_checkpoint
 from emulator.training.config import RunConfig
 from emulator.training.trainer import train

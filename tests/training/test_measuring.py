@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from emulator import questions
 from emulator.data import Dataset
 from emulator.models import bands
 from emulator.models.blocks import Reach
@@ -43,7 +44,7 @@ def test_rows_are_measured_in_regimes_that_give_parameters(
     dataset = Dataset.open(dataset_path)
     regimes = (Regime.A, Regime.B1, Regime.C)
     monkeypatch.setattr(batches, "FEWEST_MEASURED", 50)
-    monkeypatch.setattr(batches, "CHUNK", 64)
+    monkeypatch.setattr(questions, "CHUNK", 64)
     shown = list(Shown(dataset, ("nk",), regimes).measured())
     rows = len(dataset.rows("nk", "train"))
     assert all(inputs.theta is not None for inputs in shown)

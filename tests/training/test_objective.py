@@ -11,8 +11,9 @@ import torch
 from emulator.config import parse_config
 from emulator.data import Dataset
 from emulator.models.universal import UniversalConfig
+from emulator.questions import Batch
 from emulator.regimes import Inputs, Regime
-from emulator.training.batches import Batch, Batches, Shown, StepBatch
+from emulator.training.batches import Batches, Shown, StepBatch
 from emulator.training.config import LossConfig
 from emulator.training.losses import response_loss
 from emulator.training.objective import Objective

@@ -16,7 +16,8 @@ from emulator.models.adoption import adopt
 from emulator.models.baselines.mlp import MLPConfig
 from emulator.models.universal import Universal, UniversalConfig
 from emulator.models.weights import Loaded, load_weights
-from emulator.regimes import Regime, Task, build_inputs
+from emulator.questions import Question, pose
+from emulator.regimes import Regime, build_inputs
 from emulator.training.batches import Batches, Shown
 from emulator.training.checkpoint import load_checkpoint, save_checkpoint
 from emulator.training.trainer import train
@@ -191,7 +192,7 @@ def test_what_answers_from_parameters_is_trained_alone(
         for world in ("nk", "var"):
             shown = Shown(dataset, (world,), (regime,))
             fields = shown.read(world, dataset.rows(world, "test")[:4])
-            inputs = shown.cut(fields, world, regime, Task.steady_state, 60).inputs
+            inputs = pose(dataset, Question(world, regime, length=60), fields).inputs
             answers = [loaded.model.answer([inputs])[0] for loaded in (before, after)]
             for part in ("response", "quantiles"):
                 pair = [getattr(answer, part) for answer in answers]

@@ -35,10 +35,10 @@ from emulator.evaluation.floors.archive import (
 from emulator.evaluation.floors.summary import write_summary
 from emulator.progress import Progress, silent
 from emulator.provenance import commit
+from emulator.questions import history_quarters
 from emulator.regimes import TARGETS, Task, tasks
 from emulator.seeding import derived_seed
 from emulator.storage import json_sha256
-from emulator.training.batches import history_quarters
 from emulator.worlds import get_world
 from emulator.worlds.base import FloatArray
 
@@ -117,7 +117,7 @@ def _settings(dataset: Dataset, world: str, length: int, particles: int) -> Sett
             f"{dataset.path}: world {world!r} was drawn by another version of it; generate the "
             "data set again"
         )
-    longest = history_quarters(dataset)
+    longest = history_quarters(config)
     if not 2 <= length <= longest:
         raise InputError(
             f"length: expected 2 to {longest} quarters, what the data set shows, got {length}"

@@ -16,10 +16,10 @@ from emulator.evaluation.floors.archive import Floors
 from emulator.evaluation.floors.errors import errors
 from emulator.evaluation.floors.ratios import KEYS, Ratio, ratio
 from emulator.evaluation.scoring.evaluate import open_run
-from emulator.evaluation.scoring.statistics import tensors
 from emulator.limits import MIN_HISTORY
 from emulator.models.base import Model
-from emulator.regimes import TARGETS, Regime, Task, build_inputs, fields_needed
+from emulator.questions import Question, device_of, needed, pose, read
+from emulator.regimes import Regime, Task
 
 
 def predicted_ratios(
@@ -66,18 +66,15 @@ def predicted(
     """A model's squared errors on the floor's histories: sample, shock, observable, mse."""
     settings = floors.settings
     samples = np.asarray(floors.samples, dtype=np.int64)
-    spec, config = dataset.spec(settings.world), dataset.manifest.config
-    fields = dataset.read(settings.world, samples, [*fields_needed(regime, task), TARGETS[task]])
-    truth = fields.pop(TARGETS[task]).astype(np.float64)
+    question = Question(settings.world, regime, task, settings.length)
+    fields = read(dataset, settings.world, samples, needed([question]), device_of(model))
     model.eval()
     with torch.no_grad():
-        inputs = build_inputs(
-            tensors(fields, model), spec, regime, task,
-            history_length=settings.length, run_in=config.run_in,
-        )  # fmt: skip
-        answer = model.answer([inputs], config.horizon)[0].response.cpu().numpy()
+        inputs, target = pose(dataset, question, fields)
+        answer = model.answer([inputs], dataset.manifest.config.horizon)[0].response.cpu().numpy()
     frame = errors(floors, regime, task)[KEYS]
-    mse = np.square(answer.astype(np.float64) - truth).mean(axis=2)
+    mse = np.square(answer.astype(np.float64) - target.cpu().numpy()).mean(axis=2)
+    spec = dataset.spec(settings.world)
     place = {sample: k for k, sample in enumerate(samples.tolist())}
     shocks = {shock: k for k, shock in enumerate(spec.shock_names)}
     names = {o.name: k for k, o in enumerate(spec.observables)}

@@ -8,7 +8,8 @@ history in A, flags) needs weights trained so: `data.extra_inputs` of a run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from emulator.evaluation.scoring.forecasts import score_forecasts
 from emulator.evaluation.scoring.metrics.derived import nrmse_per_sample
 from emulator.evaluation.scoring.statistics import score_model, statistics
 from emulator.models.base import Model
+from emulator.questions import Question
 from emulator.regimes import REMOVABLE, Regime, Task, contract, fields_needed
 
 SPLIT = "test"
@@ -45,30 +47,21 @@ def ablations(regime: Regime, task: Task) -> Iterator[tuple[str, frozenset[str]]
 
 
 def ablate(
-    model: Model,
-    dataset: Dataset,
-    world: str,
-    regime: Regime,
-    task: Task,
-    whole: pd.DataFrame,
-    extra: Set[str] = frozenset(),
+    model: Model, dataset: Dataset, question: Question, whole: pd.DataFrame
 ) -> dict[str, dict[str, object]]:
     """NRMSE on `test` without each input, by the input's name.
 
-    whole: the statistics of the same case with all inputs. increase: NRMSE over that of `whole`,
+    whole: the statistics of the question with all inputs. increase: NRMSE over that of `whole`,
     less one; ci95: its paired bootstrap interval.
     """
     before = nrmse_per_sample(whole).to_numpy()
     out: dict[str, dict[str, object]] = {}
-    for name, gone in ablations(regime, task):
-        if task is Task.trajectory:
-            frame, _ = score_forecasts(
-                model, dataset, world, SPLIT, regime, without=gone, extra=extra
-            )
+    for name, gone in ablations(question.regime, question.task):
+        asked = replace(question, without=gone)
+        if question.task is Task.trajectory:
+            frame, _ = score_forecasts(model, dataset, asked, SPLIT)
         else:
-            frame = statistics(
-                score_model(model, dataset, world, SPLIT, regime, task, without=gone, extra=extra)
-            )
+            frame = statistics(score_model(model, dataset, asked, SPLIT))
         after = nrmse_per_sample(frame).to_numpy()
         low, high = percentile_interval(ratio_draws(after, before))
         out[name] = {

@@ -12,7 +12,7 @@ configuration, on a data set of another seed, shows that.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -23,11 +23,10 @@ from emulator.data.schema import FIELDS, SPLITS
 from emulator.data.splits import split_codes, summarise
 from emulator.errors import DatasetError, InputError
 from emulator.evaluation.scoring.forecasts import draw_now
-from emulator.evaluation.scoring.statistics import tensors
-from emulator.limits import AHEAD, MAX_HISTORY
+from emulator.limits import AHEAD
 from emulator.models.base import Model
-from emulator.regimes import Regime, Task, build_inputs, fields_needed
-from emulator.training.batches import history_quarters
+from emulator.questions import Fields, Question, device_of, pose, read
+from emulator.regimes import Task
 from emulator.worlds import get_world
 
 SAMPLES = 8  # a model that peeks does so in every sample; a few more cost nothing
@@ -37,32 +36,20 @@ SAME_MOMENTS = 1e-9
 
 _REMEDY = "run `emulator validate` and generate the data set again"
 
-Fields = dict[str, torch.Tensor]
 
-
-def audit_inputs(
-    model: Model,
-    dataset: Dataset,
-    world: str,
-    regime: Regime,
-    task: Task,
-    extra: Set[str] = frozenset(),
-) -> None:
+def audit_inputs(model: Model, dataset: Dataset, question: Question) -> None:
     """Raises InputError when an answer depends on what the regime forbids."""
+    world, task = question.world, question.task
     rows = dataset.rows(world, "test")[:SAMPLES]
-    spec, config = dataset.spec(world), dataset.manifest.config
-    now, length = config.quarters, history_quarters(dataset)
+    config = dataset.manifest.config
     if task is Task.trajectory:
-        now = int(draw_now(world, rows[:1], config.quarters)[0])
-        length = min(MAX_HISTORY, now - config.run_in)
-    whole = tensors(dataset.read(world, rows, FIELDS), model)
-    allowed = set(fields_needed(regime, task, extra=extra))
+        question = replace(question, now=int(draw_now(config, world, rows[:1])[0]))
+    now = config.quarters if question.now is None else question.now
+    whole = read(dataset, world, rows, FIELDS, device_of(model))
+    allowed = set(question.fields)
 
     def ask(fields: Fields) -> list[torch.Tensor]:
-        inputs = build_inputs(
-            fields, spec, regime, task,
-            history_length=length, run_in=config.run_in, now=now, ahead=AHEAD, extra=extra,
-        )  # fmt: skip
+        inputs = pose(dataset, question, fields).inputs
         if task is Task.trajectory:
             return [model.forecast(inputs)]
         answer = model.answer([inputs], config.horizon)[0]
@@ -74,8 +61,8 @@ def audit_inputs(
         # NaN equals nothing, so an answer that is not finite would look like a peek.
         if not all(bool(torch.isfinite(answer).all()) for answer in honest):
             raise InputError(
-                f"{type(model).__name__} on {world}, {task}, regime {regime}: its answers to the "
-                "first test samples are not finite"
+                f"{type(model).__name__} on {world}, {task}, regime {question.regime}: its answers "
+                "to the first test samples are not finite"
             )
         for kind in ("noise", "NaN"):
             spoiled = {
@@ -84,8 +71,9 @@ def audit_inputs(
             }
             if not all(map(torch.equal, honest, ask(spoiled))):
                 raise InputError(
-                    f"{type(model).__name__} on {world}, {task}: its answers in regime {regime} "
-                    f"change when what the regime forbids is replaced by {kind}; it sees more than "
+                    f"{type(model).__name__} on {world}, {task}: its answers in regime "
+                    f"{question.regime} change when what the regime forbids is replaced by {kind}; "
+                    "it sees more than "
                     f"{', '.join(sorted(allowed)) or 'the shock'}"
                 )
 

@@ -31,7 +31,6 @@ from emulator.evaluation.scoring.ablations import SPLIT as ABLATION_SPLIT
 from emulator.evaluation.scoring.ablations import ablate
 from emulator.evaluation.scoring.audit import audit_data, audit_inputs
 from emulator.evaluation.scoring.forecasts import (
-    choices_of_now,
     score_forecasts,
     summarise_forecasts,
 )
@@ -54,6 +53,7 @@ from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.models.weights import Loaded, load_weights
 from emulator.progress import Progress, silent
 from emulator.provenance import commit
+from emulator.questions import Question
 from emulator.regimes import Regime, Task, tasks
 from emulator.training.config import RunConfig
 from emulator.training.run_folder import CONFIG_FILE
@@ -95,11 +95,7 @@ class Opened:
 
     def cases(self) -> Iterator[tuple[Regime, str, str, Task]]:
         """Every regime, world, split and task to score, trajectories where the run learned them."""
-        forecasts = (
-            self.config.model.forecasts
-            and self.config.losses.trajectory > 0
-            and len(choices_of_now(self.dataset.manifest.config.quarters)) > 0
-        )
+        forecasts = self.config.model.forecasts and self.config.losses.trajectory > 0
         for regime in self.regimes:
             for world in self.loaded.model.specs:
                 for split in SPLITS:
@@ -205,16 +201,17 @@ def evaluate(
     ):
         for done, (regime, world, split, task) in enumerate(cases):
             progress(done, len(cases), f"{world} {regime} {split}")
-            case = (opened.loaded.model, opened.dataset, world)
+            question = Question(world, regime, task, extra=opened.extra)
+            case = (opened.loaded.model, opened.dataset, question)
             if split == "test":
-                audit_inputs(*case, regime, task, opened.extra)
+                audit_inputs(*case)
             if task is Task.trajectory:
-                frame, by_quarter = score_forecasts(*case, split, regime, extra=opened.extra)
+                frame, by_quarter = score_forecasts(*case, split)
                 paths.add(frame)
                 entry = {**summarise_forecasts(frame), "by_horizon": by_quarter.tolist()}
                 null = summarise_forecasts(frame, "null_mse")
             else:
-                scored = score_model(*case, split, regime, task, extra=opened.extra)
+                scored = score_model(*case, split)
                 frame = compact(statistics(scored))
                 responses.add(frame)
                 entry = {**summarise(frame), "by_horizon": error_by_horizon(scored).tolist()}
@@ -234,7 +231,7 @@ def evaluate(
                     splits[split][task.value] = values
             if ablations and split == ABLATION_SPLIT:
                 by_regime = result["ablations"].setdefault(world, {}).setdefault(regime.value, {})
-                by_regime[task.value] = ablate(*case, regime, task, frame, opened.extra)
+                by_regime[task.value] = ablate(*case, frame)
     result["statistics"] = checksums(run)
     folder = run / "figures"
     folder.mkdir(exist_ok=True)

@@ -8,85 +8,68 @@ answers the same questions. A row of the statistics is one sample and observable
 
 from __future__ import annotations
 
-from collections.abc import Set
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import torch
 
 from emulator.data import Dataset
+from emulator.data.schema import Design
 from emulator.errors import InputError
 from emulator.evaluation.scoring.bootstrap import mean_interval
 from emulator.evaluation.scoring.metrics.derived import nrmse_per_sample
-from emulator.evaluation.scoring.statistics import refuse_the_truth, tensors
-from emulator.limits import AHEAD, MAX_HISTORY, MAX_NOW, MIN_NOW
+from emulator.evaluation.scoring.statistics import refuse_the_truth
+from emulator.limits import AHEAD
 from emulator.models.base import Model
-from emulator.regimes import Regime, Task, build_inputs, fields_needed
+from emulator.questions import Question, device_of, needed, nows, pose, read, why_no_now
+from emulator.regimes import Task
 from emulator.seeding import derived_seed
 from emulator.specs import OBSERVABLE_NAMES
 
 STEP = 10  # quarters between two choices of "now"
 
 
-def choices_of_now(quarters: int) -> np.ndarray:
-    """The quarters that can be "now" in samples of this length; none where they are too short."""
-    return np.arange(MIN_NOW, min(MAX_NOW, quarters - AHEAD) + 1, STEP)
-
-
-def draw_now(world: str, rows: np.ndarray, quarters: int) -> np.ndarray:
+def draw_now(design: Design, world: str, rows: np.ndarray) -> np.ndarray:
     """The quarter that is "now" for each sample (N,), a function of (world, sample) alone."""
-    choices = choices_of_now(quarters)
-    if not len(choices):
-        raise InputError(
-            f"trajectories: expected samples of at least {MIN_NOW + AHEAD} quarters, got {quarters}"
-        )
+    choices = nows(design)[::STEP]
+    if not choices:
+        raise InputError(f"trajectories: samples {why_no_now(design)}")
     picks = [derived_seed(0, "now", world, int(row)) % len(choices) for row in rows]
-    return np.asarray(choices[picks])
+    return np.asarray(choices)[picks]
 
 
 def score_forecasts(
-    model: Model,
-    dataset: Dataset,
-    world: str,
-    split: str,
-    regime: Regime,
-    *,
-    without: Set[str] = frozenset(),
-    extra: Set[str] = frozenset(),
+    model: Model, dataset: Dataset, question: Question, split: str
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Statistics of every sample of a split, and the error by quarter ahead (F,).
 
     Columns: world, regime, task, split, sample, now, observable, sigma (s.d. of the observable over
     training trajectories), mse and null_mse (the training mean's), over the quarters ahead. The
-    error by quarter is the root mean square of error / sigma. Raises InputError where the model
-    does not forecast.
+    error by quarter is the root mean square of error / sigma. The question's "now" is drawn for
+    each sample. Raises InputError where the model does not forecast.
     """
+    world, regime = question.world, question.regime
     rows = dataset.rows(world, split)
     if not len(rows):
         raise InputError(f"{world}, split {split}: no samples")
-    spec, config = dataset.spec(world), dataset.manifest.config
-    nows = draw_now(world, rows, config.quarters)
-    names = list(fields_needed(regime, Task.trajectory, without=without, extra=extra))
+    asked_at = draw_now(dataset.manifest.config, world, rows)
     # Once for all: rows with the same "now" are spread over the pieces that can be read alone.
-    arrays = dataset.read(world, rows, sorted({*names, "trajectories"}))
+    fields = read(dataset, world, rows, needed([question]), device_of(model))
     predicted = np.empty((len(rows), AHEAD, 3))
     truth = np.empty_like(predicted)
     model.eval()
-    for now in np.unique(nows):
-        here = np.flatnonzero(nows == int(now))
-        fields = tensors({name: arrays[name][here] for name in names}, model)
-        inputs = build_inputs(
-            fields, spec, regime, Task.trajectory,
-            history_length=int(min(MAX_HISTORY, now - config.run_in)), run_in=config.run_in,
-            now=int(now), ahead=AHEAD, without=without, extra=extra,
-        )  # fmt: skip
+    for now in np.unique(asked_at).tolist():
+        here = np.flatnonzero(asked_at == now)
+        some = {name: values[torch.as_tensor(here)] for name, values in fields.items()}
+        inputs, target = pose(dataset, replace(question, now=now), some)
         with torch.no_grad():
             answer = model.forecast(inputs).cpu().numpy()
         expected = (len(here), AHEAD, 3)
         if answer.shape != expected:
             raise InputError(f"{world}: expected forecasts of shape {expected}, got {answer.shape}")
         predicted[here] = answer
-        truth[here] = arrays["trajectories"][here, now : now + AHEAD]
+        truth[here] = target.cpu().numpy()
     where = f"{world}, regime {regime}, trajectory, split {split}"
     bad = ~np.isfinite(predicted).all(axis=(1, 2))
     if bad.any():
@@ -102,7 +85,7 @@ def score_forecasts(
             "task": Task.trajectory.value,
             "split": split,
             "sample": np.repeat(rows, 3),
-            "now": np.repeat(nows, 3),
+            "now": np.repeat(asked_at, 3),
             "observable": np.tile(OBSERVABLE_NAMES, len(rows)),
             "sigma": np.tile(moments.traj_sd, len(rows)),
             "mse": np.square(error).mean(axis=1).ravel(),

@@ -25,7 +25,6 @@ is for a forecast that puts all weight on one number. linear_mse is NaN where no
 
 from __future__ import annotations
 
-from collections.abc import Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,11 +38,9 @@ from emulator.evaluation.scoring.metrics import bands as calibration
 from emulator.evaluation.scoring.metrics import shape
 from emulator.limits import QUANTILES
 from emulator.models.base import Model
-from emulator.regimes import TARGETS, Regime, Task, build_inputs, fields_needed
+from emulator.questions import Question, device_of, pose_all
+from emulator.regimes import Regime, Task
 from emulator.specs import OBSERVABLE_NAMES
-from emulator.training.batches import history_quarters
-
-CHUNK = 1024  # samples a forward pass
 
 # Closer than this to the truth everywhere, in s.d.s, no float32 network gets: its own rounding is
 # larger after a few layers.
@@ -130,52 +127,31 @@ def refuse_the_truth(
         )
 
 
-def score_model(
-    model: Model,
-    dataset: Dataset,
-    world: str,
-    split: str,
-    regime: Regime,
-    task: Task,
-    *,
-    length: int | None = None,
-    without: Set[str] = frozenset(),
-    extra: Set[str] = frozenset(),
-) -> Scored:
-    """Predict every sample of a split from what the regime allows, then look at the truth.
-
-    length: quarters of history shown, None for all there are. without, extra: inputs taken away
-    from or given beyond the contract, for ablations.
-    """
+def score_model(model: Model, dataset: Dataset, question: Question, split: str) -> Scored:
+    """Ask about every sample of a split, then look at the truth."""
+    world, task = question.world, question.task
     rows = dataset.rows(world, split)
-    spec, config = dataset.spec(world), dataset.manifest.config
-    names = list(fields_needed(regime, task, without=without, extra=extra))
-    length = history_quarters(dataset) if length is None else length
-    responses, quantiles = [], []
+    spec, horizon = dataset.spec(world), dataset.manifest.config.horizon
+    responses, quantiles, truth = [], [], []
     model.eval()
     with torch.no_grad():
-        for first in range(0, len(rows), CHUNK):
-            fields = tensors(dataset.read(world, rows[first : first + CHUNK], names), model)
-            inputs = build_inputs(
-                fields, spec, regime, task,
-                history_length=length, run_in=config.run_in, without=without, extra=extra,
-            )  # fmt: skip
-            answer = model.answer([inputs], config.horizon)[0]
+        for inputs, target in pose_all(dataset, [question], rows, device_of(model)):
+            answer = model.answer([inputs], horizon)[0]
             responses.append(answer.response.cpu().numpy())
+            truth.append(target.cpu().numpy())
             if answer.quantiles is not None:
                 quantiles.append(answer.quantiles.cpu().numpy())
     moments = dataset.moments(world)
     steady = task is Task.steady_state
-    target = TARGETS[task]
     return Scored(
         world=world,
-        regime=regime,
+        regime=question.regime,
         task=task,
         split=split,
         rows=rows,
         prediction=_joined(responses).astype(np.float64),
         quantiles=_joined(quantiles) if quantiles else None,
-        truth=dataset.read(world, rows, [target])[target].astype(np.float64),
+        truth=_joined(truth).astype(np.float64),
         linear=linear_responses(dataset, world, rows) if is_constrained(spec) else None,
         sigma=np.asarray(moments.irf_sd if steady else moments.irf_state_sd),
         sigma_pooled=np.asarray(moments.irf_sd_pooled if steady else moments.irf_state_sd_pooled),
@@ -186,12 +162,6 @@ def score_model(
 
 def _joined(parts: list[np.ndarray]) -> np.ndarray:
     return np.concatenate(parts) if parts else np.empty((0,))
-
-
-def tensors(arrays: dict[str, np.ndarray], model: Model) -> dict[str, torch.Tensor]:
-    """Data-set fields as float32 tensors where the model's weights are."""
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    return {k: torch.as_tensor(v, dtype=torch.float32, device=device) for k, v in arrays.items()}
 
 
 def statistics(scored: Scored) -> pd.DataFrame:
