@@ -5,11 +5,10 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 DATA := datasets/smoke
 RUNS := runs/smoke
-
 SHIPPED := runs/shipped/universal_longer/all
 NOTEBOOKS := README.md docs/one-shock.md docs/histories.md docs/estimation.md docs/real-data.md
 
-.PHONY: setup run test lint types imports docs notebooks fast results ship clean
+.PHONY: setup run test lint types imports docs notebooks fast ship tables clean
 
 setup: $(VENV)/.installed
 
@@ -20,36 +19,23 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 # The main job, end to end, at smoke size: configs/plans/smoke.yaml says what. It goes on where
-# an earlier run stopped.
+# an earlier run stopped; `emulator publish smoke` puts it into results/smoke.
 run: setup
-	$(BIN)/emulator reproduce --profile smoke --resume --workers $(WORKERS)
+	$(BIN)/emulator reproduce smoke --resume --workers $(WORKERS)
 	$(BIN)/emulator leaderboard $(RUNS)
 	$(BIN)/emulator irf nk --shock monetary --set phi_pi=2.0 --exact --plot $(RUNS)/irf.png --weights $(RUNS)/universal/A
 
-# What the README quotes, from the runs of `make run`.
-results: run
-	rm -rf results/smoke
-	mkdir -p results/smoke/figures
-	cp $(RUNS)/universal/A/metrics.json $(RUNS)/universal/A/config.yaml $(RUNS)/universal/A/report.html results/smoke/
-	cp $(RUNS)/universal/A/figures/irf_panel.png results/smoke/figures/
-	cp $(RUNS)/plan.json $(RUNS)/leaderboard.csv $(RUNS)/leaderboard.md results/smoke/
-	$(BIN)/python -m studies.pages.fill_tables
-
-# The weights of the package, what the README quotes of them and the pages that show their answers,
-# from the runs of `emulator campaign configs/plans/shipped.yaml`.
+# The weights of the package, what README and docs quote of them and the pages that show their
+# answers, after `emulator reproduce shipped`.
 ship: setup
-	ls runs/shipped/plan.json $(SHIPPED)/metrics.json >/dev/null
-	$(BIN)/emulator leaderboard runs/shipped
-	mkdir -p results/shipped
-	find results/shipped -type f ! -name README.md -delete
-	cp runs/shipped/plan.json runs/shipped/leaderboard.csv runs/shipped/leaderboard.md results/shipped/
-	cp $(SHIPPED)/metrics.json $(SHIPPED)/config.yaml $(SHIPPED)/report.html results/shipped/
-	mkdir -p results/shipped/figures
-	cp $(SHIPPED)/figures/*.png results/shipped/figures/
+	$(BIN)/emulator publish shipped
 	$(BIN)/python -m studies.pages.ship_weights $(SHIPPED)
 	$(BIN)/python -m studies.references
+	$(MAKE) tables notebooks
+
+# Stored results, between the markers of README and pages.
+tables: setup
 	$(BIN)/python -m studies.pages.fill_tables
-	$(MAKE) notebooks
 
 test: lint types imports docs
 	@command -v chromium >/dev/null || echo "chromium is missing: the tests marked browser are skipped"

@@ -8,18 +8,23 @@
          steps: 300, tuning: {lr: [1e-3, 2e-3, 4e-3], steps: 100}}
 
 Paths are as in every other command: from the folder the command is given in. A run's file says
-which model; the plan says on which data, in which regimes and worlds, and how long.
+which model; the plan says on which data, in which regimes and worlds, and how long. The plans of
+the repository are in configs/plans, and go by their names.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from emulator.config import StrictModel
+from emulator.config import StrictModel, load_config
+from emulator.errors import ConfigError, unknown_name
 
-Role = Literal["universal", "single_regime", "specialist", "converged", "baseline", "few_shot"]
+PLANS = Path("configs", "plans")
+
+Role = Literal["universal", "single_regime", "specialist", "baseline", "few_shot"]
 RegimeName = Literal["A", "B1", "B2", "C", "D", "all"]
 
 
@@ -44,12 +49,11 @@ class ScoredOn(StrictModel):
 
 
 class PlanData(StrictModel):
-    """`data:`. The configuration the data set is made from, its folder, where training rows come
-    from (as `data.source` of a run), and what runs are scored on, if not on the same."""
+    """`data:`. The configuration the data set is made from, its folder, and what runs are scored
+    on, if not on the same."""
 
     config: str
     path: str
-    source: Literal["resident", "stream", "fresh"] = "resident"
     scored_on: ScoredOn | None = None
 
 
@@ -110,10 +114,14 @@ class Entry(StrictModel):
 
 class Plan(StrictModel):
     """A whole plan. threads: of each run; sums on a CPU, and so results to the last bit, depend on
-    it, so it is the plan's and not the machine's."""
+    it, so it is the plan's and not the machine's. floors: the folder of the floors that universal
+    runs are compared with. publish: the run, entry and regime, whose metrics, report and figures
+    are published with the leaderboard, as `universal/all`."""
 
     data: PlanData
     output: str
+    floors: str | None = None
+    publish: str | None = None
     threads: int = Field(1, ge=1)
     runs: tuple[Entry, ...] = Field(min_length=1)
 
@@ -134,4 +142,34 @@ class Plan(StrictModel):
                     )
             one_a_regime = not (entry.per_world or entry.rows or entry.seeds)
             regimes[entry.name] = entry.regimes if one_a_regime else ()
+        if self.publish is not None:
+            name, _, regime = self.publish.partition("/")
+            there = regimes.get(name, ())
+            if there is not None and regime not in there:
+                raise ValueError(
+                    f"publish: {self.publish!r} is no run of the plan; give NAME/REGIME of one"
+                )
         return self
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan in a YAML file. Raises ConfigError where it is wrong."""
+    return load_config(path, Plan)
+
+
+def find_plan(name: str) -> Path:
+    """The file of a plan: a path of one, or the name of one in configs/plans.
+
+    Raises UnknownNameError, or ConfigError where there is no configs/plans to look in.
+    """
+    if name.endswith((".yaml", ".yml")):
+        return Path(name)
+    known = sorted(path.stem for path in PLANS.glob("*.yaml"))
+    if not known:
+        raise ConfigError(
+            f"no plan {name!r}: the plans are part of the repository, so give this command in its "
+            "root folder, or name a file of your own, PLAN.yaml"
+        )
+    if name not in known:
+        raise unknown_name("plan", name, known)
+    return PLANS / f"{name}.yaml"

@@ -7,7 +7,7 @@ A page names what it wants, and from which folder, in a marker: `<!-- leaderboar
 `<!-- summary: FOLDER RUN -->` how far a run of all worlds and its best rivals are off,
 `<!-- floors: FOLDER -->` those of the summaries that `emulator floors` leaves,
 `<!-- ablations: FOLDER -->` what `emulator evaluate --ablations` put into its metrics.json. What
-stands between it and `<!-- end -->` is replaced; `make results` runs this.
+stands between it and `<!-- end -->` is replaced; `make tables` runs this.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A folder with run files and plans on the small data set."""
+"""A folder with run files and plans on the small data set, and one plan that is finished."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.plans.plans import Folder
+from emulator.plans.carry_out import carry_out
+from tests.plans.plans import LINEAR, TUNED, UNIVERSAL, Finished, Folder
 
 
 @pytest.fixture
 def folder(tmp_path: Path, dataset_path: Path) -> Folder:
     return Folder(tmp_path, dataset_path)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, dataset_path: Path) -> Finished:
+    """A tiny plan that was carried out. Never write into it: `Folder.takes` copies its runs."""
+    folder = Folder(tmp_path_factory.mktemp("finished"), dataset_path)
+    said: list[str] = []
+    report = carry_out(folder.plan(UNIVERSAL, LINEAR, TUNED), say=said.append)
+    return Finished(folder, report, said)

@@ -17,9 +17,9 @@ from emulator.errors import ConfigError, DatasetError, WeightsError
 from emulator.evaluation.scoring.evaluate import evaluate
 from emulator.evaluation.stored.runs import read_run
 from emulator.models.weights import load_weights
-from emulator.plans.engine import run_plan
+from emulator.plans.carry_out import carry_out
 from emulator.plans.jobs import expand
-from emulator.plans.plan import Plan
+from emulator.plans.plan import read_plan
 from emulator.worlds import get_world
 from emulator.worlds.base import Responses, World
 from tests.conftest import ROOT
@@ -71,7 +71,7 @@ def test_the_plan_of_the_repository_compares_at_equal_draws(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(ROOT)
-    plan = load_config(Path("configs/plans/transfer.yaml"), Plan)
+    plan = read_plan(Path("configs/plans/transfer.yaml"))
     worlds = load_config(plan.data.config, DataConfig).worlds
     jobs = expand(plan, "transfer", worlds)
     few = [job for job in jobs if job.role == "few_shot"]
@@ -106,7 +106,7 @@ def test_a_set_that_scores_of_other_draws_is_refused_before_any_training(
     plan = folder.plan(OTHERS, data=_more_draws(folder, dataset))
     monkeypatch.setattr(Dataset, "draws", property(lambda self: self.path.name))
     with pytest.raises(DatasetError, match="its draws are not those of"):
-        run_plan(plan)
+        carry_out(plan)
     assert not (folder.path / "out").exists()
 
 
@@ -118,7 +118,7 @@ def test_a_plan_starts_from_its_own_runs_and_is_scored_on_fewer_of_the_same_draw
     """The small data set scores runs on one of 400 samples, whose first 300 it holds."""
     few_rows = {**FEW, "start_from": "others/A", "rows": [20], "steps": 2}
     plan = folder.plan(OTHERS, few_rows, data=_more_draws(folder, dataset))
-    report = run_plan(plan)
+    report = carry_out(plan)
     assert not report.failed
     few = folder.path / "out" / "few" / "A" / "rows_20"
     provenance = load_weights(few).provenance
@@ -132,7 +132,7 @@ def test_a_plan_starts_from_its_own_runs_and_is_scored_on_fewer_of_the_same_draw
     assert metrics["training_data_sha"] == whole.hash
     assert not read_run(few, "few").is_specialist  # it knows what others know
     assert metrics["worlds"]["nk"]["A"]["test"]["samples"] == len(dataset.rows("nk", "test"))
-    again = run_plan(plan, resume=True)  # nothing is left to do
+    again = carry_out(plan, resume=True)  # nothing is left to do
     assert all(outcome.evaluation_seconds == 0.0 for outcome in again.outcomes)
 
 
@@ -169,7 +169,7 @@ def test_other_draws_score_nothing(
     plan = folder.plan(OTHERS)
     plan.write_text(yaml.safe_dump({**yaml.safe_load(plan.read_text()), "data": data}))
     with pytest.raises(ConfigError, match=r"data\.scored_on"):
-        run_plan(plan)
+        carry_out(plan)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from emulator.config import load_config
 from emulator.data import DataConfig
 from emulator.errors import ConfigError, UnknownNameError
 from emulator.plans.jobs import expand
-from emulator.plans.plan import Plan
+from emulator.plans.plan import read_plan
 from tests.conftest import ROOT, run_config
 from tests.plans.plans import Folder
 
@@ -136,7 +136,7 @@ def test_two_runs_of_one_name_are_refused(folder: Folder) -> None:
 )
 def test_the_plans_of_the_repository_resolve(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    plan = load_config(path, Plan)
+    plan = read_plan(path)
     worlds = load_config(plan.data.config, DataConfig).worlds
     jobs = expand(plan, str(path), worlds)
     assert len({job.folder for job in jobs}) == len(jobs)

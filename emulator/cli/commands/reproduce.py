@@ -1,9 +1,8 @@
-"""`emulator reproduce --profile NAME`: a whole plan of runs."""
+"""`emulator reproduce PLAN`: a whole plan of runs."""
 
 from __future__ import annotations
 
 import dataclasses
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
@@ -11,62 +10,40 @@ import typer
 
 from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table, progress_bar
 from emulator.cli.criteria import print_criteria
-from emulator.errors import ConfigError
 
-PLANS = Path("configs", "plans")
-
-
-class Profile(StrEnum):
-    """The plans of the repository."""
-
-    smoke = "smoke"
-    dev = "dev"
-
-
-RESUME = typer.Option(False, "--resume", help="Skip what is finished, go on with what was stopped.")
-ONLY = typer.Option([], "--only", metavar="NAME", help="Only this run; may be given again.")
-WORKERS = typer.Option(
-    1, "--workers", "-w", min=1, help="Runs at once; the results do not depend on it."
+EXAMPLE = "emulator reproduce smoke --resume --workers 2"
+PLAN_ARGUMENT = typer.Argument(
+    ..., metavar="PLAN", help="A plan: the name of one in configs/plans, or a YAML file."
 )
-DRY_RUN = typer.Option(False, "--dry-run", help="Say what would be done and how long it takes.")
-
-
-EXAMPLE = "emulator reproduce --profile smoke --resume"
 
 
 def reproduce(
-    profile: Profile = typer.Option(Profile.smoke, help="How much: minutes, hours, or days."),
-    resume: bool = RESUME,
-    only: list[str] = ONLY,
-    workers: int = WORKERS,
-    dry_run: bool = DRY_RUN,
+    name: str = PLAN_ARGUMENT,
+    resume: bool = typer.Option(
+        False, "--resume", help="Skip what is finished, go on with what was stopped."
+    ),
+    workers: int = typer.Option(
+        1, "--workers", "-w", min=1, help="Runs at once; the results do not depend on it."
+    ),
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Say what would be done and how long it takes."
+    ),
     output_format: Format = FORMAT_OPTION,
 ) -> None:
-    """Make the repository's results again: data set, runs, evaluation, leaderboard.
+    """Carry out a plan: data set, runs, evaluation, leaderboard.
 
-    Exit code 1 when a run diverged. The criteria are printed; `emulator leaderboard --criteria`
-    turns them into an exit code.
+    Leaderboard and plan.json are written again as runs finish. Exit code 1 when a run diverged. The
+    criteria are printed; `emulator leaderboard --criteria` turns them into an exit code.
     """
-    plan = PLANS / f"{profile}.yaml"
-    if not plan.exists():
-        raise ConfigError(
-            f"{plan}: no such file; the plans are part of the repository, so give this command in "
-            "its root folder (or name a plan of your own: emulator campaign PLAN)"
-        )
-    carry_out(plan, resume, only, workers, dry_run, output_format)
+    from emulator.plans.carry_out import carry_out
+    from emulator.plans.plan import find_plan
 
-
-def carry_out(
-    plan: Path, resume: bool, only: list[str], workers: int, dry_run: bool, output_format: Format
-) -> None:
-    from emulator.plans.engine import run_plan
-
-    as_json = output_format is Format.json
+    plan, as_json = find_plan(name), output_format is Format.json
     if dry_run:
-        _print_preview(plan, only, as_json)
+        _print_preview(plan, as_json)
         return
     say = partial(typer.echo, err=as_json)  # stdout is for the result
-    report = run_plan(plan, only=only, resume=resume, workers=workers, say=say, bar=progress_bar)
+    report = carry_out(plan, resume=resume, workers=workers, say=say, bar=progress_bar)
     if as_json:
         runs = [dataclasses.asdict(outcome) for outcome in report.outcomes]
         criteria = {run.name: run.metrics["criteria"] for run in report.universal}
@@ -87,10 +64,11 @@ def carry_out(
         say(f"finished: {report.output}/leaderboard.md")
 
 
-def _print_preview(plan: Path, only: list[str], as_json: bool) -> None:
-    from emulator.plans.engine import duration, preview
+def _print_preview(plan: Path, as_json: bool) -> None:
+    from emulator.plans.preview import preview
+    from emulator.plans.words import duration
 
-    seen = preview(plan, only=only, bar=progress_bar)
+    seen = preview(plan, progress_bar)
     if as_json:
         runs = [
             {
