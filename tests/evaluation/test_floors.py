@@ -283,7 +283,7 @@ def computed(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Floo
 
 
 @pytest.mark.slow
-def test_a_stopped_campaign_ends_with_the_same_numbers(
+def test_floors_stopped_and_gone_on_with_are_the_same_numbers(
     dataset: Dataset, computed: Floors, tmp_path: Path
 ) -> None:
     def stop(done: int, total: int, note: str) -> None:
