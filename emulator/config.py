@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -18,14 +18,18 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from emulator.errors import ConfigError, nearest
 from emulator.storage import json_sha256
 
+
+def is_unset(value: object) -> bool:
+    """For `Field(exclude_if=...)`: an optional part that is not asked for is not written either, so
+    that a new one leaves the configurations and hashes of runs without it as they are."""
+    return value is None
+
+
 _NUMBERS = (int, float, int | None, float | None)
 
 
 class StrictModel(BaseModel):
     """Base of all configurations: immutable, no unknown keys, finite numbers."""
-
-    # Optional keys that were added when configurations had been hashed already.
-    LATER: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=()
@@ -188,20 +192,5 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
 
 
 def config_hash(config: BaseModel) -> str:
-    """SHA-256 (first 16 hex digits) of the resolved configuration.
-
-    Keys that came later (`StrictModel.LATER`) count where they are set, so that a configuration
-    from before keeps its hash.
-    """
-    data = config.model_dump(mode="json")
-    _forget_unset(config, data)
-    return json_sha256(data)[:16]
-
-
-def _forget_unset(config: BaseModel, data: dict[str, Any]) -> None:
-    for name in type(config).model_fields:
-        value = getattr(config, name)
-        if isinstance(value, BaseModel):
-            _forget_unset(value, data[name])
-        elif value is None and isinstance(config, StrictModel) and name in config.LATER:
-            del data[name]
+    """SHA-256 (first 16 hex digits) of the resolved configuration, as it is written."""
+    return json_sha256(config.model_dump(mode="json"))[:16]

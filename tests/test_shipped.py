@@ -11,10 +11,13 @@ import pytest
 import torch
 
 from emulator import get_world
+from emulator.config import config_hash, load_config
 from emulator.evaluation.stored.record import read_metrics
 from emulator.models.blocks import Reach
 from emulator.models.weights import CARD_FILE, PRETRAINED, Loaded, load_weights
 from emulator.regimes import Regime
+from emulator.training.config import RunConfig
+from emulator.training.run_folder import CONFIG_FILE
 from emulator.worlds.registry import BUILT_IN
 from studies.pages import ship_weights
 from tests.conftest import ROOT
@@ -53,6 +56,13 @@ def test_what_their_blocks_add_is_held_for_every_world(shipped: Loaded) -> None:
         assert set(reach.rows) == set(BUILT_IN)
         assert (reach.lowest < reach.highest).all()
         assert torch.isfinite(reach.highest - reach.lowest).all()
+
+
+@pytest.mark.parametrize("plan", ["smoke", "shipped"])
+def test_stored_results_are_of_the_configuration_beside_them(plan: str) -> None:
+    folder = ROOT / "results" / plan
+    config = load_config(folder / CONFIG_FILE, RunConfig)
+    assert read_metrics(folder)["config_sha"] == config_hash(config)
 
 
 def test_they_were_trained_in_every_regime(shipped: Loaded, metrics: dict[str, Any]) -> None:

@@ -195,6 +195,16 @@ def test_a_run_folder_is_not_overwritten_and_not_resumed_as_something_else(
         train(run_config(dataset_path), run_path)
     with pytest.raises(ConfigError, match=r"training\.lr: 0\.003, now 0\.1"):
         train(run_config(dataset_path, training={"lr": 0.1}), run_path, resume=True)
+    with pytest.raises(ConfigError, match=r"training\.steps: None, now 5"):
+        train(run_config(dataset_path, training={"steps": 5}), run_path, resume=True)
+
+
+def test_a_run_does_not_resume_without_a_part_that_it_was_begun_with(
+    dataset_path: Path, tmp_path: Path
+) -> None:
+    train(run_config(dataset_path, training={"steps": 5}), tmp_path, progress=Stop(1))
+    with pytest.raises(ConfigError, match=r"training\.steps: 5, now None"):
+        train(run_config(dataset_path), tmp_path, resume=True)
 
 
 def test_resuming_a_finished_run_changes_nothing(dataset_path: Path, run_path: Path) -> None:
@@ -298,6 +308,7 @@ def test_a_run_folder_says_what_made_it(dataset_path: Path, run_path: Path) -> N
     loaded = load_weights(run_path)
     assert loaded.provenance["data_sha"] == Dataset.open(dataset_path).hash
     assert {"commit", "config_sha", "regime"} <= loaded.provenance.keys()
+    assert loaded.samples_seen.keys() == {"A"}  # it claims no regime that it was not trained in
     assert "emulator train" in (run_path / "README.md").read_text()
     header = (run_path / "train_log.csv").read_text().splitlines()[0]
     assert {"step", "lr", "loss", "loss_nk", "val_nk", "gradient_norm"} <= set(header.split(","))

@@ -41,7 +41,7 @@ def of_every_world(folder: Path) -> Path:
     model.set_scales(responses, paths)
     provenance = {
         "regime": "all", "commit": "c0ffee", "data_sha": "da7a",
-        "samples_seen": dict.fromkeys(model.specs, 0),
+        "samples_seen": {"A": dict.fromkeys(model.specs, 0)},
     }  # fmt: skip
     save_weights(folder, model, provenance, "card")
     return folder

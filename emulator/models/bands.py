@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import nn
@@ -55,7 +54,6 @@ class BandWidths(nn.Module):
         self.rows = {row: k for k, row in enumerate(rows)}
         shape = (_GIVEN * len(_TASKS), len(LENGTHS), len(rows), len(SPANS), 3, len(INSIDE))
         self.register_buffer("factors", torch.ones(shape))
-        self.register_load_state_dict_pre_hook(_one_for_all_spans)  # type: ignore[no-untyped-call]
 
     def forward(self, quantiles: torch.Tensor, inputs: Inputs) -> torch.Tensor:
         """(B, S, points, 3, 5) to the same shape."""
@@ -107,15 +105,6 @@ class BandWidths(nn.Module):
     def scores() -> Scores:
         """None yet."""
         return defaultdict(list)
-
-
-def _one_for_all_spans(
-    widths: nn.Module, state: dict[str, torch.Tensor], prefix: str, *_: Any
-) -> None:
-    """Weights of before there were spans have one factor, (..., 3, bands), for all of them."""
-    key = f"{prefix}factors"
-    if key in state and state[key].ndim == 5:
-        state[key] = torch.stack([state[key]] * len(SPANS), dim=-3)
 
 
 def _kind(inputs: Inputs) -> int:

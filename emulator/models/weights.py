@@ -29,7 +29,6 @@ from safetensors.torch import save as save_tensors
 from emulator.errors import WeightsError
 from emulator.models.base import Model
 from emulator.models.configs import KINDS
-from emulator.regimes import Regime
 from emulator.specs import WorldSpec
 from emulator.storage import is_sealed, sealed, sha256, write_atomically
 
@@ -55,27 +54,9 @@ class Loaded:
     @property
     def samples_seen(self) -> dict[str, dict[str, int]]:
         """By regime, the rows of each world in steps that changed its responses, repeats and steps
-        of earlier weights counted. Raises WeightsError where the description does not say."""
-        try:
-            return samples_by_regime(self.provenance["samples_seen"])
-        except (AttributeError, KeyError, TypeError, ValueError):
-            where = self.files[0].with_name(DESCRIPTION_FILE) if self.files else DESCRIPTION_FILE
-            raise WeightsError(
-                f"{where}: does not say how many samples training saw; train again"
-            ) from None
-
-
-def samples_by_regime(seen: Mapping[str, Any]) -> dict[str, dict[str, int]]:
-    """Samples of each world seen in training, by regime.
-
-    seen: the same, or one number a world, which is of every regime (older descriptions and
-    checkpoints). Raises ValueError, TypeError or AttributeError where it is neither.
-    """
-    if not seen:
-        raise ValueError("no samples")
-    if all(isinstance(rows, int) for rows in seen.values()):
-        return {regime.value: dict(seen) for regime in Regime}
-    return {regime: dict(rows) for regime, rows in seen.items()}
+        of earlier weights counted; only of weights that training left."""
+        seen: dict[str, dict[str, int]] = self.provenance["samples_seen"]
+        return seen
 
 
 def save_weights(folder: Path, model: Model, provenance: Mapping[str, Any], card: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from emulator.config import StrictModel
+from emulator.config import StrictModel, is_unset
 from emulator.models.configs import ModelConfig
 from emulator.regimes import Regime
 from emulator.training.losses import HorizonWeights
@@ -16,15 +16,15 @@ class TrainingConfig(StrictModel):
     """`training:`. The default learning rate is what short runs of the baselines chose of 2e-3 to
     8e-3 at this batch size; the other defaults are customary."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"only", "start_from", "steps"})
-
     seed: int = Field(42, ge=0)
     epochs: int = Field(
         100,
         ge=1,
         description="passes over the largest world's training rows; not used where `steps` is",
     )
-    steps: int | None = Field(None, ge=1, description="the length of training; null: `epochs`")
+    steps: int | None = Field(
+        None, ge=1, exclude_if=is_unset, description="the length of training; null: `epochs`"
+    )
     batch_size: int = Field(
         64, ge=1, description="rows of every world in each step, over all processes together"
     )
@@ -53,11 +53,13 @@ class TrainingConfig(StrictModel):
     )
     start_from: str | None = Field(
         None,
+        exclude_if=is_unset,
         description="a weights or run folder whose weights training begins with, `pretrained` for "
         "those of the package; what they do not know by name starts anew",
     )
     only: Literal["from_parameters"] | None = Field(
         None,
+        exclude_if=is_unset,
         description="train only what answers from parameters pass through and those from data do "
         "not, and the correction of paths of known innovations: responses from data stay as "
         "`start_from` has them; null: everything",
@@ -93,13 +95,11 @@ class DataConfig(StrictModel):
     regime's contract, for ablations: the history in A, the regime or binding flags.
     """
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"rows"})
-
     regime: Literal["A", "B1", "B2", "C", "D", "all"] = "A"
     dataset_path: str = "datasets/dev/"
     worlds: Annotated[tuple[str, ...], AfterValidator(_distinct)] | None = Field(None, min_length=1)
     source: Literal["resident", "stream", "fresh"] = "resident"
-    rows: int | None = Field(None, ge=1)
+    rows: int | None = Field(None, ge=1, exclude_if=is_unset)
     extra_inputs: Annotated[tuple[Literal["history", "flags"], ...], AfterValidator(_distinct)] = ()
 
     @model_validator(mode="after")

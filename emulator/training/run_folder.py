@@ -83,9 +83,10 @@ def _difference(before: RunConfig, after: RunConfig) -> str | None:
     """The first key that counts in which two configurations differ."""
     old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
     for section in new:
-        for key, value in new[section].items():
-            if key not in FREE and old[section].get(key) != value:
-                return f"{section}.{key}: {old[section].get(key)!r}, now {value!r}"
+        for key in {**old[section], **new[section]}:
+            was, now = old[section].get(key), new[section].get(key)
+            if key not in FREE and was != now:
+                return f"{section}.{key}: {was!r}, now {now!r}"
     return None
 
 

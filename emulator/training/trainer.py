@@ -23,7 +23,7 @@ from emulator.data import Dataset
 from emulator.errors import ConfigError, EmulatorError, WeightsError, unknown_name
 from emulator.models.adoption import adopt
 from emulator.models.base import Model
-from emulator.models.weights import find_weights, load_weights, samples_by_regime, save_weights
+from emulator.models.weights import find_weights, load_weights, save_weights
 from emulator.progress import Progress, silent
 from emulator.provenance import commit
 from emulator.regimes import Regime
@@ -123,7 +123,7 @@ class Trainer:
             part,
             self.settings.only,
         )
-        self.trained = tuple(Regime)  # in which responses change
+        self.trained = config.data.regimes  # those in which samples count
         if self.settings.only is not None:
             self.trained = shown.with_parameters
             shown = replace(shown, regimes=self.trained)
@@ -308,8 +308,6 @@ class Trainer:
             before = state["provenance"]
             if missing := self.provenance.keys() - before.keys():
                 raise KeyError(min(missing))  # another version's, which the end would stumble over
-            if before["samples_before"]:
-                before["samples_before"] = samples_by_regime(before["samples_before"])
             self.model.load_state_dict(state["model"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.schedule.load_state_dict(state["schedule"])
@@ -342,6 +340,7 @@ class Trainer:
                 for world, n in seen.items()
             }
             for regime in Regime
+            if regime in self.trained or regime in before
         }
         text = card(self.config, provenance, self.output)
         save_weights(self.output, self.model, provenance, text)

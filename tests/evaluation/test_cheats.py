@@ -334,17 +334,6 @@ def test_evaluating_on_other_data_than_trained_on_is_refused(
 
 
 @pytest.mark.slow
-def test_weights_that_do_not_say_what_they_were_trained_on_are_refused(
-    run: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loaded = load_weights(run)
-    del loaded.provenance["draws_sha"]
-    monkeypatch.setattr("emulator.evaluation.scoring.evaluate.load_weights", lambda folder: loaded)
-    with pytest.raises(WeightsError, match="does not say which draws it was trained on"):
-        evaluate(run)
-
-
-@pytest.mark.slow
 def test_a_failed_evaluation_leaves_the_last_one_as_it_was(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

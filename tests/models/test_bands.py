@@ -81,15 +81,6 @@ def test_bands_hold_their_share_early_and_late() -> None:
     assert _off(widths(quantiles, inputs), truth) < 0.015
 
 
-def test_weights_with_one_factor_for_all_quarters_give_the_bands_they_gave() -> None:
-    widths = BandWidths(SPECS)
-    inputs = build_inputs(sample(SMALL, 4), SMALL, Regime.A)
-    quantiles, _ = _bands(inputs, 1.0)
-    widths.load_state_dict({"factors": torch.full_like(widths.factors[:, :, :, 0], 2.0)})
-    median = quantiles[..., 2:3]
-    torch.testing.assert_close(widths(quantiles, inputs), median + 2.0 * (quantiles - median))
-
-
 def test_where_no_world_is_named_a_shocks_factor_is_that_of_all_worlds_that_have_it() -> None:
     widths, scores = BandWidths(SPECS), BandWidths.scores()
     blind = [build_inputs(sample(spec, FEWEST), spec, Regime.B2) for spec in SPECS]

@@ -19,7 +19,6 @@ from emulator.models.weights import Loaded, load_weights
 from emulator.questions import Question, pose
 from emulator.regimes import Regime, build_inputs
 from emulator.training.batches import Batches, Shown
-from emulator.training.checkpoint import load_checkpoint, save_checkpoint
 from emulator.training.trainer import train
 from tests.conftest import run_config
 from tests.specs import LARGE, SMALL, sample
@@ -107,21 +106,11 @@ def test_a_run_from_weights_resumes_bit_for_bit_without_them(
     )
     assert train(config, tmp_path / "whole")
     assert not train(config, tmp_path / "part", progress=Stop(3))
-    assert not train(config, tmp_path / "older", progress=Stop(3))
     start.rename(tmp_path / "elsewhere")
     assert train(config, tmp_path / "part", resume=True)
     assert weights_hash(tmp_path / "part") == weights_hash(tmp_path / "whole")
     assert load_weights(tmp_path / "part").provenance["started_from"]
-
-    # A checkpoint that counts the samples before it as one number a world is of every regime.
-    state = load_checkpoint(tmp_path / "older", "cpu")
-    assert state is not None
-    before = state["provenance"]["samples_before"]
-    state["provenance"]["samples_before"] = before["A"]
-    assert dict.fromkeys(before, before["A"]) == before
-    save_checkpoint(tmp_path / "older", state, "cpu")
-    assert train(config, tmp_path / "older", resume=True)
-    seen = [load_weights(tmp_path / name).samples_seen for name in ("older", "whole")]
+    seen = [load_weights(tmp_path / name).samples_seen for name in ("part", "whole")]
     assert seen[0] == seen[1]
 
 
@@ -230,17 +219,3 @@ def test_a_part_is_trained_of_weights_that_have_the_rest() -> None:
         run_config(
             Path("data"), training=only | {"start_from": "pretrained"}, data={"regime": "B1"}
         )
-
-
-@pytest.mark.fast
-def test_weights_that_do_not_say_what_they_saw_are_refused() -> None:
-    for provenance in ({}, {"samples_seen": {}}, {"samples_seen": 7}):
-        loaded = replace(_loaded(_model(SMALL)), provenance=provenance)
-        with pytest.raises(WeightsError, match="does not say how many samples"):
-            _ = loaded.samples_seen
-
-
-@pytest.mark.fast
-def test_weights_with_one_number_of_samples_saw_it_in_every_regime() -> None:
-    older = replace(_loaded(_model(SMALL)), provenance={"samples_seen": {SMALL.name: 7}})
-    assert older.samples_seen == {regime: {SMALL.name: 7} for regime in Regime}

@@ -117,9 +117,7 @@ def open_run(run: Path, dataset_path: str | None = None) -> Opened:
         )
     dataset = Dataset.open(dataset_path or config.data.dataset_path)
     # Of the same draws fewer may be scored: a sample's split does not depend on their number.
-    trained_on = loaded.provenance.get("draws_sha")
-    if trained_on is None:
-        raise WeightsError(f"{run}: does not say which draws it was trained on; train again")
+    trained_on = loaded.provenance["draws_sha"]
     if dataset.draws != trained_on:
         raise WeightsError(
             f"{run}: trained on draws {trained_on}, but {dataset.path} holds {dataset.draws}; its "
