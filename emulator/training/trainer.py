@@ -340,7 +340,7 @@ class Trainer:
                 for world, n in seen.items()
             }
             for regime in Regime
-            if regime in self.trained or regime in before
+            if regime in self.config.data.regimes or regime in before
         }
         text = card(self.config, provenance, self.output)
         save_weights(self.output, self.model, provenance, text)

@@ -140,6 +140,28 @@ def test_a_run_starts_from_weights_and_says_so(
     )
 
 
+@pytest.mark.integration
+def test_a_run_claims_samples_of_the_regimes_it_was_trained_in_alone(
+    dataset_path: Path, run_path: Path, tmp_path: Path
+) -> None:
+    """Weights that it started from keep what they saw."""
+    steps, rows = 2, 64
+    training = {"steps": steps, "batch_size": rows}
+    alone = run_config(dataset_path, training=training, data={"regime": "B1", "worlds": ["nk"]})
+    assert train(alone, tmp_path / "alone")
+    assert load_weights(tmp_path / "alone").samples_seen == {"B1": {"nk": steps * rows}}
+    before = load_weights(run_path).samples_seen
+    assert set(before) == {"A"}
+    on = run_config(
+        dataset_path,
+        training=training | {"start_from": str(run_path)},
+        data={"regime": "B1", "worlds": ["nk"]},
+    )
+    assert train(on, tmp_path / "on")
+    expected = {"A": {"nk": before["A"]["nk"]}, "B1": {"nk": steps * rows}}
+    assert load_weights(tmp_path / "on").samples_seen == expected
+
+
 @pytest.mark.slow
 def test_few_rows_are_the_first_and_give_the_scales(dataset: Dataset) -> None:
     shown = Shown(dataset, ("nk",), (Regime.A,), first=20)
