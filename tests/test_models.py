@@ -289,7 +289,7 @@ def test_once_trained_a_path_has_gradients_of_its_parameters(regime: Regime) -> 
 
 
 def test_an_answer_from_data_moves_nothing_that_answers_from_parameters() -> None:
-    """Their gradients never settle; pathway.py says what that did."""
+    """Their gradients never settle; trunk.py says what that did."""
     model = _model().train()
     model(build_inputs(sample(SMALL), SMALL, Regime.B1)).square().sum().backward()
     assert all(p.grad is None for p in model.pathways["from_parameters"].parameters())

@@ -8,7 +8,7 @@ A regression of the history on its past, and on innovations where they are known
 theta is not given; how the past ended is read only where the answer depends on the state. Inputs a
 regime does not give are replaced by a learned "absent" vector, so that one set of weights serves
 every regime. From there on answers from parameters and answers from data go separate ways
-(pathway.py says why): blocks and heads of their own, conditioned on the world, the shock, and which
+(trunk.py says why): blocks and heads of their own, conditioned on the world, the shock, and which
 inputs there are. Those from parameters have an expert a world beside the shared blocks.
 
 Heads: poles and residues plus a direct correction, plus a share of the regression's own responses;
@@ -16,8 +16,8 @@ and bands (heads.py), as wide as validation rows call for (bands.py). Outputs ar
 in physical units (base.py).
 
 Trajectories: where innovations are known, the sum of the responses to them plus a correction
-(paths.py); where a history is known, a forecast of what it left behind, from the draw's vector and
-the regression.
+(trajectories.py); where a history is known, a forecast of what it left behind, from the draw's
+vector and the regression.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ class Universal(Model):
         ahead, scale = inputs.ahead, self.path_scale(inputs)[:, None]
         path = inputs.size.new_zeros(len(inputs), ahead, 3)
         if inputs.eps is not None:
-            # paths.py says why training stops here.
+            # trajectories.py says why training stops here.
             with torch.set_grad_enabled(torch.is_grad_enabled() and not self.training):
                 at_rest = response_inputs(inputs)
                 found = _regressions([at_rest])
