@@ -229,10 +229,10 @@ def test_bands_do_not_move_the_point_estimate() -> None:
     model = _model().train()
     answer = model.answer([build_inputs(sample(SMALL), SMALL, Regime.A)])[0]
     quantile_loss(answer.quantiles, torch.randn(5, 2, 11, 3), torch.ones(2, 3)).backward()
-    pathway = model.pathways["from_parameters"]
-    for head in (pathway.modal, pathway.direct):
+    trunk = model.pathways["from_parameters"]
+    for head in (trunk.modal, trunk.direct):
         assert all(p.grad is None for p in head.parameters())
-    assert pathway.spread.coefficients.weight.grad.any()
+    assert trunk.spread.coefficients.weight.grad.any()
 
 
 # --------------------------------------------------------------------- trajectories
@@ -260,12 +260,12 @@ def test_forecasts_have_the_asked_shape_and_see_nothing_after_the_window(regime:
     model = _model()
     fields = sample(LARGE)
     arguments = (LARGE, regime, Task.trajectory)
-    options = {"now": 100, "history_length": 60, "ahead": 12}
+    options = {"now": 100, "history_length": 60}
     clean = model.forecast(build_inputs(fields, *arguments, **options))
-    assert clean.shape == (5, 12, 3)
+    assert clean.shape == (5, AHEAD, 3)
     later = {k: v.clone() for k, v in fields.items()}
     later["trajectories"][:, 100:] = torch.nan
-    later["eps"][:, 112:] = torch.nan
+    later["eps"][:, 100 + AHEAD :] = torch.nan
     assert torch.equal(model.forecast(build_inputs(later, *arguments, **options)), clean)
 
 

@@ -48,9 +48,10 @@ class ModelConfigBase(StrictModel, ABC):
         one can be asked for alone. exports: regimes in which its answer can be written as a graph.
 
     Which part it plays
-        universal: one set of weights for any world and regime, that does without any of its inputs:
-        what criteria and ablations are for. specialist: compared with a universal run where trained
-        on one world alone. rival: what a universal run is to beat with it, if anything.
+        label: what tables of rivals call it, in a word or two. universal: one set of weights for
+        any world and regime, that does without any of its inputs: what criteria and ablations are
+        for. specialist: compared with a universal run where trained on one world alone. rival: what
+        a universal run is to beat with it, if anything.
     """
 
     regimes: ClassVar[tuple[str, ...]] = (*Regime, "all")
@@ -66,6 +67,7 @@ class ModelConfigBase(StrictModel, ABC):
     shocks_apart: ClassVar[bool] = False
     exports: ClassVar[tuple[Regime, ...]] = ()
 
+    label: ClassVar[str]
     universal: ClassVar[bool] = False
     specialist: ClassVar[bool] = False
     rival: ClassVar[Rival | None] = None

@@ -57,7 +57,7 @@ class BandWidths(nn.Module):
 
     def forward(self, quantiles: torch.Tensor, inputs: Inputs) -> torch.Tensor:
         """(B, S, points, 3, 5) to the same shape."""
-        of_kind = self.factors[_kind(inputs)][:, self._rows(inputs)]  # (lengths, S, spans, ...)
+        of_kind = self.factors[_question(inputs)][:, self._rows(inputs)]  # (lengths, S, spans, ...)
         factor = of_kind[0]
         if inputs.history is not None:
             steps = _steps(inputs.history)[:, None, None, None, None]
@@ -89,7 +89,7 @@ class BandWidths(nn.Module):
         score = torch.where(off == 0.0, torch.zeros_like(reach), off.abs() / reach)
         length = 0 if inputs.history is None else LENGTHS.index(inputs.history.shape[1])
         for k, row in enumerate(self._rows(inputs)):
-            scores[_kind(inputs), length, row].append(score[:, k].cpu())
+            scores[_question(inputs), length, row].append(score[:, k].cpu())
 
     def settle(self, scores: Scores) -> None:
         """Take the factors that scores call for, where there are rows enough to say. Lengths
@@ -107,7 +107,7 @@ class BandWidths(nn.Module):
         return defaultdict(list)
 
 
-def _kind(inputs: Inputs) -> int:
+def _question(inputs: Inputs) -> int:
     given = 0
     for part in (inputs.theta, inputs.history, inputs.eps):
         given = 2 * given + (part is not None)

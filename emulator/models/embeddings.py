@@ -14,6 +14,8 @@ from torch import nn
 from emulator.models.normalization import ParameterNormalizer
 from emulator.specs import WorldSpec
 
+NO_WORLD = "(no world)"  # stands for the world's name in regimes that do not give it
+
 
 def vocabulary(names: Iterable[str]) -> dict[str, int]:
     """Rows of a table: names in order of first appearance."""

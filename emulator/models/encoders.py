@@ -19,7 +19,7 @@ from emulator.models.regression import LAGS, Fit, Regression, regress
 from emulator.regimes import Inputs
 
 RECENT = 24  # quarters the transformer sees one by one
-MEMORY = 80  # quarters that fade: what decays by a tenth a quarter is down to 2e-4
+FADING = 80  # quarters that fade: what decays by a tenth a quarter is down to 2e-4
 
 
 def scale_of(history: torch.Tensor) -> torch.Tensor:
@@ -143,7 +143,7 @@ class StateEncoder(nn.Module):
         for inputs, draw in zip(asked, draws, strict=True):
             history, eps, flags = _standard(inputs)
             known = [part.shape[1] for part in (history, eps, flags) if part is not None]
-            past = min(max(known), MEMORY)
+            past = min(max(known), FADING)
             basis = self.poles(draw, past)  # (B, 2K, past), now first
             x = self.condition(draw)[:, None] + self._positions(RECENT, draw)
             memory = draw.new_zeros(len(draw), basis.shape[1])

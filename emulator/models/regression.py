@@ -26,7 +26,7 @@ LAGS = 4  # a year, as in the baselines' summary
 PRIOR_LAG, PRIOR_SHOCK, PRIOR_CONSTANT = 0.3, 0.5, 1.0
 PRIOR_APART = 1.0  # PRIOR_LAG of the second fit
 _FIRST = 1e-3  # prior precision while the residuals' variance is not known yet
-_FLOOR = 1e-9  # of variances of residuals: an exact fit has none
+_LEAST_VARIANCE = 1e-9  # of variances of residuals: an exact fit has none
 # A response to one s.d. of one shock is at most the series' own s.d.; sampling error doubles it.
 LARGEST = 2.0
 FARTHEST = 5.0  # s.d.s from zero: a forecast beyond is an unstable estimate, not a prediction
@@ -133,7 +133,8 @@ def regress(z: torch.Tensor, eps: torch.Tensor | None) -> Regression:
     one = torch.eye(3, dtype=basis.dtype, device=basis.device).expand_as(basis)
     there = _is_there(apart) & basis.isfinite().flatten(1).all(dim=1)
     # Where series leave no second fit, the first stands in.
-    return Regression(fit, _where(there, apart, fit), _choose(there, basis, one), exact[:, -LAGS:])
+    second, basis = _chosen_fit(there, apart, fit), _chosen(there, basis, one)
+    return Regression(fit, second, basis, exact[:, -LAGS:])
 
 
 def _regress(y: torch.Tensor, eps: torch.Tensor | None, prior_lag: float) -> Fit:
@@ -156,20 +157,20 @@ def _is_there(fit: Fit) -> torch.Tensor:
     return fit.factor.isfinite().flatten(1).all(dim=1) & fit.lags.isfinite().flatten(1).all(dim=1)
 
 
-def _choose(rows: torch.Tensor, yes: torch.Tensor, no: torch.Tensor) -> torch.Tensor:
+def _chosen(rows: torch.Tensor, yes: torch.Tensor, no: torch.Tensor) -> torch.Tensor:
     return torch.where(rows.view(-1, *[1] * (yes.dim() - 1)), yes, no)
 
 
-def _where(rows: torch.Tensor, yes: Fit, no: Fit) -> Fit:
+def _chosen_fit(rows: torch.Tensor, yes: Fit, no: Fit) -> Fit:
     shocks = None
     if yes.shocks is not None and no.shocks is not None:
-        shocks = _choose(rows, yes.shocks, no.shocks)
+        shocks = _chosen(rows, yes.shocks, no.shocks)
     return Fit(
-        _choose(rows, yes.lags, no.lags),
-        _choose(rows, yes.constant, no.constant),
+        _chosen(rows, yes.lags, no.lags),
+        _chosen(rows, yes.constant, no.constant),
         shocks,
-        _choose(rows, yes.factor, no.factor),
-        _choose(rows, yes.residuals, no.residuals),
+        _chosen(rows, yes.factor, no.factor),
+        _chosen(rows, yes.residuals, no.residuals),
     )
 
 
@@ -180,7 +181,7 @@ def _fit(x: torch.Tensor, y: torch.Tensor, prior: torch.Tensor) -> Fit:
     first = _solve(gram, both, _FIRST * prior)
     used = first[:, :, 3:].diagonal(dim1=1, dim2=2).sum(dim=1)  # degrees of freedom, tr(H)
     squares = (y - x @ first[:, :, :3]).square().sum(dim=(1, 2)) / 3.0
-    noise = (squares / (y.shape[1] - used).clamp(min=1.0)).clamp(min=_FLOOR)
+    noise = (squares / (y.shape[1] - used).clamp(min=1.0)).clamp(min=_LEAST_VARIANCE)
     # The prior counts against data as noisy as the first residuals; nearly exact fits ignore it.
     solution = _solve(gram, moment, noise[:, None] * prior)
     residuals = y - x @ solution
@@ -194,7 +195,7 @@ def _fit(x: torch.Tensor, y: torch.Tensor, prior: torch.Tensor) -> Fit:
 
 def _covariance_factor(series: torch.Tensor) -> torch.Tensor:
     """The Cholesky factor of the second moments of (B, T, 3)."""
-    floor = _FLOOR * torch.eye(3, dtype=series.dtype, device=series.device)
+    floor = _LEAST_VARIANCE * torch.eye(3, dtype=series.dtype, device=series.device)
     return _factor(series.mT @ series / series.shape[1] + floor)
 
 

@@ -1,9 +1,9 @@
-"""From responses and innovations to paths, for the trajectory task.
+"""From responses and innovations to trajectories, for `Task.trajectory`.
 
 In a linear model a path is the sum of the responses to all innovations since rest, and the
-expected path of many others is close to it. `convolve` forms that sum; `PathCorrection` adds what
-is missing where a model is not linear. `PathHeads` forecasts what a history left behind. All see
-any number of shocks and know no world.
+expected path of many others is close to it. `convolve` forms that sum; `TrajectoryCorrection` adds
+what is missing where a model is not linear. `TrajectoryHeads` forecasts what a history left behind.
+All see any number of shocks and know no world.
 
 What they read of the rest of the model they take as given: forty quarters of later innovations
 make the error of a path, and its gradient, noise that doubled the error of responses when it
@@ -22,7 +22,7 @@ from emulator.models.blocks import Block
 from emulator.models.embeddings import NameEmbedding
 from emulator.models.heads import DirectHead, EstimateHead, ModalHead
 
-MEMORY = 60  # quarters before now that the correction sees
+CORRECTED = 60  # quarters before now that the correction sees
 DILATIONS = (1, 2, 4, 8, 16, 32)  # each sees now and one quarter back: a reach of 63 quarters
 
 
@@ -36,7 +36,7 @@ def convolve(responses: torch.Tensor, eps: torch.Tensor) -> torch.Tensor:
     return path[:, :points]
 
 
-class PathCorrection(nn.Module):
+class TrajectoryCorrection(nn.Module):
     """A causal dilated convolution over the linear path and the innovations (van den Oord et al.
     2016), conditioned on the draw. It starts at zero."""
 
@@ -65,7 +65,7 @@ class PathCorrection(nn.Module):
         return self.out(x)  # type: ignore[no-any-return]
 
 
-class PathHeads(nn.Module):
+class TrajectoryHeads(nn.Module):
     """What a draw's vector and a regression say of the quarters ahead."""
 
     def __init__(self, hidden: int, condition: int, poles: int) -> None:

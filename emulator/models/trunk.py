@@ -19,7 +19,7 @@ from emulator.models.blocks import Block, Segment
 from emulator.models.heads import DirectHead, ModalHead, SpreadHead
 
 
-class Pathway(nn.Module):
+class Trunk(nn.Module):
     """Blocks and heads of one kind of answer.
 
     draws and shocks are lists, an entry for each world and task asked about: all go through the
@@ -40,10 +40,10 @@ class Pathway(nn.Module):
     ) -> None:
         super().__init__()
 
-        def trunk(depth: int) -> nn.ModuleList:
+        def chain(depth: int) -> nn.ModuleList:
             return nn.ModuleList(Block(hidden, condition, worlds, expert) for _ in range(depth))
 
-        self.trunk, self.shock_trunk = trunk(blocks), trunk(shock_blocks)
+        self.trunk, self.shock_trunk = chain(blocks), chain(shock_blocks)
         self.modal = ModalHead(hidden, poles)
         self.direct = DirectHead(hidden, points)
         self.spread = SpreadHead(hidden)

@@ -1,6 +1,6 @@
 """The universal emulator: one network for every world.
 
-    world, task, tokens of theta ──┬──────────────┬─ pathway ─ draw ─┬─ shock blocks ─ heads
+    world, task, tokens of theta ──┬──────────────┬─ trunk ── draw ─┬─ shock blocks ─ heads
     history: a regression's view ──┤              │  (FiLM)          │  (FiLM)
     history, innovations: state ───┴──────────────┘          shock token (name, size)
 
@@ -34,18 +34,17 @@ from emulator.models.abilities import ModelConfigBase
 from emulator.models.bands import BandWidths
 from emulator.models.base import Answer, Answered, Model
 from emulator.models.blocks import Reach
-from emulator.models.embeddings import NameEmbedding, ParameterEncoder
+from emulator.models.embeddings import NO_WORLD, NameEmbedding, ParameterEncoder
 from emulator.models.encoders import EconomyEncoder, StateEncoder, regressions, scale_of
 from emulator.models.heads import EstimateHead
 from emulator.models.regression import Regression
-from emulator.models.trajectories import MEMORY, PathCorrection, PathHeads, convolve
-from emulator.models.trunk import Pathway
+from emulator.models.trajectories import CORRECTED, TrajectoryCorrection, TrajectoryHeads, convolve
+from emulator.models.trunk import Trunk
 from emulator.regimes import Inputs, Regime, Task, response_inputs
 from emulator.specs import WorldSpec
 
-BLIND = "(no world)"  # the row of the world table for regimes that do not name the world
 ABSENT = ("theta", "regression", "state")  # what a vector may have to do without
-FROM_PARAMETERS, FROM_DATA = "from_parameters", "from_data"  # names of the pathways
+FROM_PARAMETERS, FROM_DATA = "from_parameters", "from_data"  # names of the trunks
 # What else there is besides the world: estimates from the past, from innovations, the state.
 GIVEN = ("estimates", "identified estimates", "state")
 
@@ -60,6 +59,7 @@ class UniversalConfig(ModelConfigBase):
     any_horizon = True
     shocks_apart = True
     exports = (Regime.A, Regime.B1, Regime.C)
+    label = "copy"  # of the universal model, for one world
     universal = True
     specialist = True
 
@@ -90,7 +90,7 @@ class Universal(Model):
         super().__init__(config, specs, horizon)
         hidden, world_dim = config.hidden_dim, config.world_embed_dim
         shocks = [n for s in specs for n in s.shock_names]
-        self.world = NameEmbedding([BLIND, *self.specs], world_dim)
+        self.world = NameEmbedding([NO_WORLD, *self.specs], world_dim)
         self.given = NameEmbedding(GIVEN, world_dim, std=0.5)
         self.world_in = nn.Linear(world_dim, hidden)
         self.parameters_in = ParameterEncoder(specs, config.param_embed_dim, hidden)
@@ -109,18 +109,18 @@ class Universal(Model):
             "poles": config.poles,
             "points": horizon + 1,
         }
-        self.pathways = nn.ModuleDict(
+        self.pathways = nn.ModuleDict(  # under the name that shipped weights have for it
             {
-                FROM_PARAMETERS: Pathway(
+                FROM_PARAMETERS: Trunk(
                     blocks=config.blocks, expert=config.expert_dim, worlds=list(self.specs), **shape
                 ),
-                FROM_DATA: Pathway(blocks=config.data_blocks, **shape),
+                FROM_DATA: Trunk(blocks=config.data_blocks, **shape),
             }
         )
         # On innovations: the response itself, by either fit, the second's closer in linear worlds.
         self.identified = EstimateHead(hidden, start=[0.0, 1.0])
-        self.path_heads = PathHeads(hidden, world_dim, config.poles)
-        self.correction = PathCorrection(shocks, hidden)
+        self.path_heads = TrajectoryHeads(hidden, world_dim, config.poles)
+        self.correction = TrajectoryCorrection(shocks, hidden)
         self.rotated = EstimateHead(hidden, start=[0.0] * 6)  # on the past: both fits' columns
         self.widths = BandWidths(specs)
 
@@ -163,7 +163,7 @@ class Universal(Model):
                 answers.append(Answer(response))
                 continue
             scale = self.response_scale(inputs)[:, :, None, :, None]
-            spread = self._pathway(inputs).spread(shock, points)
+            spread = self._trunk_for(inputs).spread(shock, points)
             spread = spread.unflatten(0, (len(inputs), -1)).transpose(2, 3)
             # Bands form around the point estimate without moving it.
             quantiles = response.detach()[..., None] + spread * scale
@@ -183,7 +183,7 @@ class Universal(Model):
                 points = inputs.eps.shape[1]
                 responses = self._response(at_rest, draws[0], shocks[0], found[0], points)
                 linear = convolve(responses, inputs.eps)
-            window = min(MEMORY + ahead, linear.shape[1])
+            window = min(CORRECTED + ahead, linear.shape[1])
             # A history of a constant series has no scale; the floor is far below any of a world.
             seen = linear[:, -window:] / scale.clamp(min=1e-6)
             more = self.correction(seen, inputs.eps[:, -window:], inputs.shocks, draws[0])
@@ -192,7 +192,7 @@ class Universal(Model):
             with torch.set_grad_enabled(torch.is_grad_enabled() and not self.training):
                 own = _regressions([inputs])
                 worlds = self._worlds([inputs])
-                known = self._all_known([inputs], own, worlds)[0]
+                known = self._economies_and_states([inputs], own, worlds)[0]
                 condition = self._conditions([inputs], worlds)[0]
             draw = self.path_heads.draw(known, condition)
             with torch.autocast(draw.device.type, enabled=False):
@@ -211,10 +211,10 @@ class Universal(Model):
     ) -> list[torch.Tensor]:
         """The trunk's vectors, (B, hidden) for each of `asked`."""
         worlds = self._worlds(asked)
-        out = self._all_known(asked, found, worlds)
+        out = self._economies_and_states(asked, found, worlds)
         conditions = self._conditions(asked, worlds)
-        for name, members in _by_pathway(asked):
-            parts = self._named(name).draws(
+        for name, members in _by_trunk(asked):
+            parts = self._trunk(name).draws(
                 [out[k] for k in members],
                 [conditions[k] for k in members],
                 [asked[k].world for k in members],
@@ -223,12 +223,12 @@ class Universal(Model):
                 out[k] = part
         return out
 
-    def _all_known(
+    def _economies_and_states(
         self, asked: Sequence[Inputs], found: Sequence[Regression | None], worlds: torch.Tensor
     ) -> list[torch.Tensor]:
         """World, task, economy and state, (B, hidden) for each of `asked`."""
         known = [
-            self._known(inputs, world, regression)
+            self._economy(inputs, world, regression)
             for inputs, world, regression in zip(asked, worlds, found, strict=True)
         ]
         moving = [k for k, inputs in enumerate(asked) if _moving(inputs)]
@@ -240,7 +240,9 @@ class Universal(Model):
             known[k] = known[k] + self.absent(("state",))
         return known
 
-    def _known(self, inputs: Inputs, world: torch.Tensor, found: Regression | None) -> torch.Tensor:
+    def _economy(
+        self, inputs: Inputs, world: torch.Tensor, found: Regression | None
+    ) -> torch.Tensor:
         """World, task, and what is known of the economy, (B, hidden)."""
         known = self.world_in(world) + self.task((inputs.task,))
         if found is None:
@@ -266,8 +268,8 @@ class Universal(Model):
             tokens.append(token)
         conditions = self._conditions(asked, worlds)
         out = list(tokens)
-        for name, members in _by_pathway(asked):
-            parts = self._named(name).shocks(
+        for name, members in _by_trunk(asked):
+            parts = self._trunk(name).shocks(
                 [tokens[k] for k in members],
                 [conditions[k] + self.shock_condition(asked[k].shocks) for k in members],
                 [asked[k].world for k in members],
@@ -291,7 +293,7 @@ class Universal(Model):
         with torch.autocast(draw.device.type, enabled=False):
             draw, shock = draw.float(), shock.float()
             scale = self.response_scale(inputs)[:, :, None]
-            response: torch.Tensor = self._pathway(inputs).response(draw, shock, points) * scale
+            response: torch.Tensor = self._trunk_for(inputs).response(draw, shock, points) * scale
             if found is None:
                 return response
             assert inputs.history is not None
@@ -308,33 +310,33 @@ class Universal(Model):
 
     def _worlds(self, asked: Sequence[Inputs]) -> torch.Tensor:
         """(len(asked), world_dim)."""
-        return self.world(tuple(i.world or BLIND for i in asked))  # type: ignore[no-any-return]
+        return self.world(tuple(i.world or NO_WORLD for i in asked))  # type: ignore[no-any-return]
 
     def _conditions(self, asked: Sequence[Inputs], worlds: torch.Tensor) -> list[torch.Tensor]:
         """World and which inputs there are, (world_dim,) for each of `asked`."""
         return [
-            world + self.given(_given(inputs)).sum(dim=0)
+            world + self.given(_inputs_given(inputs)).sum(dim=0)
             for inputs, world in zip(asked, worlds, strict=True)
         ]
 
-    def _pathway(self, inputs: Inputs) -> Pathway:
-        return self._named(_pathway_of(inputs))
+    def _trunk_for(self, inputs: Inputs) -> Trunk:
+        return self._trunk(_trunk_name(inputs))
 
-    def _named(self, name: str) -> Pathway:
-        pathway = self.pathways[name]
-        assert isinstance(pathway, Pathway)
-        return pathway
+    def _trunk(self, name: str) -> Trunk:
+        trunk = self.pathways[name]
+        assert isinstance(trunk, Trunk)
+        return trunk
 
 
-def _pathway_of(inputs: Inputs) -> str:
+def _trunk_name(inputs: Inputs) -> str:
     return FROM_DATA if inputs.theta is None else FROM_PARAMETERS
 
 
-def _by_pathway(asked: Sequence[Inputs]) -> list[tuple[str, list[int]]]:
-    """Which of `asked` go through which pathway; one that nothing goes through is left out."""
+def _by_trunk(asked: Sequence[Inputs]) -> list[tuple[str, list[int]]]:
+    """Which of `asked` go through which trunk; one that nothing goes through is left out."""
     members: dict[str, list[int]] = {}
     for k, inputs in enumerate(asked):
-        members.setdefault(_pathway_of(inputs), []).append(k)
+        members.setdefault(_trunk_name(inputs), []).append(k)
     return list(members.items())
 
 
@@ -343,7 +345,7 @@ def _moving(inputs: Inputs) -> bool:
     return inputs.has_sequence and inputs.task is not Task.steady_state
 
 
-def _given(inputs: Inputs) -> tuple[str, ...]:
+def _inputs_given(inputs: Inputs) -> tuple[str, ...]:
     """Which of `GIVEN` there are."""
     estimates = inputs.theta is None and inputs.history is not None
     identified = estimates and inputs.eps is not None

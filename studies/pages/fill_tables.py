@@ -53,16 +53,12 @@ def _responses(section: str) -> str:
     return "\n".join("|" + "|".join(row[k] for k in kept) + "|" for row in rows)
 
 
-RIVALS = {
-    "universal": "copy", "baseline_mlp": "MLP", "baseline_gru": "GRU", "baseline_var": "VAR",
-    "baseline_lp": "local projections", "baseline_linear": "linear", "training_mean": "mean",
-}  # fmt: skip
-
-
 def summary(folder: Path, run: str) -> str:
     """NRMSE on `test` from rest of a run of all worlds, and of its best rival by that very error:
     given parameters (A), and given a history (B1). A row a world."""
     from emulator import get_world, list_worlds
+    from emulator.evaluation.stored.record import NULL_MODEL
+    from emulator.models.configs import kind_of
 
     with (folder / "leaderboard.csv").open(encoding="utf-8") as file:
         rows = [
@@ -81,7 +77,8 @@ def summary(folder: Path, run: str) -> str:
             (own,) = [row for row in found if row["run"] == run]
             found.remove(own)
             best = min(found, key=lambda row: float(row["nrmse"]))
-            cells += [_percent(own), f"{_percent(best)} ({RIVALS[best['model']]})"]
+            label = "mean" if best["model"] == NULL_MODEL else kind_of(best["model"]).label
+            cells += [_percent(own), f"{_percent(best)} ({label})"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

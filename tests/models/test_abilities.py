@@ -64,6 +64,7 @@ class ToyConfig(ModelConfigBase):
     regimes = (Regime.A, Regime.C)
     alike = (frozenset(regimes),)
     fitted_at_once = True
+    label = "toy"
     specialist = True
     rival = Rival("toy", pooled=True)
 

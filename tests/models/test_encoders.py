@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from emulator.models.encoders import MEMORY, RECENT, StateEncoder, regressions, scale_of
+from emulator.models.encoders import FADING, RECENT, StateEncoder, regressions, scale_of
 from emulator.models.heads import DAMPED
 from emulator.models.universal import Universal, UniversalConfig
 from emulator.regimes import Regime, Task, build_inputs
@@ -18,8 +18,8 @@ def _model() -> Universal:
     torch.manual_seed(0)
     config = UniversalConfig(hidden_dim=16, world_embed_dim=4, param_embed_dim=8, poles=4)
     model = config.build(SPECS, 10).eval()
-    pathway = model.pathways["from_data"]
-    for head in (pathway.modal.residue, pathway.direct.out):  # leave the regression alone
+    trunk = model.pathways["from_data"]
+    for head in (trunk.modal.residue, trunk.direct.out):  # leave the regression alone
         torch.nn.init.zeros_(head.weight)
         torch.nn.init.zeros_(head.bias)
     return model
@@ -86,10 +86,10 @@ def test_the_state_fades() -> None:
         return encoder([inputs], [draw])[0]
 
     clean = state(None)
-    moved = {back: (state(back) - clean).norm() for back in (1, RECENT, RECENT + 10, MEMORY)}
+    moved = {back: (state(back) - clean).norm() for back in (1, RECENT, RECENT + 10, FADING)}
     assert all(size > 1e-6 for size in moved.values())
-    assert moved[1] > moved[RECENT + 10] > moved[MEMORY]
-    assert torch.equal(state(MEMORY + 1), clean)
+    assert moved[1] > moved[RECENT + 10] > moved[FADING]
+    assert torch.equal(state(FADING + 1), clean)
 
 
 @torch.no_grad()

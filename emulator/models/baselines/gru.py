@@ -34,6 +34,7 @@ class GRUConfig(ModelConfigBase):
 
     extra_inputs = frozenset({"history"})
     exports = (Regime.A,)  # how many years are read depends on the length of a history
+    label = "GRU"
     specialist = True
 
     type: Literal["baseline_gru"] = "baseline_gru"

@@ -31,6 +31,7 @@ class LinearConfig(ModelConfigBase):
     regimes = (Regime.A, Regime.B1, Regime.C, Regime.D)  # it goes world by world
     alike = (frozenset({Regime.A, Regime.C}), frozenset({Regime.B1, Regime.D}))
     fitted_at_once = True
+    label = "linear"
     rival = Rival("linear")
 
     type: Literal["baseline_linear"] = "baseline_linear"

@@ -33,6 +33,7 @@ class MLPConfig(ModelConfigBase):
     alike = (frozenset({Regime.A, Regime.C}), frozenset({Regime.B1, Regime.D}))
     prepares = True
     exports = (Regime.A,)  # how a history is summarised depends on its numbers
+    label = "MLP"
     specialist = True
     rival = Rival("pooled MLP", pooled=True)
 

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from emulator.errors import InputError
+from emulator.models.embeddings import NO_WORLD
 from emulator.regimes import Inputs
 from emulator.specs import WorldSpec
 
@@ -30,7 +31,8 @@ SUMMARY_SIZE = 3 * (1 + 3 * SUMMARY_LAGS) + 6  # coefficients, then the covarian
 COLLINEAR = 1e-12
 CHUNK = 2048  # histories a pass; bounds memory, does not change the result
 _ROUNDING = 1e-7  # relative resolution of a float32 series: one that moves less is constant
-_FLOOR = 1e-12  # added to a covariance without a Cholesky factor; (1e-6)^2 in the series' units
+# Added to a covariance without a Cholesky factor; (1e-6)^2 in the series' units.
+_LEAST_COVARIANCE = 1e-12
 
 
 class VARFit(NamedTuple):
@@ -130,7 +132,7 @@ def _summarise(history: torch.Tensor) -> torch.Tensor:
     if failed.any():
         broken = fit.covariance[failed > 0]
         # The second term is above the rounding of a covariance of any size.
-        floor = _FLOOR + 1e-12 * broken.diagonal(dim1=1, dim2=2).sum(dim=1)
+        floor = _LEAST_COVARIANCE + 1e-12 * broken.diagonal(dim1=1, dim2=2).sum(dim=1)
         factor[failed > 0] = torch.linalg.cholesky(
             broken + torch.diag_embed(floor[:, None].expand(-1, 3))
         )
@@ -146,12 +148,10 @@ class Summaries(nn.Module):
     the regime does not name the world. They are buffers, saved with the weights.
     """
 
-    BLIND = "(no world)"
-
     def __init__(self, specs: Sequence[WorldSpec]) -> None:
         super().__init__()
         self.moments = nn.ModuleDict(
-            {name: _Moments() for name in (self.BLIND, *(s.name for s in specs))}
+            {name: _Moments() for name in (NO_WORLD, *(s.name for s in specs))}
         )
 
     def update(self, inputs: Inputs) -> None:
@@ -172,7 +172,7 @@ class Summaries(nn.Module):
         return moments(summarise(inputs.history)).to(inputs.history.dtype)  # type: ignore[no-any-return]
 
     def _of(self, inputs: Inputs) -> _Moments:
-        module = self.moments[inputs.world or self.BLIND]
+        module = self.moments[inputs.world or NO_WORLD]
         assert isinstance(module, _Moments)
         return module
 

@@ -61,6 +61,7 @@ class VARConfig(HistoryConfig):
     """`model:` of a VAR baseline. rotation: how shocks are found in the residuals; see above."""
 
     forecasts = True
+    label = "VAR"
 
     type: Literal["baseline_var"] = "baseline_var"
     rotation: Literal["chosen", "fitted"] = "chosen"
@@ -71,6 +72,8 @@ class VARConfig(HistoryConfig):
 
 class LPConfig(HistoryConfig):
     """`model:` of a local-projections baseline."""
+
+    label = "local projections"
 
     type: Literal["baseline_lp"] = "baseline_lp"
 
@@ -102,9 +105,9 @@ class HistoryBaseline(SeparateModel):
         sd = self.scales(world).sd.double()
         weight = torch.where(sd > 0, 1.0 / torch.where(sd > 0, sd, 1.0), 0.0)  # (S, 3)
         if self.fitted:
-            shocks.rotate(_moments(_parts([train]), weight))
+            shocks.rotate(_normal_equations(_estimated([train]), weight))
         else:
-            shocks.choose(_errors(_parts(validation), weight))
+            shocks.choose(_errors(_estimated(validation), weight))
 
     @torch.no_grad()
     def respond(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
@@ -280,7 +283,7 @@ def local_projections(history: torch.Tensor, lags: int, horizon: int) -> torch.T
     return torch.stack(out, dim=1)
 
 
-def _parts(batches: Sequence[Answered]) -> Iterator[tuple[Estimates, torch.Tensor]]:
+def _estimated(batches: Sequence[Answered]) -> Iterator[tuple[Estimates, torch.Tensor]]:
     """Estimates and targets (B, S, H+1, 3), a chunk at a time."""
     for inputs, target in batches:
         histories = torch.split(_history(inputs), CHUNK)
@@ -312,7 +315,7 @@ def _errors(parts: Iterator[tuple[Estimates, torch.Tensor]], weight: torch.Tenso
     return total
 
 
-def _moments(
+def _normal_equations(
     parts: Iterator[tuple[Estimates, torch.Tensor]], weight: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Normal equations (S, 3, 3), (S, 3) of responses on those to the Cholesky columns, both
