@@ -11,8 +11,8 @@ import argparse
 from pathlib import Path
 
 from emulator.errors import InputError
-from emulator.evaluation.scoring.evaluate import open_run
 from emulator.evaluation.scoring.metrics.bands import BANDS, coverage
+from emulator.evaluation.scoring.opened import open_run
 from emulator.evaluation.scoring.statistics import score_model
 from emulator.models.bands import SPANS
 from emulator.questions import Question

@@ -16,7 +16,7 @@ from emulator.data import DataConfig, Dataset
 from emulator.data.generate import generate
 from emulator.data.schema import FIELDS, Design
 from emulator.errors import InputError
-from emulator.evaluation.scoring.evaluate import evaluate
+from emulator.evaluation import evaluate
 from emulator.limits import AHEAD, MAX_HISTORY, MAX_NOW, MIN_HISTORY, MIN_NOW
 from emulator.questions import (
     Question,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import typer
 
 from emulator.cli.console import print_table
-from emulator.evaluation.floors import FLOORS_FOLDER
+
+FLOORS_FOLDER = Path("results/floors")  # where `emulator floors` keeps them
 
 FLOORS_OPTION = typer.Option(
     FLOORS_FOLDER,

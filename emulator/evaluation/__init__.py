@@ -1,1 +1,14 @@
-"""Evaluation: statistics per response, metrics derived from them, tables and figures."""
+"""Evaluation, in storeys; each imports only what is below it.
+
+    report       figures and report.html
+    comparison   a run beside others: gaps, criteria, leaderboard
+    floors       the lowest expected error that any method can have
+    scoring      from a run to statistics and metrics; audit, ablations, forecasts
+    stored       what an evaluation leaves on disk
+
+`pipeline` goes through all of them: `evaluate(run)` and `compare_all(runs)`.
+"""
+
+from emulator.evaluation.pipeline import compare_all, conclude, evaluate
+
+__all__ = ["compare_all", "conclude", "evaluate"]

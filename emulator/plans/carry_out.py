@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulator.errors import ConfigError
-from emulator.evaluation.comparison.compare import compare_all
+from emulator.evaluation import compare_all
 from emulator.evaluation.comparison.leaderboard import write_leaderboard
 from emulator.evaluation.floors.archive import find_floors
 from emulator.evaluation.stored.runs import EvaluatedRun, find_runs
@@ -115,7 +115,7 @@ def _compare(plan: Plan, say: Say, bar: Bar) -> tuple[EvaluatedRun, ...]:
     runs = find_runs(Path(plan.output), of_this_version=True)
     floors = () if plan.floors is None else find_floors(Path(plan.floors))
     with bar("comparing runs") as progress:
-        comparison = compare_all(runs, progress, floors)
+        comparison = compare_all(runs, floors, progress)
     write_leaderboard(runs, Path(plan.output))
     for note in comparison.notes():
         say(note)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from emulator.data import Dataset
 from emulator.errors import TrainingError
-from emulator.evaluation.scoring.evaluate import SPLITS
+from emulator.evaluation.scoring.opened import SPLITS
 from emulator.models.weights import DESCRIPTION_FILE
 from emulator.plans.jobs import Job
 from emulator.plans.perform import is_evaluated, threads_of

@@ -16,7 +16,9 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from emulator.errors import DatasetError, TrainingError
-from emulator.evaluation.scoring.evaluate import evaluate, open_run
+from emulator.evaluation import conclude
+from emulator.evaluation.scoring.opened import open_run
+from emulator.evaluation.scoring.score import score
 from emulator.evaluation.stored.runs import read_run
 from emulator.models.weights import DESCRIPTION_FILE
 from emulator.plans.jobs import Job
@@ -81,14 +83,16 @@ def perform(job: Job, threads: int, progress: Progress) -> Outcome:
         if job.is_candidate or is_evaluated(job.folder, job.scored_on):
             return outcome
         started = time.perf_counter()
-        evaluate(job.folder, job.scored_on, progress, ablations=job.role == "universal")
+        scored = score(job.folder, job.scored_on, progress, ablations=job.role == "universal")
+        if not scored.is_universal:  # those wait for the runs that they are compared with
+            conclude(scored)
         return replace(outcome, evaluation_seconds=time.perf_counter() - started)
 
 
 def is_evaluated(run: Path, scored_on: str) -> bool:
-    """Whether a finished evaluation of the weights in the folder is there: metrics.json, which is
-    written last, is of these weights, of that data set and of every regime to score, and the
-    statistics are those it was made from."""
+    """Whether the run is scored and, unless it is universal, drawn: metrics.json, which is written
+    last, is of the weights in the folder, of that data set and of every regime to score, and the
+    statistics are those it was made from. Universal runs are drawn when the others are there."""
     try:
         evaluated = read_run(run, run.name)
     except DatasetError:
@@ -99,6 +103,7 @@ def is_evaluated(run: Path, scored_on: str) -> bool:
         and evaluated.data == run_now.dataset.samples_sha
         and evaluated.regimes == tuple(regime.value for regime in run_now.regimes)
         and evaluated.is_complete
+        and (evaluated.is_compared or evaluated.is_universal)
     )
 
 

@@ -16,8 +16,8 @@ from emulator import questions
 from emulator.data import Dataset
 from emulator.data.moments import Moments
 from emulator.errors import DatasetError, InputError, WeightsError
+from emulator.evaluation import evaluate
 from emulator.evaluation.scoring.audit import audit_data, audit_inputs
-from emulator.evaluation.scoring.evaluate import evaluate
 from emulator.evaluation.scoring.forecasts import score_forecasts
 from emulator.evaluation.scoring.statistics import score_model
 from emulator.models.base import Answer, Model
@@ -340,7 +340,7 @@ def test_a_failed_evaluation_leaves_the_last_one_as_it_was(
     (run / "metrics.json").write_text(json.dumps({"earlier": True}))
     (run / "statistics.parquet").write_bytes(b"earlier")
     monkeypatch.setattr(
-        "emulator.evaluation.scoring.evaluate.audit_inputs",
+        "emulator.evaluation.scoring.score.audit_inputs",
         lambda *a: (_ for _ in ()).throw(InputError("caught")),
     )
     with pytest.raises(InputError, match="caught"):

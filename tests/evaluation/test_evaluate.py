@@ -17,12 +17,13 @@ from emulator.data import DataConfig, Dataset
 from emulator.data.generate import generate
 from emulator.data.schema import Design
 from emulator.errors import InputError
+from emulator.evaluation import compare_all, evaluate
 from emulator.evaluation.scoring.ablations import ablations
 from emulator.evaluation.scoring.binding import binds, linear_responses
-from emulator.evaluation.scoring.evaluate import evaluate
 from emulator.evaluation.scoring.forecasts import draw_now, score_forecasts
 from emulator.evaluation.scoring.metrics.derived import nrmse_per_sample
 from emulator.evaluation.stored.files import read_statistics
+from emulator.evaluation.stored.runs import find_runs
 from emulator.limits import AHEAD
 from emulator.models.weights import load_weights
 from emulator.plans.perform import is_evaluated
@@ -113,7 +114,7 @@ def test_two_evaluations_of_the_same_weights_are_equal(evaluated_run: Path, tmp_
     copy = tmp_path / "universal"
     shutil.copytree(evaluated_run, copy, ignore=shutil.ignore_patterns("*.parquet", "metrics.json"))
     evaluate(copy, ablations=True)
-    for name in ("metrics.json", "report.html", "leaderboard.csv"):
+    for name in ("metrics.json", "report.html", "leaderboard.csv", "panels.safetensors"):
         assert (copy / name).read_bytes() == (evaluated_run / name).read_bytes()
     pd.testing.assert_frame_equal(
         pd.read_parquet(copy / "statistics.parquet"),
@@ -265,19 +266,13 @@ def test_evaluate_prints_scores_and_judges_universal_runs_on_request(
 def test_metrics_come_last_and_name_the_statistics(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An evaluation killed before its end is not taken for one: each moment by an error there."""
+    """A scoring killed before its end is not taken for one: each moment by an error there."""
     data = load_config(run / "config.yaml", RunConfig).data.dataset_path
     assert is_evaluated(run, data)
     before = metrics_of(run)
-    for step in ("irf_panel", "write_leaderboard", "compare"):
-        with monkeypatch.context() as patch:
-            patch.setattr(
-                f"emulator.evaluation.scoring.evaluate.{step}",
-                lambda *a: (_ for _ in ()).throw(InputError("killed")),
-            )
-            (run / "metrics.json").unlink(missing_ok=True)
-            with pytest.raises(InputError, match="killed"):
-                evaluate(run)
+    for step in ("mean_spectrum", "checksums", "write_panels"):
+        (run / "metrics.json").unlink(missing_ok=True)
+        _killed_at(monkeypatch, f"scoring.score.{step}", run)
         assert not is_evaluated(run, data)
     evaluate(run, ablations=True)
     assert is_evaluated(run, data)
@@ -286,6 +281,38 @@ def test_metrics_come_last_and_name_the_statistics(
     file = run / "statistics.parquet"
     file.write_bytes(file.read_bytes()[:-1])
     assert not is_evaluated(run, data)
+
+
+def _killed_at(monkeypatch: pytest.MonkeyPatch, step: str, run: Path) -> None:
+    """Evaluate a run until an error at a step."""
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            f"emulator.evaluation.{step}", lambda *a: (_ for _ in ()).throw(InputError("killed"))
+        )
+        with pytest.raises(InputError, match="killed"):
+            evaluate(run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["compare", "write_leaderboard", "draw"])
+def test_a_run_killed_before_it_is_drawn_is_drawn_later(
+    dataset_path: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """A universal run by the comparison that ends a plan, another by being evaluated again."""
+    before = (run / "report.html").read_bytes()
+    for name in ("report.html", "figures/irf_panel.png"):
+        (run / name).unlink()
+    _killed_at(monkeypatch, f"pipeline.{step}", run)
+    assert is_evaluated(run, str(dataset_path))
+    assert "criteria" not in metrics_of(run)
+    linear = tmp_path / "linear"
+    train(run_config(dataset_path, model={"type": "baseline_linear"}), linear)
+    _killed_at(monkeypatch, f"pipeline.{step}", linear)
+    assert not is_evaluated(linear, str(dataset_path))
+    compare_all(find_runs(run))
+    assert "criteria" in metrics_of(run)
+    assert (run / "figures" / "irf_panel.png").exists()
+    assert len((run / "report.html").read_bytes()) > 0.5 * len(before)
 
 
 @pytest.mark.fast

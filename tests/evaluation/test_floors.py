@@ -23,11 +23,11 @@ from emulator.evaluation.floors.archive import (
 )
 from emulator.evaluation.floors.compute import compute_floors
 from emulator.evaluation.floors.errors import errors
-from emulator.evaluation.floors.figure import floor_figure
 from emulator.evaluation.floors.predict import labels, predicted_ratios
-from emulator.evaluation.floors.ranks import calibrate, rank_figure
+from emulator.evaluation.floors.ranks import calibrate
 from emulator.evaluation.floors.ratios import fill_floors, ratio, stored_ratios, table
 from emulator.evaluation.floors.summary import summarise
+from emulator.evaluation.report.floor_figures import floor_figure, rank_figure
 from emulator.evaluation.stored.files import RESPONSES_FILE, StatisticsWriter, checksums
 from emulator.evaluation.stored.runs import NULL_MODEL, EvaluatedRun
 from emulator.regimes import Regime, Task

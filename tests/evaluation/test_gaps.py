@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from emulator.errors import DatasetError
-from emulator.evaluation.comparison.compare import compare, compare_all
+from emulator.evaluation import compare_all, conclude
 from emulator.evaluation.comparison.gaps import fill_gaps, paired_difference
 from emulator.evaluation.comparison.leaderboard import write_leaderboard
 from emulator.evaluation.comparison.marks import UNEQUAL
@@ -149,13 +149,13 @@ def test_unequal_specialists_are_marked_wherever_gaps_are_shown(
 ) -> None:
     specialist = evaluated(tmp_path / "s", 0.1, worlds=("one",), seen=300)
     runs = [universal, specialist]
-    compare(universal, [specialist])
+    conclude(universal, [specialist])
     assert not universal.metrics["gaps"]["A"]["steady_state"]["equal_samples"]
     write_leaderboard(runs, tmp_path)
     assert UNEQUAL in (tmp_path / "leaderboard.md").read_text()
     assert f"{UNEQUAL}</td>" in (universal.folder / "report.html").read_text()
     even = evaluated(tmp_path / "even", 0.1, worlds=("one",))
-    compare(universal, [even])
+    conclude(universal, [even])
     write_leaderboard([universal, even], tmp_path)
     assert UNEQUAL not in (tmp_path / "leaderboard.md").read_text()
     assert f"{UNEQUAL}</td>" not in (universal.folder / "report.html").read_text()

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from emulator.errors import DatasetError
-from emulator.evaluation.comparison.compare import compare
+from emulator.evaluation import conclude
 from emulator.evaluation.comparison.leaderboard import collect, ranked, write_leaderboard
 from emulator.evaluation.stored.record import read_metrics, write_metrics
 from emulator.evaluation.stored.runs import EvaluatedRun, find_runs
@@ -234,7 +234,7 @@ def test_metrics_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 def test_an_undefined_ratio_is_shown_as_a_dash(tmp_path: Path) -> None:
     run = evaluated(tmp_path / "a", 0.1, hf_ratio=None)
-    compare(run, [])
+    conclude(run, [])
     assert "<td>–</td>" in (run.folder / "report.html").read_text()
     shape_of = next(c for c in run.metrics["criteria"] if c["name"].startswith("HF-ratio"))
     assert shape_of["must"] == "not measured"

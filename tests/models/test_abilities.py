@@ -11,9 +11,8 @@ import pytest
 import torch
 
 from emulator.errors import ConfigError, UnknownNameError
-from emulator.evaluation.comparison.compare import compare_all
+from emulator.evaluation import compare_all, evaluate
 from emulator.evaluation.comparison.leaderboard import write_leaderboard
-from emulator.evaluation.scoring.evaluate import evaluate
 from emulator.evaluation.stored.runs import find_runs
 from emulator.models.abilities import ModelConfigBase, Rival
 from emulator.models.base import Answered, Model, SeparateModel

@@ -13,7 +13,7 @@ import yaml
 
 from emulator.data import Dataset
 from emulator.errors import ConfigError, DatasetError, TrainingError
-from emulator.evaluation.scoring.evaluate import SPLITS as SCORED
+from emulator.evaluation.scoring.opened import SPLITS as SCORED
 from emulator.evaluation.stored.record import write_metrics
 from emulator.plans.carry_out import carry_out
 from emulator.plans.estimate import estimate, evaluation_seconds

@@ -14,7 +14,7 @@ from emulator.config import load_config
 from emulator.data import DataConfig, Dataset
 from emulator.data.generate import generate
 from emulator.errors import ConfigError, DatasetError, WeightsError
-from emulator.evaluation.scoring.evaluate import evaluate
+from emulator.evaluation import evaluate
 from emulator.evaluation.stored.runs import read_run
 from emulator.models.weights import load_weights
 from emulator.plans.carry_out import carry_out

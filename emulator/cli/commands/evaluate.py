@@ -35,18 +35,17 @@ def evaluate(
 
     The criteria of a universal run are printed; they bear on the exit code with --criteria alone.
     """
-    from emulator.evaluation.comparison.compare import compare
+    from emulator import evaluation
     from emulator.evaluation.floors.archive import find_floors
-    from emulator.evaluation.scoring.evaluate import evaluate as score
     from emulator.evaluation.stored.runs import find_runs
 
     # A folder without runs, or with a damaged floor, should be refused before minutes of work.
     others = [] if against is None else find_runs(against)
     found = find_floors(floors)
     with progress_bar(f"evaluate {run.name}") as progress:
-        evaluated = score(run, data, progress, ablations=ablations, criteria=criteria, floors=found)
-    if others:
-        compare(evaluated, others, found)
+        evaluated = evaluation.evaluate(
+            run, data, progress, others=others, floors=found, ablations=ablations, criteria=criteria
+        )
     if output_format is Format.json:
         print_json(evaluated.metrics)
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table, progress_bar
-from emulator.evaluation.floors import FLOORS_FOLDER
+from emulator.cli.criteria import FLOORS_FOLDER
 
 DATA_OPTION = typer.Option(Path("datasets/dev"), help="The data set with the histories.")
 FOLDER_OPTION = typer.Option(FLOORS_FOLDER, help="Where floors are kept.")
@@ -34,8 +34,9 @@ def floors(
     from emulator.data import Dataset
     from emulator.evaluation.floors.archive import floor_file
     from emulator.evaluation.floors.compute import compute_floors
-    from emulator.evaluation.floors.ranks import calibrate, rank_figure
+    from emulator.evaluation.floors.ranks import calibrate
     from emulator.evaluation.floors.summary import summarise
+    from emulator.evaluation.report.floor_figures import rank_figure
 
     with progress_bar(f"floors {world}") as progress:
         found = compute_floors(

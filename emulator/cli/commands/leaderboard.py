@@ -39,7 +39,7 @@ def leaderboard(
     of the universal runs over every world in regimes A, B1 and C.
     """
     from emulator.errors import DatasetError, unknown_name
-    from emulator.evaluation.comparison.compare import compare_all
+    from emulator.evaluation import compare_all
     from emulator.evaluation.comparison.leaderboard import (
         SPLITS,
         collect,
@@ -57,7 +57,7 @@ def leaderboard(
     if beside is not None:
         published(beside, collect(runs))  # refused before any work
     with progress_bar(f"compare {folder.name}") as progress:
-        comparison = compare_all(runs, progress, find_floors(floors))
+        comparison = compare_all(runs, find_floors(floors), progress)
     table = write_leaderboard(runs, folder, beside)
     if criteria and not comparison.universal:
         raise DatasetError(

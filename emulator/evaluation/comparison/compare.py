@@ -1,28 +1,48 @@
-"""A run beside others and the floor: gaps, criteria, and the figures and report that show them."""
+"""A run beside others and the floor: distances, gaps and criteria, put into its metrics."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from emulator.evaluation.comparison.criteria import judge
 from emulator.evaluation.comparison.gaps import fill_gaps, is_specialist_of
 from emulator.evaluation.floors.archive import Floors
 from emulator.evaluation.floors.ratios import fill_floors
-from emulator.evaluation.report.figures import draw
-from emulator.evaluation.report.report import write_report
 from emulator.evaluation.stored.runs import EvaluatedRun
-from emulator.progress import Progress, silent
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """universal: the universal runs with their gaps and criteria. kept: those of them whose
-    comparison with specialists elsewhere was left as it is. left_out: runs without statistics."""
+    """Who is compared among some runs.
+
+    universal: the universal runs with statistics. kept: those of them whose comparison with
+    specialists elsewhere is left as it is. left_out: runs without statistics.
+    """
 
     universal: tuple[EvaluatedRun, ...]
     kept: tuple[EvaluatedRun, ...]
     left_out: tuple[EvaluatedRun, ...]
+
+    @classmethod
+    def among(cls, runs: Sequence[EvaluatedRun]) -> Self:
+        """A run that was compared with specialists before keeps that where none of its specialists
+        is among `runs`: a look at a part of the runs does not take anything away."""
+        universal = [run for run in runs if run.is_universal and run.has_statistics]
+        kept = [
+            run
+            for run in universal
+            if run.metrics.get("gaps") and not any(is_specialist_of(other, run) for other in runs)
+        ]
+        left_out = [run for run in runs if not run.has_statistics]
+        return cls(tuple(universal), tuple(kept), tuple(left_out))
+
+    @property
+    def compared(self) -> tuple[EvaluatedRun, ...]:
+        """The universal runs that are compared anew."""
+        kept = {run.folder for run in self.kept}
+        return tuple(run for run in self.universal if run.folder not in kept)
 
     def notes(self) -> list[str]:
         """What a user should know of it, a line each."""
@@ -40,9 +60,8 @@ class Comparison:
 
 def compare(
     run: EvaluatedRun, others: Sequence[EvaluatedRun], floors: Sequence[Floors] = ()
-) -> EvaluatedRun:
-    """Fill in the run's distances to the floor, its gaps and criteria, write its figures and
-    report, and metrics.json last.
+) -> None:
+    """Put the run's distances to the floor, its gaps and criteria into its metrics.
 
     Only universal runs have gaps and criteria.
     """
@@ -50,30 +69,3 @@ def compare(
     if run.is_universal:
         fill_gaps(run, others)
         run.metrics["criteria"] = [criterion.to_json() for criterion in judge(run, others)]
-    draw(run, others)
-    write_report(run)
-    run.save()
-    return run
-
-
-def compare_all(
-    runs: Sequence[EvaluatedRun],
-    progress: Progress = silent,
-    floors: Sequence[Floors] = (),
-) -> Comparison:
-    """Every universal run with statistics, compared with all of `runs` and with the floors.
-
-    A run that was compared with specialists before keeps that where none of its specialists is
-    among `runs`: a look at a part of the runs does not take anything away.
-    """
-    universal = [run for run in runs if run.is_universal and run.has_statistics]
-    kept = []
-    for done, run in enumerate(universal):
-        progress(done, len(universal), run.name)
-        if run.metrics.get("gaps") and not any(is_specialist_of(other, run) for other in runs):
-            kept.append(run)
-        else:
-            compare(run, runs, floors)
-    progress(len(universal), len(universal), "")
-    left_out = [run for run in runs if not run.has_statistics]
-    return Comparison(tuple(universal), tuple(kept), tuple(left_out))

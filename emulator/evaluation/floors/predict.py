@@ -15,7 +15,7 @@ from emulator.errors import InputError
 from emulator.evaluation.floors.archive import Floors
 from emulator.evaluation.floors.errors import errors
 from emulator.evaluation.floors.ratios import KEYS, Ratio, ratio
-from emulator.evaluation.scoring.evaluate import open_run
+from emulator.evaluation.scoring.opened import open_run
 from emulator.limits import MIN_HISTORY
 from emulator.models.base import Model
 from emulator.questions import Question, device_of, needed, pose, read

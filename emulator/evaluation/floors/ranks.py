@@ -10,7 +10,6 @@ ranks of different quantities are dependent.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,6 @@ from scipy.stats import chi2
 
 from emulator.evaluation.floors.archive import Floors
 from emulator.evaluation.floors.errors import errors
-from emulator.evaluation.report.canvas import BLUE, GREY, figure, save
 from emulator.evaluation.scoring.bootstrap import mean_interval
 from emulator.regimes import Regime, Task
 from emulator.specs import OBSERVABLE_NAMES
@@ -82,37 +80,3 @@ def uniformity(ranks: FloatArray) -> float:
     counts = histogram(ranks)
     expected = len(ranks) / len(counts)
     return float(chi2.sf(np.square(counts - expected).sum() / expected, len(counts) - 1))
-
-
-def rank_figure(floors: Floors, calibration: Calibration, path: Path) -> None:
-    """Rank histograms of every parameter, and the distribution of the p-values."""
-    names = list(floors.settings.parameters)
-    columns = 6
-    rows = -(-(len(names) + 1) // columns)
-    canvas, axes = figure(rows, columns, 9.0, 0.6 + 1.4 * rows)
-    count = len(calibration.ranks[names[0]])
-    expected, number = count / bins(count), bins(count)
-    # the 95 % range of a bin's count, were ranks uniform
-    spread = 1.96 * np.sqrt(expected * (1.0 - 1.0 / number))
-    edges = np.linspace(0.0, 1.0, number + 1)
-    for axis, name in zip(axes.flat, names, strict=False):
-        axis.axhspan(expected - spread, expected + spread, color=GREY, alpha=0.3, lw=0)
-        axis.stairs(histogram(calibration.ranks[name]), edges, fill=True, color=BLUE, alpha=0.8)
-        axis.set_title(f"{name}\np = {calibration.p_values[name]:.2f}", fontsize=7)
-        axis.set_ylim(0, 2.5 * expected)
-    rest = axes.flat[len(names) :]
-    values = list(calibration.p_values.values())
-    rest[0].hist(values, 10, range=(0.0, 1.0), color=GREY)
-    rest[0].set_title(f"p-values of all\n{len(values)} quantities", fontsize=7)
-    for axis in axes.flat:
-        axis.tick_params(labelsize=6)
-    for axis in rest[1:]:
-        axis.axis("off")
-    low, high = calibration.coverage_ci95
-    canvas.suptitle(
-        f"{floors.settings.world}, {floors.settings.length} quarters, {count} histories: rank of "
-        f"the truth among posterior draws (grey: 95 % were it uniform)\n90 % bands of responses "
-        f"hold {calibration.coverage:.1%} ({low:.1%} to {high:.1%})",
-        fontsize=8,
-    )
-    save(canvas, path)

@@ -1,4 +1,4 @@
-"""The ground of all figures: canvas, colours, file. `figures` draws those of an evaluation.
+"""The ground of all figures: canvas, colours, file.
 
 Colours are those of Okabe and Ito (2008), told apart by every kind of colour vision.
 """
@@ -19,7 +19,9 @@ BLACK, GREY, RULE = "#000000", "#999999", "#666666"
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY = "#E69F00", "#56B4E9"
 SERIES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)  # the eighth, yellow, fades on white
+MARKERS = "osD^vPX"
 DASHES = ("-", "--", "-.", ":")  # lines that lie on each other stay apart
+WIDTH = 6.8  # inches, the text width of a page
 
 
 def figure(
@@ -94,3 +96,22 @@ def short_unit(unit: str) -> str:
     if unit == "1":
         return "no unit"
     return unit.replace("annualised percentage points", "pp, annualised")
+
+
+def line(colour: str, dash: Any, width: float) -> Any:
+    """A line for a legend."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=colour, ls=dash, lw=width)
+
+
+def log_scale(axis: Any) -> None:
+    """A logarithmic vertical axis with plain numbers, also where it spans less than a decade."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axis.set_yscale("log")
+    low, high = axis.get_ylim()
+    steps = (1.0,) if high / low > 300.0 else (1.0, 2.0, 5.0) if high / low < 20.0 else (1.0, 3.0)
+    axis.yaxis.set_major_locator(LogLocator(subs=steps))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.yaxis.set_minor_locator(NullLocator())

@@ -89,9 +89,19 @@ class EvaluatedRun:
         """Whether the statistics are there, and those that metrics.json was made from."""
         return matches(self.folder, self.metrics["statistics"])
 
+    @property
+    def is_compared(self) -> bool:
+        """Whether the run was compared and drawn after it was scored."""
+        return "floors" in self.metrics
+
     def entry(self, world: str, regime: str, split: str, task: str) -> dict[str, Any] | None:
         """The metrics of one case, None when the run does not answer it."""
         return find_entry(self.metrics["worlds"], world, regime, split, task)
+
+    def on_test(self, regime: str, task: str) -> dict[str, dict[str, Any]]:
+        """The metrics of `test` by world, where the run answers it."""
+        found = {world: self.entry(world, regime, "test", task) for world in self.worlds}
+        return {world: entry for world, entry in found.items() if entry is not None}
 
     def null_entry(self, world: str, regime: str, split: str, task: str) -> dict[str, Any] | None:
         """The training mean's metrics of one case."""

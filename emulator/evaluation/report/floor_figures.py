@@ -1,4 +1,4 @@
-"""The figure of the floor: best possible, runs and training mean, by world and history length."""
+"""Figures of the floor: runs beside the best possible, and whether the posteriors are right."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from emulator.evaluation.floors.archive import Floors
+from emulator.evaluation.floors.ranks import Calibration, bins, histogram
 from emulator.evaluation.floors.ratios import Ratio
-from emulator.evaluation.report.canvas import BLACK, GREY, SERIES, figure, save
+from emulator.evaluation.report.canvas import BLACK, BLUE, GREY, SERIES, figure, save
 from emulator.regimes import Task
 
 # Of the runs; the floor has circles, the training mean squares.
@@ -75,3 +79,37 @@ def _line(axis: Any, values: dict[int, float], colour: str, marker: str, label: 
         lengths, [values[length] for length in lengths], color=colour, marker=marker, ms=4.5,
         lw=1.5, label=label,
     )  # fmt: skip
+
+
+def rank_figure(floors: Floors, calibration: Calibration, path: Path) -> None:
+    """Rank histograms of every parameter, and the distribution of the p-values."""
+    names = list(floors.settings.parameters)
+    columns = 6
+    rows = -(-(len(names) + 1) // columns)
+    canvas, axes = figure(rows, columns, 9.0, 0.6 + 1.4 * rows)
+    count = len(calibration.ranks[names[0]])
+    expected, number = count / bins(count), bins(count)
+    # the 95 % range of a bin's count, were ranks uniform
+    spread = 1.96 * np.sqrt(expected * (1.0 - 1.0 / number))
+    edges = np.linspace(0.0, 1.0, number + 1)
+    for axis, name in zip(axes.flat, names, strict=False):
+        axis.axhspan(expected - spread, expected + spread, color=GREY, alpha=0.3, lw=0)
+        axis.stairs(histogram(calibration.ranks[name]), edges, fill=True, color=BLUE, alpha=0.8)
+        axis.set_title(f"{name}\np = {calibration.p_values[name]:.2f}", fontsize=7)
+        axis.set_ylim(0, 2.5 * expected)
+    rest = axes.flat[len(names) :]
+    values = list(calibration.p_values.values())
+    rest[0].hist(values, 10, range=(0.0, 1.0), color=GREY)
+    rest[0].set_title(f"p-values of all\n{len(values)} quantities", fontsize=7)
+    for axis in axes.flat:
+        axis.tick_params(labelsize=6)
+    for axis in rest[1:]:
+        axis.axis("off")
+    low, high = calibration.coverage_ci95
+    canvas.suptitle(
+        f"{floors.settings.world}, {floors.settings.length} quarters, {count} histories: rank of "
+        f"the truth among posterior draws (grey: 95 % were it uniform)\n90 % bands of responses "
+        f"hold {calibration.coverage:.1%} ({low:.1%} to {high:.1%})",
+        fontsize=8,
+    )
+    save(canvas, path)

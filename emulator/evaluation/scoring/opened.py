@@ -1,0 +1,80 @@
+"""A finished run opened for scoring: its weights, configuration and data, and what to score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulator.config import config_hash, load_config
+from emulator.data import Dataset
+from emulator.errors import WeightsError
+from emulator.models.weights import Loaded, load_weights
+from emulator.regimes import Regime, Task, tasks
+from emulator.training.config import RunConfig
+from emulator.training.run_folder import CONFIG_FILE
+
+SPLITS = ("test", "val", "slice", "corner")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A finished run with the data it was trained on."""
+
+    folder: Path
+    loaded: Loaded
+    config: RunConfig
+    dataset: Dataset
+
+    @property
+    def extra(self) -> frozenset[str]:
+        return frozenset(self.config.data.extra_inputs)
+
+    @property
+    def is_universal(self) -> bool:
+        """Whether the criteria are for this run."""
+        several = len(self.loaded.model.specs) > 1
+        return self.config.model.universal and several and not self.extra
+
+    @property
+    def regimes(self) -> dict[Regime, Regime]:
+        """The regimes to score, and to each the one that training was in: those of the run, and
+        those in which its model reads the same."""
+        answered = {regime: regime for regime in self.config.data.regimes}
+        for regime in self.config.data.regimes:
+            for alike in self.config.model.alike:
+                if regime in alike and not self.extra:
+                    answered = dict.fromkeys(alike, regime) | answered
+        return {regime: answered[regime] for regime in Regime if regime in answered}
+
+    def cases(self) -> Iterator[tuple[Regime, str, str, Task]]:
+        """Every regime, world, split and task to score, trajectories where the run learned them."""
+        forecasts = self.config.model.forecasts and self.config.losses.trajectory > 0
+        for regime in self.regimes:
+            for world in self.loaded.model.specs:
+                for split in SPLITS:
+                    for task in tasks(self.dataset.spec(world)):
+                        yield regime, world, split, task
+                    if forecasts:
+                        yield regime, world, split, Task.trajectory
+
+
+def open_run(run: Path, dataset_path: str | None = None) -> Opened:
+    """The run's weights, configuration and data. Raises WeightsError when they do not belong
+    together, DatasetError and ConfigError when something is damaged."""
+    loaded = load_weights(run)
+    config = load_config(run / CONFIG_FILE, RunConfig)
+    if config_hash(config) != loaded.provenance["config_sha"]:
+        raise WeightsError(
+            f"{run / CONFIG_FILE}: is not the configuration these weights were trained with; "
+            "restore it, or train again"
+        )
+    dataset = Dataset.open(dataset_path or config.data.dataset_path)
+    # Of the same draws fewer may be scored: a sample's split does not depend on their number.
+    trained_on = loaded.provenance["draws_sha"]
+    if dataset.draws != trained_on:
+        raise WeightsError(
+            f"{run}: trained on draws {trained_on}, but {dataset.path} holds {dataset.draws}; its "
+            "test split may hold training samples. Name the right data set"
+        )
+    return Opened(run, loaded, config, dataset)

@@ -1,0 +1,180 @@
+"""Score a run: audit it, predict every world and split, store the statistics, derive metrics.
+
+    statistics.parquet              one row a response; metrics follow from it
+    trajectory_statistics.parquet   the same for trajectories, of models that forecast
+    panels.safetensors              two responses of every world, to be drawn
+    metrics.json                    {"worlds": {world: {regime: {split: {nrmse, ...}}}}, ...}
+
+metrics.json comes last and records the checksums of the statistics: where it is there and they
+match, the run is scored. Its entries are those of the steady-state response; `state_dependent` and
+`trajectory` are nested in them. `by_horizon` and `spectrum` are computed while scoring; every other
+number follows from the statistics. The split `val` is scored too: specialists are chosen on it,
+never on `test`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emulator.errors import InputError
+from emulator.evaluation.scoring.ablations import SPLIT as ABLATION_SPLIT
+from emulator.evaluation.scoring.ablations import ablate
+from emulator.evaluation.scoring.audit import audit_data, audit_inputs
+from emulator.evaluation.scoring.forecasts import score_forecasts, summarise_forecasts
+from emulator.evaluation.scoring.metrics.derived import accuracy, summarise
+from emulator.evaluation.scoring.opened import Opened, open_run
+from emulator.evaluation.scoring.statistics import (
+    Scored,
+    error_by_horizon,
+    mean_spectrum,
+    score_model,
+    statistics,
+)
+from emulator.evaluation.stored.files import (
+    RESPONSES_FILE,
+    TRAJECTORIES_FILE,
+    StatisticsWriter,
+    checksums,
+    compact,
+)
+from emulator.evaluation.stored.panels import Panel, write_panels
+from emulator.evaluation.stored.record import NULL_MODEL
+from emulator.evaluation.stored.runs import EvaluatedRun
+from emulator.progress import Progress, silent
+from emulator.provenance import commit
+from emulator.questions import Question
+from emulator.regimes import Regime, Task, tasks
+from emulator.specs import WorldSpec
+
+
+def score(
+    run: Path,
+    dataset_path: str | None = None,
+    progress: Progress = silent,
+    *,
+    ablations: bool = False,
+    criteria: bool = False,
+) -> EvaluatedRun:
+    """Score the weights of a run folder.
+
+    The files named in the module docstring go to the run folder, metrics.json only when everything
+    else is there. dataset_path None is the data set the run was trained on; one with
+    fewer or more of the same draws will do. ablations: also score `test` with each input masked.
+    criteria: refuse a run that the criteria are not for.
+
+    Raises WeightsError when the weights were trained on other draws than are scored, InputError
+    when predictions are missing, not finite, the truth itself, or depend on what the regime
+    forbids, DatasetError when a sample is in a split it does not belong to or a scale is not that
+    of the training rows.
+    """
+    run = run.resolve()
+    opened = open_run(run, dataset_path)
+    if ablations and not opened.config.model.universal:
+        raise InputError(
+            f"{run}: ablations mask inputs of a universal model; a {opened.config.model.type} "
+            "cannot do without any of its own"
+        )
+    worlds = tuple(opened.loaded.model.specs)
+    if criteria and not opened.is_universal:
+        raise InputError(
+            f"{run}: the criteria are for a universal model of several worlds, given no more than "
+            f"its regime's contract; this is {opened.config.model.type} on {', '.join(worlds)}"
+        )
+    for world in worlds:
+        audit_data(opened.dataset, world)
+    result = _head(opened)
+    cases = list(opened.cases())
+    drawn_in = (cases[0][0], Regime.B1)  # the run's first regime, and where bands tell most
+    panels: list[Panel] = []
+    with (
+        StatisticsWriter(run / RESPONSES_FILE) as responses,
+        StatisticsWriter(run / TRAJECTORIES_FILE) as paths,
+    ):
+        for done, (regime, world, split, task) in enumerate(cases):
+            progress(done, len(cases), f"{world} {regime} {split}")
+            question = Question(world, regime, task, extra=opened.extra)
+            case = (opened.loaded.model, opened.dataset, question)
+            if split == "test":
+                audit_inputs(*case)
+            if task is Task.trajectory:
+                frame, by_quarter = score_forecasts(*case, split)
+                paths.add(frame)
+                entry = {**summarise_forecasts(frame), "by_horizon": by_quarter.tolist()}
+                null = summarise_forecasts(frame, "null_mse")
+            else:
+                scored = score_model(*case, split)
+                frame = compact(statistics(scored))
+                responses.add(frame)
+                entry = {**summarise(frame), "by_horizon": error_by_horizon(scored).tolist()}
+                null = accuracy(frame, "null_mse")
+                if split == "test":
+                    entry["spectrum"] = {
+                        "prediction": mean_spectrum(scored.prediction, scored.sigma).tolist(),
+                        "truth": mean_spectrum(scored.truth, scored.sigma).tolist(),
+                    }
+                    if regime in drawn_in and task is Task.steady_state:
+                        panels.append(pick(scored, opened.dataset.spec(world)))
+            for tree, values in (("worlds", entry), (NULL_MODEL, null)):
+                splits = result[tree][world].setdefault(regime.value, {})
+                if task is Task.steady_state:
+                    splits[split] = values
+                else:
+                    splits[split][task.value] = values
+            if ablations and split == ABLATION_SPLIT:
+                by_regime = result["ablations"].setdefault(world, {}).setdefault(regime.value, {})
+                by_regime[task.value] = ablate(*case, frame)
+    result["statistics"] = checksums(run)
+    write_panels(run, panels)
+    scored_run = EvaluatedRun(run.name, run, result)
+    scored_run.save()
+    progress(len(cases), len(cases), "")
+    return scored_run
+
+
+def _head(opened: Opened) -> dict[str, Any]:
+    """metrics.json before anything is scored: what was trained, and what is asked."""
+    worlds, provenance = tuple(opened.loaded.model.specs), opened.loaded.provenance
+    seen = opened.loaded.samples_seen
+    return {
+        "model": opened.config.model.type,
+        "regimes": [regime.value for regime in opened.regimes],
+        "extra_inputs": sorted(opened.extra),
+        "data_worlds": {
+            world: [task.value for task in tasks(opened.dataset.spec(world))]
+            for world in opened.dataset.worlds
+        },
+        "worlds": {world: {} for world in worlds},
+        NULL_MODEL: {world: {} for world in worlds},
+        "ablations": {},
+        "samples_seen": {
+            regime.value: {world: seen[trained_in][world] for world in worlds}
+            for regime, trained_in in opened.regimes.items()
+        },
+        "until_stalled": opened.config.training.patience is not None,
+        "commit": commit(),
+        "config_sha": provenance["config_sha"],
+        "data_sha": opened.dataset.hash,
+        "samples_sha": opened.dataset.samples_sha,
+        "training_data_sha": provenance["data_sha"],
+        "training_draws_sha": provenance["draws_sha"],
+        "training_rows": provenance["training_rows"],
+        "started_from": provenance["started_from"],
+        "weights_sha256": opened.loaded.sha256,
+        "training_commit": provenance["commit"],
+    }
+
+
+def pick(case: Scored, spec: WorldSpec) -> Panel:
+    """The two samples of a scored split that are drawn."""
+    error = np.sqrt(np.square(case.prediction - case.truth).mean(axis=2))
+    scale = np.where(case.sigma > 0, case.sigma, np.inf)
+    order = np.argsort((error / scale).mean(axis=(1, 2)))
+    picks = [order[int(q * (len(order) - 1))] for q in (0.5, 0.9)]
+    quantiles = None if case.quantiles is None else case.quantiles[picks]
+    return Panel(
+        spec.name, str(case.regime), case.shocks, spec.observables, case.sigma,
+        case.prediction[picks], case.truth[picks], quantiles,
+    )  # fmt: skip
