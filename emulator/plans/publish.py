@@ -13,7 +13,7 @@ from pathlib import Path
 
 from emulator.errors import ConfigError
 from emulator.evaluation.comparison.leaderboard import CSV_FILE, MARKDOWN_FILE
-from emulator.evaluation.report.report import REPORT_FILE
+from emulator.evaluation.report.page import REPORT_FILE
 from emulator.evaluation.stored.record import METRICS_FILE
 from emulator.plans.plan import read_plan
 from emulator.plans.record import PLAN_FILE
