@@ -135,6 +135,21 @@ def test_links_and_files_named_in_the_readme_exist() -> None:
         assert (ROOT / config).exists(), config
 
 
+@pytest.mark.fast
+def test_results_that_pages_cite_are_there() -> None:
+    """But for the log of experiments, which names what was there on its day."""
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.glob("*.md"),
+             *(ROOT / "results").rglob("README.md")]  # fmt: skip
+    for page in pages:
+        if page.name == "experiments.md":
+            continue
+        # `COMMIT:results/...` is of an earlier commit, PLAN stands for a name.
+        text = page.read_text(encoding="utf-8")
+        for place in re.findall(r"(?<![\w:])results/[\w/.*-]*", text):
+            if "PLAN" not in place:
+                assert list(ROOT.glob(place.rstrip("./"))), f"{page.name}: {place}"
+
+
 @pytest.mark.integration
 def test_the_python_lines_on_exported_files_run(
     run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 from threadpoolctl import threadpool_limits
 
-from emulator.provenance import commit
-from emulator.storage import write_atomically
+from studies import records
 
 RESULTS = Path(__file__).parents[2] / "results" / "speed" / "worlds.json"
 OURS = "emulator"
@@ -80,26 +75,8 @@ def write(rows: list[dict[str, Any]]) -> None:
         if row["tool"] != OURS and base:
             row["times_ours"] = round(row["microseconds_a_draw"] / base, 1)
     facts = {
-        "commit": commit(),
-        "machine": {
-            "cpu": cpu_model(),
-            "cores": os.cpu_count(),
-            "threads_used": 1,
-            "load_average": round(os.getloadavg()[0], 2),
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("numpy", "numba", "scipy")},
-        },
+        "machine": records.machine(("numpy", "numba", "scipy"), threads_used=1),
         "unit": "microseconds a draw, median over rounds",
         "timings": rows,
     }
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(RESULTS, (json.dumps(facts, indent=1) + "\n").encode())
-
-
-def cpu_model() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+    records.write(RESULTS, facts)
