@@ -94,10 +94,10 @@ def evaluation_seconds(config: RunConfig, dataset: Dataset) -> float:
 def _kind(config: RunConfig) -> str:
     data = config.model_dump(mode="json")
     for key in ("epochs", "lr", "seed", "start_from"):
-        del data["training"][key]
+        data["training"].pop(key, None)  # parts that are not asked for are not there
     data["training"]["steps"] = config.training.steps is not None
     if config.training.steps is not None:  # of an epoch rows are the length
-        del data["data"]["rows"]
+        data["data"].pop("rows", None)
     if len(data["data"]["worlds"] or ()) == 1:
         data["data"]["worlds"] = 1
     if len(config.data.regimes) == 1:

@@ -54,9 +54,9 @@ def is_finished(output: Path, config: RunConfig, resume: bool, dataset: Dataset)
 
 
 def require_same_data(output: Path, provenance: dict[str, Any], dataset: Dataset) -> None:
-    if provenance.get("data_sha") != dataset.hash:
+    if provenance["data_sha"] != dataset.hash:
         raise ConfigError(
-            f"{output}: was trained on data {provenance.get('data_sha')}, but {dataset.path} now "
+            f"{output}: was trained on data {provenance['data_sha']}, but {dataset.path} now "
             f"holds {dataset.hash}; name another folder with --output"
         )
 
@@ -64,9 +64,9 @@ def require_same_data(output: Path, provenance: dict[str, Any], dataset: Dataset
 def require_same_machine(output: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
     """Sums differ between devices and numbers of processes, so a resume would not be exact."""
     for key in ("device", "processes"):
-        if before.get(key) != now[key]:
+        if before[key] != now[key]:
             raise ConfigError(
-                f"{output}: was begun with {key} {before.get(key)}, now {now[key]}; go on as it "
+                f"{output}: was begun with {key} {before[key]}, now {now[key]}; go on as it "
                 "was begun, or name another folder with --output"
             )
 
