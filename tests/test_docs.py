@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -148,6 +149,21 @@ def test_results_that_pages_cite_are_there() -> None:
         for place in re.findall(r"(?<![\w:])results/[\w/.*-]*", text):
             if "PLAN" not in place:
                 assert list(ROOT.glob(place.rstrip("./"))), f"{page.name}: {place}"
+
+
+@pytest.mark.fast
+def test_rooms_are_described_in_the_order_of_imports_and_files_named_exist() -> None:
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+    rooms = re.findall(r"^\| (`emulator/.*?`) \|", page.split("## What a change")[0], re.MULTILINE)
+    found = [re.findall(r"`(emulator/\w+)(?:\.py)?`", room) for room in rooms]
+    assert [sorted(room) for room in found] == [
+        sorted(layer.replace(".", "/").split(" | ")) for layer in layers
+    ]
+    for path in re.findall(r"`((?:emulator|configs|results|studies|tests)/[\w./*]*)`", page):
+        named = path.replace("NAME.py", "*.py").rstrip("/")
+        assert list(ROOT.glob(named)), path
 
 
 @pytest.mark.integration
