@@ -18,12 +18,13 @@ from emulator.errors import EmulatorError, InputError, UnknownNameError
 from emulator.inference.onnx import export_onnx
 from emulator.inference.onnx.cholesky import cholesky_ex, cholesky_solve, solve_triangular
 from emulator.inference.onnx.comparison import CHECKED, TOLERANCE
-from emulator.inference.onnx.question import Question
+from emulator.inference.onnx.traceable import Traceable
+from emulator.inference.request import Request
 from emulator.models.baselines.gru import GRUConfig
 from emulator.models.baselines.linear import LinearConfig
 from emulator.models.baselines.mlp import MLPConfig
 from emulator.models.universal import Universal, UniversalConfig
-from emulator.regimes import Regime, Task
+from emulator.regimes import Regime
 from tests.conftest import ROOT, TINY_MODEL
 
 pytestmark = pytest.mark.slow
@@ -81,7 +82,7 @@ def exported(model: emulator.Emulator, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture
 def translated(exported: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare a test the seconds of tracing and translating nk once more."""
-    monkeypatch.setattr("emulator.inference.onnx.export._traced", lambda question: None)
+    monkeypatch.setattr("emulator.inference.onnx.export._traced", lambda traceable: None)
     monkeypatch.setattr(
         "emulator.inference.onnx.export._translated", lambda program: onnx.load(exported("nk"))
     )
@@ -245,9 +246,9 @@ def test_the_check_covers_one_draw_many_and_the_ends_of_the_bounds(
     model: emulator.Emulator,
 ) -> None:
     spec = model.spec("nk")
-    question = Question(model.model, spec, Regime.A, Task.steady_state, 4, False)
+    traceable = Traceable(model.model, Request(spec, spec.shock_names, Regime.A, horizon=4))
     assert {draws for draws, _ in CHECKED} >= {1}
-    theta = question.examples(max(draws for draws, _ in CHECKED), 40)["theta"]
+    theta = traceable.examples(max(draws for draws, _ in CHECKED), 40)["theta"]
     for row, ends in enumerate(("default", "lower", "upper")):
         expected = torch.tensor([getattr(p, ends) for p in spec.parameters])
         torch.testing.assert_close(theta[row], expected)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import reprlib
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +14,13 @@ from numpy.typing import NDArray
 from emulator.errors import InputError, WeightsError, unknown_name
 from emulator.inference.arguments import Theta, check_horizon, check_size, held_out, outside, pack
 from emulator.inference.histories import History, history_array, other_units, unusual
+from emulator.inference.request import Request
 from emulator.inference.response import Response
 from emulator.inference.signatures import takes
-from emulator.limits import MAX_HISTORY, QUANTILES
-from emulator.models.base import Answer, Model
+from emulator.limits import QUANTILES
+from emulator.models.base import Model
 from emulator.models.weights import find_weights, load_weights
-from emulator.regimes import Regime, Task, build_inputs
+from emulator.regimes import Regime, Task
 from emulator.specs import MACRO_OBSERVABLES, WorldSpec
 
 if TYPE_CHECKING:
@@ -113,9 +113,11 @@ class Emulator:
         task = Task.state_dependent if state_dependent else Task.steady_state
         if spec is not None and spec.linear:
             task = Task.steady_state  # the same response, and the task trained on
-        point, quantiles = self._responses(
-            spec, shocks, shock, regime, task, values, observed, size, horizon, bands
-        )
+        request = Request(
+            spec=spec or next(iter(self.model.specs.values())), shocks=shocks, regime=regime,
+            task=task, size=size, horizon=horizon, bands=bands, shock=shock,
+        )  # fmt: skip
+        point, quantiles = self._responses(request, values, observed)
         if quantiles is not None and size < 0:
             quantiles = quantiles[..., ::-1]  # the lowest quantile is the lowest again
         observables = MACRO_OBSERVABLES if spec is None else spec.observables
@@ -208,9 +210,8 @@ class Emulator:
         self.check_trained(regime)
         if not len(theta):
             return theta.new_zeros((0, len(spec.shocks), horizon + 1, 3))
-        answer = self._answer(
-            spec, spec.shock_names, regime, Task.steady_state, fields, size, horizon, bands=False
-        )
+        request = Request(spec, spec.shock_names, regime, size=size, horizon=horizon)
+        (answer,) = self.model.answer([request.inputs(fields)], horizon, bands=False)
         return size * answer.response.to(theta.dtype)
 
     def _regime(
@@ -261,79 +262,47 @@ class Emulator:
     @torch.no_grad()
     def _responses(
         self,
-        spec: WorldSpec | None,
-        shocks: tuple[str, ...],
-        shock: str | None,
-        regime: Regime,
-        task: Task,
+        request: Request,
         theta: NDArray[np.float64] | None,
         history: NDArray[np.float64] | None,
-        size: float,
-        horizon: int,
-        bands: bool,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         """Responses (B, S, H+1, 3) and, with bands, their quantiles (B, S, H+1, 3, 5), by chunks.
 
-        With `shock` given, of that one alone, S = 1. Both are written in place: beside them there
-        is never more than a chunk of draws.
+        Of one shock alone, S = 1. Both are written in place: beside them there is never more than
+        a chunk of draws.
         """
         given = {"theta": theta, "trajectories": history}
         rows = next(len(array) for array in given.values() if array is not None)
-        alone = shock is not None and self.model.config.shocks_apart
-        chosen = slice(None) if shock is None or alone else [shocks.index(shock)]
-        shape = (rows, len(shocks) if shock is None else 1, horizon + 1, 3)
-        point = np.empty(shape)
-        quantiles = np.empty((*shape, len(QUANTILES))) if bands else None
+        wanted = None if request.shock is None else [request.shocks.index(request.shock)]
+        alone = wanted is not None and self.model.config.shocks_apart
+        chosen = slice(None) if wanted is None or alone else wanted
+        number = len(request.shocks) if wanted is None else 1
+        point = np.empty((rows, number, request.horizon + 1, 3))
+        quantiles = np.empty((*point.shape, len(QUANTILES))) if request.bands else None
         step = CHUNK if history is None else CHUNK_WITH_HISTORY
         for first in range(0, rows, step):
-            fields = {
-                name: torch.tensor(array[first : first + step], dtype=torch.float32)
-                for name, array in given.items()
-                if array is not None
-            }
-            answer = self._answer(
-                spec, shocks, regime, task, fields, size, horizon, bands=bands,
-                shock=shock if alone else None,
-            )  # fmt: skip
-            if bands and answer.quantiles is None:
+            inputs = request.inputs(
+                {
+                    name: torch.tensor(array[first : first + step], dtype=torch.float32)
+                    for name, array in given.items()
+                    if array is not None
+                }
+            )
+            if alone and request.shock is not None:
+                inputs = inputs.to_one(request.shock)
+            (answer,) = self.model.answer([inputs], request.horizon, bands=request.bands)
+            if request.bands and answer.quantiles is None:
                 raise InputError("bands: this model gives none; use a universal model's weights")
             for values, out in ((answer.response, point), (answer.quantiles, quantiles)):
                 if values is None or out is None:
                     continue
                 part = out[first : first + step]
-                np.multiply(values.numpy()[:, chosen], size, out=part, dtype=np.float64)
+                np.multiply(values.numpy()[:, chosen], request.size, out=part, dtype=np.float64)
                 if not np.isfinite(part).all():
                     raise InputError(
                         "the emulator gives no finite response here; check the parameters"
                     )
         return point, quantiles
-
-    def _answer(
-        self,
-        spec: WorldSpec | None,
-        shocks: tuple[str, ...],
-        regime: Regime,
-        task: Task,
-        given: dict[str, torch.Tensor],
-        size: float,
-        horizon: int,
-        *,
-        bands: bool,
-        shock: str | None = None,
-    ) -> Answer:
-        """The model's per-unit answer to the data-set fields `given`, to one shock where named."""
-        # Without a world the regime leaves its name out; any stands in.
-        named = spec or next(iter(self.model.specs.values()))
-        some = next(iter(given.values()))
-        fields = {**given, "shock_size": some.new_full((len(some), len(shocks)), size)}
-        history = given.get("trajectories")
-        length = MAX_HISTORY if history is None else history.shape[1]
-        inputs = build_inputs(fields, named, regime, task, history_length=length, run_in=0)
-        if spec is None:
-            inputs = replace(inputs, shocks=shocks)
-        if shock is not None:
-            inputs = inputs.to_one(shock)
-        return self.model.answer([inputs], horizon, bands=bands)[0]
 
 
 def _same_draws(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from emulator.inference.onnx.question import Question
+from emulator.inference.onnx.traceable import Traceable
 from emulator.limits import MAX_HISTORY, MIN_HISTORY
 
 # Of the response's scale. Both compute in float32, in different orders: some 2e-6 apart. (At single
@@ -14,7 +14,7 @@ CHECKED = ((1, MIN_HISTORY), (7, 121), (64, MAX_HISTORY))  # draws and quarters 
 
 
 @torch.no_grad()
-def difference(data: bytes, question: Question) -> float:
+def difference(data: bytes, traceable: Traceable) -> float:
     """How far onnxruntime's answers are from torch's, as a share of the response's scale.
 
     The root mean square over quarters, as in an NRMSE, of the worst draw, shock and observable. The
@@ -26,10 +26,10 @@ def difference(data: bytes, question: Question) -> float:
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     largest = []
     for draws, quarters in CHECKED:
-        given = question.examples(draws, quarters)
+        given = traceable.examples(draws, quarters)
         found = session.run(None, {name: value.numpy() for name, value in given.items()})
-        expected = question(**given)
-        sd = question.scale(**given)
+        expected = traceable(**given)
+        sd = traceable.scale(**given)
         for theirs, ours in zip(found, expected, strict=True):
             apart = (torch.from_numpy(theirs) - ours).square().mean(dim=2, keepdim=True).sqrt()
             peak = ours.abs().amax(dim=2, keepdim=True)

@@ -13,17 +13,18 @@ from typing import Any
 import onnx
 
 from emulator import __version__
-from emulator.inference.onnx.question import Question
+from emulator.inference.onnx.traceable import Traceable
 from emulator.limits import QUANTILES
 from emulator.regimes import Task
 
 PROVENANCE = ("weights_sha256", "commit", "config_sha", "data_sha")  # of the weights
 
 
-def describe(proto: onnx.ModelProto, question: Question, provenance: Mapping[str, Any]) -> None:
+def describe(proto: onnx.ModelProto, traceable: Traceable, provenance: Mapping[str, Any]) -> None:
     """Name inputs, outputs and axes, and fill in `metadata_props`."""
-    spec = question.world
-    names = [*question.given, "response", "quantiles"]
+    request = traceable.request
+    spec = request.spec
+    names = [*traceable.given, "response", "quantiles"]
     for value, name in zip((*proto.graph.input, *proto.graph.output), names, strict=False):
         _rename(proto.graph, value.name, name)
         shape = value.type.tensor_type.shape.dim
@@ -31,17 +32,17 @@ def describe(proto: onnx.ModelProto, question: Question, provenance: Mapping[str
         if name == "history":
             shape[1].dim_param = "quarters"
     proto.producer_name, proto.producer_version = "universal-macro-emulator", __version__
-    proto.graph.name = f"{spec.name} {question.regime}"
+    proto.graph.name = f"{spec.name} {request.regime}"
     proto.doc_string = f"Impulse responses: {spec.title}"
-    size = "s.d.s" if "size" in question.given else "one s.d., in proportion for others"
-    start = "where the history ends" if question.task is Task.state_dependent else "steady state"
+    size = "s.d.s" if "size" in traceable.given else "one s.d., in proportion for others"
+    start = "where the history ends" if request.task is Task.state_dependent else "steady state"
     onnx.helper.set_model_props(
         proto,
         {
             "world": spec.name,
-            "regime": question.regime.value,
+            "regime": request.regime.value,
             "response_from": start,
-            "horizon": str(question.horizon),
+            "horizon": str(request.horizon),
             "size": size,
             **{
                 name: json.dumps(value)
@@ -50,7 +51,7 @@ def describe(proto: onnx.ModelProto, question: Question, provenance: Mapping[str
                                     for p in spec.parameters]),
                     ("shocks", [_chosen(s, "sigma") for s in spec.shocks]),
                     ("observables", [_chosen(o, "label", "unit") for o in spec.observables]),
-                    ("quantiles", QUANTILES if question.bands else ()),
+                    ("quantiles", QUANTILES if request.bands else ()),
                 )
             },
             **{key: str(provenance.get(key, "")) for key in PROVENANCE},

@@ -1,6 +1,6 @@
-"""`export_onnx`: from a model's answer to one question to a file.
+"""`export_onnx`: from a model's answer to one request to a file.
 
-The question (question.py) is traced and translated, what a reader must know is written in
+The answer (traceable.py) is traced and translated, what a reader must know is written in
 (description.py), and onnxruntime must answer what torch answers (comparison.py) before the file
 takes its name.
 
@@ -27,7 +27,8 @@ from emulator.errors import DisagreementError, InputError, unknown_name
 from emulator.inference.arguments import check_horizon
 from emulator.inference.onnx.cholesky import DECOMPOSITIONS
 from emulator.inference.onnx.comparison import TOLERANCE, difference
-from emulator.inference.onnx.question import Question
+from emulator.inference.onnx.traceable import Traceable
+from emulator.inference.request import Request
 from emulator.limits import MAX_HISTORY, MIN_HISTORY
 from emulator.progress import Progress, silent
 from emulator.regimes import CONTRACTS, Regime, Task
@@ -83,7 +84,7 @@ def export_onnx(
     """
     target = _target(path)
     horizon = check_horizon(horizon)
-    question = _question(model, world, regime, horizon, bands, state_dependent)
+    traceable = _traceable(model, world, regime, horizon, bands, state_dependent)
     missing = [name for name in NEEDS if find_spec(name) is None]
     if missing:
         raise InputError(
@@ -94,13 +95,13 @@ def export_onnx(
 
     steps = 4
     progress(0, steps, "tracing")
-    program = _traced(question)
+    program = _traced(traceable)
     progress(1, steps, "translating")
     proto = _translated(program)
-    describe(proto, question, model.provenance)
+    describe(proto, traceable, model.provenance)
     data = proto.SerializeToString()
     progress(2, steps, "comparing")
-    apart = None if find_spec("onnxruntime") is None else difference(data, question)
+    apart = None if find_spec("onnxruntime") is None else difference(data, traceable)
     progress(3, steps, "writing")
     target.parent.mkdir(parents=True, exist_ok=True)
     if apart is not None and not apart <= TOLERANCE:
@@ -124,9 +125,9 @@ def _target(path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _question(
+def _traceable(
     model: Emulator, world: str, regime: str, horizon: int, bands: bool, state_dependent: bool
-) -> Question:
+) -> Traceable:
     """What is to be exported; InputError where these weights do not answer it."""
     spec, network = model.spec(world), model.model
     if regime not in REGIMES:
@@ -155,32 +156,33 @@ def _question(
         raise InputError("state_dependent: needs the history that led to the state, regime B1 or C")
     # In a linear world the response is the same from any state, and this is the task trained on.
     task = Task.state_dependent if state_dependent and not spec.linear else Task.steady_state
-    question = Question(network, spec, Regime(regime), task, horizon, bands).eval()
-    if known.history and not _reads_history(question):
+    request = Request(spec, spec.shock_names, Regime(regime), task, horizon=horizon, bands=bands)
+    traceable = Traceable(network, request).eval()
+    if known.history and not _reads_history(traceable):
         raise InputError(
             f"regime {regime}: given theta, these weights do not read the history for the response "
             "from the steady state, nor in a linear world: export regime A"
             + (", or the state-dependent response" if not spec.linear else "")
         )
-    return question
+    return traceable
 
 
 @torch.no_grad()
-def _reads_history(question: Question) -> bool:
-    given = question.examples(2, MIN_HISTORY)
-    other = {**given, "history": question.examples(2, MIN_HISTORY, seed=1)["history"]}
-    return not torch.equal(question(**given)[0], question(**other)[0])
+def _reads_history(traceable: Traceable) -> bool:
+    given = traceable.examples(2, MIN_HISTORY)
+    other = {**given, "history": traceable.examples(2, MIN_HISTORY, seed=1)["history"]}
+    return not torch.equal(traceable(**given)[0], traceable(**other)[0])
 
 
-def _traced(question: Question) -> torch.export.ExportedProgram:
-    """The question as a graph, with the numbers of draws and quarters left open."""
-    given = question.examples(3, 121)
+def _traced(traceable: Traceable) -> torch.export.ExportedProgram:
+    """The answer as a graph, with the numbers of draws and quarters left open."""
+    given = traceable.examples(3, 121)
     draws = torch.export.Dim("draws", min=1)
     quarters = torch.export.Dim("quarters", min=MIN_HISTORY, max=MAX_HISTORY)
     free = {name: {0: draws, 1: quarters} if name == "history" else {0: draws} for name in given}
     with _quietly(), _plain_attention(), torch.no_grad():
         # Strict, since only then do len() and the like keep a free axis free.
-        program = torch.export.export(question, (), kwargs=given, dynamic_shapes=free, strict=True)
+        program = torch.export.export(traceable, (), kwargs=given, dynamic_shapes=free, strict=True)
         return program.run_decompositions(DECOMPOSITIONS) if "history" in given else program
 
 

@@ -1,4 +1,4 @@
-"""One question to a model as a function of plain tensors, which is what an exporter can trace.
+"""A request to a model as a function of plain tensors, which is what an exporter can trace.
 
     theta (B, P), size (B, S), history (B, L, 3)  ->  response (B, S, H+1, 3), quantiles (..., 5)
 
@@ -11,32 +11,26 @@ import numpy as np
 import torch
 from torch import nn
 
-from emulator.limits import MAX_HISTORY, MAX_SIZE, MIN_SIZE
+from emulator.inference.request import Request
+from emulator.limits import MAX_SIZE, MIN_SIZE
 from emulator.models.base import Model
-from emulator.regimes import CONTRACTS, Inputs, Regime, Task, build_inputs
-from emulator.specs import WorldSpec
+from emulator.regimes import CONTRACTS, Inputs
 
 PERSISTENCE = 0.9  # a quarter, of the made-up histories of `examples`
 
 
-class Question(nn.Module):
-    """Responses to whole shocks of one world, and their quantiles where `bands` are asked for.
+class Traceable(nn.Module):
+    """Responses to whole shocks of one world, and their quantiles where bands are asked for.
 
     given: names of the inputs. In a linear world the size is not one of them: the response is to
     one s.d., and that to another size a multiple of it.
     """
 
-    def __init__(
-        self, model: Model, spec: WorldSpec, regime: Regime, task: Task, horizon: int, bands: bool
-    ) -> None:
+    def __init__(self, model: Model, request: Request) -> None:
         super().__init__()
         self.model = model
-        self.world = spec
-        self.regime = regime
-        self.task = task
-        self.horizon = horizon
-        self.bands = bands
-        allowed = CONTRACTS[regime]
+        self.request = request
+        allowed, spec = CONTRACTS[request.regime], request.spec
         there = {"theta": allowed.theta, "size": not spec.linear, "history": allowed.history}
         self.given = tuple(name for name, given in there.items() if given)
 
@@ -47,11 +41,11 @@ class Question(nn.Module):
         history: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, ...]:
         inputs = self.inputs(theta, size, history)
-        answer = self.model.answer([inputs], self.horizon, bands=self.bands)[0]
+        answer = self.model.answer([inputs], self.request.horizon, bands=self.request.bands)[0]
         response = answer.response
         if size is not None:
             response = response * size[:, :, None, None]
-        if not self.bands:
+        if not self.request.bands:
             return (response,)
         quantiles = answer.quantiles
         assert quantiles is not None
@@ -68,16 +62,9 @@ class Question(nn.Module):
         size: torch.Tensor | None,
         history: torch.Tensor | None,
     ) -> Inputs:
-        """What the model sees, exactly what the regime allows."""
+        """What the model sees."""
         fields = {"theta": theta, "shock_size": size, "trajectories": history}
-        sample = {name: value for name, value in fields.items() if value is not None}
-        if size is None:
-            some = next(iter(sample.values()))
-            sample["shock_size"] = some.new_ones(some.shape[0], len(self.world.shocks))
-        length = MAX_HISTORY if history is None else history.shape[1]
-        return build_inputs(
-            sample, self.world, self.regime, self.task, history_length=length, run_in=0
-        )
+        return self.request.inputs({k: value for k, value in fields.items() if value is not None})
 
     def scale(self, **given: torch.Tensor) -> torch.Tensor:
         """The s.d. of the training responses, times the shock's size, (B or 1, S, 1, 3): what one
@@ -89,7 +76,8 @@ class Question(nn.Module):
         """Inputs to try: the defaults, both ends of the bounds, then uniform draws between them;
         sizes in the trained range; persistent histories in the scale of the training paths."""
         rng = np.random.default_rng(seed)
-        parameters, shocks = self.world.parameters, len(self.world.shocks)
+        world = self.request.spec
+        parameters, shocks = world.parameters, len(world.shocks)
         lower, upper = np.array([(p.lower, p.upper) for p in parameters]).T
         ends = np.array([[p.default for p in parameters], lower, upper])
         theta = np.concatenate([ends, rng.uniform(lower, upper, (draws, len(lower)))])[:draws]
@@ -99,6 +87,6 @@ class Question(nn.Module):
         for now in range(1, quarters):
             news = (1.0 - PERSISTENCE**2) ** 0.5 * history[:, now]
             history[:, now] = PERSISTENCE * history[:, now - 1] + news
-        history = history * self.model.scales(self.world.name).path.numpy()
+        history = history * self.model.scales(world.name).path.numpy()
         made = {"theta": theta, "size": size, "history": history}
         return {name: torch.tensor(made[name], dtype=torch.float32) for name in self.given}
