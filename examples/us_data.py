@@ -83,8 +83,8 @@ def main() -> None:
     ask = {"history": options.csv, "shock": "monetary", "horizon": HORIZON}
     point = model.irf(options.world, **ask)
     bands = model.irf(options.world, **ask, bands=True)
-    if point.attrs["unusual"]:
-        print(f"unlike the histories trained on: {point.attrs['unusual']}")
+    if point.attrs["caveats"]:
+        print(point.attrs["caveats"])
     history = frame[["output", "inflation", "rate"]].to_numpy()
     others = recursive_responses(history, HORIZON)
     label = f"emulator, {options.world}"

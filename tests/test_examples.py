@@ -13,7 +13,7 @@ import emulator
 from emulator.inference.histories import read_history
 from tests.conftest import ROOT
 from tests.scripts import script
-from tests.weights import in_every_regime
+from tests.weights import in_every_regime, of_every_world
 
 pytestmark = pytest.mark.slow
 
@@ -30,8 +30,10 @@ def weights(run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_example_on_us_data_runs(
-    weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    weights = of_every_world(tmp_path / "weights")
     monkeypatch.setattr(sys, "argv", ["us_data.py", "--weights", str(weights)])
     _example("us_data").main()
     out = capsys.readouterr().out

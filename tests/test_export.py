@@ -30,7 +30,7 @@ from tests.conftest import ROOT, TINY_MODEL
 pytestmark = pytest.mark.slow
 
 WORLDS = ("lss", "nk", "rbc", "sw07", "switching", "var", "zlb")
-HORIZON = 6  # of the weights; exports go on to 9
+HORIZON = 9  # of the weights
 PROVENANCE = {
     "regime": "all", "commit": "c0ffee123456", "config_sha": "c0", "data_sha": "da7a",
     "weights_sha256": "5ha",
@@ -68,7 +68,7 @@ class Exported:
     def __call__(self, name: str) -> Path:
         path = self.folder / f"{name}.onnx"
         if not path.exists():
-            done = export_onnx(self.model, name, path, bands=True, horizon=9)
+            done = export_onnx(self.model, name, path, bands=True)
             assert done.difference is not None
             assert done.difference < TOLERANCE
         return path
@@ -118,7 +118,7 @@ def test_every_world_answers_as_the_emulator_does(
         for size in (1.0,) if world.linear else (1.0, -2.5):
             given = {} if world.linear else {"size": np.full((number, len(world.shocks)), size)}
             response, quantiles = _asked(file, theta=theta, **given)
-            asked = {"size": size, "horizon": 9}
+            asked = {"size": size}
             _close(response, model.respond(name, theta, **asked).values, (number, size))
             bands = model.respond(name, theta, **asked, bands=True).values
             for q in range(5):
@@ -132,7 +132,7 @@ def test_shocks_of_a_nonlinear_world_have_sizes_of_their_own(
     sizes = (1.0, -2.0, 3.0)
     response, _ = _asked(exported("zlb"), theta=theta, size=np.array([sizes] * 2))
     for shock, size in enumerate(sizes):
-        alone = model.respond("zlb", theta, size=size, horizon=9).values
+        alone = model.respond("zlb", theta, size=size).values
         _close(response[:, [shock]], alone[:, [shock]], shock)
 
 
@@ -171,14 +171,14 @@ def test_networks_among_the_baselines_are_exported_with_parameters(
     config: Any, tmp_path: Path
 ) -> None:
     model = _made_up(config)
-    export_onnx(model, "zlb", tmp_path / "zlb.onnx", horizon=HORIZON)
+    export_onnx(model, "zlb", tmp_path / "zlb.onnx")
     theta = _draws(emulator.get_world("zlb"), 7)
     (response,) = _asked(tmp_path / "zlb.onnx", theta=theta, size=np.full((7, 3), 2.0))
-    _close(response, model.respond("zlb", theta, size=2.0, horizon=HORIZON).values, config)
+    _close(response, model.respond("zlb", theta, size=2.0).values, config)
     with pytest.raises(InputError, match="with a history only universal"):
-        export_onnx(model, "zlb", tmp_path / "b1.onnx", regime="B1", horizon=HORIZON)
-    with pytest.raises(InputError, match="up to 6 quarters, got 9"):
-        export_onnx(model, "zlb", tmp_path / "far.onnx", horizon=9)
+        export_onnx(model, "zlb", tmp_path / "b1.onnx", regime="B1")
+    with pytest.raises(InputError, match="up to 9 quarters, got 10"):
+        export_onnx(model, "zlb", tmp_path / "far.onnx", horizon=10)
 
 
 def test_the_file_says_what_its_numbers_are(model: emulator.Emulator, exported: Exported) -> None:
@@ -196,9 +196,11 @@ def test_the_file_says_what_its_numbers_are(model: emulator.Emulator, exported: 
     assert [s["name"] for s in json.loads(said["shocks"])] == ["monetary", "demand", "cost_push"]
     assert json.loads(said["observables"])[0]["unit"] == "percent"
     assert json.loads(said["quantiles"]) == [0.05, 0.25, 0.5, 0.75, 0.95]
-    assert {k: said[k] for k in ("world", "regime", "horizon", "response_from")} == {
-        "world": "nk", "regime": "A", "horizon": "9", "response_from": "steady state"
+    expected = {
+        "world": "nk", "regime": "A", "horizon": "9", "trained_horizon": "9", "caveats": "",
+        "response_from": "steady state",
     }  # fmt: skip
+    assert {key: said[key] for key in expected} == expected
     assert {k: said[k] for k in PROVENANCE if k != "regime"} == {
         k: v for k, v in PROVENANCE.items() if k != "regime"
     }
@@ -219,6 +221,7 @@ def test_the_file_says_what_its_numbers_are(model: emulator.Emulator, exported: 
         (("nk", 3), {}, InputError, "name of a file"),
         (("nk", "x.onnx"), {"regime": "B2"}, UnknownNameError, "valid: A, B1, C"),
         (("nk", "x.onnx"), {"horizon": 81}, InputError, "0 to 80"),
+        (("nk", "x.onnx"), {"horizon": 10, "bands": True}, InputError, "none after quarter 9"),
         (("nk", "x.onnx"), {"state_dependent": True}, InputError, "needs the history"),
         (("nk", "x.onnx"), {"regime": "C"}, InputError, "do not read the history"),
         (("zlb", "x.onnx"), {"regime": "C"}, InputError, "or the state-dependent response"),
@@ -279,17 +282,26 @@ def test_the_command_writes_and_says_what(
     run_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "new" / "nk.onnx"
-    ask = ["export", "nk", "--onnx", str(file), "--weights", str(run_path), "--horizon", "12"]
-    assert run([*ask, "--format", "json"]) == 0
-    said = json.loads(capsys.readouterr().out)
+    # One quarter more than the weights were trained on.
+    ask = ["export", "nk", "--onnx", str(file), "--weights", str(run_path), "--horizon", "13"]
+    assert run(ask) == 2
+    assert "Add --extrapolate" in capsys.readouterr().err
+    assert run([*ask, "--extrapolate", "--format", "json"]) == 0
+    captured = capsys.readouterr()
+    said = json.loads(captured.out)
+    (caveat,) = said["caveats"]
+    assert caveat["caveat"] == "horizon"
+    assert captured.err == f"emulator: {caveat['sentence']}\n"
+    (noted,) = (p.value for p in onnx.load(file).metadata_props if p.key == "caveats")
+    assert noted == f"horizon: {caveat['sentence']}"
     assert said["path"] == str(file)
     assert said["bytes"] == file.stat().st_size
     assert said["inputs"] == {"theta": ["draws", 12]}
-    assert said["outputs"] == {"response": ["draws", 3, 13, 3]}
+    assert said["outputs"] == {"response": ["draws", 3, 14, 3]}
     assert said["difference"] < TOLERANCE
     assert [path.name for path in file.parent.iterdir()] == ["nk.onnx"]
     (response,) = _asked(file, theta=emulator.get_world("nk").pack()[None])
-    _close(response, emulator.load(run_path).respond("nk", horizon=12).values, "trained")
+    _close(response, emulator.load(run_path).respond("nk", horizon=13).values, "trained")
 
 
 @pytest.mark.usefixtures("translated")

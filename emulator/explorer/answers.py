@@ -14,6 +14,7 @@ from emulator.evaluation.report.canvas import short_unit
 from emulator.evaluation.scoring.metrics.shape import peak
 from emulator.explorer.state import Catalogue, State
 from emulator.inference import Emulator
+from emulator.inference.trust import Caveat, Found
 from emulator.limits import QUANTILES
 from emulator.specs import Shock, WorldSpec, same_names
 from emulator.worlds import get_world, list_worlds
@@ -66,11 +67,6 @@ class Answers:
             )
         self.model = model
         self.catalogue = Catalogue(specs, model.model.horizon)
-        try:
-            model.respond(specs[0].name, horizon=1, bands=True)
-            self.bands = True
-        except InputError:
-            self.bands = False  # a baseline's weights
 
     def panels(self, state: State) -> list[Panel]:
         """One panel a chosen world. Nothing about the values of a state raises."""
@@ -86,25 +82,23 @@ class Answers:
             return Panel(spec, shock, None, None, None, "error", (note,))
         theta = self.catalogue.theta(state, spec.name)
         exact, status = _solved(spec.name, theta, state)
-        notes = [] if status is Status.OK else [_verdict(spec, theta, status)]
         point = bands = None
+        caveats: tuple[Found, ...] = ()
+        notes = []
         try:
             answer = self.model.respond(
                 spec.name, theta, shock=state.shock, size=state.size, horizon=state.quarters,
-                bands=self.bands,
+                bands=self.model.model.config.bands and state.quarters <= self.catalogue.trained,
             )  # fmt: skip
             point = answer.point[0, 0]
-            bands = answer.values[0, 0] if self.bands else None
-            if "size" in answer.attrs["out_of_bounds"]:
-                notes.append("trained on sizes from 0.25 to 3 s.d.: the emulator extrapolates")
-            notes += [
-                f"{part} was held out of training: the emulator's errors are larger there"
-                for part in answer.attrs["held_out"]
-            ]
+            bands = answer.values[0, 0] if answer.levels else None
+            caveats = answer.attrs["caveats"]
         except InputError as error:
             notes.append(f"emulator: {error}")
-        if state.quarters > self.catalogue.trained:
-            notes.append(f"the emulator extrapolates after quarter {self.catalogue.trained}")
+        notes += [found.sentence for found in caveats]
+        said = any(found.caveat is Caveat.NO_SOLUTION for found in caveats)
+        if exact is None and not said:
+            notes.append(f"there is no exact response: {status.message}")
         level = "error" if exact is None or point is None else "warning" if notes else "ok"
         return Panel(spec, shock, exact, point, bands, level, tuple(notes))
 
@@ -124,23 +118,6 @@ def _solved(world: str, theta: dict[str, float], state: State) -> tuple[Array | 
     if not status.solved:
         return None, status
     return answer.values[0, economy.shock_names.index(state.shock)], status
-
-
-def _verdict(spec: WorldSpec, theta: dict[str, float], status: Status) -> str:
-    """A status as a sentence that names what is to blame, where that is known."""
-    name = status.name.lower().replace("_", " ")
-    outside = [
-        f"{p.name} = {theta[p.name]:g}, not in [{p.lower:g}, {p.upper:g}]"
-        for p in spec.parameters
-        if not p.lower <= theta[p.name] <= p.upper
-    ]
-    because = f" ({'; '.join(outside)})" if outside else ""
-    if status is Status.INADMISSIBLE:
-        because += f"; `emulator worlds {spec.name}` lists them"
-    alone = (
-        "" if status.solved else ". There is no exact response, and the emulator's means nothing"
-    )
-    return f"{name}: {status.message}{because}{alone}"
 
 
 def errors(found: Panel) -> list[dict[str, Any]]:

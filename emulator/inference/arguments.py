@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import reprlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emulator.errors import InputError, unknown_name
-from emulator.limits import MAX_HORIZON, MAX_SIZE, MIN_SIZE
+from emulator.limits import MAX_HORIZON
 from emulator.specs import WorldSpec
 from emulator.worlds.arguments import NOT_NUMBERS, real
 
@@ -93,44 +93,10 @@ def frame_numbers(frame: pd.DataFrame) -> NDArray[np.float64]:
     return frame.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def out_of_bounds(spec: WorldSpec, theta: np.ndarray) -> list[str]:
-    """Names of the parameters that leave their bounds in any draw."""
-    return [
-        p.name
-        for j, p in enumerate(spec.parameters)
-        if ((theta[:, j] < p.lower) | (theta[:, j] > p.upper)).any()
-    ]
-
-
-def outside(spec: WorldSpec | None, theta: NDArray[np.float64] | None, size: float) -> list[str]:
-    """What lies outside the trained range: parameters, and the size in worlds where it matters."""
-    names = out_of_bounds(spec, theta) if spec is not None and theta is not None else []
-    if (spec is None or not spec.linear) and not MIN_SIZE <= abs(size) <= MAX_SIZE:
-        names.append("size")
-    return names
-
-
-def held_out(
-    rules: Sequence[Mapping[str, Any]], spec: WorldSpec, theta: NDArray[np.float64]
-) -> list[str]:
-    """The half-lines of parameters that training left out and some draw (B, P) lies on.
-
-    Rules on statistics of the solution are passed over: they need the world's solver.
-    """
-    found = []
-    for rule in rules:
-        name = rule.get("parameter")
-        if name not in spec.parameter_names:
-            continue
-        values = theta[:, spec.parameter_names.index(name)]
-        for side, beyond in (("above", np.greater), ("below", np.less)):
-            if side in rule and beyond(values, rule[side]).any():
-                found.append(f"{name} {side} {rule[side]:g}")
-    return found
-
-
-def check_horizon(horizon: int) -> int:
-    """A whole number of quarters up to `MAX_HORIZON`, or InputError."""
+def check_horizon(horizon: int | None, trained: int) -> int:
+    """A whole number of quarters up to `MAX_HORIZON`, or InputError; None is the one trained on."""
+    if horizon is None:
+        return trained
     try:
         whole = not isinstance(horizon, (bool, str)) and int(horizon) == horizon
     except (TypeError, ValueError, OverflowError):

@@ -12,11 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from emulator.errors import InputError, WeightsError, unknown_name
-from emulator.inference.arguments import Theta, check_horizon, check_size, held_out, outside, pack
-from emulator.inference.histories import History, history_array, other_units, unusual
+from emulator.inference.arguments import Theta, check_horizon, check_size, pack
+from emulator.inference.histories import History, history_array
 from emulator.inference.request import Request
 from emulator.inference.response import Response
 from emulator.inference.signatures import takes
+from emulator.inference.trust import check_bands, judge
 from emulator.limits import QUANTILES
 from emulator.models.base import Model
 from emulator.models.weights import find_weights, load_weights
@@ -79,13 +80,15 @@ class Emulator:
         *,
         shock: str | None = None,
         size: float = 1.0,
-        horizon: int = 40,
+        horizon: int | None = None,
         history: History | None = None,
         bands: bool = False,
         state_dependent: bool = False,
     ) -> Response:
         """`irf` as plain arrays, draws and shocks always there; spares the import of xarray."""
-        horizon, size = check_horizon(horizon), check_size(size)
+        quarters, size = check_horizon(horizon, self.model.horizon), check_size(size)
+        if bands:
+            check_bands(self.model, quarters)
         spec = None if world is None else self.spec(world)
         observed, single = (None, True) if history is None else history_array(history)
         values: NDArray[np.float64] | None = None
@@ -104,20 +107,16 @@ class Emulator:
         if state_dependent and observed is None:
             raise InputError("state_dependent: needs the history that led to the state")
         shocks = self._shocks(spec, shock)
-        strange: list[str] = []
-        sentences: list[str] = []
-        if observed is not None:
-            scale = self._scale(spec)
-            strange, sentences = other_units(observed, scale), unusual(observed, scale)
-        values, observed = _same_draws(values, observed)
         task = Task.state_dependent if state_dependent else Task.steady_state
         if spec is not None and spec.linear:
             task = Task.steady_state  # the same response, and the task trained on
         request = Request(
             spec=spec or next(iter(self.model.specs.values())), shocks=shocks, regime=regime,
-            task=task, size=size, horizon=horizon, bands=bands, shock=shock,
+            task=task, size=size, horizon=quarters, bands=bands, shock=shock,
         )  # fmt: skip
-        point, quantiles = self._responses(request, values, observed)
+        draws, observed_draws = _same_draws(values, observed)
+        caveats = judge(request, self.model, self.provenance, values, observed)
+        point, quantiles = self._responses(request, draws, observed_draws)
         if quantiles is not None and size < 0:
             quantiles = quantiles[..., ::-1]  # the lowest quantile is the lowest again
         observables = MACRO_OBSERVABLES if spec is None else spec.observables
@@ -128,10 +127,7 @@ class Emulator:
             "regime": regime.value,
             "from": "history" if state_dependent else "steady state",
             "units": {o.name: o.unit for o in observables},
-            "out_of_bounds": outside(spec, values, size),
-            "held_out": self._held_out(spec, values),
-            "other_units": strange,
-            "unusual": sentences,
+            "caveats": caveats,
             "source": "emulator",
         }
         if shock is not None:
@@ -155,15 +151,15 @@ class Emulator:
         200 quarters are used. Dates, if it has any, must be one quarter after the other.
         One theta or history stands for all draws of the other. state_dependent: from where the
         history ends, instead of from the steady state. bands: quantiles (5, 25, 50, 75, 95 %)
-        instead of the point estimate. Beyond the trained horizon the answer is extrapolated.
+        instead of the point estimate. horizon: the last quarter, up to 80; None is the last one
+        trained on, beyond which there are no bands.
 
         Returns dims (draw, shock, horizon, observable) and, with bands, quantile; single draws and
-        shocks dropped. Units and provenance are in `attrs`, and text that is empty where there is
-        nothing to say: `out_of_bounds` names what lies outside the trained range (parameters, and
-        the size in worlds where it matters), `held_out` the half-lines of parameters within it that
-        training left out, where errors are larger and bands too narrow (what training left out by
-        the roots of a solution is not told), `other_units` the series of a history whose s.d. is
-        far from any the weights were trained on, `unusual` what else sets the history apart.
+        shocks dropped. Units and provenance are in `attrs`, and so is what makes the answer less
+        trustworthy than most: `caveats`, text that is empty where there is nothing to say, each
+        caveat a name and a sentence. The names are those of `emulator.inference.trust.Caveat`.
+        Parameters are solved to know whether there is a solution, which costs little beside the
+        answer (`trust.judge`). What training left out by the roots of a solution is not told.
         Raises UnknownNameError or InputError.
         """
         return self.respond(*asked, **options).to_xarray()
@@ -174,7 +170,7 @@ class Emulator:
         theta: torch.Tensor,
         *,
         size: float = 1.0,
-        horizon: int = 40,
+        horizon: int | None = None,
         history: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """The numbers of `irf` as a tensor (B, S, H+1, 3), differentiable in theta.
@@ -188,7 +184,7 @@ class Emulator:
         theta alone, `requires_grad_(False)` on `Emulator.model` saves work. Raises UnknownNameError
         or InputError.
         """
-        horizon, size = check_horizon(horizon), check_size(size)
+        quarters, size = check_horizon(horizon, self.model.horizon), check_size(size)
         spec = self.spec(world)
         columns = len(spec.parameters)
         for name, given in (("theta", theta), ("history", history)):
@@ -209,9 +205,9 @@ class Emulator:
         regime = Regime.A if history is None else Regime.C
         self.check_trained(regime)
         if not len(theta):
-            return theta.new_zeros((0, len(spec.shocks), horizon + 1, 3))
-        request = Request(spec, spec.shock_names, regime, size=size, horizon=horizon)
-        (answer,) = self.model.answer([request.inputs(fields)], horizon, bands=False)
+            return theta.new_zeros((0, len(spec.shocks), quarters + 1, 3))
+        request = Request(spec, spec.shock_names, regime, size=size, horizon=quarters)
+        (answer,) = self.model.answer([request.inputs(fields)], quarters, bands=False)
         return size * answer.response.to(theta.dtype)
 
     def _regime(
@@ -247,18 +243,6 @@ class Emulator:
             raise unknown_name("shock", shock, known)
         return (shock,)
 
-    def _held_out(self, spec: WorldSpec | None, theta: NDArray[np.float64] | None) -> list[str]:
-        """What of theta lies where no training sample did, though within the bounds."""
-        if spec is None or theta is None:
-            return []
-        return held_out(self.provenance.get("held_out", {}).get(spec.name, ()), spec, theta)
-
-    def _scale(self, spec: WorldSpec | None) -> NDArray[np.float64]:
-        """The s.d. of the trajectories trained on, (3,); without a world the mean over worlds."""
-        names = self.worlds if spec is None else (spec.name,)
-        scales = [self.model.scales(name).path.numpy().astype(np.float64) for name in names]
-        return np.asarray(np.mean(scales, axis=0))
-
     @torch.no_grad()
     def _responses(
         self,
@@ -291,8 +275,6 @@ class Emulator:
             if alone and request.shock is not None:
                 inputs = inputs.to_one(request.shock)
             (answer,) = self.model.answer([inputs], request.horizon, bands=request.bands)
-            if request.bands and answer.quantiles is None:
-                raise InputError("bands: this model gives none; use a universal model's weights")
             for values, out in ((answer.response, point), (answer.quantiles, quantiles)):
                 if values is None or out is None:
                     continue

@@ -1,4 +1,4 @@
-"""Observed histories: read from CSV or taken from memory, checked, and compared with training.
+"""Observed histories: read from CSV or taken from memory, and checked.
 
     date,output,inflation,rate        one row a quarter, oldest first; `date` may be left out,
     1959Q2,1.31,-1.63,-2.23           1959-Q2, 1959-04-01 and any other day of the quarter do too
@@ -30,14 +30,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DATE = "date"
-# A history whose s.d. is this many times that of the training trajectories, or below this part of
-# it, is in other units (fractions for percent: 100). Fewer than 1 in 1,000 histories drawn from
-# any world's prior, of 40 to 200 quarters, lie outside.
-LARGEST_SD, SMALLEST_SD = 20.0, 1.0 / 40.0
-# What is merely unusual: each bound is crossed by 0 to 2 in 100 of the histories drawn from a
-# world's prior (5 in 100 of sw07's for the share at 80 quarters).
-HIGH_SD, LOW_SD, HIGH_MEAN = 6.0, 1.0 / 20.0, 3.0
-ONE_SIDE, ENOUGH_QUARTERS = 0.95, 80  # a deviation from a mean crosses zero in 20 years
 
 History: TypeAlias = "pd.DataFrame | ArrayLike | str | os.PathLike[str]"
 
@@ -113,42 +105,6 @@ def read_history(path: str | os.PathLike[str]) -> NDArray[np.float64]:
         if DATE in names:
             last = _next_quarter(where, cells[names.index(DATE)].strip(), last)
     return np.array(values, dtype=np.float64).reshape(-1, len(OBSERVABLE_NAMES))
-
-
-def other_units(history: NDArray[np.float64], scale: NDArray[np.float64]) -> list[str]:
-    """Observables whose s.d. is so far from that of the trajectories trained on, scale (3,), that
-    the history must be in other units."""
-    ratio = _ratio(history, scale)
-    far = (ratio > LARGEST_SD) | (ratio < SMALLEST_SD)
-    return [name for j, name in enumerate(OBSERVABLE_NAMES) if far[:, j].any()]
-
-
-def unusual(history: NDArray[np.float64], scale: NDArray[np.float64]) -> list[str]:
-    """What sets a history (B, L, 3) apart from those trained on, in sentences."""
-    ratio = _ratio(history, scale)
-    mean = np.abs(history.mean(axis=1)) / scale
-    above = (history > 0).mean(axis=1)
-    one_side = np.maximum(above, (history < 0).mean(axis=1))
-    said = []
-    for j, name in enumerate(OBSERVABLE_NAMES):
-        if ratio[:, j].max() > HIGH_SD or ratio[:, j].min() < LOW_SD:
-            furthest = ratio[np.abs(np.log(ratio[:, j])).argmax(), j]
-            said.append(f"{name} has {furthest:.2g} times the s.d. of the training histories")
-        if mean[:, j].max() > HIGH_MEAN:
-            said.append(
-                f"{name} has a mean {mean[:, j].max():.2g} times the s.d. of the training histories"
-            )
-        if history.shape[1] >= ENOUGH_QUARTERS and one_side[:, j].max() >= ONE_SIDE:
-            share = f"{100 * one_side[:, j].max():.0f} %"
-            said.append(
-                f"{name} is on one side of zero in {share} of the quarters: take the deviation "
-                "from its mean or trend"
-            )
-    return said
-
-
-def _ratio(history: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(history.std(axis=1) / scale, dtype=np.float64)
 
 
 def _check_columns(origin: str, names: list[str]) -> None:

@@ -24,7 +24,7 @@ class Response:
     values: (B, S, H+1, 3) in the observables' units; with bands, a last axis over `levels`. point:
     the point estimate (B, S, H+1, 3), which without bands is `values`.
     single: one draw, whose axis a user does not want to see; `shock` in attrs says the same of the
-    shock's axis. attrs: units (a dict), provenance and warnings (lists).
+    shock's axis. attrs: units (a dict), provenance and `caveats`, a tuple of `trust.Found`.
     """
 
     values: NDArray[np.float64]

@@ -71,7 +71,6 @@ def _nk() -> Any:
         (lambda m: m.irf("nk", size=True), "size: expected a number"),
         (lambda m: m.irf("nk", size=[1.0, 2.0]), "size: expected a number"),
         (lambda m: m.irf("nk", horizon="ten"), "horizon: expected 0 to 80"),
-        (lambda m: m.irf("nk", horizon=None), "horizon: expected 0 to 80"),
         (lambda m: m.irf("nk", horizon=float("inf")), "horizon: expected 0 to 80"),
         (lambda m: m.irf("nk", horizon=True), "horizon: expected 0 to 80"),
         (lambda m: m.irf("nk", history=np.full((60, 3), 1e39)), "output is 1e\\+39"),

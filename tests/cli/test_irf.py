@@ -15,7 +15,6 @@ import pytest
 import emulator
 import emulator.worlds
 from emulator.cli.app import run
-from emulator.errors import InputError
 
 pytestmark = pytest.mark.integration
 
@@ -79,17 +78,6 @@ def test_bands_are_printed_written_and_drawn(
     assert plain.read_bytes() != shaded.read_bytes()
 
 
-def test_an_unusual_history_is_answered_with_a_warning(
-    every_regime: Path, history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    levels = pd.read_csv(history)
-    levels["rate"] += 40.0
-    levels.to_csv(tmp_path / "levels.csv", index=False)
-    weights = ["--weights", str(every_regime)]
-    assert run(["irf", "nk", "--history", str(tmp_path / "levels.csv"), *weights]) == 0
-    assert "rate is on one side of zero" in capsys.readouterr().err
-
-
 def test_a_part_of_the_bounds_that_training_left_out_is_answered_with_a_warning(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -103,62 +91,6 @@ def test_a_part_of_the_bounds_that_training_left_out_is_answered_with_a_warning(
     assert (said.err, "in brackets" in said.out) == ("", False)
 
 
-def test_parameters_without_a_solution_are_answered_when_asked_for(
-    every_regime: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    explosive = ["--set", "a1_11=0.95", "--set", "a1_12=0.4", "--set", "a1_21=0.4"]
-    ask = ["irf", "var", *explosive, "--weights", str(every_regime), "--format", "json"]
-    ask += ["--horizon", "12"]
-    assert run(ask) == 2
-    assert "no stable solution exists; the weights were trained" in capsys.readouterr().err
-    assert run([*ask, "--extrapolate"]) == 0
-    captured = capsys.readouterr()
-    assert "no stable solution exists\n" in captured.err
-    assert len(json.loads(captured.out)["emulator"]["shock_1"]["output"]) == 13
-    # A restriction of the prior counts as well; what it leaves in passes in silence.
-    assert run([*ask[:2], "--set", "a1_11=0.9", "--set", "a2_11=0.1", *ask[8:]]) == 2
-    assert (
-        "joint restriction of the prior is violated, see `emulator worlds var`"
-        in capsys.readouterr().err
-    )
-    assert run([*ask[:2], "--set", "a1_11=0.8", *ask[8:]]) == 0
-    captured = capsys.readouterr()
-    assert captured.err == ""
-    assert json.loads(captured.out)["status"] == "OK"
-
-
-def test_a_world_that_cannot_be_asked_does_not_stop_the_emulator(
-    every_regime: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ask = ["irf", "var", "--set", "a1_11=0.8", "--weights", str(every_regime)]
-    ask += ["--horizon", "12", "--format", "json"]
-
-    def broken(name: str) -> emulator.worlds.World:
-        raise InputError(f"world {name!r} cannot be loaded")
-
-    def other(name: str) -> emulator.worlds.World:
-        return whole("nk")  # another world under this name
-
-    whole = emulator.worlds.get_world
-    for found, message in ((broken, "not checked: world 'var' cannot be loaded"), (other, "")):
-        monkeypatch.setattr(emulator.worlds, "get_world", found)
-        assert run(ask) == 0
-        captured = capsys.readouterr()
-        assert message in captured.err
-        assert bool(captured.err) == bool(message)
-        assert "status" not in json.loads(captured.out)
-
-
-def test_quarters_beyond_those_trained_on_are_said_to_be_extrapolated(
-    run_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    ask = ["irf", "nk", "--weights", str(run_path), "--horizon"]
-    assert run([*ask, "12"]) == 0
-    assert capsys.readouterr().err == ""
-    assert run([*ask, "13"]) == 0
-    assert "extrapolated after quarter 12" in capsys.readouterr().err
-
-
 def test_a_history_can_be_where_the_response_starts(
     every_regime: Path, history: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -166,19 +98,6 @@ def test_a_history_can_be_where_the_response_starts(
     ask += ["--state-dependent", "--format", "json"]
     assert run(ask) == 0
     assert json.loads(capsys.readouterr().out)["from"] == "history"
-
-
-def test_a_history_in_fractions_is_refused_unless_asked_for(
-    every_regime: Path, history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    fractions = pd.read_csv(history)
-    fractions[["output", "inflation", "rate"]] /= 100.0
-    fractions.to_csv(tmp_path / "fractions.csv", index=False)
-    ask = ["irf", "nk", "--history", str(tmp_path / "fractions.csv")]
-    ask += ["--weights", str(every_regime)]
-    assert run(ask) == 2
-    assert "expected output in percent, not a fraction" in capsys.readouterr().err
-    assert run([*ask, "--extrapolate"]) == 0
 
 
 def test_compare_is_irf_world_by_world(

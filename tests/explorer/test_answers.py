@@ -84,19 +84,19 @@ def test_a_response_of_zero_has_no_share(answers: Answers) -> None:
 @pytest.mark.parametrize(
     ("query", "level", "said"),
     [
-        ("worlds=nk&shock=monetary&set=phi_pi=0.5&set=phi_y=0", "error", "indeterminate"),
+        ("worlds=nk&shock=monetary&set=phi_pi=0.5&set=phi_y=0", "error", "more than one stable"),
         ("worlds=nk&shock=monetary&set=phi_pi=9", "warning", "phi_pi = 9, not in [1.05, 3.5]"),
         ("worlds=nk&shock=monetary&set=phi_pi=1e300", "error", "no finite response"),
         ("worlds=nk&shock=shock_1", "error", "nk has no shock_1 shock; it has monetary"),
         ("worlds=nk&shock=monetary&size=0", "error", "a shock of size zero is no shock"),
-        ("worlds=nk&shock=monetary&quarters=20", "warning", "extrapolates after quarter 12"),
+        ("worlds=nk&shock=monetary&quarters=20", "warning", "extrapolated after quarter 12"),
     ],
 )
 def test_the_status_says_what_is_wrong(answers: Answers, query: str, level: str, said: str) -> None:
     panel = _panel(answers, query)
     assert panel.level == level
     assert any(said in note for note in panel.notes), panel.notes
-    if said == "indeterminate":
+    if said == "more than one stable":
         assert panel.exact is None
         assert errors(panel) == []
 
@@ -105,7 +105,7 @@ def test_an_inadmissible_draw_is_shown_and_said(answers: Answers) -> None:
     panel = _panel(answers, "worlds=var&shock=shock_1&set=a1_11=0.95&set=a2_11=0.04", "var")
     assert panel.level == "warning"
     assert panel.exact is not None
-    assert "`emulator worlds var` lists them" in panel.notes[0]
+    assert "see `emulator worlds var`" in panel.notes[0]
 
 
 def test_the_csv_holds_what_is_drawn(client: FlaskClient, answers: Answers) -> None:

@@ -97,26 +97,25 @@ def test_irf_shows_the_arguments_of_respond() -> None:
     assert shown.return_annotation == "xr.DataArray"
 
 
-def test_draws_out_of_bounds_are_flagged(model: emulator.Emulator) -> None:
-    assert model.irf("nk").attrs["out_of_bounds"] == ""
-    outside = {"phi_pi": 9.0, "sigma": 3.0}
-    assert model.irf("nk", outside).attrs["out_of_bounds"] == "sigma; phi_pi"
-    assert model.respond("nk", outside).attrs["out_of_bounds"] == ["sigma", "phi_pi"]
-
-
 def test_draws_that_training_left_out_are_told(model: emulator.Emulator) -> None:
-    """phi_pi above 3.25 is the slice of `nk` in the data trained on; bounds go up to 4."""
-    inside, edge = {"phi_pi": 3.25}, {"phi_pi": 3.3}
-    assert model.irf("nk", inside).attrs["held_out"] == ""
-    assert model.irf("nk", edge).attrs["held_out"] == "phi_pi above 3.25"
-    several = pd.DataFrame({"phi_pi": [1.5, 3.3]})
-    assert model.respond("nk", several).attrs["held_out"] == ["phi_pi above 3.25"]
+    """phi_pi above 3.25 is the slice of `nk` in the data trained on; bounds go up to 3.5."""
+
+    def said(weights: emulator.Emulator, phi_pi: float) -> list[str]:
+        return [str(found) for found in weights.respond("nk", {"phi_pi": phi_pi}).attrs["caveats"]]
+
+    assert said(model, 3.25) == []
+    assert said(model, 3.3)[0].startswith("held_out: phi_pi above 3.25 was held out")
     rules = [{"parameter": "phi_pi", "below": 1.2}, {"statistic": "largest_root", "above": 0.1}]
     below = emulator.Emulator(model.model, {**model.provenance, "held_out": {"nk": rules}})
-    assert below.respond("nk", edge).attrs["held_out"] == []
-    assert below.respond("nk", {"phi_pi": 1.1}).attrs["held_out"] == ["phi_pi below 1.2"]
+    assert said(below, 3.3) == []
+    assert said(below, 1.1)[0].startswith("held_out: phi_pi below 1.2 was held out")
     none = emulator.Emulator(model.model, {"regime": "A"})  # weights that say nothing of it
-    assert none.respond("nk", edge).attrs["held_out"] == []
+    assert said(none, 3.3) == []
+
+
+def test_the_horizon_is_the_one_trained_on_unless_asked_for(model: emulator.Emulator) -> None:
+    assert model.irf("nk").sizes["horizon"] == model.model.horizon + 1
+    assert model.irf("nk", horizon=40).sizes["horizon"] == 41
 
 
 def test_an_answer_can_be_written_to_a_file_and_read_back(
@@ -128,7 +127,7 @@ def test_an_answer_can_be_written_to_a_file_and_read_back(
     history = random_walk(80)
     history[:, 0] *= 50.0
     answer = model.irf("nk", theta, history=history, bands=True, horizon=8)
-    assert answer.attrs["unusual"]
+    assert answer.attrs["caveats"]
     answer.to_netcdf(tmp_path / "answer.nc")
     with xr.open_dataarray(tmp_path / "answer.nc") as read:
         xr.testing.assert_equal(read, answer)

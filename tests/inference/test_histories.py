@@ -73,24 +73,19 @@ def test_a_model_without_bands_says_so(every_regime: emulator.Emulator) -> None:
         plain.irf("nk", horizon=12, bands=True)
 
 
-def test_a_history_in_other_units_is_flagged(every_regime: emulator.Emulator) -> None:
-    scale = every_regime.model.scales("nk").path.numpy()
-    history = np.random.default_rng(0).normal(size=(80, 3)) * scale
-    assert every_regime.irf("nk", history=history).attrs["other_units"] == ""
-    history[:, 2] /= 400.0  # the quarterly fraction instead of annualised points
-    assert every_regime.irf("nk", history=history).attrs["other_units"] == "rate"
-
-
 def test_what_sets_a_history_apart_is_said(every_regime: emulator.Emulator) -> None:
     scale = every_regime.model.scales("nk").path.numpy()
-    history = np.random.default_rng(0).normal(size=(80, 3)) * scale
-    assert every_regime.irf("nk", history=history).attrs["unusual"] == ""
+    usual = np.random.default_rng(0).normal(size=(80, 3)) * scale
+    history = usual.copy()
     history[:, 0] *= 8.0
     history[:, 2] += 4.0 * scale[2]  # the level, not the deviation from its mean
-    said = every_regime.respond("nk", history=history).attrs["unusual"]
-    assert [sentence.split()[0] for sentence in said] == ["output", "rate", "rate"]
+    said = [str(found) for found in every_regime.respond("nk", history=history).attrs["caveats"]]
+    assert all(text.startswith("unusual: unlike the histories trained on: ") for text in said)
+    assert [text.split(": ")[2].split()[0] for text in said] == ["output", "rate", "rate"]
     assert "one side of zero in 100 %" in said[2]
-    assert every_regime.irf("nk", history=history).attrs["other_units"] == ""
+    history = usual / [1.0, 1.0, 400.0]  # the quarterly fraction instead of annualised points
+    (units,) = every_regime.respond("nk", history=history).attrs["caveats"]
+    assert str(units).startswith("other_units: history: the s.d. of rate is far")
 
 
 def test_a_csv_file_is_a_history(every_regime: emulator.Emulator, tmp_path: Path) -> None:

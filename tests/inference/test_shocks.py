@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 def state_dependent_weights() -> emulator.Emulator:
     """Weights of a linear and a nonlinear world, never trained, none of them zero."""
     specs = [emulator.get_world(name).spec for name in ("nk", "zlb")]
-    made = UniversalConfig.model_validate(TINY_MODEL).build(specs, 12)
+    made = UniversalConfig.model_validate(TINY_MODEL).build(specs, 20)
     rng = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for part in made.parameters():

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from emulator.cli.commands.irf import check_known, check_solvable, check_trained, solve
+from emulator.cli.asking import (
+    EXTRAPOLATE_OPTION,
+    HORIZON_OPTION,
+    check_known,
+    refuse,
+    solve,
+    warn,
+)
 from emulator.cli.console import print_json
 from emulator.cli.responses import (
     PLOT_OPTION,
@@ -27,17 +34,18 @@ from emulator.cli.responses import (
     print_responses,
 )
 from emulator.errors import InputError, unknown_name
-from emulator.limits import MAX_HORIZON
 from emulator.specs import OBSERVABLE_NAMES, WorldSpec
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from emulator.inference import Emulator
+
 # An impact below this part of the response's own peak is near zero: scaling by it would blow up the
 # emulator's error, which is of this order.
 NEAR_ZERO = 0.02
-
+EXACT_QUARTERS = 40  # where no weights say how far they were trained; the shipped ones so far
 
 EXAMPLE = (
     "emulator compare --worlds nk,rbc,zlb --shock monetary --normalize rate=1 --set phi_pi=2.0 "
@@ -55,14 +63,12 @@ def compare(
     ),
     assignments: list[str] = SET_OPTION,
     size: float = typer.Option(1.0, help="Size of the shock in standard deviations."),
-    horizon: int = typer.Option(40, min=0, max=MAX_HORIZON, help="Last quarter of the response."),
+    horizon: int | None = HORIZON_OPTION,
     exact: bool = typer.Option(False, "--exact", help="Solve the models; needs no weights."),
     plot: Path | None = PLOT_OPTION,
     output_format: ResponseFormat = RESPONSE_FORMAT_OPTION,
     weights: Path | None = typer.Option(None, help="A weights or run folder."),
-    extrapolate: bool = typer.Option(
-        False, "--extrapolate", help="Answer outside what the weights were trained on too."
-    ),
+    extrapolate: bool = EXTRAPOLATE_OPTION,
 ) -> None:
     """Compare the responses of several models to one shock.
 
@@ -74,14 +80,29 @@ def compare(
     names = _names(worlds)
     values = parse_assignments("--set", assignments)
     impact = None if normalize is None else _impact(normalize)
-    specs, found = (_exact if exact else _emulated)(
-        names, shock, values, size, horizon, weights, extrapolate
-    )
+    if exact:
+        specs = _installed(names, shock)
+        thetas = _share_out(specs, values)
+        quarters = EXACT_QUARTERS if horizon is None else horizon
+        found = {name: solve(name, thetas[name], shock, size, quarters) for name in names}
+        caveats = {}
+    else:
+        model = _knowing(names, weights)
+        specs = [model.spec(name) for name in names]
+        thetas = _share_out(specs, values)
+        asked: dict[str, Any] = {"shock": shock, "size": size, "horizon": horizon}
+        answers = {name: model.respond(name, thetas[name], **asked) for name in names}
+        found = {name: response.values[0] for name, response in answers.items()}
+        caveats = {name: response.attrs["caveats"] for name, response in answers.items()}
+    for name, of_world in caveats.items():
+        refuse(of_world, extrapolate, f"{name}: ")
     _check_units(specs)
     factors = dict.fromkeys(names, 1.0)
     if impact is not None:
         factors = {name: _factor(name, found[name], *impact) for name in names}
         found = {name: factors[name] * found[name] for name in names}
+    for name, of_world in caveats.items():
+        warn(of_world, f"{name}: ")
     answer = Responses((shock,), specs[0].observables, found, {}, ())
     if plot is not None:
         draw_responses(answer, plot)
@@ -93,7 +114,8 @@ def compare(
             "source": "exact" if exact else "emulator",
             "units": {o.name: o.unit for o in answer.observables},
             "scaled_by": factors,
-            "horizon": list(range(horizon + 1)),
+            "caveats": {name: [c.to_dict() for c in caveats.get(name, ())] for name in names},
+            "horizon": list(range(len(found[names[0]][0]))),
         }
         print_json({**about, "responses": as_dict(answer)})
     elif output_format is ResponseFormat.csv:
@@ -124,59 +146,36 @@ def _impact(text: str) -> tuple[int, float]:
     return OBSERVABLE_NAMES.index(name), value
 
 
-def _share_out(specs: list[WorldSpec], values: dict[str, float]) -> list[dict[str, float]]:
+def _share_out(specs: list[WorldSpec], values: dict[str, float]) -> dict[str, dict[str, float]]:
     """Each world's part of the parameters; UnknownNameError for one that none has."""
     known = dict.fromkeys(name for spec in specs for name in spec.parameter_names)
     for name in values:
         if name not in known:
             raise unknown_name("parameter of these worlds", name, known)
-    return [{k: v for k, v in values.items() if k in spec.parameter_names} for spec in specs]
+    return {
+        spec.name: {k: v for k, v in values.items() if k in spec.parameter_names} for spec in specs
+    }
 
 
-def _emulated(
-    names: list[str],
-    shock: str,
-    values: dict[str, float],
-    size: float,
-    horizon: int,
-    weights: Path | None,
-    extrapolate: bool,
-) -> tuple[list[WorldSpec], dict[str, NDArray[np.float64]]]:
-    """The worlds' descriptions and their responses (1, H+1, 3) by the emulator."""
+def _knowing(names: list[str], weights: Path | None) -> Emulator:
+    """The weights, which know all the worlds."""
     import emulator
 
     model = emulator.load(weights)
     for name in names:
         check_known(model, name)
-    specs = [model.spec(name) for name in names]
-    found = {}
-    for spec, theta in zip(specs, _share_out(specs, values), strict=True):
-        response = model.respond(spec.name, theta, shock=shock, size=size, horizon=horizon)
-        if not extrapolate:
-            check_trained(model, response)
-        check_solvable(model, spec.name, theta, extrapolate)
-        found[spec.name] = response.values[0]
-    return specs, found
+    return model
 
 
-def _exact(
-    names: list[str],
-    shock: str,
-    values: dict[str, float],
-    size: float,
-    horizon: int,
-    weights: Path | None,
-    extrapolate: bool,
-) -> tuple[list[WorldSpec], dict[str, NDArray[np.float64]]]:
-    """The same by solving the models, of which neither weights nor bounds are asked."""
+def _installed(names: list[str], shock: str) -> list[WorldSpec]:
+    """The installed worlds' descriptions; all have the shock."""
     from emulator.worlds import get_world
 
     specs = [get_world(name).spec for name in names]
     for spec in specs:
         if shock not in spec.shock_names:
             raise unknown_name(f"shock of world {spec.name!r}", shock, spec.shock_names)
-    parts = zip(names, _share_out(specs, values), strict=True)
-    return specs, {name: solve(name, theta, shock, size, horizon)[0] for name, theta in parts}
+    return specs
 
 
 def _check_units(specs: list[WorldSpec]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from emulator.cli.commands.irf import check_known
+from emulator.cli.asking import EXTRAPOLATE_OPTION, HORIZON_OPTION, check_known, refuse, warn
 from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table, progress_bar
 from emulator.cli.responses import check_target
 
@@ -27,7 +27,8 @@ def export(
         help="From the state in which the history ends, instead of the steady state.",
     ),
     bands: bool = typer.Option(False, "--bands", help="Quantiles too, as a second output."),
-    horizon: int = typer.Option(40, help="Last quarter of the responses, up to 80."),
+    horizon: int | None = HORIZON_OPTION,
+    extrapolate: bool = EXTRAPOLATE_OPTION,
     output_format: Format = FORMAT_OPTION,
 ) -> None:
     """Write one world's responses as an ONNX file, and compare it with torch.
@@ -39,9 +40,11 @@ def export(
     import emulator
     from emulator.errors import DisagreementError
     from emulator.inference.onnx import export_onnx
+    from emulator.inference.trust import of_horizon
 
     model = emulator.load(weights)
     check_known(model, world)
+    refuse(of_horizon(model.model, horizon), extrapolate)
     try:
         with progress_bar(f"export {world}") as progress:
             done = export_onnx(
@@ -51,10 +54,12 @@ def export(
     except DisagreementError as error:
         typer.echo(f"emulator: {error}", err=True)
         raise typer.Exit(1) from None
+    warn(done.caveats)
     if done.difference is None:
         typer.echo("emulator: not compared with torch: onnxruntime is not installed", err=True)
     if output_format is Format.json:
-        print_json({**dataclasses.asdict(done), "path": str(done.path)})
+        caveats = [caveat.to_dict() for caveat in done.caveats]
+        print_json({**dataclasses.asdict(done), "path": str(done.path), "caveats": caveats})
         return
     print_table(
         f"{done.path} ({done.bytes / 1e6:.1f} MB)",

@@ -7,20 +7,26 @@ parameters, shocks and observables, and where the weights come from.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import onnx
 
 from emulator import __version__
 from emulator.inference.onnx.traceable import Traceable
+from emulator.inference.trust import Found
 from emulator.limits import QUANTILES
 from emulator.regimes import Task
 
 PROVENANCE = ("weights_sha256", "commit", "config_sha", "data_sha")  # of the weights
 
 
-def describe(proto: onnx.ModelProto, traceable: Traceable, provenance: Mapping[str, Any]) -> None:
+def describe(
+    proto: onnx.ModelProto,
+    traceable: Traceable,
+    provenance: Mapping[str, Any],
+    caveats: Iterable[Found],
+) -> None:
     """Name inputs, outputs and axes, and fill in `metadata_props`."""
     request = traceable.request
     spec = request.spec
@@ -43,6 +49,8 @@ def describe(proto: onnx.ModelProto, traceable: Traceable, provenance: Mapping[s
             "regime": request.regime.value,
             "response_from": start,
             "horizon": str(request.horizon),
+            "trained_horizon": str(traceable.model.horizon),
+            "caveats": "; ".join(str(caveat) for caveat in caveats),
             "size": size,
             **{
                 name: json.dumps(value)

@@ -29,6 +29,7 @@ from emulator.inference.onnx.cholesky import DECOMPOSITIONS
 from emulator.inference.onnx.comparison import TOLERANCE, difference
 from emulator.inference.onnx.traceable import Traceable
 from emulator.inference.request import Request
+from emulator.inference.trust import Found, check_bands, judge
 from emulator.limits import MAX_HISTORY, MIN_HISTORY
 from emulator.progress import Progress, silent
 from emulator.regimes import CONTRACTS, Regime, Task
@@ -48,13 +49,15 @@ NEEDS = ("onnx", "onnxscript")
 @dataclass(frozen=True)
 class Export:
     """What was written. inputs, outputs: their axes by name. difference: of
-    onnxruntime's answers from torch's (comparison.py); None where onnxruntime is missing."""
+    onnxruntime's answers from torch's (comparison.py); None where onnxruntime is missing. caveats:
+    of whatever the file answers."""
 
     path: Path
     bytes: int
     inputs: dict[str, list[str | int]]
     outputs: dict[str, list[str | int]]
     difference: float | None
+    caveats: tuple[Found, ...]
 
 
 def export_onnx(
@@ -63,7 +66,7 @@ def export_onnx(
     path: str | os.PathLike[str],
     *,
     regime: str = Regime.A,
-    horizon: int = 40,
+    horizon: int | None = None,
     bands: bool = False,
     state_dependent: bool = False,
     progress: Progress = silent,
@@ -75,7 +78,8 @@ def export_onnx(
     response is to one s.d.); `history` (draws, quarters, 3), 40 to 200 quarters, in B1 and C.
     Outputs: `response` (draws, S, H+1, 3) to the whole shock, in the observables' units, and with
     `bands` `quantiles` (draws, S, H+1, 3, 5). state_dependent: from where the history ends. The
-    numbers of draws and quarters are free.
+    numbers of draws and quarters are free. horizon: the last quarter, up to 80; None is the last
+    one trained on, beyond which there are no bands.
 
     Everything else a reader must know is in the file's `metadata_props`. Values are not checked by
     the file: bounds are the caller's. Raises UnknownNameError or InputError; DisagreementError
@@ -83,8 +87,9 @@ def export_onnx(
     network; an earlier file at `path` is then left as it is.
     """
     target = _target(path)
-    horizon = check_horizon(horizon)
-    traceable = _traceable(model, world, regime, horizon, bands, state_dependent)
+    quarters = check_horizon(horizon, model.model.horizon)
+    traceable = _traceable(model, world, regime, quarters, bands, state_dependent)
+    caveats = judge(traceable.request, model.model, model.provenance)
     missing = [name for name in NEEDS if find_spec(name) is None]
     if missing:
         raise InputError(
@@ -98,7 +103,7 @@ def export_onnx(
     program = _traced(traceable)
     progress(1, steps, "translating")
     proto = _translated(program)
-    describe(proto, traceable, model.provenance)
+    describe(proto, traceable, model.provenance, caveats)
     data = proto.SerializeToString()
     progress(2, steps, "comparing")
     apart = None if find_spec("onnxruntime") is None else difference(data, traceable)
@@ -113,7 +118,8 @@ def export_onnx(
         )
     write_atomically(target, data)
     progress(steps, steps, "")
-    return Export(target, len(data), axes(proto.graph.input), axes(proto.graph.output), apart)
+    tensors = axes(proto.graph.input), axes(proto.graph.output)
+    return Export(target, len(data), *tensors, apart, caveats)
 
 
 def _target(path: str | os.PathLike[str]) -> Path:
@@ -146,8 +152,8 @@ def _traceable(
             "baselines read it depends on the numbers (MLP) or on a length of whole years (GRU). "
             "Export regime A"
         )
-    if bands and not able.bands:
-        raise InputError("bands: this model gives none; use a universal model's weights")
+    if bands:
+        check_bands(network, horizon)
     if not able.any_horizon and horizon > network.horizon:
         raise InputError(
             f"horizon: this model answers up to {network.horizon} quarters, got {horizon}"

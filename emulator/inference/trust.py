@@ -1,0 +1,260 @@
+"""What makes an answer less trustworthy than most: every caveat, decided here and nowhere else.
+
+`judge` finds the caveats of an answer. Python's `attrs`, the command line and the explorer show
+them; none of them decides any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emulator.errors import EmulatorError, InputError
+from emulator.inference.request import Request
+from emulator.limits import MAX_SIZE, MIN_SIZE
+from emulator.models.base import Model
+from emulator.specs import OBSERVABLE_NAMES, WorldSpec, same_names
+
+CHUNK = 4096  # draws solved at once; bounds memory, does not change the result
+
+# A history whose s.d. is this many times that of the training trajectories, or below this part of
+# it, is in other units (fractions for percent: 100). Fewer than 1 in 1,000 histories drawn from
+# any world's prior, of 40 to 200 quarters, lie outside.
+LARGEST_SD, SMALLEST_SD = 20.0, 1.0 / 40.0
+# What is merely unusual: each bound is crossed by 0 to 2 in 100 of the histories drawn from a
+# world's prior (5 in 100 of sw07's for the share at 80 quarters).
+HIGH_SD, LOW_SD, HIGH_MEAN = 6.0, 1.0 / 20.0, 3.0
+ONE_SIDE, ENOUGH_QUARTERS = 0.95, 80  # a deviation from a mean crosses zero in 20 years
+
+Array = NDArray[np.float64]
+
+
+class Severity(StrEnum):
+    """What the command line does: say it beside the answer, or refuse the answer unless told to
+    extrapolate."""
+
+    warning = "warning"
+    refused = "refused"
+
+
+class Caveat(Enum):
+    """A reason for mistrust: its severity, and the sentence that says it."""
+
+    OTHER_UNITS = (
+        Severity.refused,
+        "history: the s.d. of {series} is far from that of the histories trained on (over "
+        f"{LARGEST_SD:g} times or under a {1 / SMALLEST_SD:g}th); expected output in percent, not "
+        "a fraction, inflation and rate in annualised percentage points",
+    )
+    OUT_OF_BOUNDS = (
+        Severity.refused,
+        "{parameter}{where}, not in [{lower:g}, {upper:g}], the bounds trained on",
+    )
+    SIZE = (
+        Severity.refused,
+        f"a size of {{size:g}} s.d., not {MIN_SIZE:g} to {MAX_SIZE:g} of either sign, as trained "
+        "on: here responses are not in proportion to it",
+    )
+    HORIZON = (
+        Severity.refused,
+        "extrapolated after quarter {trained}, the last one trained on; no bands are given there",
+    )
+    NO_SOLUTION = (
+        Severity.refused,
+        "world {world!r} {where}: {reason}; the weights were trained on none such, and the "
+        "emulator's answer means nothing",
+    )
+    INADMISSIBLE = (
+        Severity.refused,
+        "world {world!r} {where}: {reason}, see `emulator worlds {world}`; the weights were "
+        "trained on none such",
+    )
+    UNCHECKED = (Severity.warning, "whether there is a solution was not checked: {reason}")
+    HELD_OUT = (
+        Severity.warning,
+        "{part}{where} was held out of training: errors are larger there, and bands, where there "
+        "are any, too narrow",
+    )
+    UNUSUAL = (Severity.warning, "unlike the histories trained on: {what}")
+
+    def __init__(self, severity: Severity, template: str) -> None:
+        self.severity = severity
+        self.template = template
+
+    def found(self, **words: Any) -> Found:
+        """This caveat of one answer, its sentence filled in."""
+        return Found(self, self.template.format(**words))
+
+
+@dataclass(frozen=True)
+class Found:
+    """A caveat of one answer, in a sentence. As text it begins with the caveat's name."""
+
+    caveat: Caveat
+    sentence: str
+
+    @property
+    def name(self) -> str:
+        return self.caveat.name.lower()
+
+    @property
+    def refused(self) -> bool:
+        """Whether the command line refuses the answer unless told to extrapolate."""
+        return self.caveat.severity is Severity.refused
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.sentence}"
+
+    def to_dict(self) -> dict[str, str]:
+        """For JSON."""
+        return {
+            "caveat": self.name, "severity": self.caveat.severity.value, "sentence": self.sentence,
+        }  # fmt: skip
+
+
+def judge(
+    request: Request,
+    model: Model,
+    provenance: Mapping[str, Any],
+    theta: Array | None = None,
+    history: Array | None = None,
+) -> tuple[Found, ...]:
+    """The caveats of an answer to a request about theta (B, P) and histories (B, L, 3), in the
+    order of `Caveat`.
+
+    The world is solved at the parameters, by chunks, where it is installed as the weights know it.
+    Of what the answer itself takes that is a few percent, for a thousand draws of `zlb` a quarter
+    and of `sw07` two fifths. The first time in a process its compiled code is loaded, which takes
+    up to a second; at a world's defaults nobody asks.
+    """
+    found: list[Found] = []
+    spec = request.world
+    if history is not None:
+        found += _of_history(history, _scale(spec, model))
+    if spec is not None and theta is not None:
+        found += _out_of_bounds(spec, theta)
+        found += _of_solution(spec, theta)
+        found += _held_out(spec, theta, provenance)
+    if not (spec and spec.linear) and not MIN_SIZE <= abs(request.size) <= MAX_SIZE:
+        found.append(Caveat.SIZE.found(size=request.size))
+    found += of_horizon(model, request.horizon)
+    order = list(Caveat)
+    return tuple(sorted(found, key=lambda one: order.index(one.caveat)))
+
+
+def of_horizon(model: Model, horizon: int | None) -> list[Found]:
+    """The caveat of an answer beyond the horizon trained on; None is that horizon."""
+    if horizon is None or horizon <= model.horizon:
+        return []
+    return [Caveat.HORIZON.found(trained=model.horizon)]
+
+
+def check_bands(model: Model, horizon: int) -> None:
+    """Raise InputError for bands of a model that gives none, and for bands beyond the horizon
+    trained on, where nothing says how wide."""
+    if not model.config.bands:
+        raise InputError("bands: this model gives none; use a universal model's weights")
+    if horizon > model.horizon:
+        raise InputError(
+            f"bands: there are none after quarter {model.horizon}, the last one trained on; ask "
+            "up to there, or without bands"
+        )
+
+
+def _of_history(history: Array, scale: Array) -> Iterator[Found]:
+    """What sets histories (B, L, 3) apart from those trained on, whose s.d. is scale (3,)."""
+    ratio = history.std(axis=1) / scale
+    mean = np.abs(history.mean(axis=1)) / scale
+    one_side = np.maximum((history > 0).mean(axis=1), (history < 0).mean(axis=1))
+    far = ((ratio > LARGEST_SD) | (ratio < SMALLEST_SD)).any(axis=0)
+    if far.any():
+        names = [name for name, strange in zip(OBSERVABLE_NAMES, far, strict=True) if strange]
+        yield Caveat.OTHER_UNITS.found(series=", ".join(names))
+    for j, name in enumerate(OBSERVABLE_NAMES):
+        if not far[j] and (ratio[:, j].max() > HIGH_SD or ratio[:, j].min() < LOW_SD):
+            furthest = ratio[np.abs(np.log(ratio[:, j])).argmax(), j]
+            yield Caveat.UNUSUAL.found(
+                what=f"{name} has {furthest:.2g} times the s.d. of the training histories"
+            )
+        if mean[:, j].max() > HIGH_MEAN:
+            yield Caveat.UNUSUAL.found(
+                what=f"{name} has a mean {mean[:, j].max():.2g} times the s.d. of the training "
+                "histories"
+            )
+        if history.shape[1] >= ENOUGH_QUARTERS and one_side[:, j].max() >= ONE_SIDE:
+            yield Caveat.UNUSUAL.found(
+                what=f"{name} is on one side of zero in {100 * one_side[:, j].max():.0f} % of the "
+                "quarters: take the deviation from its mean or trend"
+            )
+
+
+def _scale(spec: WorldSpec | None, model: Model) -> Array:
+    """The s.d. of the trajectories trained on, (3,); without a world the mean over worlds."""
+    names = tuple(model.specs) if spec is None else (spec.name,)
+    scales = [model.scales(name).path.numpy().astype(np.float64) for name in names]
+    return np.asarray(np.mean(scales, axis=0))
+
+
+def _out_of_bounds(spec: WorldSpec, theta: Array) -> Iterator[Found]:
+    for p, values in zip(spec.parameters, theta.T, strict=True):
+        rows = (values < p.lower) | (values > p.upper)
+        if rows.any():
+            where = f" = {values[0]:g}" if len(values) == 1 else _share(rows)
+            yield Caveat.OUT_OF_BOUNDS.found(
+                parameter=p.name, where=where, lower=p.lower, upper=p.upper
+            )
+
+
+def _held_out(spec: WorldSpec, theta: Array, provenance: Mapping[str, Any]) -> Iterator[Found]:
+    """The half-lines of parameters, within the bounds, that training left out and some draw lies
+    on. Rules on statistics of the solution are passed over."""
+    for rule in provenance.get("held_out", {}).get(spec.name, ()):
+        if rule.get("parameter") not in spec.parameter_names:
+            continue
+        column = spec.parameter_names.index(rule["parameter"])
+        p, values = spec.parameters[column], theta[:, column]
+        inside = (values >= p.lower) & (values <= p.upper)
+        for side, beyond in (("above", np.greater), ("below", np.less)):
+            if side not in rule:
+                continue
+            rows = inside & beyond(values, rule[side])
+            if rows.any():
+                part = f"{p.name} {side} {rule[side]:g}"
+                yield Caveat.HELD_OUT.found(part=part, where=_share(rows))
+
+
+def _of_solution(spec: WorldSpec, theta: Array) -> Iterator[Found]:
+    """Draws without a unique stable solution, and those that the prior leaves out."""
+    defaults = np.array([p.default for p in spec.parameters])
+    if (theta == defaults).all():
+        return
+    from emulator.worlds import get_world, list_worlds
+    from emulator.worlds.base import Status
+
+    if spec.name not in list_worlds():
+        yield Caveat.UNCHECKED.found(reason=f"world {spec.name!r} is not installed")
+        return
+    try:
+        world = get_world(spec.name)
+        if not same_names(spec, world.spec):
+            raise InputError(f"the installed world {spec.name!r} is another than the weights know")
+        chunks = range(0, len(theta), CHUNK)
+        status = np.concatenate([world.check(theta[k : k + CHUNK]) for k in chunks])
+    except EmulatorError as error:
+        yield Caveat.UNCHECKED.found(reason=error)
+        return
+    for verdict in sorted({Status(int(s)) for s in status} - {Status.OK, Status.OUT_OF_BOUNDS}):
+        caveat = Caveat.NO_SOLUTION if not verdict.solved else Caveat.INADMISSIBLE
+        where = _share(status == verdict).strip() or "at these parameters"
+        reason = verdict.message.partition(" (")[0]
+        yield caveat.found(world=spec.name, where=where, reason=reason)
+
+
+def _share(rows: NDArray[np.bool_]) -> str:
+    """In how many draws, where there are several."""
+    return "" if len(rows) == 1 else f" in {rows.sum():,} of {len(rows):,} draws"

@@ -1,0 +1,277 @@
+"""Every caveat of an answer is said, in the same words, wherever answers are shown."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import emulator
+import emulator.worlds
+from emulator.cli.app import run
+from emulator.errors import InputError
+from emulator.explorer.answers import Answers
+from emulator.inference.response import Response
+from emulator.inference.trust import Caveat, Found
+from emulator.models.weights import load_weights, save_weights
+from tests.weights import of_every_world
+
+pytestmark = pytest.mark.integration
+
+TRAINED = 40  # quarters
+HELD_OUT = {"nk": [{"parameter": "phi_pi", "above": 3.25}]}
+EXPLOSIVE = {"a1_11": 0.95, "a1_12": 0.4, "a1_21": 0.4}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A question whose answer has one caveat. series: what scales the columns of a history."""
+
+    caveat: Caveat
+    said: str
+    world: str = "nk"
+    shock: str = "monetary"
+    theta: dict[str, float] = field(default_factory=dict)
+    size: float = 1.0
+    horizon: int = 8
+    series: tuple[float, float, float] | None = None
+
+
+CASES = [
+    Case(Caveat.OUT_OF_BOUNDS, "phi_pi = 9, not in [1.05, 3.5]", theta={"phi_pi": 9.0}),
+    Case(Caveat.SIZE, "a size of 5 s.d., not 0.25 to 3", world="zlb", size=5.0),
+    Case(Caveat.HORIZON, "extrapolated after quarter 40", horizon=TRAINED + 1),
+    Case(Caveat.NO_SOLUTION, "'var' at these parameters: no stable solution exists", world="var",
+         shock="shock_1", theta=EXPLOSIVE),
+    Case(Caveat.INADMISSIBLE, "violated, see `emulator worlds var`", world="var", shock="shock_1",
+         theta={"a1_11": 0.9, "a2_11": 0.1}),
+    Case(Caveat.UNCHECKED, "was not checked: the solver is away", theta={"kappa": 0.2}),
+    Case(Caveat.HELD_OUT, "phi_pi above 3.25 was held out", theta={"phi_pi": 3.3}),
+    Case(Caveat.OTHER_UNITS, "the s.d. of rate is far", series=(1.0, 1.0, 1 / 400)),
+    Case(Caveat.UNUSUAL, "output has 8", series=(8.0, 1.0, 1.0)),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = of_every_world(tmp_path_factory.mktemp("weights"))
+    loaded = load_weights(path)
+    provenance = {**loaded.provenance, "held_out": HELD_OUT}
+    save_weights(path, loaded.model, provenance, "card")
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(weights: Path) -> emulator.Emulator:
+    return emulator.load(weights)
+
+
+@pytest.fixture(params=CASES, ids=lambda case: case.caveat.name.lower())
+def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Case:
+    if request.param.caveat is Caveat.UNCHECKED:
+
+        def away(theta: object) -> None:
+            raise InputError("the solver is away")
+
+        monkeypatch.setattr(emulator.get_world("nk"), "check", away)
+    return request.param
+
+
+@pytest.fixture
+def history(case: Case, model: emulator.Emulator, tmp_path: Path) -> Path | None:
+    """A history as those trained on but for what the case does to it."""
+    if case.series is None:
+        return None
+    values = np.random.default_rng(0).normal(size=(80, 3)) * case.series
+    values *= model.model.scales(case.world).path.numpy()
+    path = tmp_path / "history.csv"
+    pd.DataFrame(values, columns=["output", "inflation", "rate"]).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def response(case: Case, model: emulator.Emulator, history: Path | None) -> Response:
+    """What Python answers."""
+    theta = None if history else case.theta
+    return model.respond(
+        case.world, theta, shock=case.shock, size=case.size, horizon=case.horizon, history=history
+    )
+
+
+@pytest.fixture
+def found(response: Response) -> Found:
+    """The one caveat of the answer."""
+    (only,) = response.attrs["caveats"]
+    return only
+
+
+def _options(case: Case, weights: Path) -> list[str]:
+    asked = ["--shock", case.shock, "--size", f"{case.size}", "--horizon", f"{case.horizon}"]
+    for name, value in case.theta.items():
+        asked += ["--set", f"{name}={value}"]
+    return [*asked, "--weights", str(weights)]
+
+
+def _said(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], found: Found, about: str = ""
+) -> Any:
+    """Run a command, which refuses where it should, then says the caveat; returns its JSON."""
+    line = f"emulator: {about}{found.sentence}"
+    if found.refused:
+        assert run(arguments) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err == f"{line}. Add --extrapolate to answer all the same\n"
+        arguments = [*arguments, "--extrapolate"]
+    assert run(arguments) == 0
+    captured = capsys.readouterr()
+    assert captured.err == f"{line}\n"
+    assert captured.out
+    assert run([*arguments, "--format", "json"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == f"{line}\n"
+    return json.loads(captured.out)
+
+
+def test_the_table_has_every_caveat() -> None:
+    assert {case.caveat for case in CASES} == set(Caveat)
+
+
+def test_python_says_it_in_attrs(
+    case: Case, response: Response, found: Found, tmp_path: Path
+) -> None:
+    assert found.caveat is case.caveat
+    assert case.said in found.sentence
+    labelled = response.to_xarray()
+    assert labelled.attrs["caveats"] == f"{case.caveat.name.lower()}: {found.sentence}"
+    labelled.to_netcdf(tmp_path / "answer.nc")
+    with xr.open_dataarray(tmp_path / "answer.nc") as read:
+        assert read.attrs["caveats"] == labelled.attrs["caveats"]
+
+
+def test_irf_refuses_or_warns_and_says_it_in_json(
+    case: Case, found: Found, history: Path | None, weights: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    from_data = [] if history is None else ["--history", str(history)]
+    answer = _said(capsys, ["irf", case.world, *from_data, *_options(case, weights)], found)
+    assert answer["caveats"] == [found.to_dict()]
+    assert found.to_dict()["caveat"] == case.caveat.name.lower()
+
+
+def test_compare_says_what_irf_says(
+    case: Case, found: Found, history: Path | None, weights: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    if history is not None:
+        pytest.skip("compare takes no history")
+    asked = ["compare", "--worlds", case.world, *_options(case, weights)]
+    answer = _said(capsys, asked, found, f"{case.world}: ")
+    assert answer["caveats"] == {case.world: [found.to_dict()]}
+
+
+def test_the_explorer_says_it(
+    case: Case, found: Found, history: Path | None, model: emulator.Emulator
+) -> None:
+    if history is not None:
+        pytest.skip("the explorer takes no history")
+    answers = Answers(model)
+    values = "".join(f"&set={name}={value}" for name, value in case.theta.items())
+    state, problems = answers.catalogue.read(
+        f"worlds={case.world}&shock={case.shock}&size={case.size}&quarters={case.horizon}{values}"
+    )
+    assert problems == []
+    (panel,) = answers.panels(state)
+    assert panel.notes == (found.sentence,)
+    assert panel.level == ("error" if case.caveat is Caveat.NO_SOLUTION else "warning")
+    assert (panel.bands is None) == (case.caveat is Caveat.HORIZON)
+
+
+def test_an_ordinary_answer_has_none(
+    model: emulator.Emulator, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert model.irf("nk", {"phi_pi": 2.0}, bands=True).attrs["caveats"] == ""
+    for command in (["irf", "nk"], ["compare", "--worlds", "nk"]):
+        ask = ["--shock", "monetary", "--set", "phi_pi=2", "--weights", str(weights)]
+        assert run([*command, *ask]) == 0
+        assert capsys.readouterr().err == ""
+
+
+def test_several_caveats_are_all_said(
+    model: emulator.Emulator, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = model.respond("nk", {"phi_pi": 0.8, "kappa": 0.9}, horizon=50)
+    names = [found.name for found in asked.attrs["caveats"]]
+    assert names == ["out_of_bounds", "out_of_bounds", "horizon", "no_solution"]
+    options = ["--set", "phi_pi=0.8", "--set", "kappa=0.9", "--horizon", "50"]
+    assert run(["irf", "nk", *options, "--weights", str(weights)]) == 2
+    line = capsys.readouterr().err
+    assert all(found.sentence in line for found in asked.attrs["caveats"])
+
+
+def test_of_many_draws_it_says_in_how_many(model: emulator.Emulator) -> None:
+    world = emulator.get_world("nk")
+    theta = np.tile(world.pack({"kappa": 0.2}), (50, 1))
+    theta[:20, world.parameter_names.index("phi_pi")] = 0.8
+    theta[20:30, world.parameter_names.index("phi_pi")] = 3.3
+    bounds, unsolved, held_out = (
+        found.sentence for found in model.respond("nk", theta).attrs["caveats"]
+    )
+    assert bounds.startswith("phi_pi in 20 of 50 draws, not in [1.05, 3.5]")
+    assert "world 'nk' in 20 of 50 draws: more than one stable solution exists" in unsolved
+    assert held_out.startswith("phi_pi above 3.25 in 10 of 50 draws was held out")
+
+
+def test_draws_are_checked_in_chunks_like_all_at_once(
+    model: emulator.Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = emulator.get_world("var")
+    theta = world.from_uniforms(np.random.default_rng(0).random((50, len(world.parameters))))
+    whole = model.irf("var", theta, horizon=1).attrs["caveats"]
+    assert "no_solution" in whole
+    monkeypatch.setattr("emulator.inference.trust.CHUNK", 7)
+    assert model.irf("var", theta, horizon=1).attrs["caveats"] == whole
+
+
+def test_a_world_that_cannot_be_asked_does_not_stop_the_emulator(
+    model: emulator.Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(name: str) -> emulator.worlds.World:
+        raise InputError(f"world {name!r} cannot be loaded")
+
+    whole = emulator.worlds.get_world
+    for name, found, message in (
+        ("get_world", broken, "not checked: world 'var' cannot be loaded"),
+        ("get_world", lambda name: whole("nk"), "'var' is another than the weights know"),
+        ("list_worlds", lambda: ("nk",), "'var' is not installed"),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(emulator.worlds, name, found)
+            said = model.irf("var", {"a1_11": 0.8}, horizon=1).attrs["caveats"]
+            assert said.startswith("unchecked: ")
+            assert message in said
+
+
+def test_nobody_is_asked_at_the_defaults(
+    model: emulator.Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the first answer does not wait for compiled code."""
+    monkeypatch.setattr(emulator.worlds, "get_world", None)
+    assert model.irf("nk", horizon=1).attrs["caveats"] == ""
+
+
+def test_there_are_no_bands_beyond_the_horizon_trained_on(
+    model: emulator.Emulator, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert model.irf("nk", bands=True).sizes["horizon"] == TRAINED + 1
+    with pytest.raises(InputError, match="none after quarter 40"):
+        model.irf("nk", bands=True, horizon=TRAINED + 1)
+    ask = ["irf", "nk", "--bands", "--horizon", "41", "--extrapolate", "--weights", str(weights)]
+    assert run(ask) == 2
+    assert "bands: there are none after quarter 40" in capsys.readouterr().err
