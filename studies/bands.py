@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from emulator.errors import InputError
-from emulator.evaluation.scoring.metrics.bands import BANDS, coverage
+from emulator.evaluation.metrics.coverage import BANDS, coverage
 from emulator.evaluation.scoring.opened import open_run
 from emulator.evaluation.scoring.statistics import score_model
 from emulator.models.bands import SPANS

@@ -19,8 +19,8 @@ import torch
 
 from emulator.data import Dataset
 from emulator.evaluation.comparison.leaderboard import CSV_FILE
+from emulator.evaluation.metrics.nrmse import nrmse
 from emulator.evaluation.report import canvas as plots
-from emulator.evaluation.scoring.metrics.derived import nrmse
 from emulator.evaluation.scoring.statistics import score_model, statistics
 from emulator.evaluation.stored.record import NULL_MODEL
 from emulator.models.universal import Universal

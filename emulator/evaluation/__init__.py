@@ -3,8 +3,9 @@
     report       figures and report.html
     comparison   a run beside others: gaps, criteria, leaderboard
     floors       the lowest expected error that any method can have
-    scoring      from a run to statistics and metrics; audit, ablations, forecasts
+    scoring      from a run to its statistics and metrics; audit, ablations, forecasts
     stored       what an evaluation leaves on disk
+    metrics      what is measured: a metric a file
 
 `pipeline` goes through all of them: `evaluate(run)` and `compare_all(runs)`.
 """

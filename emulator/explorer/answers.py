@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from emulator.errors import InputError
+from emulator.evaluation.metrics.peak import peak
 from emulator.evaluation.report.canvas import short_unit
-from emulator.evaluation.scoring.metrics.shape import peak
 from emulator.explorer.state import Catalogue, State
 from emulator.inference import Emulator
 from emulator.inference.trust import Caveat, Found

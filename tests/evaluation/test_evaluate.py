@@ -18,10 +18,10 @@ from emulator.data.generate import generate
 from emulator.data.schema import Design
 from emulator.errors import InputError
 from emulator.evaluation import compare_all, evaluate
+from emulator.evaluation.metrics.nrmse import nrmse_per_sample
 from emulator.evaluation.scoring.ablations import ablations
 from emulator.evaluation.scoring.binding import binds, linear_responses
 from emulator.evaluation.scoring.forecasts import draw_now, score_forecasts
-from emulator.evaluation.scoring.metrics.derived import nrmse_per_sample
 from emulator.evaluation.stored.files import read_statistics
 from emulator.evaluation.stored.runs import find_runs
 from emulator.limits import AHEAD

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emulator.evaluation.scoring.metrics.derived import accuracy, summarise
 from emulator.evaluation.scoring.statistics import Scored, statistics
+from emulator.evaluation.scoring.summarise import accuracy, summarise
 from emulator.evaluation.stored.files import RESPONSES_FILE, StatisticsWriter, checksums, compact
 from emulator.evaluation.stored.record import NULL_MODEL, write_metrics
 from emulator.evaluation.stored.runs import EvaluatedRun
@@ -19,6 +19,12 @@ from emulator.regimes import Regime, Task
 WORLDS = ("one", "two")  # of the toy data set
 JUDGED = ("A", "B1", "C")  # the regimes in which criteria are judged
 SIGMA = np.array([[1.0, 2.0, 0.0], [0.5, 1.0, 4.0]])  # one response is identically zero
+SHAPE = (4, 2, 7, 3)
+HUMP = np.array([0.0, 1.0, 2.0, 1.5, 0.9, 1.1, 0.4, -0.5, 0.0])
+
+
+def noise(seed: int = 1, shape: tuple[int, ...] = (6, 2, 9, 3)) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape)
 
 
 def scored(error: np.ndarray, **changes: Any) -> Scored:
@@ -35,6 +41,15 @@ def scored(error: np.ndarray, **changes: Any) -> Scored:
 
 def frame(error: np.ndarray, **changes: Any) -> pd.DataFrame:
     return statistics(scored(error, **changes))
+
+
+def shifted() -> pd.DataFrame:
+    """Statistics of a response of one quarter, predicted three quarters late and half too large."""
+    truth = np.zeros((4, 2, 9, 3))
+    truth[:, :, 2] = 1.0
+    prediction = np.zeros_like(truth)
+    prediction[:, :, 5] = 1.5
+    return frame(np.zeros_like(truth), truth=truth, prediction=prediction)
 
 
 def bands(truth: np.ndarray, offsets: tuple[float, ...]) -> np.ndarray:

@@ -28,8 +28,8 @@ from emulator.evaluation.comparison.verdicts import (
     settled,
 )
 from emulator.evaluation.floors.ratios import WITHOUT_FLOOR
+from emulator.evaluation.metrics.nrmse import nrmse_per_sample
 from emulator.evaluation.scoring.bootstrap import mean_interval
-from emulator.evaluation.scoring.metrics.derived import nrmse_per_sample
 from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.models.configs import rivals
 from emulator.regimes import Regime, Task

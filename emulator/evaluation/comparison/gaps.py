@@ -17,12 +17,13 @@ import numpy as np
 import pandas as pd
 
 from emulator.errors import DatasetError
+from emulator.evaluation.metrics.hf_ratio import hf_share
+from emulator.evaluation.metrics.nrmse import nrmse_per_sample
 from emulator.evaluation.scoring.bootstrap import (
     mean_ratio_interval,
     percentile_interval,
     ratio_draws,
 )
-from emulator.evaluation.scoring.metrics.derived import hf_share, nrmse_per_sample
 from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.regimes import Task
 

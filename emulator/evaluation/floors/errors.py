@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from emulator.evaluation.floors.archive import Floors
-from emulator.evaluation.scoring.metrics import bands as calibration
-from emulator.evaluation.scoring.metrics import shape
+from emulator.evaluation.metrics.coverage import BANDS, coverage
+from emulator.evaluation.metrics.hf_ratio import energy, energy_high
 from emulator.regimes import Regime, Task
 from emulator.specs import OBSERVABLE_NAMES
 
@@ -36,13 +36,11 @@ def errors(floors: Floors, regime: Regime, task: Task) -> pd.DataFrame:
         "null_mse": np.square(scale.mean - truth).mean(axis=2),
     }
     for suffix, values in (("", 0.5 * (first + second)), ("_truth", truth)):
-        energy = shape.spectrum(np.moveaxis(values, 2, -1))
-        columns[f"energy{suffix}"] = energy.sum(axis=-1)
-        high = shape.high_frequency(values.shape[2])
-        columns[f"energy_high{suffix}"] = energy[..., high].sum(axis=-1)
+        columns[f"energy{suffix}"] = energy(np.moveaxis(values, 2, -1))
+        columns[f"energy_high{suffix}"] = energy_high(np.moveaxis(values, 2, -1))
     swapped, bands = np.moveaxis(truth, 2, -1), np.moveaxis(quantiles, 2, -2)
-    for band in calibration.BANDS:
-        columns[f"coverage_{band}"] = calibration.coverage(swapped, bands, band)
+    for band in BANDS:
+        columns[f"coverage_{band}"] = coverage(swapped, bands, band)
     shocks = np.asarray(floors.settings.shocks)
     sample, shock, observable = np.meshgrid(
         floors.samples, np.arange(len(shocks)), np.arange(3), indexing="ij"

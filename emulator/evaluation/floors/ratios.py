@@ -20,8 +20,8 @@ import pandas as pd
 from emulator.errors import DatasetError
 from emulator.evaluation.floors.archive import Floors
 from emulator.evaluation.floors.errors import errors, mean_squares, rmse
+from emulator.evaluation.metrics.hf_ratio import hf_share
 from emulator.evaluation.scoring.bootstrap import percentile_interval, resampled_means
-from emulator.evaluation.scoring.metrics.derived import hf_share
 from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.regimes import Regime, Task
 

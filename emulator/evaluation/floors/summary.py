@@ -13,12 +13,12 @@ from emulator.estimation.posterior import forgotten
 from emulator.evaluation.floors.archive import Floors
 from emulator.evaluation.floors.errors import errors, mean_squares, rmse
 from emulator.evaluation.floors.ranks import calibrate
+from emulator.evaluation.metrics.hf_ratio import hf_ratio
 from emulator.evaluation.scoring.bootstrap import (
     mean_interval,
     percentile_interval,
     resampled_means,
 )
-from emulator.evaluation.scoring.metrics.derived import hf_ratio
 from emulator.storage import write_atomically
 
 

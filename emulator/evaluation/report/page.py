@@ -8,12 +8,11 @@ found.
 from __future__ import annotations
 
 import base64
-import inspect
 from pathlib import Path
 from typing import Any
 
 from emulator.evaluation.comparison.marks import UNEQUAL, marked
-from emulator.evaluation.scoring.metrics.derived import BAND_METRICS, METRICS
+from emulator.evaluation.metrics.registry import METRICS
 from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.regimes import Task
 from emulator.storage import write_atomically
@@ -61,19 +60,6 @@ _FIGURES = (
     ),
 )
 
-# Columns of the table of shapes: key, the exact responses' key where there is one, heading.
-_SHAPES = (
-    ("sign_at_impact", None, "sign at impact"),
-    ("iae", None, "IAE"),
-    ("peak_error", None, "peak error"),
-    ("peak_time_error", None, "peak time error"),
-    ("half_life_error", None, "half-life error"),
-    ("cumulative_error", None, "cumulative error"),
-    ("hf_ratio", None, "HF-ratio"),
-    ("overshoot", "overshoot_truth", "overshoot (exact)"),
-    ("sign_flips", "sign_flips_truth", "sign flips (exact)"),
-)
-
 
 def write_report(run: EvaluatedRun) -> Path:
     """Write report.html to the run folder."""
@@ -93,7 +79,6 @@ def write_report(run: EvaluatedRun) -> Path:
 def _page(run: EvaluatedRun) -> dict[str, Any]:
     """What the template shows."""
     metrics = run.metrics
-    definitions = {**METRICS, **BAND_METRICS}
     responses = [
         (
             regime,
@@ -115,7 +100,7 @@ def _page(run: EvaluatedRun) -> dict[str, Any]:
             (regime, [_accuracy_row(run, *case) for case in run.cases("test") if case[1] == regime])
             for regime in run.regimes
         ],
-        "shapes": _SHAPES,
+        "columns": [metric for metric in METRICS.values() if metric.heading],
         "responses": responses,
         "bound": [
             (world, regime, entry)
@@ -135,10 +120,7 @@ def _page(run: EvaluatedRun) -> dict[str, Any]:
             for task, by_name in by_task.items()
             for values in by_name.values()
         ],
-        "definitions": [
-            (name.replace("_", " "), " ".join((inspect.getdoc(metric) or "").split()))
-            for name, metric in definitions.items()
-        ],
+        "definitions": [(name.replace("_", " "), metric.words) for name, metric in METRICS.items()],
         "provenance": [
             (key.replace("_", " "), str(metrics[key]))
             for key in (

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from emulator.evaluation.metrics.hf_ratio import SHORTEST_CYCLE, frequencies
 from emulator.evaluation.report.canvas import (
     BLACK,
     BLUE,
@@ -19,7 +20,6 @@ from emulator.evaluation.report.canvas import (
     log_scale,
     save,
 )
-from emulator.evaluation.scoring.metrics import shape
 from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.regimes import Task
 
@@ -41,8 +41,8 @@ def shape_diagnostics(run: EvaluatedRun, others: Sequence[EvaluatedRun], path: P
             energy["specialist"] = theirs["spectrum"]["prediction"]
             specialist_shown = True
         points = len(entry["by_horizon"])
-        cycles = shape.frequencies(points)
-        axis.axvspan(1.0 / shape.SHORTEST_CYCLE, 0.5, color=GREY, alpha=0.2, lw=0)
+        cycles = frequencies(points)
+        axis.axvspan(1.0 / SHORTEST_CYCLE, 0.5, color=GREY, alpha=0.2, lw=0)
         for label, colour, dash, width in (
             ("exact", BLACK, "-", 2.2), ("specialist", VERMILLION, ":", 1.6),
             ("emulator", BLUE, "--", 1.6),
@@ -50,7 +50,7 @@ def shape_diagnostics(run: EvaluatedRun, others: Sequence[EvaluatedRun], path: P
             if label in energy:
                 axis.plot(cycles, energy[label], color=colour, ls=dash, lw=width)
         log_scale(axis)
-        ratio = "–" if entry["hf_ratio"] is None else f"{entry['hf_ratio']:.3f}"
+        ratio = "–" if entry.get("hf_ratio") is None else f"{entry['hf_ratio']:.3f}"
         axis.set_title(f"{world}: HF-ratio {ratio}", fontsize=9)
         axis.set_xticks([1 / 24, 1 / 12, 1 / 6, 1 / 3, 1 / 2], ["24", "12", "6", "3", "2"])
         axis.set_xlim(0, 0.5)
@@ -76,7 +76,7 @@ def _ratio_panel(run: EvaluatedRun, axis: Any) -> None:
     """HF-ratio to the truth: a row a world, a marker a regime."""
     for k, regime in enumerate(run.regimes):
         entries = run.on_test(regime, Task.steady_state)
-        ratios = {w: e["hf_ratio"] for w, e in entries.items() if e["hf_ratio"] is not None}
+        ratios = {w: r for w, e in entries.items() if (r := e.get("hf_ratio")) is not None}
         axis.plot(
             list(ratios.values()), [run.worlds.index(world) for world in ratios],
             MARKERS[k], color=SERIES[k], ms=4.5, label=regime, ls="",

@@ -16,9 +16,9 @@ import pandas as pd
 
 from emulator.data import Dataset
 from emulator.errors import InputError
+from emulator.evaluation.metrics.nrmse import nrmse_per_sample
 from emulator.evaluation.scoring.bootstrap import percentile_interval, ratio_draws
 from emulator.evaluation.scoring.forecasts import score_forecasts
-from emulator.evaluation.scoring.metrics.derived import nrmse_per_sample
 from emulator.evaluation.scoring.statistics import score_model, statistics
 from emulator.models.base import Model
 from emulator.questions import Question

@@ -10,10 +10,12 @@ observables, since a quarter at the bound moves each of them.
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from emulator.data import Dataset
 from emulator.errors import DatasetError
+from emulator.evaluation.scoring.bootstrap import percentile_interval, ratio_draws
 from emulator.specs import WorldSpec
 from emulator.worlds import get_world
 
@@ -53,3 +55,30 @@ def binds(truth: np.ndarray, linear: np.ndarray) -> NDArray[np.bool_]:
     """Whether the responses (N, S, H+1, 3) depart from the linear ones, (N, S)."""
     distance = np.abs(truth - linear).max(axis=(2, 3))
     return np.asarray(distance > TOLERANCE * np.abs(linear).max(axis=(2, 3)))
+
+
+def beside_linear(frame: pd.DataFrame) -> dict[str, object]:
+    """The model beside the world's linear response, where responses bind and where they do not, and
+    the share that binds. frame: the statistics of a case."""
+    parts = {"binds": frame[frame["binds"]], "slack": frame[~frame["binds"]]}
+    compared = {name: _compared(part) for name, part in parts.items() if len(part)}
+    return {**compared, "share": float(frame["binds"].mean())}
+
+
+def _compared(frame: pd.DataFrame) -> dict[str, object]:
+    """The model and the world's linear response on the same part of the responses.
+
+    A sample has any number of responses in a part, so means are over responses, each with the same
+    weight, and the interval is that of a ratio of two sums over samples.
+    """
+    ratio = np.sqrt(frame["mse"]) / frame["sigma"]
+    by_sample = ratio.groupby(frame["sample"]).agg(["sum", "size"])
+    draws = ratio_draws(by_sample["sum"].to_numpy(), by_sample["size"].to_numpy(dtype=np.float64))
+    return {
+        "nrmse": float(ratio.mean()),
+        "ci95": list(percentile_interval(draws)),
+        "nrmse_pooled": float((np.sqrt(frame["mse"]) / frame["sigma_pooled"]).mean()),
+        "linear_nrmse": float((np.sqrt(frame["linear_mse"]) / frame["sigma"]).mean()),
+        "samples": len(by_sample),
+        "responses": len(frame),
+    }

@@ -17,8 +17,8 @@ import torch
 from emulator.data import Dataset
 from emulator.data.schema import Design
 from emulator.errors import InputError
+from emulator.evaluation.metrics.nrmse import nrmse_per_sample
 from emulator.evaluation.scoring.bootstrap import mean_interval
-from emulator.evaluation.scoring.metrics.derived import nrmse_per_sample
 from emulator.evaluation.scoring.statistics import refuse_the_truth
 from emulator.limits import AHEAD
 from emulator.models.base import Model

@@ -24,7 +24,6 @@ from emulator.evaluation.scoring.ablations import SPLIT as ABLATION_SPLIT
 from emulator.evaluation.scoring.ablations import ablate
 from emulator.evaluation.scoring.audit import audit_data, audit_inputs
 from emulator.evaluation.scoring.forecasts import score_forecasts, summarise_forecasts
-from emulator.evaluation.scoring.metrics.derived import accuracy, summarise
 from emulator.evaluation.scoring.opened import Opened, open_run
 from emulator.evaluation.scoring.statistics import (
     Scored,
@@ -33,6 +32,7 @@ from emulator.evaluation.scoring.statistics import (
     score_model,
     statistics,
 )
+from emulator.evaluation.scoring.summarise import accuracy, summarise
 from emulator.evaluation.stored.files import (
     RESPONSES_FILE,
     TRAJECTORIES_FILE,

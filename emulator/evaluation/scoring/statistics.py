@@ -5,22 +5,13 @@ which metrics follow, so that chunks add up and paired intervals are free. Error
 spectra are means taken while scoring and do not follow from the rows. Rows with zero scale
 (responses that are identically zero in the world) are not scored and not stored.
 
-    sigma, sigma_pooled         s.d. of training responses (pooled over shocks), own
-    mse, null_mse, linear_mse   mean squared error over horizons of the model, of the training mean,
-                                of the world's linear response, own squared
-    iae                         absolute error summed over quarters, own x quarters
-    impact, peak, cumulative    response at h = 0, furthest from zero, summed over quarters, own
-    peak_time, half_life        see `shape`, quarters
-    sign_flips, overshoot       see `shape`, a count, a share of the peak
-    energy, energy_high         sum of squares, its part at periods under six quarters, own squared
-    coverage_50, coverage_90    share of horizons in the band
-    below_5 ... below_95        share of horizons at or below the quantile
-    width_50, width_90, crps    see `calibration`, own
-    binds                       whether a constraint binds; see `binding`
+    sigma, sigma_pooled   s.d. of training responses (pooled over shocks), own
+    null_mse, linear_mse  mean squared error over horizons of the training mean, of the world's
+                          linear response, own squared; NaN where nothing can bind
+    binds                 whether a constraint binds; see `binding`
 
-"own" is the observable's unit per s.d. of the shock. Columns of shapes come twice, `_truth` being
-the exact response's. Models without bands have NaN there, and the absolute error as CRPS, which it
-is for a forecast that puts all weight on one number. linear_mse is NaN where nothing can bind.
+and the columns that `metrics` store, of the model's answer and, `_truth` behind, the exact one.
+"own" is the observable's unit per s.d. of the shock. Models without bands have NaN in their place.
 """
 
 from __future__ import annotations
@@ -33,9 +24,11 @@ import torch
 
 from emulator.data import Dataset
 from emulator.errors import InputError
+from emulator.evaluation.metrics.base import Answers
+from emulator.evaluation.metrics.hf_ratio import spectrum
+from emulator.evaluation.metrics.nrmse import mse
+from emulator.evaluation.metrics.registry import STATISTICS
 from emulator.evaluation.scoring.binding import binds, is_constrained, linear_responses
-from emulator.evaluation.scoring.metrics import bands as calibration
-from emulator.evaluation.scoring.metrics import shape
 from emulator.limits import QUANTILES
 from emulator.models.base import Model
 from emulator.questions import Question, device_of, pose_all
@@ -167,25 +160,20 @@ def _joined(parts: list[np.ndarray]) -> np.ndarray:
 def statistics(scored: Scored) -> pd.DataFrame:
     """One row a response; the module docstring names the columns."""
     prediction, truth = (np.moveaxis(a, 2, -1) for a in (scored.prediction, scored.truth))
+    bands = None if scored.quantiles is None else np.moveaxis(scored.quantiles, 2, -2)
+    answers = Answers(prediction, truth, bands)
     n, s, v = truth.shape[:3]
-    error = prediction - truth  # (N, S, 3, H+1)
-    null = np.moveaxis(scored.null, 1, -1)
     columns: dict[str, np.ndarray] = {
         "sigma": np.broadcast_to(scored.sigma, (n, s, v)),
         "sigma_pooled": np.broadcast_to(scored.sigma_pooled, (n, s, v)),
-        "mse": np.square(error).mean(axis=-1),
-        "null_mse": np.square(null - truth).mean(axis=-1),
-        "iae": np.abs(error).sum(axis=-1),
-        **_shapes(prediction, ""),
-        **_shapes(truth, "_truth"),
-        **_calibration(scored, np.abs(error).mean(axis=-1)),
+        "null_mse": mse(np.moveaxis(scored.null, 1, -1), truth),
+        **{name: statistic(answers) for name, statistic in STATISTICS.items()},
     }
     if scored.linear is None:
         columns["linear_mse"] = np.full((n, s, v), np.nan)
         columns["binds"] = np.zeros((n, s, v), dtype=bool)
     else:
-        linear = np.moveaxis(scored.linear, 2, -1)
-        columns["linear_mse"] = np.square(linear - truth).mean(axis=-1)
+        columns["linear_mse"] = mse(np.moveaxis(scored.linear, 2, -1), truth)
         bound = binds(scored.truth, scored.linear)
         columns["binds"] = np.broadcast_to(bound[..., None], (n, s, v))
     sample, shock, observable = np.meshgrid(scored.rows, np.arange(s), np.arange(v), indexing="ij")
@@ -204,43 +192,6 @@ def statistics(scored: Scored) -> pd.DataFrame:
     return frame[frame["sigma"] > 0].reset_index(drop=True)
 
 
-def _shapes(values: np.ndarray, suffix: str) -> dict[str, np.ndarray]:
-    """Shape statistics of responses (N, S, 3, H+1)."""
-    top, time = shape.peak(values)
-    energy = shape.spectrum(values)
-    high = shape.high_frequency(values.shape[-1])
-    columns = {
-        "impact": values[..., 0],
-        "peak": top,
-        "peak_time": time,
-        "half_life": shape.half_life(values),
-        "cumulative": values.sum(axis=-1),
-        "overshoot": shape.overshoot(values),
-        "sign_flips": shape.sign_flips(values),
-        "energy": energy.sum(axis=-1),
-        "energy_high": energy[..., high].sum(axis=-1),
-    }
-    return {name + suffix: column for name, column in columns.items()}
-
-
-def _calibration(scored: Scored, absolute: np.ndarray) -> dict[str, np.ndarray]:
-    """Statistics of the bands; `absolute` (N, S, 3) is the mean absolute error."""
-    levels = [f"below_{round(100 * level)}" for level in QUANTILES]
-    if scored.quantiles is None:
-        nothing = np.full(absolute.shape, np.nan, dtype=np.float32)
-        names = [f"{kind}_{band}" for band in calibration.BANDS for kind in ("coverage", "width")]
-        return {**dict.fromkeys([*names, *levels], nothing), "crps": absolute}
-    truth = np.moveaxis(scored.truth, 2, -1)
-    quantiles = np.moveaxis(scored.quantiles, 2, -2)
-    columns: dict[str, np.ndarray] = {}
-    for band in calibration.BANDS:
-        columns[f"coverage_{band}"] = calibration.coverage(truth, quantiles, band)
-        columns[f"width_{band}"] = calibration.width(quantiles, band)
-    below = calibration.below(truth, quantiles)
-    columns |= {name: below[..., k] for k, name in enumerate(levels)}
-    return {**columns, "crps": calibration.crps(truth, quantiles)}
-
-
 def error_by_horizon(scored: Scored) -> np.ndarray:
     """(H+1,): root mean square of error / sigma over samples, shocks and observables."""
     kept = scored.sigma > 0
@@ -254,4 +205,4 @@ def mean_spectrum(responses: np.ndarray, sigma: np.ndarray) -> np.ndarray:
     over samples, shocks and observables, ((H+1) // 2 + 1,)."""
     kept = sigma > 0
     scaled = np.moveaxis(responses, 2, -1) / np.where(kept, sigma, 1.0)[..., None]
-    return np.asarray(shape.spectrum(scaled)[:, kept].mean(axis=(0, 1)))
+    return np.asarray(spectrum(scaled)[:, kept].mean(axis=(0, 1)))

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.errors import DatasetError
+from emulator.evaluation.metrics.registry import METRICS
 from emulator.regimes import Task
 from emulator.storage import is_sealed, sealed, write_atomically
 
@@ -34,13 +35,9 @@ _KEYS: Mapping[str, type | tuple[type, ...]] = {
     "weights_sha256": str, "training_commit": str, "training_data_sha": str,
     "training_draws_sha": str, "training_rows": dict, "started_from": (str, type(None)),
 }  # fmt: skip
-# What every entry has; those of responses on `test` are drawn and tabled, so they have more.
+# What every entry has; those of responses on `test` have spectra besides, and the metrics there
+# were when they were scored.
 _SCORES = ("nrmse", "ci95", "by_observable", "samples")
-_SHAPES = (
-    "nrmse_pooled", "by_horizon", "spectrum", "hf_ratio", "crps", "iae", "sign_at_impact",
-    "peak_error", "peak_time_error", "half_life_error", "cumulative_error", "overshoot",
-    "overshoot_truth", "sign_flips", "sign_flips_truth",
-)  # fmt: skip
 
 
 class OtherVersionError(DatasetError):
@@ -102,12 +99,13 @@ def _first_problem(metrics: dict[str, Any]) -> str | None:
             if tree == "worlds":
                 wanted += ("by_horizon",)
                 if split == "test" and task != Task.trajectory:
-                    wanted += _SHAPES
+                    wanted += ("spectrum", "nrmse_pooled")
             lacking = [key for key in wanted if key not in entry]
             if lacking:
                 return f"{tree!r}, {where}: no {lacking[0]!r}"
-            if not isinstance(entry["nrmse"], (int, float)) or isinstance(entry["nrmse"], bool):
-                return f"{tree!r}, {where}: 'nrmse' is no number"
+            wrong = [name for name in METRICS if isinstance(entry.get(name), (str, bool))]
+            if wrong or not isinstance(entry["nrmse"], (int, float)):
+                return f"{tree!r}, {where}: {[*wrong, 'nrmse'][0]!r} is no number"
     if _cases(metrics["worlds"]) != _cases(metrics[NULL_MODEL]):
         return f"'worlds' and {NULL_MODEL!r} are of different cases"
     return None

@@ -188,10 +188,11 @@ ENTRY = ("worlds", "one", "A", "test")
         ("worlds", {"one": 3}),
         ("worlds", {"one": {"A": {"test": None}}}),
         *(((*ENTRY, key), None) for key in (
-            "nrmse", "ci95", "by_horizon", "spectrum", "hf_ratio", "iae", "crps", "samples",
+            "nrmse", "ci95", "by_horizon", "spectrum", "nrmse_pooled", "samples",
         )),
         (("worlds", "one", "A", "val", "nrmse"), None),
         ((*ENTRY, "nrmse"), "0.1"),
+        ((*ENTRY, "iae"), "0.1"),
         (("training_mean", "one", "A"), None),
         (("training_mean", "one", "A", "slice"), None),
     ],
