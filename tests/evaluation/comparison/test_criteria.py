@@ -9,14 +9,14 @@ import pytest
 
 from emulator.evaluation.comparison.criteria import judge
 from emulator.evaluation.comparison.gaps import fill_gaps
-from emulator.evaluation.comparison.verdicts import Criterion, Verdict, decides, unmet
+from emulator.evaluation.comparison.verdicts import Finding, Verdict, decides, unmet
 from emulator.evaluation.stored.runs import EvaluatedRun
 from tests.evaluation.toys import JUDGED, evaluated
 
 pytestmark = pytest.mark.slow
 
 
-def named(run: EvaluatedRun, others: list[EvaluatedRun], start: str) -> Criterion:
+def named(run: EvaluatedRun, others: list[EvaluatedRun], start: str) -> Finding:
     found = [c for c in judge(run, others) if c.name.startswith(start)]
     assert len(found) == 1
     return found[0]

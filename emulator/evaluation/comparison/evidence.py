@@ -1,0 +1,317 @@
+"""What criteria look at: figures of a run, and what is missing for them to be whole.
+
+Each function here answers for one criterion: the evidence, or why there is none, in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from emulator.evaluation.comparison.gaps import checked, paired_difference
+from emulator.evaluation.comparison.marks import marked
+from emulator.evaluation.comparison.verdicts import JUDGED
+from emulator.evaluation.floors.ratios import WITHOUT_FLOOR
+from emulator.evaluation.metrics.nrmse import nrmse_per_sample
+from emulator.evaluation.scoring.bootstrap import mean_interval
+from emulator.evaluation.stored.runs import EvaluatedRun
+from emulator.regimes import Regime, Task
+
+# The rivals of the first criterion, and the regimes in which they apply.
+RIVALS: dict[str, tuple[str, ...]] = {
+    "linear": ("baseline_linear",),
+    "pooled MLP": ("baseline_mlp",),
+    "VAR": ("baseline_var", "baseline_lp"),
+}
+# Gaps, and errors at the edges, are those of responses: trajectories of the corner's volatile draws
+# have larger errors because they move more, and few specialists forecast.
+RESPONSES = (Task.steady_state, Task.state_dependent)
+HISTORY_REGIMES = (Regime.B1, Regime.C, Regime.D)
+# Where responses are asked to be exact to a hundredth of what they vary.
+EXACT = (
+    (Regime.A, Task.steady_state), (Regime.C, Task.steady_state), (Regime.A, Task.state_dependent),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure and the case it is of.
+
+    upper: the end of its 95 % interval, or the largest where the value is a mean. judged: whether
+    levels are held against it. line: how details say it, where not by value and case.
+    """
+
+    value: float
+    case: str
+    upper: float = np.nan
+    judged: bool = True
+    line: str = ""
+
+
+class Missing(NamedTuple):
+    """Cases that are asked for and not there. words: what details say of them; apart: on a line
+    each."""
+
+    cases: list[str]
+    words: str
+    apart: bool = False
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was found. note: what the figures say besides."""
+
+    figures: list[Figure]
+    missing: list[Missing] = field(default_factory=list)
+    note: str = ""
+
+    @property
+    def judged(self) -> list[Figure]:
+        return [figure for figure in self.figures if figure.judged]
+
+
+Found = Evidence | str  # or why there is nothing
+
+
+def against_rivals(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
+    """NRMSE on test less that of each rival, by world, regime and task."""
+    if not run.has_statistics:
+        return "no statistics stored"
+    figures, absent = [], []
+    for world, regime, task in run.cases("test"):
+        for rival, difference in _differences(run, others, world, regime, task):
+            case, judged = f"{_label(world, regime, task)} against {rival}", regime in JUDGED
+            if difference is not None:
+                mean, (low, high) = float(difference.mean()), mean_interval(difference)
+                line = f"{case}: {mean:+.4f} ({low:+.4f} to {high:+.4f})"
+                figures.append(Figure(mean, case, high, judged, line))
+            elif judged:
+                absent.append(case)
+    unanswered = _missing_of(run, _anything)
+    note = f"; {len(absent)} lack a rival" if absent else ""
+    note += f"; {len(unanswered)} responses not answered" if unanswered else ""
+    missing = [Missing(absent, "no such run", apart=True), Missing(unanswered, "not answered")]
+    return Evidence(figures, missing, note)
+
+
+def _differences(
+    run: EvaluatedRun, others: Sequence[EvaluatedRun], world: str, regime: str, task: str
+) -> Iterator[tuple[str, np.ndarray | None]]:
+    """NRMSE less that of each rival by sample; None where a rival that applies has no run.
+
+    Of several runs of a kind the best by validation is the rival.
+    """
+    columns = ["sample", "mse", "null_mse", "sigma"]
+    frame = run.statistics(world, regime, "test", task, columns)
+    null = nrmse_per_sample(frame, mse="null_mse").to_numpy()
+    yield "training mean", checked(run, frame, world, regime, task) - null
+    for rival, kinds in RIVALS.items():
+        if rival == "VAR" and regime not in HISTORY_REGIMES:
+            continue
+        if regime == Regime.B2 and rival == "linear":  # it goes world by world
+            continue
+        if task == Task.trajectory and rival != "VAR":  # responses are all they answer
+            continue
+        scores = [
+            (entry["nrmse"], other)
+            for other in others
+            if other.model in kinds
+            and other.has_statistics
+            and (rival != "pooled MLP" or len(other.worlds) > 1)
+            and (entry := other.entry(world, regime, "val", task)) is not None
+        ]
+        if not scores:
+            yield rival, None
+            continue
+        best = min(scores, key=lambda score: score[0])[1]
+        yield rival, paired_difference(run, best, world, regime, task)
+
+
+def gaps_to_specialists(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
+    """The mean gap over worlds, and with it the largest, by regime and task."""
+    figures, longer = [], []
+    for regime, by_task in run.metrics.get("gaps", {}).items():
+        for task, v in by_task.items():
+            if task not in RESPONSES:
+                continue
+            case, judged = f"{regime} {task.replace('_', ' ')}", regime in JUDGED
+            line = (
+                f"{case}: mean {v['mean']:+.1%} ({v['ci95'][0]:+.1%} to {v['ci95'][1]:+.1%}), max "
+                f"{v['max']:+.1%} ({v['max_world']}), {v['worlds']} worlds"
+            )
+            if c := v.get("converged"):
+                line += (
+                    f"; to specialists trained longer: mean {c['mean']:+.1%}, max {c['max']:+.1%} "
+                    f"({c['max_world']}), {c['worlds']} worlds"
+                )
+                longer += [c["max"]] if judged else []
+            figures.append(Figure(v["mean"], case, v["max"], judged, line))
+    if not any(figure.judged for figure in figures):
+        return "no specialists beside this run"
+    absent = _missing_of(run, _has("gap"))
+    unequal = _missing_of(run, lambda entry: entry.get("equal_samples", True))
+    unequal = [case for case in unequal if case not in absent]
+    note = f"; to specialists trained longer at most {max(longer):+.1%}" if longer else ""
+    note += f"; {len(absent)} cases lack a specialist" if absent else ""
+    if unequal:
+        note += f"; in {len(unequal)} the specialist saw another number of samples"
+    missing = [
+        Missing(unequal, "specialists saw other numbers of samples"),
+        Missing(absent, "no specialist"),
+    ]
+    return Evidence(figures, missing, note)
+
+
+def errors_to_be_small(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
+    """NRMSE on test where responses can be exact."""
+    asked = [(w, r, t) for w, r, t in _asked(run) if (r, t) in EXACT]
+    entries = {_label(w, r, t): run.entry(w, r, "test", t) for w, r, t in asked}
+    figures = [Figure(entry["nrmse"], case) for case, entry in entries.items() if entry]
+    absent = [case for case, entry in entries.items() if entry is None]
+    missing = [Missing(absent, "not answered")]
+    return Evidence(figures, missing) if figures else "no regime A or C in this run"
+
+
+def errors_at_the_edges(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
+    """NRMSE on the hold-outs over that on test."""
+    splits = ("slice", "corner")
+    figures = [
+        Figure(entry["nrmse"] / base["nrmse"], f"{_label(w, r, t)} {split}", judged=r in JUDGED)
+        for w, r, t in run.cases("test")
+        for split in splits
+        if t in RESPONSES
+        and (base := run.entry(w, r, "test", t))
+        and (entry := run.entry(w, r, split, t)) is not None
+    ]
+    missing = [Missing(_missing_of(run, _anything, splits), "not scored")]
+    scored = any(figure.judged for figure in figures)
+    return Evidence(figures, missing) if scored else "slice and corner were not scored"
+
+
+def jaggedness(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
+    """HF-ratios against the truth, beside that of the posterior mean, and the specialist."""
+    keys = {"hf_ratio": "truth", "hf_ratio_specialist": "specialist"}
+    figures = []
+    for w, r, t in run.cases("test"):
+        entry = run.entry(w, r, "test", t) or {}
+        for key, against in keys.items():
+            if entry.get(key) is not None:
+                best = entry.get("floor_hf_ratio") if against == "truth" else None
+                beyond = "" if best is None else f" ({best:.2f} against the posterior mean)"
+                case = f"{_label(w, r, t)} against {against}{beyond}"
+                figures.append(Figure(entry[key], case, judged=r in JUDGED))
+    missing = [
+        Missing(_missing_of(run, _has(key)), f"no ratio to the {against}")
+        for key, against in keys.items()
+    ]
+    scored = any(figure.judged for figure in figures)
+    return Evidence(figures, missing) if scored else "no responses scored"
+
+
+def distances_to_the_floor(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
+    """RMSE over the floor's. In C the floor is positive where parameters and history leave the
+    state open, that is in responses from it; what is left open elsewhere is nothing."""
+    figures, absent, unanswered = [], [], []
+    for w, r, t in _asked(run):
+        if w in WITHOUT_FLOOR or r == Regime.A or (r == Regime.C and t == Task.steady_state):
+            continue
+        case, entry = _label(w, r, t), run.entry(w, r, "test", t)
+        if entry is None:
+            unanswered.append(case)
+        elif "floor_ratio" not in entry:
+            absent.append(case)
+        else:
+            ratio, (low, high) = entry["floor_ratio"], entry["floor_ratio_ci95"]
+            line = (
+                f"{case}: {ratio:.2f} ({low:.2f} to {high:.2f}), the floor "
+                f"{entry['floor_rmse']:.4f}, {entry['floor_histories']} histories"
+            )
+            figures.append(Figure(ratio, case, high, line=line))
+    if not figures:
+        return (
+            "no floors of this data at the length of history an evaluation shows; `emulator floors "
+            "WORLD --length 200` computes them"
+        )
+    note = f"; {len(absent)} lack a floor" if absent else ""
+    return Evidence(
+        figures, [Missing(absent, "no floor"), Missing(unanswered, "not answered")], note
+    )
+
+
+def coverage_of_bands(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
+    """Coverage of the 90 % bands, in every regime there is."""
+    figures = [
+        Figure(entry["coverage_90"], _label(w, r, t))
+        for w, r, t in run.cases("test")
+        if (entry := run.entry(w, r, "test", t)) and entry.get("coverage_90") is not None
+    ]
+    missing = [Missing(_missing_of(run, _has("coverage_90")), "no bands")]
+    return Evidence(figures, missing) if figures else "the model gives no bands"
+
+
+def samples_of_an_unseen_world(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
+    return "transfer is not part of an evaluation"
+
+
+def against_single_regimes(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
+    """NRMSE over that of single-regime runs, less one; of several the best by validation."""
+    if len(run.regimes) == 1:
+        return "this run is a single-regime checkpoint"
+    singles = [o for o in others if o.is_universal and o.is_whole and len(o.regimes) == 1]
+    figures, absent = [], []
+    for w, r, t in _asked(run):
+        ours, case = run.entry(w, r, "test", t), _label(w, r, t)
+        scores = [
+            (chosen["nrmse"], entry["nrmse"])
+            for o in singles
+            if (chosen := o.entry(w, r, "val", t)) and (entry := o.entry(w, r, "test", t))
+        ]
+        if ours and scores:
+            figures.append(Figure(ours["nrmse"] / min(scores)[1] - 1.0, case))
+        else:
+            absent.append(case)
+    missing = [Missing(absent, "no single-regime checkpoint, or not answered")]
+    return Evidence(figures, missing) if figures else "no single-regime checkpoints beside this run"
+
+
+# --------------------------------------------------------------------- what is asked for
+
+
+def _asked(run: EvaluatedRun) -> Iterator[tuple[str, str, str]]:
+    """(world, regime, task) of every response the criteria ask for, answered by the run or not."""
+    for world, tasks in run.metrics["data_worlds"].items():
+        for regime in JUDGED:
+            for task in tasks:
+                yield world, regime.value, task
+
+
+def _missing_of(
+    run: EvaluatedRun,
+    wanted: Callable[[Mapping[str, Any]], bool],
+    splits: Sequence[str] = ("test",),
+) -> list[str]:
+    """Responses asked for whose entry is not there, or not as wanted."""
+    return [
+        _label(world, regime, task) + ("" if split == "test" else f" {split}")
+        for world, regime, task in _asked(run)
+        for split in splits
+        if (entry := run.entry(world, regime, split, task)) is None or not wanted(entry)
+    ]
+
+
+def _has(key: str) -> Callable[[Mapping[str, Any]], bool]:
+    """That an entry has a value for the key."""
+    return lambda entry: entry.get(key) is not None
+
+
+def _anything(entry: Mapping[str, Any]) -> bool:
+    """That there is an entry, whatever it holds."""
+    return True
+
+
+def _label(world: str, regime: str, task: str) -> str:
+    """A case as it is named in details."""
+    return f"{marked(world, task)} {regime}"
