@@ -40,8 +40,8 @@ autodoc_preserve_defaults = True
 # Names that a signature mentions and no page of this site explains.
 _OTHERS = (  # other projects': the build needs no network, so there is nothing to link to
     "abc", "collections", "concurrent", "enum", "np", "numpy", "os", "pandas", "Path", "pathlib",
-    "pd", "torch", "typing", "xr", "Any", "ClassVar", "Counter", "Mapping", "NDArray",
-    "Sequence",
+    "pd", "torch", "typing", "xr", "Any", "ClassVar", "Counter", "Float", "Float64", "Int8",
+    "Mapping", "NDArray", "Sequence",
 )  # fmt: skip
 _OWN = (  # aliases and internals, whose meaning the text beside them says
     *_ARRAYS, "History", "Theta", r"emulator\.worlds\.base\.SolutionT",

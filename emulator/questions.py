@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +23,9 @@ from emulator.data.schema import Design
 from emulator.limits import AHEAD, MAX_HISTORY, MAX_NOW, MIN_HISTORY, MIN_NOW
 from emulator.models.base import Model
 from emulator.regimes import TARGETS, Inputs, Regime, Task, build_inputs, fields_needed
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int64
 
 CHUNK = 1024  # rows at once; bounds memory, does not change the result
 
@@ -34,7 +37,7 @@ class Batch(NamedTuple):
     observables of the quarters ahead (B, F, 3)."""
 
     inputs: Inputs
-    target: torch.Tensor
+    target: Float[torch.Tensor, "B *answer 3"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def needed(questions: Iterable[Question]) -> list[str]:
 def read(
     dataset: Dataset,
     world: str,
-    rows: np.ndarray,
+    rows: Int64[np.ndarray, " B"],
     names: Sequence[str],
     device: str | torch.device = "cpu",
 ) -> Fields:
@@ -120,7 +123,7 @@ def pose(dataset: Dataset, question: Question, fields: Fields) -> Batch:
 def pose_all(
     dataset: Dataset,
     questions: Sequence[Question],
-    rows: np.ndarray,
+    rows: Int64[np.ndarray, " B"],
     device: str | torch.device = "cpu",
 ) -> Iterator[Batch]:
     """Questions about the same samples of one world: for `CHUNK` rows after the other, a batch a

@@ -22,12 +22,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import torch
 
 from emulator.errors import InputError, unknown_name
 from emulator.limits import AHEAD, MAX_HISTORY, MIN_HISTORY, RUN_IN
 from emulator.specs import WorldSpec
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 REMOVABLE = ("world", "theta", "eps", "history")  # inputs an ablation can take away
 ADDABLE = ("history", "flags")  # inputs an ablation can give beyond the contract
@@ -97,11 +101,11 @@ class Inputs:
     world: str | None
     shocks: tuple[str, ...]
     task: Task
-    size: torch.Tensor
-    theta: torch.Tensor | None = None
-    history: torch.Tensor | None = None
-    eps: torch.Tensor | None = None
-    flags: torch.Tensor | None = None
+    size: Float[torch.Tensor, "B S"]
+    theta: Float[torch.Tensor, "B P"] | None = None
+    history: Float[torch.Tensor, "B L 3"] | None = None
+    eps: Float[torch.Tensor, "B quarters S"] | None = None
+    flags: Float[torch.Tensor, "B T"] | None = None
     ahead: int = 0
 
     def __len__(self) -> int:

@@ -18,7 +18,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +27,9 @@ from emulator.errors import InputError, WorldError, unknown_name
 from emulator.specs import MACRO_OBSERVABLES, Observable, Parameter, Shock, WorldSpec
 from emulator.worlds.arguments import NOT_NUMBERS, numbers, whole
 from emulator.worlds.priors import quantiles
+
+if TYPE_CHECKING:
+    from jaxtyping import Float64, Int8
 
 FloatArray = NDArray[np.float64]
 StatusArray = NDArray[np.int8]
@@ -68,17 +71,17 @@ _MESSAGES = {
 class Responses(NamedTuple):
     """Impulse responses: values (B, S, H+1, 3) in the observables' units, status (B,)."""
 
-    values: FloatArray
-    status: StatusArray
+    values: Float64[np.ndarray, "B S points 3"]
+    status: Int8[np.ndarray, " B"]
 
 
 class Paths(NamedTuple):
     """Simulated paths: observables (B, T, 3), states (B, T, n), flags (B, T), status (B,)."""
 
-    observables: FloatArray
-    states: FloatArray
-    flags: NDArray[np.int8]
-    status: StatusArray
+    observables: Float64[np.ndarray, "B T 3"]
+    states: Float64[np.ndarray, "B T n"]
+    flags: Int8[np.ndarray, "B T"]
+    status: Int8[np.ndarray, " B"]
 
 
 class Solution(Protocol):
@@ -122,7 +125,7 @@ class World(ABC, Generic[SolutionT]):
     # ------------------------------------------------------------------ to implement
 
     @abstractmethod
-    def _solve(self, theta: FloatArray) -> SolutionT:
+    def _solve(self, theta: Float64[np.ndarray, "B P"]) -> SolutionT:
         """Solve (B, P) finite parameters, in or out of bounds, with one status (B,) per row.
 
         The status says whether a row is admissible and has a unique stable solution; bounds are
@@ -132,12 +135,12 @@ class World(ABC, Generic[SolutionT]):
     @abstractmethod
     def _responses(
         self,
-        theta: FloatArray,
+        theta: Float64[np.ndarray, "B P"],
         solution: SolutionT,
         horizon: int,
-        size: FloatArray,
-        state: FloatArray | None,
-    ) -> FloatArray:
+        size: Float64[np.ndarray, "B S"],
+        state: Float64[np.ndarray, "B n"] | None,
+    ) -> Float64[np.ndarray, "B S {horizon}+1 3"]:
         """Responses (B, S, H+1, 3) to shocks of `size` (B, S); `state` is (B, n) or None.
 
         Rows on which a solver fails come back as NaN and get the status NO_CONVERGENCE; the same
@@ -147,15 +150,15 @@ class World(ABC, Generic[SolutionT]):
     @abstractmethod
     def _simulate(
         self,
-        theta: FloatArray,
+        theta: Float64[np.ndarray, "B P"],
         solution: SolutionT,
-        eps: FloatArray,
-        state: FloatArray | None,
-        uniforms: FloatArray | None,
-    ) -> tuple[FloatArray, FloatArray, NDArray[np.int8]]:
+        eps: Float64[np.ndarray, "B T S"],
+        state: Float64[np.ndarray, "B n"] | None,
+        uniforms: Float64[np.ndarray, "B T"] | None,
+    ) -> tuple[Float64[np.ndarray, "B T 3"], Float64[np.ndarray, "B T n"], Int8[np.ndarray, "B T"]]:
         """Observables (B, T, 3), states (B, T, n), flags (B, T) for innovations (B, T, S)."""
 
-    def from_uniforms(self, u: FloatArray) -> FloatArray:
+    def from_uniforms(self, u: Float64[np.ndarray, "B P"]) -> Float64[np.ndarray, "B P"]:
         """Prior draws (B, P) from uniforms (B, P), before rejection by `check`."""
         return quantiles(self.parameters, u)
 
@@ -186,7 +189,7 @@ class World(ABC, Generic[SolutionT]):
     def shock_names(self) -> tuple[str, ...]:
         return tuple(s.name for s in self.shocks)
 
-    def pack(self, values: Mapping[str, float] | None = None) -> FloatArray:
+    def pack(self, values: Mapping[str, float] | None = None) -> Float64[np.ndarray, " P"]:
         """Named values to (P,), defaults for the rest. Names are checked, bounds are not.
 
         Raises UnknownNameError (nearest name suggested) or InputError (not a number, no mapping).
@@ -217,11 +220,13 @@ class World(ABC, Generic[SolutionT]):
             solution = self._solve(theta)
         return solution._replace(status=worst(bounds, solution.status))
 
-    def check(self, theta: ArrayLike) -> StatusArray:
+    def check(self, theta: ArrayLike) -> Int8[np.ndarray, " B"]:
         """One `Status` per row, (B,) int8."""
         return self.solve(theta).status
 
-    def draw(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, Counter[Status]]:
+    def draw(
+        self, n: int, rng: np.random.Generator
+    ) -> tuple[Float64[np.ndarray, "{n} P"], Counter[Status]]:
         """(n, P) valid prior draws, and how many draws were rejected for which reason."""
         kept: list[FloatArray] = []
         have, drawn = 0, 0
@@ -241,7 +246,7 @@ class World(ABC, Generic[SolutionT]):
         empty = np.empty((0, len(self.parameters)))
         return np.concatenate([empty, *kept]), rejected
 
-    def sample_parameters(self, n: int, rng: np.random.Generator) -> FloatArray:
+    def sample_parameters(self, n: int, rng: np.random.Generator) -> Float64[np.ndarray, "{n} P"]:
         """(n, P) prior draws with status OK. Raises InputError for a bad count or generator."""
         if not isinstance(rng, np.random.Generator):
             raise InputError(
@@ -343,7 +348,7 @@ class World(ABC, Generic[SolutionT]):
 
     # ------------------------------------------------------------------ shared checks
 
-    def _theta(self, theta: ArrayLike) -> FloatArray:
+    def _theta(self, theta: ArrayLike) -> Float64[np.ndarray, "B P"]:
         """(B, P) float64 from (B, P) or (P,)."""
         if isinstance(theta, Mapping):
             raise InputError(
@@ -357,7 +362,7 @@ class World(ABC, Generic[SolutionT]):
             )
         return np.ascontiguousarray(array)
 
-    def _solution(self, theta: FloatArray, solution: SolutionT | None) -> SolutionT:
+    def _solution(self, theta: Float64[np.ndarray, "B P"], solution: SolutionT | None) -> SolutionT:
         """The solution given, which must have a row for each of `theta`, or a new one."""
         if solution is None:
             return self.solve(theta)
@@ -366,7 +371,9 @@ class World(ABC, Generic[SolutionT]):
             raise InputError(f"solution: expected the {len(theta)} rows of theta, got {rows} rows")
         return solution
 
-    def _state(self, state: ArrayLike | None, status: StatusArray) -> FloatArray | None:
+    def _state(
+        self, state: ArrayLike | None, status: Int8[np.ndarray, " B"]
+    ) -> Float64[np.ndarray, "B n"] | None:
         """(B, n) float64 from (B, n) or (n,), or None; finite in the rows that are solved."""
         if state is None:
             return None
@@ -382,7 +389,7 @@ class World(ABC, Generic[SolutionT]):
             )
         return array
 
-    def _bounds_status(self, theta: FloatArray) -> StatusArray:
+    def _bounds_status(self, theta: Float64[np.ndarray, "B P"]) -> Int8[np.ndarray, " B"]:
         """OK, OUT_OF_BOUNDS or NOT_FINITE per row: the part of a verdict the box decides."""
         lower = np.array([p.lower for p in self.parameters])
         upper = np.array([p.upper for p in self.parameters])
@@ -391,7 +398,7 @@ class World(ABC, Generic[SolutionT]):
         status[~np.isfinite(theta).all(axis=1)] = Status.NOT_FINITE
         return status
 
-    def _judge(self, status: StatusArray, strict: bool) -> StatusArray:
+    def _judge(self, status: Int8[np.ndarray, " B"], strict: bool) -> Int8[np.ndarray, " B"]:
         """The statuses, or WorldError naming the first row that is not OK when `strict`."""
         if strict and (status != Status.OK).any():
             row = int(np.argmax(status != Status.OK))
@@ -403,12 +410,14 @@ class World(ABC, Generic[SolutionT]):
         return status
 
 
-def _with_failures(status: StatusArray, values: FloatArray) -> StatusArray:
+def _with_failures(
+    status: Int8[np.ndarray, " B"], values: Float64[np.ndarray, "B ..."]
+) -> Int8[np.ndarray, " B"]:
     """The status of each row, NO_CONVERGENCE where a solved row's values are not all finite."""
     failed = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
     return worst(status, np.where(failed, Status.NO_CONVERGENCE, Status.OK).astype(np.int8))
 
 
-def worst(*statuses: StatusArray) -> StatusArray:
+def worst(*statuses: Int8[np.ndarray, " B"]) -> Int8[np.ndarray, " B"]:
     """The most severe status of each row."""
     return np.asarray(np.maximum.reduce(statuses), dtype=np.int8)

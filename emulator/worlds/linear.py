@@ -10,24 +10,26 @@ eps_0 = size are y_0 = D size, y_h = C A^{h-1} B size, whatever the state.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from emulator.worlds.base import FloatArray, StatusArray, World
+from emulator.worlds.base import FloatArray, World
 from emulator.worlds.lanes import LANES, gather, multiply
+
+if TYPE_CHECKING:
+    from jaxtyping import Float64, Int8
 
 
 class StateSpace(NamedTuple):
     """A (B, n, n), B (B, n, S), C (B, 3, n), D (B, 3, S), status (B,)."""
 
-    a: FloatArray
-    b: FloatArray
-    c: FloatArray
-    d: FloatArray
-    status: StatusArray
+    a: Float64[np.ndarray, "B n n"]
+    b: Float64[np.ndarray, "B n S"]
+    c: Float64[np.ndarray, "B 3 n"]
+    d: Float64[np.ndarray, "B 3 S"]
+    status: Int8[np.ndarray, " B"]
 
 
 class LinearWorld(World[StateSpace]):
@@ -37,22 +39,22 @@ class LinearWorld(World[StateSpace]):
 
     def _responses(
         self,
-        theta: FloatArray,
+        theta: Float64[np.ndarray, "B P"],
         solution: StateSpace,
         horizon: int,
-        size: FloatArray,
-        state: FloatArray | None,
-    ) -> FloatArray:
+        size: Float64[np.ndarray, "B S"],
+        state: Float64[np.ndarray, "B n"] | None,
+    ) -> Float64[np.ndarray, "B S {horizon}+1 3"]:
         return responses(solution.a, solution.b, solution.c, solution.d, size, horizon)
 
     def _simulate(
         self,
-        theta: FloatArray,
+        theta: Float64[np.ndarray, "B P"],
         solution: StateSpace,
-        eps: FloatArray,
-        state: FloatArray | None,
-        uniforms: FloatArray | None,
-    ) -> tuple[FloatArray, FloatArray, NDArray[np.int8]]:
+        eps: Float64[np.ndarray, "B T S"],
+        state: Float64[np.ndarray, "B n"] | None,
+        uniforms: Float64[np.ndarray, "B T"] | None,
+    ) -> tuple[Float64[np.ndarray, "B T 3"], Float64[np.ndarray, "B T n"], Int8[np.ndarray, "B T"]]:
         n = solution.a.shape[-1]
         start = np.zeros((len(theta), n)) if state is None else state
         observables, states = simulate(solution.a, solution.b, solution.c, solution.d, eps, start)
@@ -60,8 +62,13 @@ class LinearWorld(World[StateSpace]):
 
 
 def responses(
-    a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray, size: FloatArray, horizon: int
-) -> FloatArray:
+    a: Float64[np.ndarray, "B n n"],
+    b: Float64[np.ndarray, "B n S"],
+    c: Float64[np.ndarray, "B 3 n"],
+    d: Float64[np.ndarray, "B 3 S"],
+    size: Float64[np.ndarray, "B S"],
+    horizon: int,
+) -> Float64[np.ndarray, "B S {horizon}+1 3"]:
     """Responses (B, S, H+1, 3) of a batch of state spaces to shocks of `size` (B, S)."""
     return _responses(a, b, c, d, size, horizon, min(LANES, max(len(a), 1)))
 

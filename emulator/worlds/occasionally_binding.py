@@ -39,14 +39,17 @@ faster than array expressions.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from emulator.worlds.base import FloatArray, Status, StatusArray
+from emulator.worlds.base import FloatArray, Status
 from emulator.worlds.rational_expectations import DecisionRule
+
+if TYPE_CHECKING:
+    from jaxtyping import Float64, Int8, Int64
 
 Flags = NDArray[np.int8]
 Indices = NDArray[np.int64]
@@ -76,17 +79,17 @@ class Economy(NamedTuple):
     enter with a lag; variable v; equation e.
     """
 
-    lead: FloatArray
-    now: FloatArray
-    lag: FloatArray
-    load: FloatArray
-    persistence: FloatArray
-    transition: FloatArray
-    rule_load: FloatArray
-    reach: FloatArray
-    bound: FloatArray
-    status: StatusArray
-    lagged: Indices
+    lead: Float64[np.ndarray, "B n n"]
+    now: Float64[np.ndarray, "B n n"]
+    lag: Float64[np.ndarray, "B n m"]
+    load: Float64[np.ndarray, "B n k"]
+    persistence: Float64[np.ndarray, "B k k"]
+    transition: Float64[np.ndarray, "B n m"]
+    rule_load: Float64[np.ndarray, "B n k"]
+    reach: Float64[np.ndarray, "B m+k"]
+    bound: Float64[np.ndarray, " B"]
+    status: Int8[np.ndarray, " B"]
+    lagged: Int64[np.ndarray, " m"]
     variable: int
     equation: int
 
@@ -94,14 +97,14 @@ class Economy(NamedTuple):
 class Plans(NamedTuple):
     """Foreseen paths: values (B, R, H+1, n), NaN where not found; binding (B, R, H+1)."""
 
-    values: FloatArray
-    binding: Flags
+    values: Float64[np.ndarray, "B R points n"]
+    binding: Int8[np.ndarray, "B R points"]
 
 
 def economy(
     matrices: tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray],
     rule: DecisionRule,
-    bound: FloatArray,
+    bound: Float64[np.ndarray, " B"],
     lagged: list[int],
     variable: int,
     equation: int,
@@ -147,7 +150,7 @@ def plans(e: Economy, start: ArrayLike, z0: ArrayLike, horizon: int) -> Plans:
 
 def simulate(
     e: Economy, impact: ArrayLike, eps: ArrayLike, start: ArrayLike, z: ArrayLike
-) -> tuple[FloatArray, FloatArray, Flags]:
+) -> tuple[Float64[np.ndarray, "B T n"], Float64[np.ndarray, "B T k"], Int8[np.ndarray, "B T"]]:
     """Values (B, T, n), z (B, T, k), binding (B, T) when each quarter brings new innovations.
 
     impact (B, k, S), eps (B, T, S), from y_{-1}[lagged] `start` (B, m) and z_{-1} `z` (B, k). Each

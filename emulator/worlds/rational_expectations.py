@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -30,6 +30,9 @@ from emulator.worlds.base import FloatArray, Status, StatusArray, worst
 from emulator.worlds.lanes import LANES
 from emulator.worlds.linear import StateSpace
 
+if TYPE_CHECKING:
+    from jaxtyping import Float64, Int8
+
 # A root this close to the unit circle counts as on it: the generalised Schur form moves a simple
 # root by some 1e-14 and a double one by its square root.
 ON_THE_CIRCLE = 1e-8
@@ -38,17 +41,17 @@ ON_THE_CIRCLE = 1e-8
 class DecisionRule(NamedTuple):
     """y_t = G y_{t-1} + Q z_t: transition G (B, n, n), load Q (B, n, k), status (B,)."""
 
-    transition: FloatArray
-    load: FloatArray
-    status: StatusArray
+    transition: Float64[np.ndarray, "B n n"]
+    load: Float64[np.ndarray, "B n k"]
+    status: Int8[np.ndarray, " B"]
 
 
 def solve(
-    lead: FloatArray,
-    now: FloatArray,
-    lag: FloatArray,
-    load: FloatArray,
-    persistence: FloatArray,
+    lead: Float64[np.ndarray, "B n n"],
+    now: Float64[np.ndarray, "B n n"],
+    lag: Float64[np.ndarray, "B n n"],
+    load: Float64[np.ndarray, "B n k"],
+    persistence: Float64[np.ndarray, "B k k"],
     *,
     forward: Sequence[int] | None = None,
     lagged: Sequence[int] | None = None,
@@ -104,7 +107,11 @@ def solve(
 
 
 def solve_by_schur(
-    lead: FloatArray, now: FloatArray, lag: FloatArray, load: FloatArray, persistence: FloatArray
+    lead: Float64[np.ndarray, "B n n"],
+    now: Float64[np.ndarray, "B n n"],
+    lag: Float64[np.ndarray, "B n n"],
+    load: Float64[np.ndarray, "B n k"],
+    persistence: Float64[np.ndarray, "B k k"],
 ) -> DecisionRule:
     """`solve` by the generalised Schur form, row by row (Klein 2000, JEDC 24(10)).
 
@@ -236,11 +243,11 @@ def _stated(name: str, given: Sequence[int] | None, found: NDArray[np.bool_]) ->
 
 def state_space(
     rule: DecisionRule,
-    persistence: FloatArray,
-    impact: FloatArray,
+    persistence: Float64[np.ndarray, "B k k"],
+    impact: Float64[np.ndarray, "B k S"],
     lagged: list[int],
     observed: list[int],
-    units: FloatArray,
+    units: Float64[np.ndarray, " 3"],
 ) -> StateSpace:
     """The decision rule as a `StateSpace` with state (y[lagged], z).
 

@@ -136,7 +136,7 @@ def test_a_world_added_as_the_page_says_appears_everywhere(
     config |= {"samples": 200, "quarters": 90}
     weights = load_weights(of_every_world(tmp_path / "pretrained"))
     monkeypatch.setattr("emulator.models.weights.PRETRAINED", tmp_path / "pretrained")
-    few["model"] = weights.config.model_dump()
+    few["model"] = weights.model.config.model_dump()
     few["training"]["epochs"] = 1
     few["data"]["dataset_path"] = str(tmp_path / "data")
     few["losses"] = {"trajectory": 0}  # needs longer samples
