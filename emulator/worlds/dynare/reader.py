@@ -1,0 +1,291 @@
+"""A model file read into a `Model`: the script's statements in their order.
+
+What counts ends at the first command that answers something (stoch_simul, estimation, ...); after it
+only priors and the names of observed variables are still taken in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from emulator.worlds.dynare import blocks
+from emulator.worlds.dynare.graph import Symbol
+from emulator.worlds.dynare.macro_values import Value
+from emulator.worlds.dynare.macros import expand
+from emulator.worlds.dynare.model import Equation, Model
+from emulator.worlds.dynare.places import Place, Refusal
+from emulator.worlds.dynare.scopes import ModelScope, ScriptScope
+from emulator.worlds.dynare.statements import ANSWERS, BLOCKS, Statement, declared, split
+from emulator.worlds.dynare.syntax import parse, split_equation
+from emulator.worlds.dynare.text import Line, split_lines
+from emulator.worlds.dynare.tokens import Token, spell, tokenize
+
+_LATE = ("estimated_params", "estimated_params_init", "estimated_params_bounds", "varobs")
+_DECLARES = {"var": "endogenous", "varexo": "exogenous", "parameters": "parameters"}
+# Native lines without consequence, by their first word: not worth a note.
+_QUIET = frozenset("close clear clc clearvars tic toc warning format more addpath disp".split())
+
+
+def read(path: Path, defines: Mapping[str, Value] | None = None) -> Model:
+    """The model in the file at `path`; `defines` are macro variables set beforehand.
+
+    Raises Refusal, one line with file, line and remedy.
+    """
+    return read_expanded(expand(path, dict(defines or {})), path.name)
+
+
+def read_text(text: str, shown: str) -> Model:
+    """The model in `text`, which has no macros, called `shown` in messages. Raises Refusal."""
+    return read_expanded(split_lines(text, shown), shown)
+
+
+def read_expanded(lines: list[Line], shown: str) -> Model:
+    """The model in lines after macros. Raises Refusal."""
+    return _Reader(shown).run(tokenize(lines))
+
+
+class _Reader:
+    def __init__(self, shown: str) -> None:
+        self.model = Model(shown)
+        self.graph = self.model.graph
+        self.top = Place(shown, 1)
+        self.script: dict[str, int] = {}
+        self.scope = ModelScope(self.model)
+        self.model_place: Place | None = None
+
+    def run(self, tokens: list[Token]) -> Model:
+        answered = False
+        statements = split(tokens)
+        while True:
+            try:
+                statement = next(statements)
+                if answered and statement.keyword in _LATE:
+                    self.take(statement)
+            except StopIteration:
+                break
+            except Refusal:
+                if answered:  # nothing after the first command is needed
+                    break
+                raise
+            if not answered and statement.keyword in ANSWERS:
+                answered = True
+            elif not answered:
+                self.take(statement)
+        return self.finish()
+
+    def take(self, statement: Statement) -> None:
+        """One statement, kept for printing where it counts."""
+        word, kept = statement.keyword, True
+        if word in _DECLARES:
+            self.declare(statement)
+        elif word == "varexo_det":
+            self.declare(Statement("varexo", statement.tokens, statement.place))
+        elif word == "predetermined_variables":
+            self.model.predetermined |= {t.text for t in declared(statement.tokens)}
+        elif word == "varobs":
+            self.model.observed += [t.text for t in declared(statement.tokens)]
+        elif word == "=":
+            kept = self.assign(statement)
+        elif word == "native":
+            kept = self.native(statement)
+        elif word == "model":
+            self.equations(statement)
+        elif word in blocks.READERS:
+            kept = blocks.READERS[word](self.model, statement, self.script)
+        else:
+            kept = False
+            if word in BLOCKS:
+                self.model.note(statement.place, f"{word} block left out")
+        if kept:
+            self.model.kept.append(statement)
+
+    # ------------------------------------------------------------------ declarations
+
+    def declare(self, statement: Statement) -> None:
+        table: dict[str, Place] = getattr(self.model, _DECLARES[statement.keyword])
+        option = statement.tokens[:2]
+        if len(option) == 2 and option[0].text == "(" and option[1].text == "deflator":
+            raise Refusal(
+                statement.place,
+                "var(deflator = ...): models stated with their trends are not detrended here; "
+                "state the model in detrended variables",
+            )
+        for token in declared(statement.tokens):
+            for other in ("endogenous", "exogenous", "parameters"):
+                if token.text in getattr(self.model, other) and getattr(
+                    self.model, other
+                ) is not table:
+                    raise Refusal(token.place, f"{token.text} is declared twice, as {other} before")
+            if "." in token.text:
+                raise Refusal(token.place, f"{token.text} is no name; a comma or blank is missing")
+            table.setdefault(token.text, token.place)
+        self.model.labels |= _long_names(statement.tokens)
+
+    # ------------------------------------------------------------------ values
+
+    def assign(self, statement: Statement) -> bool:
+        name, place = statement.tokens[0].text, statement.place
+        left, right = split_equation(statement.tokens)
+        if right is None or len(left) != 1:
+            raise Refusal(place, f"expected `{name} = value`, got {spell(statement.tokens, 60)!r}")
+        if name not in self.model.parameters:
+            self.model.note(place, f"{name} is set outside initval, which changes nothing here")
+            return False
+        try:
+            node = parse(right, self.code(), place)
+        except Refusal as refusal:
+            self.model.note(refusal.place, f"{name}: {refusal.reason}")
+            self.model.unread[name] = place
+            self.model.values.pop(name, None)
+            self.script.pop(name, None)
+            return False
+        self.set(name, node)
+        return True
+
+    def code(self) -> ScriptScope:
+        return ScriptScope(self.model, self.script, parameters=False)
+
+    def set(self, name: str, node: int) -> None:
+        """Give a parameter its value: a number becomes a leaf that draws may set."""
+        if node in self.graph.value:
+            version = sum(s.name == name for s in self.model.defaults)
+            symbol = Symbol("free", name, version)
+            self.model.defaults[symbol] = self.graph.value[node]
+            node = self.graph.leaf(symbol)
+        self.model.values[name] = self.script[name] = node
+        self.model.unread.pop(name, None)
+
+    def native(self, statement: Statement) -> bool:
+        """A line of MATLAB or Octave: helper numbers and set_param_value are followed."""
+        tokens = statement.tokens
+        understood = False
+        for part in _pieces(tokens):
+            target, right = _assignment(part)
+            if target is None or right is None or statement.nested:
+                if target in self.script:
+                    self.script.pop(target or "", None)
+                continue
+            try:
+                node = parse(right, self.code(), statement.place)
+            except Refusal:
+                self.script.pop(target, None)
+                continue
+            understood = True
+            if target in self.model.parameters:
+                self.set(target, node)
+            else:
+                self.script[target] = node
+        if not understood and tokens[0].text not in _QUIET:
+            self.model.note(statement.place, f"native line skipped: {spell(tokens, 60)}")
+        return understood
+
+    # ------------------------------------------------------------------ equations
+
+    def equations(self, statement: Statement) -> None:
+        self.model_place = self.model_place or statement.place
+        self.model.linear = any(t.text == "linear" for t in statement.tokens)
+        for tokens in statement.body:
+            tags, rest = _tags(tokens)
+            place = rest[0].place if rest else statement.place
+            if rest and rest[0].text == "#":
+                self.local(rest, place)
+            elif rest and "bind" not in tags:
+                self.equation(tags, rest, place)
+
+    def local(self, tokens: tuple[Token, ...], place: Place) -> None:
+        left, right = split_equation(tokens)
+        if right is None or len(left) != 2 or left[1].kind != "name":
+            raise Refusal(place, f"expected `# name = expression`, got {spell(tokens, 60)!r}")
+        self.scope.locals[left[1].text] = parse(right, self.scope, place)
+
+    def equation(self, tags: dict[str, str], tokens: tuple[Token, ...], place: Place) -> None:
+        left, right = split_equation(tokens)
+        node = parse(left, self.scope, place)
+        if right is not None:
+            node = self.graph.apply("subtract", node, parse(right, self.scope, place))
+        equation = Equation(node, place, tags)
+        if "mcp" in tags:
+            self.model.note(place, f"the bound {tags['mcp']!r} is left out: responses are linear")
+        if "static" in tags:
+            self.model.static_only.append(equation)
+            return
+        if "dynamic" in tags:
+            self.model.dynamic_only.add(len(self.model.equations))
+        self.model.equations.append(equation)
+
+    def finish(self) -> Model:
+        model = self.model
+        if self.model_place is None:
+            raise Refusal(self.top, "has no model block; name the .mod file that holds the model")
+        for name, node in model.auxiliary.items():
+            leaf = self.graph.leaf(Symbol("endogenous", name))
+            equation = self.graph.apply("subtract", leaf, node)
+            model.equations.append(Equation(equation, model.endogenous[name], {}))
+        equations, variables = len(model.equations), len(model.endogenous)
+        if equations != variables:
+            raise Refusal(
+                self.model_place,
+                f"{equations} equations for {variables} endogenous variables; add the equations or "
+                "declarations that are missing",
+            )
+        if not model.exogenous:
+            raise Refusal(self.top, "declares no shocks (varexo)")
+        return model
+
+
+def _long_names(tokens: tuple[Token, ...]) -> dict[str, str]:
+    """What `name (long_name = '...')` says of each name declared."""
+    out: dict[str, str] = {}
+    name = ""
+    level = 0
+    for i, token in enumerate(tokens):
+        level += (token.text == "(") - (token.text == ")")
+        if level == 0 and token.kind == "name":
+            name = token.text
+        if name and token.kind == "string" and tokens[i - 2].text == "long_name":
+            out[name] = " ".join(token.text[1:-1].split())
+    return out
+
+
+def _tags(tokens: tuple[Token, ...]) -> tuple[dict[str, str], tuple[Token, ...]]:
+    """The tags before an equation, `[name = 'IS', static]`, and the equation."""
+    tags: dict[str, str] = {}
+    at = 0
+    while at < len(tokens) and tokens[at].text == "[":
+        start = at
+        while at < len(tokens) and tokens[at].text != "]":
+            at += 1
+        if at == len(tokens):
+            raise Refusal(tokens[start].place, "the `]` that closes an equation's tags is missing")
+        inner = tokens[start + 1 : at]
+        for i, token in enumerate(inner):
+            if token.kind == "name":
+                value = inner[i + 2] if i + 2 < len(inner) and inner[i + 1].text == "=" else None
+                text = "" if value is None else value.text.strip("'\"")
+                tags[token.text.lower()] = text
+        at += 1
+    return tags, tokens[at:]
+
+
+def _pieces(tokens: tuple[Token, ...]) -> list[tuple[Token, ...]]:
+    """A native line's statements, without the marks of a line that goes on."""
+    out: list[tuple[Token, ...]] = []
+    start = 0
+    plain = tuple(t for t in tokens if t.text != "...")
+    for i, token in enumerate(plain):
+        if token.text == ";":
+            out.append(plain[start:i])
+            start = i + 1
+    out.append(plain[start:])
+    return [piece for piece in out if piece]
+
+
+def _assignment(tokens: tuple[Token, ...]) -> tuple[str | None, tuple[Token, ...] | None]:
+    """The name a native statement sets and what to, or None."""
+    if len(tokens) > 2 and tokens[0].kind == "name" and tokens[1].text == "=":
+        return tokens[0].text, tokens[2:]
+    head = tokens[0].text == "set_param_value" and len(tokens) > 5 and tokens[-1].text == ")"
+    if head and tokens[2].kind == "string" and tokens[3].text == ",":
+        return tokens[2].text[1:-1], tokens[4:-1]
+    return None, None

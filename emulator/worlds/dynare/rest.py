@@ -1,0 +1,217 @@
+"""Parameters and the steady state of many draws.
+
+The file's own steady_state_model is evaluated as it stands; where its residuals are not zero, or
+there is none, Newton's method starts from it or from the calibration's steady state, and after that
+from initval. A model whose derivatives do not depend on its steady state needs none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import root
+
+from emulator.worlds.base import FloatArray
+from emulator.worlds.dynare import newton
+from emulator.worlds.dynare.graph import Symbol
+from emulator.worlds.dynare.model import Model
+from emulator.worlds.dynare.places import Place, Refusal
+from emulator.worlds.dynare.program import Program
+from emulator.worlds.dynare.scopes import at_rest
+from emulator.worlds.dynare.timing import System
+
+Given = dict[Symbol, Any]
+
+
+class Rest:
+    """The steady state of a system, draw by draw.
+
+    Raises Refusal where a parameter that is needed has no value, or where the calibration has no
+    steady state that can be found.
+    """
+
+    def __init__(self, model: Model, system: System) -> None:
+        self.model, self.system = model, system
+        graph = model.graph
+        self._names = [name for name in model.parameters if name in model.values]
+        self._values = Program(graph, [model.values[name] for name in self._names])
+        own = model.steady or []
+        steady = {name: node for name, node in own if name in model.endogenous}
+        self._set = {name: node for name, node in own if name in model.parameters}
+        self._own = Program(graph, [*self._at_rest(steady), *self._set.values()])
+        self._initial = Program(graph, self._at_rest(model.initial))
+        self._leaves = [graph.leaf(Symbol("steady", name)) for name in system.variables]
+        self._symbols = [graph.symbol[leaf] for leaf in self._leaves]
+        self._residual = Program(graph, system.static)
+        self._jacobian = Program(graph, [node for *_, node in system.static_jacobian])
+        self._cells = (
+            np.array([i for i, _, _ in system.static_jacobian], dtype=np.intp),
+            np.array([j for _, j, _ in system.static_jacobian], dtype=np.intp),
+        )
+        self._anchor: FloatArray | None = None
+        self._check_parameters()
+        if len(system.static) != len(system.variables):
+            raise Refusal(
+                system.places[0],
+                f"{len(system.static)} equations hold at rest, for {len(system.variables)} "
+                "variables; tag as many equations [static] as [dynamic]",
+            )
+
+    def _at_rest(self, values: Mapping[str, int]) -> list[int]:
+        """Nodes for all variables at rest: `values`, zero for others, auxiliaries from theirs."""
+        graph, known = self.model.graph, dict(values)
+        for name in self.model.endogenous:
+            if name not in self.system.auxiliary:
+                known.setdefault(name, graph.zero)
+        waiting = dict(self.system.auxiliary)
+        while waiting:
+            before = len(waiting)
+            for name, node in list(waiting.items()):
+                rest = graph.substitute([node], lambda s: at_rest(self.model, s))[0]
+                needs = {s.name for s in graph.symbols([rest]) if s.kind == "steady"}
+                if needs <= known.keys():
+                    known[name] = graph.substitute(
+                        [rest], lambda s: known[s.name] if s.kind == "steady" else None
+                    )[0]
+                    del waiting[name]
+            if len(waiting) == before:  # expectations of each other
+                known |= dict.fromkeys(waiting, graph.zero)
+                break
+        return [known[name] for name in self.system.variables]
+
+    def _check_parameters(self) -> None:
+        system, model = self.system, self.model
+        entries = [*system.lead, *system.now, *system.lag, *system.load]
+        roots = [*system.static, *(node for *_, node in entries), *self._set.values()]
+        roots += [m.node for m in model.covariance.values()]
+        if model.steady is not None:
+            roots += [node for _, node in model.steady]
+        for symbol in model.graph.symbols(roots):
+            name = symbol.name
+            missing = name not in model.values and name not in self._set
+            if symbol.kind == "parameter" and missing:
+                place = model.unread.get(name, model.parameters.get(name, Place(model.file, 1)))
+                raise Refusal(
+                    place,
+                    f"parameter {name} has no value that can be read here; write `{name} = ...;` "
+                    "before the first command, or give it in a values file (--values)",
+                )
+
+    # ------------------------------------------------------------------ draws
+
+    def parameters(self, free: Given) -> Given:
+        """`free` leaves' values and all parameters' besides, without the steady state."""
+        given = dict(free)
+        values = self._values(given)
+        given |= {Symbol("parameter", n): v for n, v in zip(self._names, values, strict=True)}
+        return given
+
+    def __call__(self, free: Given, rows: int) -> tuple[Given, NDArray[np.bool_]]:
+        """Values of free leaves, parameters and steady states, each (B,) or a number, and which
+        rows (B,) have a steady state.
+
+        free: values of the free leaves.
+        """
+        given = self.parameters(free)
+        own = self._own(given)
+        count = len(self.system.variables)
+        given |= {
+            Symbol("parameter", name): value
+            for name, value in zip(self._set, own[count:], strict=True)
+        }
+        solved = np.ones(rows, dtype=np.bool_)
+        if not self.system.needs_rest:
+            return given, solved
+        points = np.empty((rows, count))
+        if self.model.steady is not None:
+            for j, value in enumerate(own[:count]):
+                points[:, j] = value
+        elif self._anchor is not None:
+            points[:] = self._anchor
+        else:
+            points[:] = self._initial.columns(given, rows)
+        points, solved = self._newton(given, points)
+        left = np.flatnonzero(~solved)
+        if left.size and (self.model.steady is not None or self._anchor is not None):
+            again = _pick(given, left)
+            start = self._initial.columns(again, len(left))
+            points[left], solved[left] = self._newton(again, start)
+        given |= {s: np.ascontiguousarray(points[:, j]) for j, s in enumerate(self._symbols)}
+        return given, solved
+
+    def _newton(self, given: Given, points: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+        def residual(rows: newton.IndexArray, x: FloatArray) -> FloatArray:
+            return self._residual.columns(self._with(given, rows, x), len(rows))
+
+        def jacobian(rows: newton.IndexArray, x: FloatArray) -> FloatArray:
+            n = x.shape[1]
+            out = np.zeros((len(rows), n, n))
+            out[:, self._cells[0], self._cells[1]] = self._jacobian.columns(
+                self._with(given, rows, x), len(rows)
+            )
+            return out
+
+        return newton.solve(points, residual, jacobian)
+
+    def _with(self, given: Given, rows: newton.IndexArray, x: FloatArray) -> Given:
+        """The given values of `rows`, with the steady states `x` (k, n)."""
+        picked = _pick(given, rows)
+        return picked | {s: np.ascontiguousarray(x[:, j]) for j, s in enumerate(self._symbols)}
+
+    # ------------------------------------------------------------------ the calibration
+
+    def calibrate(self, free: Given) -> None:
+        """Find the calibration's steady state, from which draws start. Raises Refusal."""
+        if not self.system.needs_rest:
+            return
+        with np.errstate(all="ignore"):
+            given, solved = self(free, 1)
+            point = np.array([float(np.ravel(given[s])[0]) for s in self._symbols])
+            if not solved[0]:
+                point = self._search(given, point)
+        self._anchor = point
+
+    def _search(self, given: Given, point: FloatArray) -> FloatArray:
+        """Slower ways to a steady state; the equation furthest from zero is named in the end."""
+        row = np.zeros(1, dtype=np.intp)
+        count = len(point)
+
+        def residual(x: FloatArray) -> FloatArray:
+            r = self._residual.columns(self._with(given, row, x[None]), 1)[0]
+            return np.where(np.isfinite(r), r, 1e6)
+
+        starts = [self._initial.columns(given, 1)[0], point, np.zeros(count), np.ones(count)]
+        for start in starts:
+            if not np.isfinite(start).all():
+                continue
+            for method in ("hybr", "lm"):
+                try:
+                    found = root(residual, start, method=method).x
+                except (ValueError, TypeError, np.linalg.LinAlgError, FloatingPointError):
+                    continue
+                x, solved = self._newton(given, np.asarray(found, dtype=np.float64)[None])
+                if solved[0]:
+                    return x[0]
+        raise self._nowhere(given, starts[0])
+
+    def _nowhere(self, given: Given, start: FloatArray) -> Refusal:
+        row = np.zeros(1, dtype=np.intp)
+        r = self._residual.columns(self._with(given, row, start[None]), 1)[0]
+        places = self.system.places
+        bad = np.flatnonzero(~np.isfinite(r))
+        worst = int(bad[0]) if bad.size else int(np.argmax(np.abs(r)))
+        shown = "is no number" if bad.size else f"is off by {abs(r[worst]):.3g}"
+        place = places[worst] if worst < len(places) else places[0]
+        return Refusal(
+            place,
+            f"no steady state was found; at the start this equation {shown}. Give values near it "
+            "in initval, in a steady_state_model, or in a values file (--values)",
+        )
+
+
+def _pick(given: Given, rows: newton.IndexArray) -> Given:
+    """Each value at `rows`; numbers as they are."""
+    return {symbol: v[rows] if np.ndim(v) else v for symbol, v in given.items()}

@@ -1,0 +1,245 @@
+"""From parameters to state spaces, for a batch of draws of one file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from emulator.worlds.base import FloatArray, Status, worst
+from emulator.worlds.dynare.graph import Symbol
+from emulator.worlds.dynare.model import Model
+from emulator.worlds.dynare.program import Program
+from emulator.worlds.dynare.rest import Given, Rest
+from emulator.worlds.dynare.structure import Structure, find
+from emulator.worlds.dynare.timing import Entries, System
+from emulator.worlds.equations import Matrices
+from emulator.worlds.lanes import LANES
+from emulator.worlds.linear import StateSpace
+from emulator.worlds.rational_expectations import solve, state_space
+
+# Dynare's qz_criterium: roots up to here count as stable, unit roots among them.
+UNIT_ROOT = 1.0 + 1e-6
+# Entries of a matrix (rows, n, n) that are worked on at a time: 2 MB.
+_CHUNK_ENTRIES = 250_000
+
+
+class FirstOrder:
+    """The first-order solution of a model file.
+
+    system: with the observables as variables; observed: their names. active: the shocks with an
+    s.d. structure, unit_roots: found at the calibration, by `calibrate`.
+    """
+
+    structure: Structure
+
+    def __init__(self, model: Model, system: System, observed: Sequence[str]) -> None:
+        self.model, self.system = model, system
+        self.rest = Rest(model, system)
+        self.observed = [system.variables.index(name) for name in observed]
+        self.active = [
+            i for i, name in enumerate(system.shocks) if (name, name) in model.covariance
+        ]
+        self.unit_roots = False
+        moments = model.covariance
+        self._pairs = [
+            key for key in moments if all(name in self._active_names for name in key)
+        ]
+        self._moments = Program(model.graph, [moments[key].node for key in self._pairs])
+
+    @property
+    def _active_names(self) -> list[str]:
+        return [self.system.shocks[i] for i in self.active]
+
+    # ------------------------------------------------------------------ the calibration
+
+    def calibrate(self, free: Given) -> Status:
+        """Find the steady state, the structure and whether there are unit roots, at `free`; the
+        verdict there. Raises Refusal where there is no steady state."""
+        self.rest.calibrate(free)
+        self._find_structure(free)
+        status = Status.OK
+        for self.unit_roots in (False, True):
+            status = Status(int(self.solve(free, 1).status[0]))
+            if status != Status.NO_STABLE_SOLUTION:
+                break
+        self.unit_roots = self.unit_roots and status == Status.OK
+        return status
+
+    def _find_structure(self, free: Given) -> None:
+        """The structure; accumulators are told from numbers at the calibration and around it."""
+        rng = np.random.default_rng(0)
+        rows = 8
+        near = {k: float(v) * (1.0 + 0.01 * rng.standard_normal(rows)) for k, v in free.items()}
+        for key, value in free.items():
+            near[key][0] = float(value)
+        with np.errstate(all="ignore"):
+            given, solved = self.rest(near, rows)
+            both = [(i, j) for i, j, _ in self.system.lag if _has(self.system.now, i, j)]
+            now = self._cells(self.system.now, both, given, rows)
+            lag = self._cells(self.system.lag, both, given, rows)
+            # a unit root of the equation itself, but for rounding in its derivatives
+            zero = np.abs(now + lag) <= 1e-11 * np.abs(now)
+        adds_up = {pair for pair, exact in zip(both, zero[solved].all(axis=0), strict=True) if exact}
+        self.structure = find(self.system, self.observed, lambda i, j: (i, j) in adds_up)
+        self._prepare()
+
+    def _cells(
+        self, entries: Entries, pairs: list[tuple[int, int]], given: Given, rows: int
+    ) -> FloatArray:
+        nodes = {(i, j): node for i, j, node in entries}
+        return Program(self.model.graph, [nodes[p] for p in pairs]).columns(given, rows)
+
+    def _prepare(self) -> None:
+        """The programs of the matrices that are needed, cell by cell."""
+        s, system = self.structure, self.system
+        row = {i: a for a, i in enumerate(s.equations)}
+        column = {j: b for b, j in enumerate(s.variables)}
+        process = {i: a for a, i in enumerate(s.processes)}
+        exogenous = {j: b for b, j in enumerate(s.exogenous)}
+        shock = {e: b for b, e in enumerate(range(len(system.shocks)))}
+        wanted = {
+            "lead": (system.lead, row, column),
+            "now": (system.now, row, column),
+            "lag": (system.lag, row, column),
+            "load": (system.load, row, shock),
+            "exogenous_lead": (system.lead, row, exogenous),
+            "exogenous_now": (system.now, row, exogenous),
+            "process_now": (system.now, process, exogenous),
+            "process_lag": (system.lag, process, exogenous),
+            "process_load": (system.load, process, shock),
+        }
+        nodes: list[int] = []
+        self._places: dict[str, tuple[list[int], list[int], slice, tuple[int, int]]] = {}
+        for name, (entries, rows, columns) in wanted.items():
+            held = [(rows[i], columns[j], x) for i, j, x in entries if i in rows and j in columns]
+            start = len(nodes)
+            nodes += [x for *_, x in held]
+            cells = slice(start, len(nodes))
+            shape = (len(rows), len(columns))
+            self._places[name] = ([a for a, _, _ in held], [b for _, b, _ in held], cells, shape)
+        self._program = Program(self.model.graph, nodes)
+
+    # ------------------------------------------------------------------ draws
+
+    def solve(self, free: Given, rows: int) -> StateSpace:
+        """State spaces (B) at the free leaves' values, each (B,) or a number."""
+        size = len(self.structure.variables) + len(self.structure.exogenous)
+        step = max(LANES, _CHUNK_ENTRIES // max(size, 1) ** 2)
+        parts = []
+        for start in range(0, max(rows, 1), step):
+            some = {k: v[start : start + step] if np.ndim(v) else v for k, v in free.items()}
+            parts.append(self._solve_chunk(some, min(step, rows - start)))
+        if len(parts) == 1:
+            return parts[0]
+        return StateSpace(*map(np.concatenate, zip(*parts, strict=True)))
+
+    def _solve_chunk(self, free: Given, rows: int) -> StateSpace:
+        s = self.structure
+        given, solved = self.rest(free, rows)
+        lead, now, lag, load, persistence, impact = self.matrices(given, rows)
+        root = UNIT_ROOT if self.unit_roots else 1.0
+        # y_t / root^t has the roots of y_t divided by `root`, so that unit roots lie inside the
+        # circle and all beyond `root` outside
+        rule = solve(
+            lead * root,
+            now,
+            lag / root,
+            load,
+            persistence / root,
+            forward=s.forward,
+            lagged=s.lagged,
+        )
+        rule = rule._replace(transition=rule.transition * root)
+        observed = [s.variables.index(j) for j in self.observed]
+        space = state_space(rule, persistence, impact, s.lagged, observed, np.ones(len(observed)))
+        at_rest = np.where(solved, Status.OK, Status.NO_CONVERGENCE).astype(np.int8)
+        status = np.where(solved, space.status, Status.OK).astype(np.int8)
+        return space._replace(status=worst(status, at_rest))
+
+    def matrices(self, given: Given, rows: int) -> Matrices:
+        """The matrices of `rational_expectations` for what is solved."""
+        s = self.structure
+        values = self._program.columns(given, rows)
+        part = {name: self._fill(name, values) for name in self._places}
+        factor = self.factor(given, rows)
+        processes, direct = len(s.exogenous), len(s.direct)
+        size = processes + direct
+        persistence = np.zeros((rows, size, size))
+        impact = np.zeros((rows, size, len(self.active)))
+        load = np.zeros((rows, len(s.variables), size))
+        if processes:
+            current = part["process_now"]
+            carried = -_solve_each(current, part["process_lag"])
+            persistence[:, :processes, :processes] = carried
+            hit = part["process_load"][:, :, self.active] @ factor
+            impact[:, :processes] = -_solve_each(current, hit)
+            load[:, :, :processes] = part["exogenous_now"] + part["exogenous_lead"] @ carried
+        for place, shock in enumerate(s.direct):
+            load[:, :, processes + place] = part["load"][:, :, shock]
+            if shock in self.active:
+                impact[:, processes + place] = factor[:, self.active.index(shock)]
+        return Matrices(part["lead"], part["now"], part["lag"], load, persistence, impact)
+
+    def _fill(self, name: str, values: FloatArray) -> FloatArray:
+        i, j, cells, shape = self._places[name]
+        out = np.zeros((len(values), *shape))
+        out[:, i, j] = values[:, cells]
+        return out
+
+    def factor(self, given: Given, rows: int) -> FloatArray:
+        """The shocks' Cholesky factor (B, S, S), in the order of their declaration."""
+        names = self._active_names
+        covariance = np.zeros((rows, len(names), len(names)))
+        moments = dict(zip(self._pairs, self._moments(given), strict=True))
+        kinds = self.model.covariance
+        for (one, two), value in moments.items():
+            i, j = names.index(one), names.index(two)
+            if kinds[one, two].kind == "stderr":
+                covariance[:, i, i] = np.square(value)
+            elif kinds[one, two].kind in ("variance", "covariance"):
+                covariance[:, i, j] = covariance[:, j, i] = value
+        sd = np.sqrt(np.einsum("bii->bi", covariance))
+        for (one, two), value in moments.items():
+            if kinds[one, two].kind == "stderr":
+                sd[:, names.index(one)] = np.abs(value)  # its square's root may be off in the last bit
+        for (one, two), value in moments.items():
+            if kinds[one, two].kind == "correlation":
+                i, j = names.index(one), names.index(two)
+                covariance[:, i, j] = covariance[:, j, i] = value * sd[:, i] * sd[:, j]
+        if all(one == two for one, two in moments):
+            out = np.zeros_like(covariance)
+            every = np.arange(len(names))
+            out[:, every, every] = sd
+            return out
+        return _each(np.linalg.cholesky, covariance)
+
+
+def _has(entries: Entries, row: int, column: int) -> bool:
+    return any((i, j) == (row, column) for i, j, _ in entries)
+
+
+def _solve_each(matrices: FloatArray, right: FloatArray) -> FloatArray:
+    """Solve row by row's own; NaN where a matrix is singular. A triangular or diagonal matrix of
+    ones is common and costs little."""
+    return _each(np.linalg.solve, matrices, right)
+
+
+def _each(function: object, *arrays: FloatArray) -> FloatArray:
+    """A function of numpy.linalg on stacked matrices, NaN for the rows where it raises."""
+    assert callable(function)
+    try:
+        return np.asarray(function(*arrays), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        out = np.full(arrays[-1].shape, np.nan)
+        for row in range(len(out)):
+            try:
+                out[row] = function(*(a[row] for a in arrays))
+            except np.linalg.LinAlgError:
+                continue
+        return out
+
+
+def free_values(model: Model) -> dict[Symbol, float]:
+    """The file's number for each leaf that a draw may set."""
+    return dict(model.defaults)
