@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from emulator.worlds.base import FloatArray, Status, worst
+from emulator.worlds.dynare.decide import Plan, decide, plan
 from emulator.worlds.dynare.graph import Symbol
 from emulator.worlds.dynare.model import Model
 from emulator.worlds.dynare.program import Program
@@ -16,10 +17,8 @@ from emulator.worlds.dynare.timing import Entries, System
 from emulator.worlds.equations import Matrices
 from emulator.worlds.lanes import LANES
 from emulator.worlds.linear import StateSpace
-from emulator.worlds.rational_expectations import solve, state_space
+from emulator.worlds.rational_expectations import state_space
 
-# Dynare's qz_criterium: roots up to here count as stable, unit roots among them.
-UNIT_ROOT = 1.0 + 1e-6
 # Entries of a matrix (rows, n, n) that are worked on at a time: 2 MB.
 _CHUNK_ENTRIES = 250_000
 
@@ -28,10 +27,11 @@ class FirstOrder:
     """The first-order solution of a model file.
 
     system: with the observables as variables; observed: their names. active: the shocks with an
-    s.d. structure, unit_roots: found at the calibration, by `calibrate`.
+    s.d. structure, plan: found at the calibration, by `calibrate`.
     """
 
     structure: Structure
+    plan: Plan
 
     def __init__(self, model: Model, system: System, observed: Sequence[str]) -> None:
         self.model, self.system = model, system
@@ -40,7 +40,6 @@ class FirstOrder:
         self.active = [
             i for i, name in enumerate(system.shocks) if (name, name) in model.covariance
         ]
-        self.unit_roots = False
         moments = model.covariance
         self._pairs = [
             key for key in moments if all(name in self._active_names for name in key)
@@ -54,17 +53,19 @@ class FirstOrder:
     # ------------------------------------------------------------------ the calibration
 
     def calibrate(self, free: Given) -> Status:
-        """Find the steady state, the structure and whether there are unit roots, at `free`; the
-        verdict there. Raises Refusal where there is no steady state."""
+        """Find the steady state, the structure and the plan at `free`; the verdict there.
+
+        Raises Refusal where there is no steady state.
+        """
         self.rest.calibrate(free)
         self._find_structure(free)
         status = Status.OK
-        for self.unit_roots in (False, True):
-            status = Status(int(self.solve(free, 1).status[0]))
-            if status != Status.NO_STABLE_SOLUTION:
-                break
-        self.unit_roots = self.unit_roots and status == Status.OK
-        return status
+        with np.errstate(all="ignore"):
+            given, _ = self.rest(free, 1)
+            self.plan = plan(
+                self.matrices(given, 1), self.structure.forward, self.structure.lagged
+            )
+            return Status(int(self.solve(free, 1).status[0]))
 
     def _find_structure(self, free: Given) -> None:
         """The structure; accumulators are told from numbers at the calibration and around it."""
@@ -137,22 +138,11 @@ class FirstOrder:
     def _solve_chunk(self, free: Given, rows: int) -> StateSpace:
         s = self.structure
         given, solved = self.rest(free, rows)
-        lead, now, lag, load, persistence, impact = self.matrices(given, rows)
-        root = UNIT_ROOT if self.unit_roots else 1.0
-        # y_t / root^t has the roots of y_t divided by `root`, so that unit roots lie inside the
-        # circle and all beyond `root` outside
-        rule = solve(
-            lead * root,
-            now,
-            lag / root,
-            load,
-            persistence / root,
-            forward=s.forward,
-            lagged=s.lagged,
-        )
-        rule = rule._replace(transition=rule.transition * root)
+        model = self.matrices(given, rows)
+        rule = decide(model, self.plan)
         observed = [s.variables.index(j) for j in self.observed]
-        space = state_space(rule, persistence, impact, s.lagged, observed, np.ones(len(observed)))
+        space = state_space(
+            rule, model.persistence, model.impact, s.lagged, observed, np.ones(len(observed)))
         at_rest = np.where(solved, Status.OK, Status.NO_CONVERGENCE).astype(np.int8)
         status = np.where(solved, space.status, Status.OK).astype(np.int8)
         return space._replace(status=worst(status, at_rest))
