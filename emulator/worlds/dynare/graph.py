@@ -50,6 +50,10 @@ class Graph:
     def __len__(self) -> int:
         return len(self.operation)
 
+    def __contains__(self, key: Key) -> bool:
+        """Whether a node was made for a number, a symbol, or an operation on nodes."""
+        return key in self._index
+
     def _new(self, key: Key, operation: str, operands: tuple[int, ...] = ()) -> int:
         node = self._index.get(key)
         if node is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from emulator.errors import unknown_name
 from emulator.worlds.dynare import blocks
 from emulator.worlds.dynare.graph import Symbol
 from emulator.worlds.dynare.macro_values import Value
@@ -27,26 +28,34 @@ _DECLARES = {"var": "endogenous", "varexo": "exogenous", "parameters": "paramete
 _QUIET = frozenset("close clear clc clearvars tic toc warning format more addpath disp".split())
 
 
-def read(path: Path, defines: Mapping[str, Value] | None = None) -> Model:
-    """The model in the file at `path`; `defines` are macro variables set beforehand.
+def read(
+    path: Path,
+    defines: Mapping[str, Value] | None = None,
+    values: Mapping[str, float] | None = None,
+) -> Model:
+    """The model in the file at `path`.
 
-    Raises Refusal, one line with file, line and remedy.
+    defines: macro variables set beforehand. values: numbers for parameters, which the file's own
+    do not replace, and starting values of variables.
+    Raises Refusal, one line with file, line and remedy; InputError for values of other names.
     """
-    return read_expanded(expand(path, dict(defines or {})), path.name)
+    lines = expand(path, {k: _macro(v) for k, v in (defines or {}).items()})
+    return _Reader(path.name, dict(values or {})).run(tokenize(lines))
 
 
 def read_text(text: str, shown: str) -> Model:
     """The model in `text`, which has no macros, called `shown` in messages. Raises Refusal."""
-    return read_expanded(split_lines(text, shown), shown)
+    return _Reader(shown, {}).run(tokenize(split_lines(text, shown)))
 
 
-def read_expanded(lines: list[Line], shown: str) -> Model:
-    """The model in lines after macros. Raises Refusal."""
-    return _Reader(shown).run(tokenize(lines))
+def _macro(value: Value) -> Value:
+    """A number given from outside as the macro language has it."""
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class _Reader:
-    def __init__(self, shown: str) -> None:
+    def __init__(self, shown: str, given: dict[str, float]) -> None:
+        self.given = given
         self.model = Model(shown)
         self.graph = self.model.graph
         self.top = Place(shown, 1)
@@ -120,6 +129,8 @@ class _Reader:
             if "." in token.text:
                 raise Refusal(token.place, f"{token.text} is no name; a comma or blank is missing")
             table.setdefault(token.text, token.place)
+            if statement.keyword == "parameters" and token.text in self.given:
+                self.set(token.text, self.graph.number(self.given[token.text]))
         self.model.labels |= _long_names(statement.tokens)
 
     # ------------------------------------------------------------------ values
@@ -131,6 +142,8 @@ class _Reader:
             raise Refusal(place, f"expected `{name} = value`, got {spell(statement.tokens, 60)!r}")
         if name not in self.model.parameters:
             self.model.note(place, f"{name} is set outside initval, which changes nothing here")
+            return False
+        if name in self.given:
             return False
         try:
             node = parse(right, self.code(), place)
@@ -173,7 +186,8 @@ class _Reader:
                 continue
             understood = True
             if target in self.model.parameters:
-                self.set(target, node)
+                if target not in self.given:
+                    self.set(target, node)
             else:
                 self.script[target] = node
         if not understood and tokens[0].text not in _QUIET:
@@ -216,6 +230,7 @@ class _Reader:
 
     def finish(self) -> Model:
         model = self.model
+        self.keep_given()
         if self.model_place is None:
             raise Refusal(self.top, "has no model block; name the .mod file that holds the model")
         for name, node in model.auxiliary.items():
@@ -232,6 +247,33 @@ class _Reader:
         if not model.exogenous:
             raise Refusal(self.top, "declares no shocks (varexo)")
         return model
+
+
+    def keep_given(self) -> None:
+        """Values from beside the file, as statements that print with the rest."""
+        model = self.model
+        starts = {k: v for k, v in self.given.items() if k in model.endogenous}
+        unknown = [k for k in self.given if k not in starts and k not in model.parameters]
+        if unknown:
+            raise unknown_name("value", unknown[0], [*model.parameters, *model.endogenous])
+        for name, value in starts.items():
+            model.initial[name] = self.graph.number(value)
+        place = Place("values", 1)
+        fixed = [f"{k} = {v!r};" for k, v in self.given.items() if k in model.parameters]
+        lines = [Line(text, place) for text in fixed]
+        if starts:
+            body = " ".join(f"{k} = {v!r};" for k, v in starts.items())
+            lines.append(Line(f"initval; {body} end;", place))
+        declarations = [s for s in model.kept if s.keyword in _DECLARES]
+        others = [s for s in model.kept if s.keyword not in _DECLARES]
+        first = [f"parameters {' '.join(k for k in self.given if k in model.parameters)};"]
+        made = list(split(tokenize([Line(first[0], place), *lines]))) if lines and fixed else []
+        if starts and not fixed:
+            made = list(split(tokenize(lines)))
+        settings = [s for s in made if s.keyword == "="]
+        blocks_made = [s for s in made if s.keyword == "initval"]
+        if made:
+            model.kept[:] = [*declarations, *settings, *others, *blocks_made]
 
 
 def _long_names(tokens: tuple[Token, ...]) -> dict[str, str]:

@@ -1,0 +1,159 @@
+"""World files: an imported world as data, to be read again without its .mod.
+
+YAML, with the model's text as the reader printed it, the observables' expressions, and the
+parameters' boxes. Nothing in it is executed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from emulator.errors import InputError
+from emulator.specs import OBSERVABLE_NAMES, Parameter
+from emulator.worlds.dynare.boxes import Bounds
+from emulator.worlds.dynare.macro_values import Value
+from emulator.worlds.dynare.reader import read, read_text
+from emulator.worlds.dynare.world import DynareWorld, imported
+
+FORMAT = 1
+_KEYS = {"format", "name", "title", "file", "observables", "parameters", "fixed", "model"}
+
+
+def from_dynare(
+    path: str | Path,
+    *,
+    observables: Mapping[str, str] | None = None,
+    bounds: Bounds | None = None,
+    name: str | None = None,
+    values: Mapping[str, float] | None = None,
+    defines: Mapping[str, Value] | None = None,
+) -> DynareWorld:
+    """The world of the Dynare model at `path`.
+
+    observables: expressions by name, such as {"output": "100*y", "inflation": "400*pi", "rate":
+    "400*r"}, in percent and annualised percentage points; those left out are recognised by the
+    variables' names. bounds: (lower, upper) by parameter, or a number that fixes it. name: the
+    world's; the file's when left out. values: numbers for parameters the file sets elsewhere, and
+    starting values for the steady state. defines: macro variables, as `dynare -D`.
+
+    Raises Refusal, one line with file, line and remedy, for a file that is not read, and InputError
+    for arguments that do not fit it.
+    """
+    path = Path(path)
+    model = read(path, defines, values)
+    return imported(
+        model, name=name or default_name(path.stem), observables=observables, bounds=bounds
+    )
+
+
+def default_name(stem: str) -> str:
+    """A world's name made from a file's; not one of the bank's."""
+    from emulator.worlds.registry import BUILT_IN
+
+    name = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_") or "model"
+    return f"{name}_mod" if name in BUILT_IN else name
+
+
+def to_data(world: DynareWorld) -> dict[str, Any]:
+    """The world as plain data, the content of its file."""
+    found = world.found
+    return {
+        "format": FORMAT,
+        "name": world.name,
+        "title": world.title,
+        "file": found.file,
+        "observables": dict(found.observables),
+        "parameters": {p.name: _plain(p) for p in world.parameters},
+        "fixed": dict(found.set_values),
+        "model": found.text,
+    }
+
+
+def write_world(world: DynareWorld, path: Path) -> None:
+    """Write the world's file; what was there is replaced at once."""
+    text = yaml.dump(
+        to_data(world), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100
+    )
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def read_world(path: Path) -> DynareWorld:
+    """The world in a file that `write_world` wrote. Raises InputError for any other file."""
+    try:
+        stat = path.stat()
+        if stat.st_size > 8_000_000:
+            raise InputError(f"{path}: is larger than 8 MB; no world file is")
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is no text; name a world file or a .mod file") from None
+    return _from_text(text, path.name)
+
+
+@lru_cache(maxsize=32)
+def _from_text(text: str, shown: str) -> DynareWorld:
+    try:
+        data = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError):
+        raise InputError(f"{shown}: is no YAML; write it with `emulator import`") from None
+    if not isinstance(data, dict) or data.get("format") != FORMAT or not data.keys() <= _KEYS:
+        raise InputError(
+            f"{shown}: is no world file of format {FORMAT}; write it with `emulator import`"
+        )
+    try:
+        parameters = tuple(Parameter(name, **p) for name, p in data["parameters"].items())
+        observables = {name: str(data["observables"][name]) for name in OBSERVABLE_NAMES}
+        fixed = {str(k): float(v) for k, v in data["fixed"].items()}
+        name, title, text = str(data["name"]), str(data["title"]), str(data["model"])
+        file = str(data["file"])
+        _check(parameters)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{shown}: {error}; write it again with `emulator import`") from None
+    return imported(
+        read_text(text, file),
+        name=name,
+        title=title,
+        observables=observables,
+        bounds=fixed,
+        parameters=parameters,
+    )
+
+
+def _check(parameters: tuple[Parameter, ...]) -> None:
+    """ValueError where a stored number is no number."""
+    for p in parameters:
+        for value in (p.lower, p.upper, p.default):
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise ValueError(f"{p.name}: expected numbers, got {value!r}")
+        if p.prior != "uniform" or p.transform not in ("bounded", "scaled", "log"):
+            raise ValueError(f"{p.name}: prior {p.prior!r} or transform {p.transform!r}")
+
+
+def _plain(parameter: Parameter) -> dict[str, Any]:
+    """A parameter without its name and what is at its default."""
+    data = dataclasses.asdict(parameter)
+    del data["name"]
+    plain = {f.name: f.default for f in dataclasses.fields(Parameter)}
+    return {k: v for k, v in data.items() if k in ("transform",) or v != plain.get(k)}
+
+
+class _Dumper(yaml.SafeDumper):
+    """Text of several lines as a block, so that the model can be read in its file."""
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in value else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _text)

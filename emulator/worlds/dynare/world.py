@@ -1,0 +1,275 @@
+"""The world that a model file becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from emulator.errors import InputError
+from emulator.specs import MACRO_OBSERVABLES, Observable, Parameter, Shock
+from emulator.worlds.base import FloatArray, Status
+from emulator.worlds.dynare import boxes
+from emulator.worlds.dynare.boxes import Bounds, Choice
+from emulator.worlds.dynare.graph import Symbol
+from emulator.worlds.dynare.model import Model, Prior
+from emulator.worlds.dynare.observables import expressions, recognise
+from emulator.worlds.dynare.places import Note, Place, Refusal
+from emulator.worlds.dynare.rest import Given, Rest
+from emulator.worlds.dynare.solution import FirstOrder
+from emulator.worlds.dynare.timing import first_order
+from emulator.worlds.linear import LinearWorld, StateSpace
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the reader found in a file, for whoever imports it.
+
+    text: the file without macros, comments and what does not count. observables: expressions by
+    name. fixed: why each number that draws do not set stays where it is. idle: shocks without an
+    s.d. solved: how many variables are solved, of how many; unit_roots: whether it has some.
+    """
+
+    file: str
+    text: str
+    observables: dict[str, str]
+    fixed: dict[str, str]
+    set_values: dict[str, float]
+    idle: tuple[str, ...]
+    solved: tuple[int, int]
+    unit_roots: bool
+    notes: tuple[Note, ...] = field(repr=False)
+
+
+class DynareWorld(LinearWorld):
+    """A model file as a world: first-order responses, as Dynare's stoch_simul(order=1).
+
+    found: what the file holds; priors: those of its estimated_params. `imported` makes one.
+    """
+
+    found: ClassVar[Found]
+    priors: ClassVar[tuple[Prior, ...]]
+    _model: ClassVar[FirstOrder]
+    _leaves: ClassVar[tuple[Symbol, ...]]
+    _constants: ClassVar[dict[Symbol, float]]
+
+    def _solve(self, theta: FloatArray) -> StateSpace:
+        free: Given = {s: np.float64(v) for s, v in self._constants.items()}
+        # contiguous columns: NumPy's functions may round strided ones otherwise
+        columns = np.ascontiguousarray(theta.T)
+        free |= dict(zip(self._leaves, columns, strict=True))
+        return self._model.solve(free, len(theta))
+
+    def steady_state(self, values: Mapping[str, float] | None = None) -> dict[str, float]:
+        """The file's variables at rest, at named parameters and defaults for the rest.
+
+        NaN where there is no steady state; empty for a model whose solution needs none.
+        """
+        theta = self.pack(values)
+        free: Given = {s: np.float64(v) for s, v in self._constants.items()}
+        free |= {s: np.array([v]) for s, v in zip(self._leaves, theta, strict=True)}
+        with np.errstate(all="ignore"):
+            given, solved = self._model.rest(free, 1)
+        return {
+            symbol.name: float(np.ravel(value)[0]) if solved[0] else np.nan
+            for symbol, value in given.items()
+            if symbol.kind == "steady" and symbol.name in self._model.model.endogenous
+        }
+
+
+def imported(
+    model: Model,
+    *,
+    name: str,
+    observables: Mapping[str, str] | None = None,
+    bounds: Bounds | None = None,
+    title: str | None = None,
+    parameters: tuple[Parameter, ...] | None = None,
+) -> DynareWorld:
+    """The world that `model` becomes; what is not given is recognised or follows from the file.
+
+    parameters: those of a stored world, instead of the boxes that the file implies.
+    Raises Refusal where the file has no steady state or no unique stable solution at its
+    calibration, and InputError where observables or bounds do not fit it.
+    """
+    _give_sds(model)
+    recognised = {} if observables is not None and len(observables) == 3 else _recognised(model)
+    chosen = {**recognised, **(observables or {})}
+    nodes = expressions(model, chosen)
+    chosen = {key: " ".join(chosen[key].split()) for key in nodes}
+    inner = {f"observable {key}": node for key, node in nodes.items()}
+    system = first_order(model, inner)
+    solver = FirstOrder(model, system, list(inner))
+    choice = boxes.choose(model, system, bounds)
+    if parameters is not None:
+        choice = _as_stored(choice, parameters, boxes.leaf_names(model, system))
+    constants = {**model.defaults, **choice.fixed}
+    default = np.array([p.default for p in choice.parameters])
+    at_default = {**constants, **dict(zip(choice.leaves, default.tolist(), strict=True))}
+    status = solver.calibrate(at_default)
+    if status != Status.OK:
+        raise Refusal(
+            system.places[0],
+            f"at the file's calibration: {status.message}; check the timing of predetermined "
+            "variables and the values",
+        )
+    if parameters is None and bounds is None:
+        choice = _without_effect(solver, choice, at_default)
+        constants = {**model.defaults, **choice.fixed}
+    shocks = _shocks(model, solver, choice, at_default)
+    structure = solver.structure
+    names = [system.variables[structure.variables[b]] for b in structure.lagged]
+    names += [system.variables[j] for j in structure.exogenous]
+    names += [system.shocks[e] for e in structure.direct]
+    found = Found(
+        model.file,
+        model.print(),
+        chosen,
+        choice.reasons,
+        {boxes.leaf_names(model, system)[s]: v for s, v in choice.fixed.items()},
+        tuple(e for i, e in enumerate(system.shocks) if i not in solver.active),
+        (len(structure.variables), len(system.variables)),
+        solver.plan.threshold > 1.0,
+        tuple(model.notes),
+    )
+    attributes: dict[str, Any] = {
+        "name": name,
+        "title": title or f"Imported from {model.file}",
+        "source": model.file,
+        "parameters": choice.parameters,
+        "shocks": shocks,
+        "observables": tuple(
+            Observable(o.name, f"{o.label} ({chosen[o.name]})", o.unit) for o in MACRO_OBSERVABLES
+        ),
+        "state_names": tuple(names),
+        "found": found,
+        "priors": tuple(model.priors),
+        "_model": solver,
+        "_leaves": choice.leaves,
+        "_constants": {s: v for s, v in constants.items() if s not in choice.leaves},
+        "__doc__": f"The world of {model.file}.",
+    }
+    made = type(f"Dynare_{name}", (DynareWorld,), attributes)()
+    assert isinstance(made, DynareWorld)
+    return made
+
+
+def _give_sds(model: Model) -> None:
+    """An s.d. for estimated shocks that no shocks block names, and for all where none has one."""
+    from emulator.worlds.dynare.blocks import sd_leaf
+    from emulator.worlds.dynare.model import Moment
+
+    def give(shock: str, value: float, place: Place) -> None:
+        model.defaults[sd_leaf(shock)] = value
+        leaf = model.graph.leaf(sd_leaf(shock))
+        model.covariance[shock, shock] = Moment("stderr", leaf, place)
+
+    for prior in model.priors:
+        if prior.kind == "stderr" and (prior.name, prior.name) not in model.covariance:
+            value = prior.initial if prior.initial is not None else prior.mean
+            give(prior.name, value or ASSUMED_SD, prior.place)
+    if not any(one == two for one, two in model.covariance):
+        place = next(iter(model.exogenous.values()))
+        for shock in model.exogenous:
+            give(shock, ASSUMED_SD, place)
+        model.note(place, f"no shock has an s.d.; {ASSUMED_SD:g} is taken for each")
+    for shock in [one for one, two in model.covariance if one == two]:
+        if model.defaults.get(sd_leaf(shock)) == 0.0:
+            del model.covariance[shock, shock], model.defaults[sd_leaf(shock)]
+
+
+ASSUMED_SD = 0.01
+
+
+def _recognised(model: Model) -> dict[str, str]:
+    """What the file calls output, inflation and the rate, from names and steady states."""
+    system = first_order(model, {})
+    if not system.needs_rest:
+        return recognise(model, None)
+    rest = Rest(model, system)
+    free: Given = dict(model.defaults)
+    rest.calibrate(free)
+    with np.errstate(all="ignore"):
+        given, _ = rest(free, 1)
+    levels = {s.name: float(np.ravel(v)[0]) for s, v in given.items() if s.kind == "steady"}
+    return recognise(model, levels)
+
+
+def _as_stored(
+    choice: Choice, parameters: tuple[Parameter, ...], names: Mapping[Symbol, str]
+) -> Choice:
+    """The choice that a world file records."""
+    leaves = {name: leaf for leaf, name in names.items()}
+    for parameter in parameters:
+        if parameter.name not in leaves:
+            raise InputError(f"parameter {parameter.name}: the model text has none of this name")
+    chosen = tuple(leaves[p.name] for p in parameters)
+    left = {n: r for n, r in choice.reasons.items() if leaves[n] not in chosen}
+    return Choice(parameters, chosen, choice.fixed, left)
+
+
+def _without_effect(solver: FirstOrder, choice: Choice, at_default: Given) -> Choice:
+    """The choice less the parameters that move no observable's response from end to end."""
+    count = len(choice.parameters)
+    theta = np.tile([p.default for p in choice.parameters], (2 * count + 1, 1))
+    for j, parameter in enumerate(choice.parameters):
+        theta[1 + j, j], theta[1 + count + j, j] = parameter.lower, parameter.upper
+    free: Given = {s: v for s, v in at_default.items() if s not in choice.leaves}
+    free |= dict(zip(choice.leaves, np.ascontiguousarray(theta.T), strict=True))
+    with np.errstate(all="ignore"):
+        values = _responses(solver, free, len(theta))
+    away = np.abs(values[1:] - values[0]).max(axis=(1, 2, 3), initial=0.0)
+    quiet = ~(away > 1e-12 * np.abs(values[0]).max(initial=0.0))
+    quiet &= np.isfinite(values[1:]).all(axis=(1, 2, 3))
+    keep = ~(quiet[:count] & quiet[count:])
+    reasons = dict(choice.reasons)
+    for parameter, kept in zip(choice.parameters, keep, strict=True):
+        if not kept:
+            reasons[parameter.name] = f"{parameter.default:g} moves none of the three responses"
+    return Choice(
+        tuple(p for p, kept in zip(choice.parameters, keep, strict=True) if kept),
+        tuple(s for s, kept in zip(choice.leaves, keep, strict=True) if kept),
+        choice.fixed,
+        reasons,
+    )
+
+
+def _responses(solver: FirstOrder, free: Given, rows: int, horizon: int = 12) -> FloatArray:
+    """Responses (B, S, H+1, 3) to one s.d."""
+    from emulator.worlds.linear import responses
+
+    space = solver.solve(free, rows)
+    size = np.ones((rows, len(solver.active)))
+    return responses(space.a, space.b, space.c, space.d, size, horizon)
+
+
+def _shocks(
+    model: Model, solver: FirstOrder, choice: Choice, at_default: Given
+) -> tuple[Shock, ...]:
+    """The shocks, with what a positive one does at the calibration."""
+    with np.errstate(all="ignore"):
+        values = _responses(solver, at_default, 1)[0]
+    out = []
+    for place, position in enumerate(solver.active):
+        name = model.labels.get(solver.system.shocks[position])
+        shock = solver.system.shocks[position]
+        what = _effects(values[place])
+        text = f"{name}: {what}" if name else what
+        out.append(Shock(shock, text, boxes.sigma_of(model, choice, shock)))
+    return tuple(out)
+
+
+def _effects(values: FloatArray) -> str:
+    """In words, the sign of each observable's response where it is largest, of (H+1, 3)."""
+    raised, lowered = [], []
+    scale = np.abs(values).max(initial=0.0)
+    for j, observable in enumerate(MACRO_OBSERVABLES):
+        column = values[:, j]
+        peak = column[int(np.argmax(np.abs(column)))]
+        if abs(peak) > 1e-9 * scale:
+            (raised if peak > 0.0 else lowered).append(observable.name)
+    words = [f"raises {' and '.join(raised)}"] if raised else []
+    words += [f"lowers {' and '.join(lowered)}"] if lowered else []
+    return (", ".join(words) or "raises none of the three") + ", at the calibration"
