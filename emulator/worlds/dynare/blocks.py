@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -146,7 +146,8 @@ def _one(model: Model, name: str, kind: str, node: int, place: Place) -> None:
 
 
 def _several(model: Model, word: str, names: list[Token], node: int, place: Place) -> None:
-    if not all([_known(model, token) for token in names]):
+    known = [_known(model, token) for token in names]  # each says what is wrong with it
+    if not all(known):
         return
     if len(names) == 1:
         _one(model, names[0].text, "variance", node, place)
@@ -169,6 +170,7 @@ def _estimated_params(model: Model, block: Statement, script: Mapping[str, int])
         fields = _fields(tokens)
         place = tokens[0].place
         word = tokens[0].text.lower()
+        kind: Literal["parameter", "stderr", "correlation"]
         if word == "corr" and len(fields) > 1:
             kind, name, rest = "correlation", f"{_name(fields[0])},{_name(fields[1])}", fields[2:]
         else:
@@ -180,12 +182,11 @@ def _estimated_params(model: Model, block: Statement, script: Mapping[str, int])
             continue
         shapes = [i for i, f in enumerate(rest) if f and f[0].text.lower() in _SHAPES]
         split_at = shapes[0] if shapes else len(rest)
-        before = [_number(model, f, scope) for f in rest[:split_at]]
-        after = [_number(model, f, scope) for f in rest[split_at + 1 :]]
-        before, after = [*before, None, None, None], [*after, None, None, None, None]
+        initial, lower, upper = _numbers(model, rest[:split_at], scope, 3)
+        mean, sd, third, fourth = _numbers(model, rest[split_at + 1 :], scope, 4)
         shape = _SHAPES[rest[split_at][0].text.lower()] if shapes else "none"
         model.priors.append(
-            Prior(kind, name, shape, *after[:4], *before[:3], place)  # type: ignore[arg-type]
+            Prior(kind, name, shape, mean, sd, third, fourth, initial, lower, upper, place)
         )
     return True
 
@@ -232,6 +233,14 @@ def _fields(tokens: Tokens) -> list[Tokens]:
 def _name(tokens: Tokens) -> str:
     names = [t.text for t in tokens if t.kind == "name"]
     return names[-1] if names else ""
+
+
+def _numbers(
+    model: Model, fields: list[Tokens], scope: ScriptScope, count: int
+) -> list[float | None]:
+    """The numbers in the first `count` fields; None for those that are empty or left out."""
+    found = [_number(model, field, scope) for field in fields[:count]]
+    return [*found, *[None] * (count - len(found))]
 
 
 def _number(model: Model, tokens: Tokens, scope: ScriptScope) -> float | None:

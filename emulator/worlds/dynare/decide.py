@@ -2,10 +2,10 @@
 
     A E_t y_{t+1} + B y_t + C y_{t-1} + D z_t = 0        z_t = N z_{t-1} + M eps_t
 
-as in `emulator.worlds.rational_expectations`, with Dynare's criterion: roots up to 1 + 1e-6 count as
-stable, for price levels and random walks are common in files. Doubling solves most draws; those that
-it cannot certify are decided one by one from the generalised Schur form of the pencil in (s_{t-1},
-y_t), s the variables with a lag (Klein 2000, JEDC 24(10)).
+as in `emulator.worlds.rational_expectations`, with Dynare's criterion: roots up to 1 + 1e-6 count
+as stable, for price levels and random walks are common in files. Doubling solves most draws; those
+that it cannot certify are decided one by one from the generalised Schur form of the pencil in
+(s_{t-1}, y_t), s the variables with a lag (Klein 2000, JEDC 24(10)).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def plan(model: Matrices, forward: Sequence[int], lagged: Sequence[int]) -> Plan
 
 def decide(model: Matrices, how: Plan) -> DecisionRule:
     """The decision rules of a batch, NaN for rows without a unique stable solution."""
-    rows, n, k = model.load.shape
+    rows = len(model.load)
     both = how.rows[:, None] * how.columns
     scaled = model._replace(
         lead=model.lead * both,
@@ -78,7 +78,7 @@ def decide(model: Matrices, how: Plan) -> DecisionRule:
     status = np.full(rows, Status.OK, dtype=np.int8)
     for row in np.flatnonzero(finite & ~solved):
         transition[row], load[row], status[row] = _by_schur(
-            *(x[row] for x in scaled[:5]), np.asarray(how.lagged, dtype=np.intp)
+            Matrices(*(x[row] for x in scaled)), np.asarray(how.lagged, dtype=np.intp)
         )
     explosive = _largest_root(scaled.persistence) > UNIT_ROOT
     status[explosive] = np.maximum(status[explosive], Status.NO_STABLE_SOLUTION)
@@ -123,15 +123,9 @@ def _double(model: Matrices, how: Plan) -> tuple[FloatArray, FloatArray, NDArray
     return transition, load, certain
 
 
-def _by_schur(
-    a: FloatArray,
-    b: FloatArray,
-    c: FloatArray,
-    d: FloatArray,
-    persistence: FloatArray,
-    lagged: NDArray[np.intp],
-) -> tuple[FloatArray, FloatArray, Status]:
-    """G (n, n), Q (n, k) and the verdict of one row."""
+def _by_schur(model: Matrices, lagged: NDArray[np.intp]) -> tuple[FloatArray, FloatArray, Status]:
+    """G (n, n), Q (n, k) and the verdict of one row's matrices."""
+    a, b, c, d, persistence, _ = model
     n, m = len(b), len(lagged)
     nothing = np.full((n, n), np.nan), np.full(d.shape, np.nan)
     left, right = _pencil(a, b, c, lagged)
@@ -149,11 +143,8 @@ def _by_schur(
             g = np.zeros((n, n))
             g[:, lagged] = np.real(np.linalg.solve(stable.T, z[m:, :m].T).T)
             for _ in range(2):  # Newton steps
-                inner = a @ g + b
-                ahead = np.linalg.solve(inner, a)
-                g = g + _sum(-np.linalg.solve(inner, a @ g @ g + b @ g + c), -ahead, g)
-            inner = a @ g + b
-            q = _sum(-np.linalg.solve(inner, d), -np.linalg.solve(inner, a), persistence)
+                g = g + _sylvester(a @ g + b, a, g, a @ g @ g + b @ g + c)
+            q = _sylvester(a @ g + b, a, persistence, d)
         except (LinAlgError, LinAlgWarning, ValueError):
             # LAPACK gives up, cannot separate roots that are all but equal, or meets a singularity
             return *nothing, Status.NO_CONVERGENCE
@@ -180,9 +171,11 @@ def _pencil(
     return left, right
 
 
-def _sum(first: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
-    """sum_j left^j first right^j, by doubling; X of X = first + left X right."""
-    total = first
+def _sylvester(m: FloatArray, a: FloatArray, right: FloatArray, d: FloatArray) -> FloatArray:
+    """X of M X + A X R + D = 0, by doubling: sum_j (-M^{-1} A)^j (-M^{-1} D) R^j."""
+    both: FloatArray = -np.linalg.solve(m, np.hstack([a, d]))
+    left: FloatArray = both[:, : len(a)]
+    total: FloatArray = both[:, len(a) :]
     for _ in range(_SQUARINGS):
         more = left @ total @ right
         total = total + more

@@ -78,9 +78,7 @@ def to_data(world: DynareWorld) -> dict[str, Any]:
 
 def write_world(world: DynareWorld, path: Path) -> None:
     """Write the world's file; what was there is replaced at once."""
-    text = yaml.dump(
-        to_data(world), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100
-    )
+    text = yaml.dump(to_data(world), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)

@@ -1,8 +1,8 @@
 """Expressions as one graph in which equal subexpressions are the same node.
 
 A node is a number; its operands are smaller numbers, so that ascending order is an order of
-evaluation and no walk needs recursion. Building simplifies: constants are folded, sums with zero and
-products with zero or one vanish.
+evaluation and no walk needs recursion. Building simplifies: constants are folded, sums with zero
+and products with zero or one vanish.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class Graph:
         # per node, the variables and steady states below it
         self.variables: list[frozenset[int]] = []
         self._index: dict[Key, int] = {}
-        self.zero, self.one = self.number(0.0), self.number(1.0)
+        self.zero: int = self.number(0.0)
+        self.one: int = self.number(1.0)
 
     def __len__(self) -> int:
         return len(self.operation)

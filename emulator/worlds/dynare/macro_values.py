@@ -44,9 +44,7 @@ class Macros:
 
     def interpolate(self, text: str, place: Place, depth: int = 0) -> str:
         """`text` with every @{...} replaced by its value."""
-        return re.sub(
-            r"@\{([^{}]*)\}", lambda m: show(self.value(m.group(1), place, depth)), text
-        )
+        return re.sub(r"@\{([^{}]*)\}", lambda m: show(self.value(m.group(1), place, depth)), text)
 
 
 def show(value: Value) -> str:

@@ -6,6 +6,7 @@ Nothing is opened but what a file includes, and that only below the folder of th
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 from emulator.worlds.dynare.macro_values import MAX_ITEMS, Macros, Value, bind, truth
@@ -105,7 +106,7 @@ class _Processor:
 
     def choose(self, lines: list[Line], marks: list[int]) -> None:
         """The first branch whose condition holds; `marks` are its directives, `endif` last."""
-        for start, end in zip(marks, marks[1:], strict=False):
+        for start, end in pairwise(marks):
             found = _DIRECTIVE.match(lines[start].text)
             assert found is not None
             word, rest, place = found.group(1), found.group(2).strip(), lines[start].place

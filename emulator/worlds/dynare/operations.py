@@ -57,14 +57,12 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "not_equal": _compare(np.not_equal),
 }
 COMMUTATIVE = frozenset(("add", "multiply", "max", "min", "equal", "not_equal"))
+_UNARY = (
+    "exp", "log", "log10", "sqrt", "cbrt", "abs", "sign", "sin", "cos", "tan", "asin", "acos",
+    "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "floor",
+)  # fmt: skip
 # What a file calls its functions of one argument.
-FUNCTIONS = {
-    name: name
-    for name in OPERATIONS
-    if name
-    in """exp log log10 sqrt cbrt abs sign sin cos tan asin acos atan sinh cosh tanh asinh acosh
-    atanh erf erfc floor""".split()
-} | {"ln": "log"}
+FUNCTIONS = {name: name for name in _UNARY} | {"ln": "log"}
 
 
 def derivative(graph: Graph, node: int, operands: tuple[int, ...], known: tuple[int, ...]) -> int:

@@ -23,9 +23,7 @@ class Program:
         slot = {node: i for i, node in enumerate(order)}
         last = {x: node for node in order for x in graph.operands[node]}
         keep = set(roots)
-        self._numbers = [
-            (slot[x], np.float64(graph.value[x])) for x in order if x in graph.value
-        ]
+        self._numbers = [(slot[x], np.float64(graph.value[x])) for x in order if x in graph.value]
         self._leaves = [(slot[x], graph.symbol[x]) for x in order if x in graph.symbol]
         self._calls: list[tuple[Callable[..., Any], int, tuple[int, ...], tuple[int, ...]]] = []
         for node in order:

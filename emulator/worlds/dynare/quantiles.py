@@ -80,7 +80,7 @@ def inverse_gamma(mean: float, sd: float) -> tuple[float, float]:
         ratio = float(gammaln(0.5 * (nu - 1.0)) - gammaln(0.5 * nu))
         return 0.5 * math.log(0.5 * (nu - 2.0) * square) + ratio - math.log(mean)
 
-    nu = 2.0 + math.exp(brentq(off, -30.0, 20.0))
+    nu = 2.0 + math.exp(float(brentq(off, -30.0, 20.0)))
     return (nu - 2.0) * square, nu
 
 
@@ -116,8 +116,8 @@ def _weibull(prior: Prior, q: float) -> float:
         second, first = math.lgamma(1.0 + 2.0 / k), math.lgamma(1.0 + 1.0 / k)
         return second - 2.0 * first - math.log1p((sd / mean) ** 2)
 
-    k = math.exp(brentq(off, -2.5, 6.0))
-    return shift + mean / math.gamma(1.0 + 1.0 / k) * (-math.log1p(-q)) ** (1.0 / k)
+    k = math.exp(float(brentq(off, -2.5, 6.0)))
+    return float(shift + mean / math.gamma(1.0 + 1.0 / k) * (-math.log1p(-q)) ** (1.0 / k))
 
 
 _QUANTILES: dict[str, Callable[[Prior, float], float]] = {

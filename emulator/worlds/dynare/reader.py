@@ -1,7 +1,7 @@
 """A model file read into a `Model`: the script's statements in their order.
 
-What counts ends at the first command that answers something (stoch_simul, estimation, ...); after it
-only priors and the names of observed variables are still taken in.
+What counts ends at the first command that answers something (stoch_simul, estimation, ...); after
+it only priors and the names of observed variables are still taken in.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ from emulator.worlds.dynare.tokens import Token, spell, tokenize
 _LATE = ("estimated_params", "estimated_params_init", "estimated_params_bounds", "varobs")
 _DECLARES = {"var": "endogenous", "varexo": "exogenous", "parameters": "parameters"}
 # Native lines without consequence, by their first word: not worth a note.
-_QUIET = frozenset("close clear clc clearvars tic toc warning format more addpath disp".split())
+_QUIET = {
+    "close", "clear", "clc", "clearvars", "tic", "toc", "warning", "format", "more", "addpath",
+    "disp",
+}  # fmt: skip
 
 
 def read(
@@ -122,9 +125,10 @@ class _Reader:
             )
         for token in declared(statement.tokens):
             for other in ("endogenous", "exogenous", "parameters"):
-                if token.text in getattr(self.model, other) and getattr(
-                    self.model, other
-                ) is not table:
+                if (
+                    token.text in getattr(self.model, other)
+                    and getattr(self.model, other) is not table
+                ):
                     raise Refusal(token.place, f"{token.text} is declared twice, as {other} before")
             if "." in token.text:
                 raise Refusal(token.place, f"{token.text} is no name; a comma or blank is missing")
@@ -247,7 +251,6 @@ class _Reader:
         if not model.exogenous:
             raise Refusal(self.top, "declares no shocks (varexo)")
         return model
-
 
     def keep_given(self) -> None:
         """Values from beside the file, as statements that print with the rest."""

@@ -16,7 +16,7 @@ from scipy.optimize import root
 
 from emulator.worlds.base import FloatArray
 from emulator.worlds.dynare import newton
-from emulator.worlds.dynare.graph import Symbol
+from emulator.worlds.dynare.graph import Graph, Symbol
 from emulator.worlds.dynare.model import Model
 from emulator.worlds.dynare.places import Place, Refusal
 from emulator.worlds.dynare.program import Program
@@ -73,9 +73,7 @@ class Rest:
                 rest = graph.substitute([node], lambda s: at_rest(self.model, s))[0]
                 needs = {s.name for s in graph.symbols([rest]) if s.kind == "steady"}
                 if needs <= known.keys():
-                    known[name] = graph.substitute(
-                        [rest], lambda s: known[s.name] if s.kind == "steady" else None
-                    )[0]
+                    known[name] = _replaced(graph, rest, known)
                     del waiting[name]
             if len(waiting) == before:  # expectations of each other
                 known |= dict.fromkeys(waiting, graph.zero)
@@ -194,7 +192,7 @@ class Rest:
                     continue
                 x, solved = self._newton(given, np.asarray(found, dtype=np.float64)[None])
                 if solved[0]:
-                    return x[0]
+                    return np.asarray(x[0], dtype=np.float64)
         raise self._nowhere(given, starts[0])
 
     def _nowhere(self, given: Given, start: FloatArray) -> Refusal:
@@ -210,6 +208,11 @@ class Rest:
             f"no steady state was found; at the start this equation {shown}. Give values near it "
             "in initval, in a steady_state_model, or in a values file (--values)",
         )
+
+
+def _replaced(graph: Graph, node: int, known: Mapping[str, int]) -> int:
+    """The expression with steady states replaced by what they are."""
+    return graph.substitute([node], lambda s: known[s.name] if s.kind == "steady" else None)[0]
 
 
 def _pick(given: Given, rows: newton.IndexArray) -> Given:

@@ -8,12 +8,11 @@ import numpy as np
 
 from emulator.worlds.base import FloatArray, Status, worst
 from emulator.worlds.dynare.decide import Plan, decide, plan
-from emulator.worlds.dynare.graph import Symbol
 from emulator.worlds.dynare.model import Model
 from emulator.worlds.dynare.program import Program
 from emulator.worlds.dynare.rest import Given, Rest
 from emulator.worlds.dynare.structure import Structure, find
-from emulator.worlds.dynare.timing import Entries, System
+from emulator.worlds.dynare.timing import System
 from emulator.worlds.equations import Matrices
 from emulator.worlds.lanes import LANES
 from emulator.worlds.linear import StateSpace
@@ -41,9 +40,7 @@ class FirstOrder:
             i for i, name in enumerate(system.shocks) if (name, name) in model.covariance
         ]
         moments = model.covariance
-        self._pairs = [
-            key for key in moments if all(name in self._active_names for name in key)
-        ]
+        self._pairs = [key for key in moments if all(name in self._active_names for name in key)]
         self._moments = Program(model.graph, [moments[key].node for key in self._pairs])
 
     @property
@@ -59,61 +56,55 @@ class FirstOrder:
         """
         self.rest.calibrate(free)
         self._find_structure(free)
-        status = Status.OK
         with np.errstate(all="ignore"):
             given, _ = self.rest(free, 1)
-            self.plan = plan(
-                self.matrices(given, 1), self.structure.forward, self.structure.lagged
-            )
+            self.plan = plan(self.matrices(given, 1), self.structure.forward, self.structure.lagged)
             return Status(int(self.solve(free, 1).status[0]))
 
     def _find_structure(self, free: Given) -> None:
-        """The structure; accumulators are told from numbers at the calibration and around it."""
+        """The structure; what numbers decide is looked up at the calibration and around it."""
         rng = np.random.default_rng(0)
         rows = 8
-        near = {k: float(v) * (1.0 + 0.01 * rng.standard_normal(rows)) for k, v in free.items()}
-        for key, value in free.items():
-            near[key][0] = float(value)
+        near: Given = {}
+        for leaf, value in free.items():
+            near[leaf] = float(value) * (1.0 + 0.01 * rng.standard_normal(rows))
+            near[leaf][0] = float(value)
         with np.errstate(all="ignore"):
             given, solved = self.rest(near, rows)
-            both = [(i, j) for i, j, _ in self.system.lag if _has(self.system.now, i, j)]
-            now = self._cells(self.system.now, both, given, rows)
-            lag = self._cells(self.system.lag, both, given, rows)
-            # a unit root of the equation itself, but for rounding in its derivatives
-            zero = np.abs(now + lag) <= 1e-11 * np.abs(now)
-        adds_up = {pair for pair, exact in zip(both, zero[solved].all(axis=0), strict=True) if exact}
-        self.structure = find(self.system, self.observed, lambda i, j: (i, j) in adds_up)
-        self._prepare()
 
-    def _cells(
-        self, entries: Entries, pairs: list[tuple[int, int]], given: Given, rows: int
-    ) -> FloatArray:
-        nodes = {(i, j): node for i, j, node in entries}
-        return Program(self.model.graph, [nodes[p] for p in pairs]).columns(given, rows)
+            def sample(nodes: Sequence[int]) -> FloatArray:
+                return Program(self.model.graph, nodes).columns(given, rows)[solved]
+
+            self.structure = find(self.system, self.observed, sample)
+        self._prepare()
 
     def _prepare(self) -> None:
         """The programs of the matrices that are needed, cell by cell."""
-        s, system = self.structure, self.system
+        s = self.structure
         row = {i: a for a, i in enumerate(s.equations)}
         column = {j: b for b, j in enumerate(s.variables)}
         process = {i: a for a, i in enumerate(s.processes)}
         exogenous = {j: b for b, j in enumerate(s.exogenous)}
-        shock = {e: b for b, e in enumerate(range(len(system.shocks)))}
+        shock = {e: e for e in range(len(self.system.shocks))}
         wanted = {
-            "lead": (system.lead, row, column),
-            "now": (system.now, row, column),
-            "lag": (system.lag, row, column),
-            "load": (system.load, row, shock),
-            "exogenous_lead": (system.lead, row, exogenous),
-            "exogenous_now": (system.now, row, exogenous),
-            "process_now": (system.now, process, exogenous),
-            "process_lag": (system.lag, process, exogenous),
-            "process_load": (system.load, process, shock),
+            "lead": (s.lead, row, column),
+            "now": (s.now, row, column),
+            "lag": (s.lag, row, column),
+            "load": (s.load, row, shock),
+            "exogenous_lead": (s.lead, row, exogenous),
+            "exogenous_now": (s.now, row, exogenous),
+            "process_now": (s.now, process, exogenous),
+            "process_lag": (s.lag, process, exogenous),
+            "process_load": (s.load, process, shock),
         }
         nodes: list[int] = []
         self._places: dict[str, tuple[list[int], list[int], slice, tuple[int, int]]] = {}
-        for name, (entries, rows, columns) in wanted.items():
-            held = [(rows[i], columns[j], x) for i, j, x in entries if i in rows and j in columns]
+        for name, (table, rows, columns) in wanted.items():
+            held = [
+                (rows[i], columns[j], node)
+                for (i, j), node in table.items()
+                if i in rows and j in columns
+            ]
             start = len(nodes)
             nodes += [x for *_, x in held]
             cells = slice(start, len(nodes))
@@ -142,7 +133,8 @@ class FirstOrder:
         rule = decide(model, self.plan)
         observed = [s.variables.index(j) for j in self.observed]
         space = state_space(
-            rule, model.persistence, model.impact, s.lagged, observed, np.ones(len(observed)))
+            rule, model.persistence, model.impact, s.lagged, observed, np.ones(len(observed))
+        )
         at_rest = np.where(solved, Status.OK, Status.NO_CONVERGENCE).astype(np.int8)
         status = np.where(solved, space.status, Status.OK).astype(np.int8)
         return space._replace(status=worst(status, at_rest))
@@ -192,7 +184,9 @@ class FirstOrder:
         sd = np.sqrt(np.einsum("bii->bi", covariance))
         for (one, two), value in moments.items():
             if kinds[one, two].kind == "stderr":
-                sd[:, names.index(one)] = np.abs(value)  # its square's root may be off in the last bit
+                sd[:, names.index(one)] = np.abs(
+                    value
+                )  # its square's root may be off in the last bit
         for (one, two), value in moments.items():
             if kinds[one, two].kind == "correlation":
                 i, j = names.index(one), names.index(two)
@@ -203,10 +197,6 @@ class FirstOrder:
             out[:, every, every] = sd
             return out
         return _each(np.linalg.cholesky, covariance)
-
-
-def _has(entries: Entries, row: int, column: int) -> bool:
-    return any((i, j) == (row, column) for i, j, _ in entries)
 
 
 def _solve_each(matrices: FloatArray, right: FloatArray) -> FloatArray:
@@ -228,8 +218,3 @@ def _each(function: object, *arrays: FloatArray) -> FloatArray:
             except np.linalg.LinAlgError:
                 continue
         return out
-
-
-def free_values(model: Model) -> dict[Symbol, float]:
-    """The file's number for each leaf that a draw may set."""
-    return dict(model.defaults)

@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from emulator.worlds.dynare.places import Place, Refusal
 from emulator.worlds.dynare.tokens import Token, spell
 
-DECLARATIONS = frozenset(
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+DECLARATIONS = _words(
     "var varexo varexo_det parameters predetermined_variables varobs varexobs model_local_variable "
-    "trend_var log_trend_var".split()
+    "trend_var log_trend_var"
 )
-BLOCKS = frozenset(
+BLOCKS = _words(
     """model steady_state_model initval endval shocks mshocks estimated_params
     estimated_params_init estimated_params_bounds estimated_params_remove histval
     observation_trends deterministic_trends homotopy_setup optim_weights osr_params_bounds
@@ -24,14 +30,14 @@ BLOCKS = frozenset(
     ramsey_constraints svar_identification svar_global_identification_check shock_groups
     init2shocks generate_irfs occbin_constraints heteroskedastic_shocks filter_initial_state
     matched_moments matched_irfs matched_irfs_weights model_replace
-    perfect_foresight_controlled_paths pac_target_info""".split()
+    perfect_foresight_controlled_paths pac_target_info"""
 )
 # The first of these ends what counts: the model is answered as it stands there.
-ANSWERS = frozenset(
+ANSWERS = _words(
     """stoch_simul estimation simul perfect_foresight_setup perfect_foresight_solver
     perfect_foresight_with_expectation_errors_setup extended_path osr identification
     calib_smoother dynare_sensitivity sensitivity method_of_moments forecast
-    conditional_forecast shock_decomposition occbin_setup occbin_solver""".split()
+    conditional_forecast shock_decomposition occbin_setup occbin_solver"""
 )
 # Not a first-order model of what the file states, or not known to this reader.
 REFUSED = {
@@ -54,7 +60,7 @@ _REMEDIES = {
     "trend_var": "state the model in detrended variables",
     "log_trend_var": "state the model in detrended variables",
 }
-OTHERS = frozenset(
+OTHERS = _words(
     """steady check resid model_info model_diagnostics model_comparison options_ varexobs
     planner_objective osr_params dsample unit_root_vars load_params_and_steady_state
     save_params_and_steady_state write_latex_dynamic_model write_latex_static_model
@@ -66,9 +72,9 @@ OTHERS = frozenset(
     realtime_shock_decomposition initial_condition_decomposition squeeze_shock_decomposition
     plot_conditional_forecast smoother2histval compilation_setup occbin_graph
     occbin_write_regimes plot_irf_matching var_model trend_component_model model_options
-    discretionary_policy_setup""".split()
+    discretionary_policy_setup"""
 )
-_NATIVE_OPENS = frozenset("if for while switch try parfor".split())
+_NATIVE_OPENS = _words("if for while switch try parfor")
 
 
 @dataclass(frozen=True)
@@ -76,9 +82,9 @@ class Statement:
     """A statement or a block.
 
     keyword: Dynare's word in small letters, `=` for an assignment to a declared name, or `native`.
-    tokens: a statement's tokens after the word and without the semicolon, a block's options;
-        an assignment and a native line keep all of them. body: a block's statements. nested: a native
-    line within native `if`, `for` and their like.
+    tokens: a statement's tokens after the word and without the semicolon, a block's options; an
+    assignment and a native line keep all of them. body: a block's statements. nested: a native line
+    within native `if`, `for` and their like.
     """
 
     keyword: str
@@ -181,7 +187,7 @@ class _Splitter:
                 continue
             start = self.tokens[self.at]
             statement = self.to_semicolon(f"{word} block", start.place)
-            for one, two in zip(statement, statement[1:], strict=False):
+            for one, two in pairwise(statement):
                 if two.text.lower() == "end" and two.row > one.row and two is statement[-1]:
                     raise Refusal(one.place, f"{word} block: a semicolon is missing before `end`")
             if statement:

@@ -100,7 +100,9 @@ class _Parser:
     def expect(self, text: str) -> None:
         if not self.take(text):
             found = self.peek().text
-            raise self.refusal(f"expected {text!r}, got {found!r}" if found else f"{text!r} missing")
+            raise self.refusal(
+                f"expected {text!r}, got {found!r}" if found else f"{text!r} missing"
+            )
 
     def refusal(self, reason: str, token: Token | None = None) -> Refusal:
         place = (token or self.peek()).place
@@ -214,7 +216,9 @@ class _Parser:
         if found is None:
             close = nearest(name, [*FUNCTIONS, "max", "min", "normcdf", "normpdf", "steady_state"])
             hint = f"; did you mean {close}?" if close else "; write its formula instead"
-            raise Refusal(token.place, f"{token.text}(...) with {count} arguments is not read{hint}")
+            raise Refusal(
+                token.place, f"{token.text}(...) with {count} arguments is not read{hint}"
+            )
         return found
 
     def normal(self, name: str, arguments: list[int]) -> int:

@@ -1,7 +1,7 @@
 """A model with leads and lags of any length as one with leads and lags of one quarter.
 
-Longer leads and lags go through auxiliary variables, one a quarter; lagged shocks through a variable
-that is the shock. A shock's lead is expected to be at its steady state. Observables join as
+Longer leads and lags go through auxiliary variables, one a quarter; lagged shocks through a
+variable that is the shock. A shock's lead is expected to be at its steady state. Observables join as
 variables of their own.
 """
 
@@ -71,10 +71,9 @@ class _Companion:
             equations.append(graph.apply("subtract", leaf, node))
             places.append(top)
         equations = graph.substitute(equations, self.one_quarter)
-        auxiliary = {
-            **dict(zip(model.auxiliary, graph.substitute([*model.auxiliary.values()], self.one_quarter), strict=True)),
-            **dict(zip(observables, graph.substitute([*observables.values()], self.one_quarter), strict=True)),
-        }  # fmt: skip
+        defined = {**model.auxiliary, **observables}
+        nodes = graph.substitute(list(defined.values()), self.one_quarter)
+        auxiliary = dict(zip(defined, nodes, strict=True))
         for name, node in self.made.items():
             equations.append(graph.apply("subtract", graph.leaf(Symbol("endogenous", name)), node))
             places.append(top)

@@ -263,7 +263,8 @@ def _shocks(
 
 def _effects(values: FloatArray) -> str:
     """In words, the sign of each observable's response where it is largest, of (H+1, 3)."""
-    raised, lowered = [], []
+    raised: list[str] = []
+    lowered: list[str] = []
     scale = np.abs(values).max(initial=0.0)
     for j, observable in enumerate(MACRO_OBSERVABLES):
         column = values[:, j]
