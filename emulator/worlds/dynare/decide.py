@@ -181,7 +181,8 @@ def _sylvester(m: FloatArray, a: FloatArray, right: FloatArray, d: FloatArray) -
         total = total + more
         if np.abs(more).max(initial=0.0) <= 1e-18 * np.abs(total).max(initial=0.0):
             break
-        left, right = left @ left, right @ right
+        left = np.asarray(left @ left, dtype=np.float64)
+        right = np.asarray(right @ right, dtype=np.float64)
     return total
 
 

@@ -1,8 +1,8 @@
 """A model with leads and lags of any length as one with leads and lags of one quarter.
 
 Longer leads and lags go through auxiliary variables, one a quarter; lagged shocks through a
-variable that is the shock. A shock's lead is expected to be at its steady state. Observables join as
-variables of their own.
+variable that is the shock. A shock's lead is expected to be at its steady state. Observables join
+as variables of their own.
 """
 
 from __future__ import annotations
