@@ -1,7 +1,8 @@
 """Finding worlds by name.
 
 Built-in worlds are listed here; an installed package adds its own through the entry-point group
-`emulator.worlds`, whose value names a `World` subclass. Nothing is imported until it is asked for,
+`emulator.worlds`, whose value names a `World` subclass; a world file, which `emulator import` makes
+of a Dynare model, is found by its path. Nothing is imported until it is asked for,
 and a package whose world cannot be loaded is an error only for those who ask for that world.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from emulator.errors import InputError, unknown_name
@@ -41,14 +43,32 @@ def list_worlds() -> tuple[str, ...]:
 
 
 def get_world(name: str) -> World[Any]:
-    """The world called `name`.
+    """The world called `name`, or the one in the world file at this path (`.yaml` may be left out).
 
     Raises UnknownNameError with the nearest valid name, and InputError, naming entry point and
-    package, where an installed package's world cannot be loaded or is none.
+    package, where an installed package's world cannot be loaded or is none, or naming the file
+    that is no world file.
     """
     if not isinstance(name, str):  # a list would not even be hashable
         raise unknown_name("world", name, list_worlds())
+    if name not in list_worlds():
+        file = _world_file(name)
+        if file is not None:
+            from emulator.worlds.dynare import read_world
+
+            return read_world(file)
     return _world(name)
+
+
+def _world_file(name: str) -> Path | None:
+    """The file that `name` is the path of, without its `.yaml` perhaps."""
+    for path in (Path(name), Path(f"{name}.yaml")):
+        try:
+            if path.is_file():
+                return path
+        except (OSError, ValueError):  # too long for a path, or with a null in it
+            return None
+    return None
 
 
 @cache

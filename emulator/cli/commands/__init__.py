@@ -1,9 +1,9 @@
 """The subcommands, one file each.
 
 A file is a command. `floors_compare.py` is `emulator floors-compare`: the function of that name
-takes its arguments, its docstring is the help, and EXAMPLE, a command line, ends the help. A
-command that takes `--resume`, or says GOES_ON because it needs none, can be stopped and gone on
-with.
+takes its arguments, its docstring is the help, and EXAMPLE, a command line, ends the help; a name
+that Python keeps for itself, as in `import.py`, ends in an underscore there. A command that takes
+`--resume`, or says GOES_ON because it needs none, can be stopped and gone on with.
 
 Nothing else lists the commands, and none is imported before it is called or all are listed.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from keyword import iskeyword
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
@@ -58,4 +59,4 @@ def _declared(name: str) -> tuple[Any, Any]:
         raise KeyError(name)
     file = name.replace("-", "_")
     module = import_module(f"{__name__}.{file}")
-    return module, getattr(module, file)
+    return module, getattr(module, f"{file}_" if iskeyword(file) else file)

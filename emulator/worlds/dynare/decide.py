@@ -177,8 +177,8 @@ def _sylvester(m: FloatArray, a: FloatArray, right: FloatArray, d: FloatArray) -
     left: FloatArray = both[:, : len(a)]
     total: FloatArray = both[:, len(a) :]
     for _ in range(_SQUARINGS):
-        more = left @ total @ right
-        total = total + more
+        more: FloatArray = left @ total @ right
+        total = np.asarray(total + more, dtype=np.float64)
         if np.abs(more).max(initial=0.0) <= 1e-18 * np.abs(total).max(initial=0.0):
             break
         left = np.asarray(left @ left, dtype=np.float64)
@@ -199,6 +199,11 @@ def _largest_root(matrices: FloatArray) -> FloatArray:
     """The largest modulus of an eigenvalue, (B,); zero for empty matrices."""
     if not matrices.shape[1] or not len(matrices):
         return np.zeros(len(matrices))
+    if not np.isfinite(matrices).all():
+        finite = np.isfinite(matrices).all(axis=(1, 2))
+        out = np.full(len(matrices), np.inf)
+        out[finite] = _largest_root(matrices[finite])
+        return out
     above, below = np.triu_indices(matrices.shape[1], 1), np.tril_indices(matrices.shape[1], -1)
     if not matrices[:, above[0], above[1]].any() or not matrices[:, below[0], below[1]].any():
         return np.asarray(np.abs(np.einsum("bii->bi", matrices)).max(axis=1), dtype=np.float64)

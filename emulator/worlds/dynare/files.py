@@ -17,6 +17,7 @@ import yaml
 
 from emulator.errors import InputError
 from emulator.specs import OBSERVABLE_NAMES, Parameter
+from emulator.storage import write_atomically
 from emulator.worlds.dynare.boxes import Bounds
 from emulator.worlds.dynare.macro_values import Value
 from emulator.worlds.dynare.reader import read, read_text
@@ -79,13 +80,15 @@ def to_data(world: DynareWorld) -> dict[str, Any]:
 def write_world(world: DynareWorld, path: Path) -> None:
     """Write the world's file; what was there is replaced at once."""
     text = yaml.dump(to_data(world), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_atomically(path, text.encode())
 
 
 def read_world(path: Path) -> DynareWorld:
     """The world in a file that `write_world` wrote. Raises InputError for any other file."""
+    if path.suffix == ".mod":
+        raise InputError(
+            f"{path}: is a Dynare model; make a world of it with `emulator import {path}`"
+        )
     try:
         stat = path.stat()
         if stat.st_size > 8_000_000:

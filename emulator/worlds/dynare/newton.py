@@ -76,7 +76,15 @@ def _steps(jacobian: FloatArray, r: FloatArray) -> FloatArray:
     except np.linalg.LinAlgError:
         for row in finite:
             try:
-                out[row] = -np.linalg.solve(jacobian[row], r[row])
-            except np.linalg.LinAlgError:
-                out[row] = -np.linalg.lstsq(jacobian[row], r[row], rcond=None)[0]
+                out[row] = _step(jacobian[row], r[row])
+            except np.linalg.LinAlgError:  # the singular values did not converge
+                continue
     return out
+
+
+def _step(jacobian: FloatArray, r: FloatArray) -> FloatArray:
+    """One row's Newton step (n,), least squares where the Jacobian is singular."""
+    try:
+        return np.asarray(-np.linalg.solve(jacobian, r), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        return np.asarray(-np.linalg.lstsq(jacobian, r, rcond=None)[0], dtype=np.float64)

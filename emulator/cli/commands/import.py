@@ -1,0 +1,179 @@
+"""`emulator import FILE.mod`: a world made of a Dynare model."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import typer
+
+from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table
+from emulator.cli.responses import parse_assignments
+from emulator.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from emulator.worlds.dynare import DynareWorld
+
+EXAMPLE = 'emulator import model.mod --observables "output=100*y" "inflation=400*pi" "rate=400*i"'
+# Draws of the box whose verdicts are counted.
+_TRIED = 1000
+
+
+def import_(
+    file: Path = typer.Argument(help="A Dynare model, a .mod file."),
+    observables: tuple[str, str, str] | None = typer.Option(
+        None,
+        metavar='"output=..." "inflation=..." "rate=..."',
+        help="The three observables in the file's variables: output in percent, inflation and the "
+        "rate in annualised percentage points. Common names are recognised when left out.",
+    ),
+    bounds: Path | None = typer.Option(
+        None,
+        metavar="FILE.yaml",
+        help="Boxes of parameters: `name: [lower, upper]`, or `name: number` to fix it.",
+    ),
+    values: Path | None = typer.Option(
+        None,
+        metavar="FILE",
+        help="YAML or CSV of numbers that the file takes from elsewhere: parameters, and values "
+        "of variables near the steady state.",
+    ),
+    define: list[str] = typer.Option(
+        [], metavar="NAME=VALUE", help="A macro variable; may be given several times."
+    ),
+    name: str | None = typer.Option(None, help="The world's name; the file's when left out."),
+    output: Path | None = typer.Option(None, help="The world file; NAME.yaml when left out."),
+    output_format: Format = FORMAT_OPTION,
+) -> None:
+    """Make a world of a Dynare model: what it holds, and a file that every command takes."""
+    from emulator.worlds.dynare import from_dynare, write_world
+
+    world = from_dynare(
+        file,
+        observables=None if observables is None else _expressions(observables),
+        bounds=None if bounds is None else _bounds(bounds),
+        values=None if values is None else _values(values),
+        defines=parse_assignments("--define", define),
+        name=name,
+    )
+    target = output or Path(f"{world.name}.yaml")
+    draws = world.from_uniforms(np.random.default_rng(0).random((_TRIED, len(world.parameters))))
+    verdicts = Counter(int(s) for s in world.check(draws))
+    write_world(world, target)
+    if output_format is Format.json:
+        print_json(_as_dict(world, verdicts, target))
+    else:
+        _print(world, verdicts, target)
+
+
+def _expressions(observables: tuple[str, str, str]) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for text in observables:
+        name, separator, expression = text.partition("=")
+        if not separator or name.strip() in out:
+            raise InputError(f"--observables: expected output=..., inflation=..., rate=..., "
+                             f"got {text!r}")  # fmt: skip
+        out[name.strip()] = expression.strip()
+    return out
+
+
+def _bounds(path: Path) -> dict[str, tuple[float, float] | float]:
+    from emulator.config import read_yaml
+
+    out: dict[str, tuple[float, float] | float] = {}
+    for name, value in read_yaml(path).items():
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if number:
+            out[str(name)] = float(value)
+        elif isinstance(value, list) and len(value) == 2:
+            out[str(name)] = (value[0], value[1])
+        else:
+            raise ConfigError(f"{path}: {name}: expected [lower, upper] or a number, got {value!r}")
+    return out
+
+
+def _values(path: Path) -> dict[str, float]:
+    """Numbers by name from YAML, or from the first two columns of a CSV file."""
+    if path.suffix.lower() == ".csv":
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                rows: dict[str, Any] = {r[0].strip(): r[1] for r in csv.reader(file) if len(r) > 1}
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise ConfigError(f"{path}: cannot be read as CSV ({error})") from None
+        rows.pop("name", None)
+    else:
+        from emulator.config import read_yaml
+
+        rows = read_yaml(path)
+    out = {}
+    for name, value in rows.items():
+        try:
+            out[str(name)] = float(value)
+        except (TypeError, ValueError):
+            raise ConfigError(f"{path}: {name}: expected a number, got {value!r}") from None
+    return out
+
+
+def _as_dict(world: DynareWorld, verdicts: Counter[int], target: Path) -> dict[str, Any]:
+    found = world.found
+    return {
+        "world": str(target),
+        **world.spec.to_dict(),
+        "expressions": found.observables,
+        "fixed": found.fixed,
+        "shocks_without_sd": list(found.idle),
+        "solved_variables": found.solved[0],
+        "all_variables": found.solved[1],
+        "unit_roots": found.unit_roots,
+        "verdicts": _counts(verdicts),
+        "left_out": [str(note) for note in found.notes],
+    }
+
+
+def _counts(verdicts: Counter[int]) -> dict[str, int]:
+    from emulator.worlds import Status
+
+    return {Status(status).name: count for status, count in sorted(verdicts.items())}
+
+
+def _print(world: DynareWorld, verdicts: Counter[int], target: Path) -> None:
+    from emulator.worlds import Status
+
+    found = world.found
+    typer.echo(f"{world.name}: {found.file}, {found.solved[0]} variables to solve of "
+               f"{found.solved[1]}{', with unit roots' if found.unit_roots else ''}")  # fmt: skip
+    for key, expression in found.observables.items():
+        typer.echo(f"  {key} = {expression}")
+    print_table(
+        "Parameters (--bounds changes their boxes)",
+        ["name", "description", "lower", "upper", "default"],
+        [
+            [p.name, p.description, *(f"{v:.6g}" for v in (p.lower, p.upper, p.default))]
+            for p in world.parameters
+        ],
+        prose=("description",),
+    )
+    if found.fixed:
+        print_table(
+            "Numbers that stay",
+            ["name", "why"],
+            [[name, why] for name, why in found.fixed.items()],
+            prose=("why",),
+        )
+    print_table(
+        "Shocks",
+        ["name", "a positive one", "s.d. parameter"],
+        [[s.name, s.description, s.sigma or "-"] for s in world.shocks],
+        prose=("a positive one",),
+    )
+    if found.idle:
+        typer.echo(f"Shocks without an s.d., left out: {', '.join(found.idle)}")
+    for note in found.notes:
+        typer.echo(f"  {note}")
+    shares = ", ".join(f"{Status(s).message} {n / _TRIED:.1%}" for s, n in verdicts.most_common())
+    typer.echo(f"Of {_TRIED:,} draws: {shares}")
+    typer.echo(f"Written: {target}. Names shared with other worlds need not mean the same. Next: "
+               f"emulator worlds {target}")  # fmt: skip
