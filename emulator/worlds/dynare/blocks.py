@@ -246,7 +246,11 @@ def _numbers(
 def _number(model: Model, tokens: Tokens, scope: ScriptScope) -> float | None:
     if not tokens:
         return None
-    node = parse(tokens, scope, tokens[0].place)
+    try:
+        node = parse(tokens, scope, tokens[0].place)
+    except Refusal as refusal:  # a prior is worth less than the model
+        model.note(refusal.place, f"prior: {refusal.reason}")
+        return None
     with np.errstate(all="ignore"):
         return float(Program(model.graph, [node])(model.defaults)[0])
 

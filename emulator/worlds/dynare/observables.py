@@ -79,25 +79,33 @@ def recognise(model: Model, levels: Mapping[str, float] | None) -> dict[str, str
     percent = levels is None and max(_sds(model), default=0.0) >= _PERCENT
     out = {}
     for observable in OBSERVABLE_NAMES:
-        name = _named(model, observable)
+        name = _named(model, observable, levels)
         if name is not None:
             out[observable] = _scaled(model, observable, name, levels, percent)
     return out
 
 
-def _named(model: Model, observable: str) -> str | None:
+def _named(
+    model: Model, observable: str, levels: Mapping[str, float] | None
+) -> str | None:
     by_case: dict[str, list[str]] = {}
     for name in model.endogenous:
         by_case.setdefault(name.lower(), []).append(name)
-    for candidate in _NAMES[observable].split():
-        for name in by_case.get(candidate, []):
-            if observable != "rate" or "real" not in model.labels.get(name, "").lower():
-                return name
-    for word in _WORDS[observable]:
-        for name in model.endogenous:
-            label = model.labels.get(name, "").lower()
-            if word in label and "real" not in label and "expected" not in label:
-                return name
+    candidates = [n for c in _NAMES[observable].split() for n in by_case.get(c, [])]
+    labels = {name: model.labels.get(name, "").lower() for name in model.endogenous}
+    candidates += [
+        name
+        for word in _WORDS[observable]
+        for name, label in labels.items()
+        if word in label and "expected" not in label
+    ]
+    named = [n for n in candidates if any(word in labels[n] for word in _WORDS[observable])]
+    for name in [*named, *candidates]:
+        level = 0.0 if levels is None else levels.get(name, 0.0)
+        # inflation and rates are near zero, or gross; investment and real rates share their names
+        rate = abs(level) < 0.06 or 0.9 < level < 1.3
+        if observable == "output" or (rate and "real" not in labels[name]):
+            return name
     return None
 
 

@@ -196,7 +196,19 @@ class FirstOrder:
             every = np.arange(len(names))
             out[:, every, every] = sd
             return out
-        return _each(np.linalg.cholesky, covariance)
+        return _cholesky(covariance)
+
+
+def _cholesky(covariance: FloatArray) -> FloatArray:
+    """Lower factors (B, S, S) of covariances that may be singular; NaN where one is none."""
+    out = np.zeros_like(covariance)
+    for j in range(covariance.shape[1]):
+        rest = covariance[:, j:, j] - np.einsum("bik,bk->bi", out[:, j:, :j], out[:, j, :j])
+        # a shock that earlier ones span leaves zero but for rounding
+        spanned = np.abs(rest[:, 0]) <= 1e-12 * np.abs(covariance[:, j, j])
+        pivot = np.sqrt(np.where(spanned, 0.0, rest[:, 0]))
+        out[:, j:, j] = np.where(spanned[:, None], 0.0, rest / pivot[:, None])
+    return out
 
 
 def _solve_each(matrices: FloatArray, right: FloatArray) -> FloatArray:

@@ -159,10 +159,16 @@ class _Parser:
         if node is None and not shift and token.text in _CONSTANTS:
             node = self.graph.number(_CONSTANTS[token.text])
         if node is None:
-            close = nearest(token.text, self.scope.names())
-            hint = f"; did you mean {close}?" if close else ""
-            reason = f"{token.text} is not declared, or has no value before this line{hint}"
-            raise Refusal(token.place, reason)
+            names = self.scope.names()
+            if token.text in names:
+                raise Refusal(
+                    token.place,
+                    f"{token.text} has no value that can be read before this line; give it in a "
+                    "values file (--values)",
+                )
+            close = nearest(token.text, names)
+            hint = f"did you mean {close}?" if close else "declare it, or give it a value above"
+            raise Refusal(token.place, f"{token.text} is not declared; {hint}")
         return node
 
     def quarters(self) -> int:

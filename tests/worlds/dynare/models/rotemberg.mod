@@ -1,7 +1,7 @@
 // A New Keynesian economy with quadratic price adjustment costs, in levels: Rotemberg (1982, REStud
 // 49(4)) pricing, habits in consumption as in Fuhrer (2000, AER 90(3)), a rule that reacts to
 // inflation over four quarters, and the price level, which has a unit root.
-var y c mc pi R lam a g P pi4 er;
+var y c mc pi R lam a g P pi4 er u;
 varexo e_a e_g e_r;
 parameters beta sigma psi theta h gy rho rpi ry rho_a rho_g rho_r pibar omega;
 
@@ -24,14 +24,15 @@ y = c + g + psi/2*(pi - pibar)^2*y;
 R/STEADY_STATE(R) = (R(-1)/STEADY_STATE(R))^rho*((pi4/pibar^4)^(rpi/4)*gap^ry)^(1 - rho)*exp(er);
 pi4 = pi*pi(-1)*pi(-2)*pi(-3);
 P/P(-1) = pi/pibar;
-log(g/STEADY_STATE(g)) = rho_g*log(g(-1)/STEADY_STATE(g)) + e_g;
+g = gy*STEADY_STATE(y)*exp(u);
+u = rho_g*u(-1) + e_g;
 [name='technology'] a = rho_a*a(-1) + e_a;
 er = rho_r*er(-1) + e_r;
 end;
 
 initval;
-  y = 1.1; c = 0.8*y; g = gy*y; mc = 1/omega; pi = pibar; R = pibar/beta; lam = (0.4*c)^(-sigma);
-  a = 0; P = 1; pi4 = pibar^4; er = 0;
+  y = 1.25; c = 1; g = gy*y; mc = 1/omega; pi = pibar; R = pibar/beta; lam = (0.4*c)^(-sigma);
+  a = 0; u = 0; P = 1; pi4 = pibar^4; er = 0;
 end;
 
 shocks;
