@@ -39,6 +39,8 @@ class Macros:
         """What the expression `text` is worth. Raises Refusal."""
         try:
             return _Parser(text, place, self, depth).whole()
+        except Refusal:
+            raise
         except (TypeError, ValueError, ArithmeticError, IndexError, AttributeError, KeyError):
             raise Refusal(place, f"macro expression {shorten(text)!r} has no value") from None
 
@@ -214,7 +216,7 @@ class _Parser:
         for item in items:
             bind(self.macros.values, names, item)
             if condition is not None:
-                self.at = condition + 1
+                self.at = condition
                 keep = truth(self.expression(0))
                 end = self.at
                 if not keep:

@@ -100,9 +100,8 @@ class _Parser:
     def expect(self, text: str) -> None:
         if not self.take(text):
             found = self.peek().text
-            raise self.refusal(
-                f"expected {text!r}, got {found!r}" if found else f"{text!r} missing"
-            )
+            reason = f"expected {text!r}, got {found!r}" if found else f"{text!r} is missing"
+            raise self.refusal(reason)
 
     def refusal(self, reason: str, token: Token | None = None) -> Refusal:
         place = (token or self.peek()).place

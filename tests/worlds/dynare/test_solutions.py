@@ -87,7 +87,7 @@ def test_a_constrained_file_has_its_reference_regimes_responses() -> None:
     ("file", "observables", "variables"),
     [
         ("growth", {"output": "y", "inflation": "pi", "rate": "R"}, ("y", "pi", "R")),
-        ("growth", {"output": "k", "inflation": "log_i", "rate": "n"}, ("k", "log_i", "n")),
+        ("growth", {"output": "w", "inflation": "log_i", "rate": "n"}, ("w", "log_i", "n")),
         ("rotemberg", {"output": "y", "inflation": "pi4", "rate": "R"}, ("y", "pi4", "R")),
         ("rotemberg", {"output": "lam", "inflation": "P", "rate": "g"}, ("lam", "P", "g")),
     ],
