@@ -20,12 +20,15 @@ from scipy.linalg import LinAlgError, LinAlgWarning, eigvals, ordqz
 
 from emulator.worlds import doubling
 from emulator.worlds.base import FloatArray, Status
+from emulator.worlds.dynare import large
 from emulator.worlds.equations import Matrices
 from emulator.worlds.lanes import LANES
 from emulator.worlds.rational_expectations import DecisionRule
 
 # Dynare's qz_criterium.
 UNIT_ROOT = 1.0 + 1e-6
+# From here on, matrix products fill a processor without draws side by side.
+LARGE = 50
 # Of the stable block: beyond it no path starts from some past. The Newton step that follows
 # restores what such a condition costs.
 _MAX_CONDITION = 1e10
@@ -50,7 +53,7 @@ class Plan(NamedTuple):
 def plan(model: Matrices, forward: Sequence[int], lagged: Sequence[int]) -> Plan:
     """The plan that suits the first row of `model`."""
     rows, columns = _equilibrate(model)
-    roots = np.sort(np.abs(_roots(*(x[0] for x in model[:3]))))
+    roots = _roots(model.lead[0], model.now[0], model.lag[0], lagged)
     roots = np.concatenate([roots, np.abs(np.linalg.eigvals(model.persistence[0]))])
     threshold = 1.0
     if ((roots > 1.0 - 1e-6) & (roots <= UNIT_ROOT)).any():
@@ -98,22 +101,31 @@ def _double(model: Matrices, how: Plan) -> tuple[FloatArray, FloatArray, NDArray
     """
     root = how.threshold
     rows, n, _ = model.load.shape
-    transition, load = np.zeros((rows, n, n)), np.empty(model.load.shape)
-    solved = np.empty(rows)
-    doubling.decision_rules(
-        np.ascontiguousarray(model.lead * root),
-        np.ascontiguousarray(model.now),
-        np.ascontiguousarray(model.lag / root),
-        np.ascontiguousarray(model.load),
-        np.ascontiguousarray(model.persistence / root),
-        np.asarray(how.forward, dtype=np.int64),
-        np.asarray(how.lagged, dtype=np.int64),
-        min(LANES, max(rows, 1)),
-        transition,
-        load,
-        solved,
+    shifted = model._replace(
+        lead=model.lead * root, lag=model.lag / root, persistence=model.persistence / root
     )
-    certain = solved != 0.0
+    forward = np.asarray(how.forward, dtype=np.int64)
+    lagged = np.asarray(how.lagged, dtype=np.int64)
+    if n > LARGE:
+        with np.errstate(all="ignore"):
+            transition, load, certain = large.decision_rules(shifted, forward, lagged)
+    else:
+        transition, load = np.zeros((rows, n, n)), np.empty(model.load.shape)
+        solved = np.empty(rows)
+        doubling.decision_rules(
+            np.ascontiguousarray(shifted.lead),
+            np.ascontiguousarray(shifted.now),
+            np.ascontiguousarray(shifted.lag),
+            np.ascontiguousarray(shifted.load),
+            np.ascontiguousarray(shifted.persistence),
+            forward,
+            lagged,
+            min(LANES, max(rows, 1)),
+            transition,
+            load,
+            solved,
+        )
+        certain = solved != 0.0
     transition *= root
     if root > 1.0:
         inside = np.where(certain[:, None, None], transition, 0.0)
@@ -173,7 +185,7 @@ def _pencil(
 
 def _sylvester(m: FloatArray, a: FloatArray, right: FloatArray, d: FloatArray) -> FloatArray:
     """X of M X + A X R + D = 0, by doubling: sum_j (-M^{-1} A)^j (-M^{-1} D) R^j."""
-    both: FloatArray = -np.linalg.solve(m, np.hstack([a, d]))
+    both = np.asarray(-np.linalg.solve(m, np.hstack([a, d])), dtype=np.float64)
     left: FloatArray = both[:, : len(a)]
     total: FloatArray = both[:, len(a) :]
     for _ in range(_SQUARINGS):
@@ -186,9 +198,9 @@ def _sylvester(m: FloatArray, a: FloatArray, right: FloatArray, d: FloatArray) -
     return total
 
 
-def _roots(a: FloatArray, b: FloatArray, c: FloatArray) -> FloatArray:
+def _roots(a: FloatArray, b: FloatArray, c: FloatArray, lagged: Sequence[int]) -> FloatArray:
     """The moduli of the model's roots; infinite ones too."""
-    left, right = _pencil(a, b, c, np.arange(len(b)))
+    left, right = _pencil(a, b, c, np.asarray(lagged, dtype=np.intp))
     if not (np.isfinite(left).all() and np.isfinite(right).all() and len(b)):
         return np.zeros(0)
     with np.errstate(all="ignore"):

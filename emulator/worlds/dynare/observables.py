@@ -85,9 +85,7 @@ def recognise(model: Model, levels: Mapping[str, float] | None) -> dict[str, str
     return out
 
 
-def _named(
-    model: Model, observable: str, levels: Mapping[str, float] | None
-) -> str | None:
+def _named(model: Model, observable: str, levels: Mapping[str, float] | None) -> str | None:
     by_case: dict[str, list[str]] = {}
     for name in model.endogenous:
         by_case.setdefault(name.lower(), []).append(name)

@@ -52,6 +52,7 @@ class Rest:
             np.array([j for _, j, _ in system.static_jacobian], dtype=np.intp),
         )
         self._anchor: FloatArray | None = None
+        self._border = np.zeros((1, 1))
         self._check_parameters()
         if len(system.static) != len(system.variables):
             raise Refusal(
@@ -150,7 +151,7 @@ class Rest:
             out[:, self._cells[0], self._cells[1]] = self._jacobian.columns(
                 self._with(given, rows, x), len(rows)
             )
-            return out
+            return out + self._border
 
         return newton.solve(points, residual, jacobian)
 
@@ -171,6 +172,23 @@ class Rest:
             if not solved[0]:
                 point = self._search(given, point)
         self._anchor = point
+        self._find_border(free)
+
+    def _find_border(self, free: Given) -> None:
+        """Where levels are not determined (price levels, random walks), the Jacobian is singular
+        in every draw. Adding what links its null spaces makes it regular; a step then leaves such
+        a level where it is."""
+        assert self._anchor is not None
+        count = len(self._anchor)
+        jacobian = np.zeros((count, count))
+        with np.errstate(all="ignore"):
+            given, _ = self(free, 1)
+            jacobian[self._cells] = self._jacobian.columns(given, 1)[0]
+        if not np.isfinite(jacobian).all():
+            return
+        left, size, right = np.linalg.svd(jacobian)
+        null = size <= 1e-11 * size.max(initial=0.0)
+        self._border = np.asarray(left[:, null] @ right[null] * size.mean(), dtype=np.float64)
 
     def _search(self, given: Given, point: FloatArray) -> FloatArray:
         """Slower ways to a steady state; the equation furthest from zero is named in the end."""

@@ -12,6 +12,8 @@ from emulator.worlds.dynare.operations import FUNCTIONS, density
 from emulator.worlds.dynare.places import Place, Refusal
 from emulator.worlds.dynare.tokens import Token, spell
 
+# Each quarter is a variable; the longest lag in public files is 40.
+MAX_QUARTERS = 100
 # Deeper than any public file; a parser that calls itself needs some limit.
 MAX_DEPTH = 100
 
@@ -176,7 +178,11 @@ class _Parser:
         while self.peek().text in ("+", "-"):
             sign = -sign if self.next().text == "-" else sign
         token = self.next()
-        if token.kind != "number" or not token.text.isdigit() or len(token.text) > 3:
+        if token.kind == "number" and token.text.isdigit() and int(token.text[:9]) > MAX_QUARTERS:
+            raise self.refusal(
+                f"leads and lags of over {MAX_QUARTERS} quarters are not read", token
+            )
+        if token.kind != "number" or not token.text.isdigit():
             raise self.refusal(f"expected a lead or lag in quarters, got {token.text!r}", token)
         self.expect(")")
         return sign * int(token.text)

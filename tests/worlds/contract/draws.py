@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,15 @@ import pytest
 from emulator import get_world, list_worlds
 from emulator.worlds import World
 
-every_world = pytest.mark.parametrize("name", list_worlds())
-linear_worlds = pytest.mark.parametrize("name", [n for n in list_worlds() if get_world(n).linear])
-other_worlds = pytest.mark.parametrize(
-    "name", [n for n in list_worlds() if not get_world(n).linear]
-)
+# An imported world, by the path of its file: nonlinear, with a unit root and correlated shocks.
+IMPORTED = Path(__file__).parents[1] / "dynare" / "models" / "rotemberg.yaml"
+NAMES = (*list_worlds(), str(IMPORTED))
+
+every_world = pytest.mark.parametrize("name", NAMES)
+linear_worlds = pytest.mark.parametrize("name", [n for n in NAMES if get_world(n).linear])
+other_worlds = pytest.mark.parametrize("name", [n for n in NAMES if not get_world(n).linear])
 worlds_without_chance = pytest.mark.parametrize(
-    "name", [n for n in list_worlds() if not get_world(n).hidden_chain]
+    "name", [n for n in NAMES if not get_world(n).hidden_chain]
 )
 
 ROWS, HORIZON, QUARTERS = 5, 12, 30

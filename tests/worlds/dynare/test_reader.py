@@ -158,12 +158,12 @@ def test_values_beside_the_file_replace_what_it_takes_from_elsewhere(tmp_path: P
             7,
             "no steady state was found; at the start this equation is no number",
         ),
-        ({"before": "@#include \"/etc/passwd\""}, 1, "outside the folder of the model"),
-        ({"before": "@#include \"../up.mod\""}, 1, "outside the folder of the model"),
+        ({"before": '@#include "/etc/passwd"'}, 1, "outside the folder of the model"),
+        ({"before": '@#include "../up.mod"'}, 1, "outside the folder of the model"),
         ({"before": "@#if 1"}, 1, "@#if is not closed"),
         ({"before": "@#endif"}, 1, "@#endif is not a macro directive"),
         ({"before": "@#define a = b"}, 1, "b is not defined"),
-        ({"before": "@#error \"not\" + \"now\""}, 1, "stops here itself"),
+        ({"before": '@#error "not" + "now"'}, 1, "stops here itself"),
     ],
 )
 def test_refusals_name_the_line_and_the_reason(
