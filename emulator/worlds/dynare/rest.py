@@ -7,7 +7,7 @@ from initval. A model whose derivatives do not depend on its steady state needs 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ from emulator.worlds.dynare.scopes import at_rest
 from emulator.worlds.dynare.timing import System
 
 Given = dict[Symbol, Any]
+# Of each slower search; those that find a steady state take a tenth.
+_SEARCH_STEPS = 300
 
 
 class Rest:
@@ -142,18 +144,22 @@ class Rest:
         return given, solved
 
     def _newton(self, given: Given, points: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
-        def residual(rows: newton.IndexArray, x: FloatArray) -> FloatArray:
-            return self._residual.columns(self._with(given, rows, x), len(rows))
+        return newton.solve(
+            points,
+            lambda rows, x: self._residuals(given, rows, x),
+            lambda rows, x: self._jacobians(given, rows, x) + self._border,
+        )
 
-        def jacobian(rows: newton.IndexArray, x: FloatArray) -> FloatArray:
-            n = x.shape[1]
-            out = np.zeros((len(rows), n, n))
-            out[:, self._cells[0], self._cells[1]] = self._jacobian.columns(
-                self._with(given, rows, x), len(rows)
-            )
-            return out + self._border
+    def _residuals(self, given: Given, rows: newton.IndexArray, x: FloatArray) -> FloatArray:
+        """Residuals (k, n) of `rows` at the steady states `x` (k, n)."""
+        return self._residual.columns(self._with(given, rows, x), len(rows))
 
-        return newton.solve(points, residual, jacobian)
+    def _jacobians(self, given: Given, rows: newton.IndexArray, x: FloatArray) -> FloatArray:
+        """Their derivatives (k, n, n)."""
+        out = np.zeros((*x.shape, x.shape[1]))
+        values = self._jacobian.columns(self._with(given, rows, x), len(rows))
+        out[:, self._cells[0], self._cells[1]] = values
+        return out
 
     def _with(self, given: Given, rows: newton.IndexArray, x: FloatArray) -> Given:
         """The given values of `rows`, with the steady states `x` (k, n)."""
@@ -179,11 +185,10 @@ class Rest:
         in every draw. Adding what links its null spaces makes it regular; a step then leaves such
         a level where it is."""
         assert self._anchor is not None
-        count = len(self._anchor)
-        jacobian = np.zeros((count, count))
         with np.errstate(all="ignore"):
             given, _ = self(free, 1)
-            jacobian[self._cells] = self._jacobian.columns(given, 1)[0]
+            row = np.zeros(1, dtype=np.intp)
+            jacobian = self._jacobians(given, row, self._anchor[None])[0]
         if not np.isfinite(jacobian).all():
             return
         left, size, right = np.linalg.svd(jacobian)
@@ -196,16 +201,20 @@ class Rest:
         count = len(point)
 
         def residual(x: FloatArray) -> FloatArray:
-            r = self._residual.columns(self._with(given, row, x[None]), 1)[0]
-            return np.where(np.isfinite(r), r, 1e6)
+            return _bounded(self._residuals(given, row, x[None])[0])
 
+        def jacobian(x: FloatArray) -> FloatArray:
+            return _bounded(self._jacobians(given, row, x[None])[0])
+
+        search: Callable[..., Any] = root  # its stubs ask for each method's options apart
         starts = [self._initial.columns(given, 1)[0], point, np.zeros(count), np.ones(count)]
         for start in starts:
             if not np.isfinite(start).all():
                 continue
-            for method in ("hybr", "lm"):
+            for method, limit in (("hybr", "maxfev"), ("lm", "maxiter")):
                 try:
-                    found = root(residual, start, method=method).x
+                    options = {limit: _SEARCH_STEPS}
+                    found = search(residual, start, jac=jacobian, method=method, options=options).x
                 except (ValueError, TypeError, np.linalg.LinAlgError, FloatingPointError):
                     continue
                 x, solved = self._newton(given, np.asarray(found, dtype=np.float64)[None])
@@ -215,7 +224,7 @@ class Rest:
 
     def _nowhere(self, given: Given, start: FloatArray) -> Refusal:
         row = np.zeros(1, dtype=np.intp)
-        r = self._residual.columns(self._with(given, row, start[None]), 1)[0]
+        r = self._residuals(given, row, start[None])[0]
         places = self.system.places
         bad = np.flatnonzero(~np.isfinite(r))
         worst = int(bad[0]) if bad.size else int(np.argmax(np.abs(r)))
@@ -231,6 +240,11 @@ class Rest:
 def _replaced(graph: Graph, node: int, known: Mapping[str, int]) -> int:
     """The expression with steady states replaced by what they are."""
     return graph.substitute([node], lambda s: known[s.name] if s.kind == "steady" else None)[0]
+
+
+def _bounded(values: FloatArray) -> FloatArray:
+    """What is no number as a large one, which a search turns away from."""
+    return np.where(np.isfinite(values), np.clip(values, -1e12, 1e12), 1e6)
 
 
 def _pick(given: Given, rows: newton.IndexArray) -> Given:

@@ -12,8 +12,8 @@ from emulator.worlds.dynare.operations import FUNCTIONS, density
 from emulator.worlds.dynare.places import Place, Refusal
 from emulator.worlds.dynare.tokens import Token, spell
 
-# Each quarter is a variable; the longest lag in public files is 40.
-MAX_QUARTERS = 100
+# Each quarter is a variable. Of 405 public files one has a lag of 40, the others 19 at most.
+MAX_QUARTERS = 60
 # Deeper than any public file; a parser that calls itself needs some limit.
 MAX_DEPTH = 100
 

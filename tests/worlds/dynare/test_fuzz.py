@@ -18,9 +18,11 @@ PIECES = [
     "(", ")", "[", "]", "{", "}", ";", "=", "==", "^", "*", "/", "-", "+", ",", "#", "'", '"', "$",
     "@{", "@#if 1\n", "@#endif\n", "@#for i in 1:3\n", "@#endfor\n", "@#define x = [1:9]\n",
     '@#include "nothing"\n', "/*", "*/", "//", "%", "end;", "model;", "shocks;", "var ",
-    "varexo ", "parameters ", "initval;", "steady_state_model;", "stderr ", "corr ", "EXPECTATION(-1)(",
+    "varexo ", "parameters ", "initval;", "steady_state_model;", "stderr ", "corr ",
+    "EXPECTATION(-1)(",
     "STEADY_STATE(", "exp(", "log(", "NaN", "Inf", "1e999", "0", "-1", "(+1)", "(-9)", "(-999)",
-    "predetermined_variables ", "(linear)", "bind='a'", "stoch_simul;", "\x00", "\xff", "\u00e9",
+    "predetermined_variables ", "(linear)",
+    "bind='a'", "stoch_simul;", "\x00", "\xff", "\u00e9",
     "1/0", "...", "&&", "if x\n", "end\n", "estimated_params;", "beta_pdf", "^^", "((((((",
 ]  # fmt: skip
 ONE_LINE = re.compile(r"^[^\n:]+:\d+: [^\n]+$")

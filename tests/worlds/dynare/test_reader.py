@@ -189,7 +189,8 @@ def test_what_is_left_out_is_listed(tmp_path: Path) -> None:
 
 def test_occasionally_binding_tags_keep_the_reference_regime(tmp_path: Path) -> None:
     tagged = text(
-        model="x = rho*x(-1) + e;\n[name='p', relax='z'] pi = 0.1*x;\n[name='p', bind='z'] pi = 0;\n"
+        model="x = rho*x(-1) + e;\n[name='p', relax='z'] pi = 0.1*x;\n"
+        "[name='p', bind='z'] pi = 0;\n"
         "[mcp = 'i > -1'] i = phi*pi;"
     )
     assert same(tmp_path, text(), tagged)
