@@ -34,7 +34,7 @@ from emulator.data.splits import check_rules, expect_splits
 from emulator.errors import DatasetError, unknown_name
 from emulator.progress import Progress, silent
 from emulator.storage import sweep
-from emulator.worlds import get_world, list_worlds
+from emulator.worlds import get_world, has_world, list_worlds
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def generate(
 
 def _check_config(config: DataConfig) -> None:
     for name in config.rules:
-        if name not in list_worlds():
+        if not has_world(name):
             raise unknown_name("world in `rules`", name, list_worlds())
     for name in config.worlds:
         check_rules(get_world(name), config.rules[name])

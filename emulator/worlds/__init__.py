@@ -3,12 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 from emulator.worlds.base import Paths, Responses, Status, World
-from emulator.worlds.registry import get_world, list_worlds
+from emulator.worlds.registry import get_world, has_world, list_worlds
 
 if TYPE_CHECKING:
     from emulator.worlds.dynare import from_dynare
 
-__all__ = ["Paths", "Responses", "Status", "World", "from_dynare", "get_world", "list_worlds"]
+__all__ = [
+    "Paths", "Responses", "Status", "World", "from_dynare", "get_world", "has_world", "list_worlds",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -60,6 +60,11 @@ def get_world(name: str) -> World[Any]:
     return _world(name)
 
 
+def has_world(name: str) -> bool:
+    """Whether a world is called `name`, or a file is found under it."""
+    return name in list_worlds() or _world_file(name) is not None
+
+
 def _world_file(name: str) -> Path | None:
     """The file that `name` is the path of, without its `.yaml` perhaps."""
     for path in (Path(name), Path(f"{name}.yaml")):

@@ -44,6 +44,12 @@ def import_(
     define: list[str] = typer.Option(
         [], metavar="NAME=VALUE", help="A macro variable; may be given several times."
     ),
+    rename: list[str] = typer.Option(
+        [],
+        metavar="SHOCK=NAME",
+        help="What a shock is called in the world, to compare it with "
+        "others' of the same name; may be given several times.",
+    ),
     name: str | None = typer.Option(None, help="The world's name; the file's when left out."),
     output: Path | None = typer.Option(None, help="The world file; NAME.yaml when left out."),
     output_format: Format = FORMAT_OPTION,
@@ -57,6 +63,7 @@ def import_(
         bounds=None if bounds is None else _bounds(bounds),
         values=None if values is None else _values(values),
         defines=parse_assignments("--define", define),
+        names=_pairs(rename),
         name=name,
     )
     target = output or Path(f"{world.name}.yaml")
@@ -77,6 +84,16 @@ def _expressions(observables: tuple[str, str, str]) -> dict[str, str]:
             raise InputError(f"--observables: expected output=..., inflation=..., rate=..., "
                              f"got {text!r}")  # fmt: skip
         out[name.strip()] = expression.strip()
+    return out
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for text in texts:
+        old, separator, new = (part.strip() for part in text.partition("="))
+        if not (old and separator and new) or old in out:
+            raise InputError(f"--rename: expected SHOCK=NAME, each once, got {text!r}")
+        out[old] = new
     return out
 
 

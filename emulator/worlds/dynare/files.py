@@ -24,7 +24,7 @@ from emulator.worlds.dynare.reader import read, read_text
 from emulator.worlds.dynare.world import DynareWorld, imported
 
 FORMAT = 1
-_KEYS = {"format", "name", "title", "file", "observables", "parameters", "fixed", "model"}
+_KEYS = {"names", "format", "name", "title", "file", "observables", "parameters", "fixed", "model"}
 
 
 def from_dynare(
@@ -35,6 +35,7 @@ def from_dynare(
     name: str | None = None,
     values: Mapping[str, float] | None = None,
     defines: Mapping[str, Value] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> DynareWorld:
     """The world of the Dynare model at `path`.
 
@@ -42,7 +43,8 @@ def from_dynare(
     "400*r"}, in percent and annualised percentage points; those left out are recognised by the
     variables' names. bounds: (lower, upper) by parameter, or a number that fixes it. name: the
     world's; the file's when left out. values: numbers for parameters the file sets elsewhere, and
-    starting values for the steady state. defines: macro variables, as `dynare -D`.
+    starting values for the steady state. defines: macro variables, as `dynare -D`. names: what
+    shocks of the file are called in the world, such as {"eps_r": "monetary"}.
 
     Raises Refusal, one line with file, line and remedy, for a file that is not read, and InputError
     for arguments that do not fit it.
@@ -50,7 +52,11 @@ def from_dynare(
     path = Path(path)
     model = read(path, defines, values)
     return imported(
-        model, name=name or default_name(path.stem), observables=observables, bounds=bounds
+        model,
+        name=name or default_name(path.stem),
+        observables=observables,
+        bounds=bounds,
+        names=names,
     )
 
 
@@ -73,6 +79,7 @@ def to_data(world: DynareWorld) -> dict[str, Any]:
         "observables": dict(found.observables),
         "parameters": {p.name: _plain(p) for p in world.parameters},
         "fixed": dict(found.set_values),
+        "names": dict(found.names),
         "model": found.text,
     }
 
@@ -117,6 +124,7 @@ def _from_text(text: str, shown: str) -> DynareWorld:
         fixed = {str(k): float(v) for k, v in data["fixed"].items()}
         name, title, text = str(data["name"]), str(data["title"]), str(data["model"])
         file = str(data["file"])
+        names = {str(k): str(v) for k, v in data["names"].items()}
         _check(parameters)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{shown}: {error}; write it again with `emulator import`") from None
@@ -127,6 +135,7 @@ def _from_text(text: str, shown: str) -> DynareWorld:
         observables=observables,
         bounds=fixed,
         parameters=parameters,
+        names=names,
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
-from emulator.errors import InputError
+from emulator.errors import InputError, unknown_name
 from emulator.specs import MACRO_OBSERVABLES, Observable, Parameter, Shock
 from emulator.worlds.base import FloatArray, Status
 from emulator.worlds.dynare import boxes
@@ -28,14 +29,17 @@ class Found:
     """What the reader found in a file, for whoever imports it.
 
     text: the file without macros, comments and what does not count. observables: expressions by
-    name. fixed: why each number that draws do not set stays where it is. idle: shocks without an
-    s.d. solved: how many variables are solved, of how many; unit_roots: whether it has some.
+    name. fixed: why each number that draws do not set stays where it is; set_values: those of them
+    that do not have the file's value. names: of shocks that have others in the world. idle: shocks
+    without an s.d. solved: how many variables are solved, of how many. unit_roots: whether it has
+    some. notes: what was left out.
     """
 
     file: str
     text: str
     observables: dict[str, str]
     fixed: dict[str, str]
+    names: dict[str, str]
     set_values: dict[str, float]
     idle: tuple[str, ...]
     solved: tuple[int, int]
@@ -87,10 +91,12 @@ def imported(
     bounds: Bounds | None = None,
     title: str | None = None,
     parameters: tuple[Parameter, ...] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> DynareWorld:
     """The world that `model` becomes; what is not given is recognised or follows from the file.
 
-    parameters: those of a stored world, instead of the boxes that the file implies.
+    parameters: those of a stored world, instead of the boxes that the file implies. names: what
+    shocks of the file are called in the world.
     Raises Refusal where the file has no steady state or no unique stable solution at its
     calibration, and InputError where observables or bounds do not fit it.
     """
@@ -118,16 +124,17 @@ def imported(
     if parameters is None and bounds is None:
         choice = _without_effect(solver, choice, at_default)
         constants = {**model.defaults, **choice.fixed}
-    shocks = _shocks(model, solver, choice, at_default)
+    shocks = _renamed(_shocks(model, solver, choice, at_default), dict(names or {}))
     structure = solver.structure
-    names = [system.variables[structure.variables[b]] for b in structure.lagged]
-    names += [system.variables[j] for j in structure.exogenous]
-    names += [system.shocks[e] for e in structure.direct]
+    states = [system.variables[structure.variables[b]] for b in structure.lagged]
+    states += [system.variables[j] for j in structure.exogenous]
+    states += [system.shocks[e] for e in structure.direct]
     found = Found(
         model.file,
         model.print(),
         chosen,
         choice.reasons,
+        dict(names or {}),
         {boxes.leaf_names(model, system)[s]: v for s, v in choice.fixed.items()},
         tuple(e for i, e in enumerate(system.shocks) if i not in solver.active),
         (len(structure.variables), len(system.variables)),
@@ -143,7 +150,7 @@ def imported(
         "observables": tuple(
             Observable(o.name, f"{o.label} ({chosen[o.name]})", o.unit) for o in MACRO_OBSERVABLES
         ),
-        "state_names": tuple(names),
+        "state_names": tuple(states),
         "found": found,
         "priors": tuple(model.priors),
         "_model": solver,
@@ -259,6 +266,18 @@ def _shocks(
         text = f"{name}: {what}" if name else what
         out.append(Shock(shock, text, boxes.sigma_of(model, choice, shock)))
     return tuple(out)
+
+
+def _renamed(shocks: tuple[Shock, ...], names: dict[str, str]) -> tuple[Shock, ...]:
+    """The shocks under the names given. Raises InputError where two would share one."""
+    known = [s.name for s in shocks]
+    for name in names:
+        if name not in known:
+            raise unknown_name("shock to rename", name, known)
+    out = tuple(dataclasses.replace(s, name=names.get(s.name, s.name)) for s in shocks)
+    if len({s.name for s in out}) < len(out):
+        raise InputError(f"names: two shocks would be called the same, {sorted(names.values())}")
+    return out
 
 
 def _effects(values: FloatArray) -> str:
