@@ -54,7 +54,8 @@ def plan(model: Matrices, forward: Sequence[int], lagged: Sequence[int]) -> Plan
     """The plan that suits the first row of `model`."""
     rows, columns = _equilibrate(model)
     roots = _roots(model.lead[0], model.now[0], model.lag[0], lagged)
-    roots = np.concatenate([roots, np.abs(np.linalg.eigvals(model.persistence[0]))])
+    if np.isfinite(model.persistence[0]).all():
+        roots = np.concatenate([roots, np.abs(np.linalg.eigvals(model.persistence[0]))])
     threshold = 1.0
     if ((roots > 1.0 - 1e-6) & (roots <= UNIT_ROOT)).any():
         # in the middle between unit roots and the next one; the nearer a root lies to the

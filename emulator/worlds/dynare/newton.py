@@ -14,8 +14,8 @@ IndexArray = NDArray[np.intp]
 # rounding takes over, as derivatives carry over what is left.
 SOLVED = 1e-10
 FINISHED = 1e-13
-_STEPS = 80
-_HALVINGS = 14
+_STEPS = 50
+_HALVINGS = 10
 # A step is kept where it lowers the sum of squares by this share of what a linear model promises
 # (Armijo's rule).
 _ENOUGH = 1e-4
