@@ -100,6 +100,7 @@ def imported(
     Raises Refusal where the file has no steady state or no unique stable solution at its
     calibration, and InputError where observables or bounds do not fit it.
     """
+    _give_estimated(model)
     _give_sds(model)
     recognised = {} if observables is not None and len(observables) == 3 else _recognised(model)
     chosen = {**recognised, **(observables or {})}
@@ -161,6 +162,17 @@ def imported(
     made = type(f"Dynare_{name}", (DynareWorld,), attributes)()
     assert isinstance(made, DynareWorld)
     return made
+
+
+def _give_estimated(model: Model) -> None:
+    """A value for parameters that the file only estimates: where the estimation starts."""
+    for prior in model.priors:
+        value = prior.initial if prior.initial is not None else prior.mean
+        if prior.kind == "parameter" and prior.name not in model.values and value is not None:
+            leaf = Symbol("free", prior.name)
+            model.defaults[leaf] = value
+            model.values[prior.name] = model.graph.leaf(leaf)
+            model.note(prior.place, f"{prior.name} is only estimated; {value:g} is taken for it")
 
 
 def _give_sds(model: Model) -> None:

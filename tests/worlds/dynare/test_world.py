@@ -90,6 +90,13 @@ def test_estimated_numbers_get_their_priors_box() -> None:
     assert [s.sigma for s in world.shocks] == ["sd_eps_R", "sd_eps_g", "sd_eps_z"]
 
 
+def test_parameters_that_are_only_estimated_start_there(tmp_path: Path) -> None:
+    block = "estimated_params; rho, 0.6, beta_pdf, 0.7, 0.1; end;"
+    world = small(tmp_path, values="phi = 1.5;", end=block)
+    assert world.pack()[world.parameter_names.index("rho")] == 0.6
+    assert any("rho is only estimated" in str(note) for note in world.found.notes)
+
+
 def test_shocks_say_what_they_do_and_which_parameter_scales_them(tmp_path: Path) -> None:
     world = from_dynare(MODELS / "rotemberg.mod")
     assert {s.name: s.sigma for s in world.shocks} == {
