@@ -33,16 +33,20 @@ def decision_rules(
     s, regular = _solve(np.eye(m) - h_r[:, lagged] @ x, back)
     certain &= regular
     ahead_of_s = h_r @ x
-    transition = np.zeros((rows, n, n))
-    transition[:, :, lagged] = h_s + ahead_of_s @ s[:, :, :m]
+    g = h_s + ahead_of_s @ s[:, :, :m]  # the columns of G that are not zero
     own = h_r + ahead_of_s @ s[:, :, m : m + f]  # y_t on E_t p_{t+1} beyond X s_t
     direct = h_z + ahead_of_s @ s[:, :, m + f :]
     p_z, summed = _sum(ahead @ direct, ahead @ own, persistence)
     response = direct + own @ (p_z @ persistence)
     certain &= summed
-    certain &= _small(lead @ (transition @ transition) + now @ transition + lag, now, transition)
-    left = lead @ (transition @ response + response @ persistence) + now @ response + load
+    left = now @ g + lag[:, :, lagged]
+    left[:, forward] += ahead @ (g @ g[:, lagged])
+    certain &= _small(left, now, g)
+    left = now @ response + load
+    left[:, forward] += ahead @ (g @ response[:, lagged] + response @ persistence)
     certain &= _small(left, now, response)
+    transition = np.zeros((rows, n, n))
+    transition[:, :, lagged] = g
     return transition, response, certain
 
 
