@@ -32,9 +32,9 @@ def check_known(model: Emulator, world: str) -> None:
     """Refuse a world that is installed but not in the weights; other names the model refuses."""
     if world in model.worlds:
         return
-    from emulator.worlds import list_worlds
+    from emulator.worlds import has_world
 
-    if world in list_worlds():
+    if has_world(world):
         raise InputError(
             f"world {world!r}: these weights know {', '.join(model.worlds)}; train some that know "
             f"it, or get the exact response with emulator.get_world({world!r}).irf(theta)"
@@ -59,10 +59,10 @@ def solve(
     world: str, values: dict[str, float], shock: str | None, size: float, horizon: int
 ) -> NDArray[np.float64]:
     """The solved model's responses (S, H+1, 3), to one shock (1, H+1, 3)."""
-    from emulator.worlds import get_world, list_worlds
+    from emulator.worlds import get_world, has_world, list_worlds
     from emulator.worlds.base import Status
 
-    if world not in list_worlds():
+    if not has_world(world):
         close = nearest(world, list_worlds())
         raise InputError(f"--exact: world {world!r} is not installed (nearest: {close})")
     model = get_world(world)

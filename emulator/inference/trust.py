@@ -233,10 +233,10 @@ def _of_solution(spec: WorldSpec, theta: Array) -> Iterator[Found]:
     defaults = np.array([p.default for p in spec.parameters])
     if (theta == defaults).all():
         return
-    from emulator.worlds import get_world, list_worlds
+    from emulator.worlds import get_world, has_world
     from emulator.worlds.base import Status
 
-    if spec.name not in list_worlds():
+    if not has_world(spec.name):
         yield Caveat.UNCHECKED.found(reason=f"world {spec.name!r} is not installed")
         return
     try:
