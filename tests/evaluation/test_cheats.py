@@ -183,7 +183,8 @@ def test_a_model_that_peeks_at_a_forbidden_input_is_caught(
     def leaking(sample: Mapping[str, torch.Tensor], *args: Any, **options: Any) -> Inputs:
         inputs = honest_inputs(sample, *args, **options)
         values = {name: getattr(inputs, name) for name in Inputs.__dataclass_fields__}
-        return Inputs(**values | {leak: sample[field]})
+        leaked = sample[field].flatten(1) if leak == "theta" else sample[field]
+        return Inputs(**values | {leak: leaked})
 
     monkeypatch.setattr(questions, "build_inputs", leaking)
     model = Reader(MLPConfig(), [dataset.spec("nk")], 12)
