@@ -14,7 +14,7 @@ from pathlib import Path
 
 from emulator.evaluation.comparison.compare import Comparison, compare
 from emulator.evaluation.comparison.leaderboard import write_leaderboard
-from emulator.evaluation.floors.archive import Floors
+from emulator.evaluation.floors.floors_on_disk import Floors
 from emulator.evaluation.report.draw import draw
 from emulator.evaluation.scoring.score import score
 from emulator.evaluation.stored.runs import EvaluatedRun

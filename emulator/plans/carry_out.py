@@ -15,7 +15,7 @@ from pathlib import Path
 from emulator.errors import ConfigError
 from emulator.evaluation import compare_all
 from emulator.evaluation.comparison.leaderboard import write_leaderboard
-from emulator.evaluation.floors.archive import find_floors
+from emulator.evaluation.floors.floors_on_disk import find_floors
 from emulator.evaluation.stored.runs import EvaluatedRun, find_runs
 from emulator.models.weights import DESCRIPTION_FILE
 from emulator.plans import data_sets

@@ -10,7 +10,7 @@ from emulator.data.schema import CornerRule, SliceRule, WorldRules
 from emulator.errors import InputError
 from emulator.estimation.likelihoods import log_likelihood
 from emulator.estimation.posterior import Target, sample, systematic
-from emulator.evaluation.floors.ranks import uniformity
+from emulator.evaluation.floors.simulation_based_calibration import uniformity
 from emulator.specs import Shock, normal
 from emulator.worlds import Status, get_world
 from emulator.worlds.linear import LinearWorld, StateSpace

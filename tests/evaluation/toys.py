@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from emulator.errors import InputError
+from emulator.evaluation import evaluate
 from emulator.evaluation.scoring.statistics import Scored, statistics
 from emulator.evaluation.scoring.summarise import accuracy, summarise
-from emulator.evaluation.stored.files import RESPONSES_FILE, StatisticsWriter, checksums, compact
 from emulator.evaluation.stored.record import NULL_MODEL, write_metrics
 from emulator.evaluation.stored.runs import EvaluatedRun
+from emulator.evaluation.stored.statistics_files import (
+    RESPONSES_FILE,
+    StatisticsWriter,
+    checksums,
+    compact,
+)
 from emulator.regimes import Regime, Task
 
 WORLDS = ("one", "two")  # of the toy data set
@@ -112,3 +121,18 @@ def evaluated(
     }  # fmt: skip
     write_metrics(folder, metrics)
     return EvaluatedRun(folder.name, folder, metrics)
+
+
+def metrics_of(run: Path) -> dict[str, Any]:
+    """metrics.json as it is, unchecked."""
+    return json.loads((run / "metrics.json").read_text())
+
+
+def killed_at(monkeypatch: pytest.MonkeyPatch, step: str, run: Path) -> None:
+    """Evaluate a run until an error at a step."""
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            f"emulator.evaluation.{step}", lambda *a: (_ for _ in ()).throw(InputError("killed"))
+        )
+        with pytest.raises(InputError, match="killed"):
+            evaluate(run)

@@ -36,7 +36,7 @@ def evaluate(
     The criteria of a universal run are printed; they bear on the exit code with --criteria alone.
     """
     from emulator import evaluation
-    from emulator.evaluation.floors.archive import find_floors
+    from emulator.evaluation.floors.floors_on_disk import find_floors
     from emulator.evaluation.stored.runs import find_runs
 
     # A folder without runs, or with a damaged floor, should be refused before minutes of work.

@@ -32,10 +32,10 @@ def floors(
     Every finished history is kept; stopped at any moment, the same command with --resume goes on.
     """
     from emulator.data import Dataset
-    from emulator.evaluation.floors.archive import floor_file
-    from emulator.evaluation.floors.compute import compute_floors
-    from emulator.evaluation.floors.ranks import calibrate
-    from emulator.evaluation.floors.summary import summarise
+    from emulator.evaluation.floors.compute_floors import compute_floors
+    from emulator.evaluation.floors.floor_summary import summarise
+    from emulator.evaluation.floors.floors_on_disk import floor_file
+    from emulator.evaluation.floors.simulation_based_calibration import calibrate
     from emulator.evaluation.report.floor_figures import rank_figure
 
     with progress_bar(f"floors {world}") as progress:

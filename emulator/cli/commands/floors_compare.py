@@ -25,9 +25,9 @@ def floors_compare(
     """
     from emulator.data import Dataset
     from emulator.errors import InputError
-    from emulator.evaluation.floors.archive import find_floors
-    from emulator.evaluation.floors.predict import predicted_ratios
-    from emulator.evaluation.floors.ratios import table
+    from emulator.evaluation.floors.distances import table
+    from emulator.evaluation.floors.distances_at_any_length import predicted_ratios
+    from emulator.evaluation.floors.floors_on_disk import find_floors
     from emulator.evaluation.report.floor_figures import floor_figure
     from emulator.storage import write_atomically
 

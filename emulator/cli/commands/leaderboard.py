@@ -48,7 +48,7 @@ def leaderboard(
         write_leaderboard,
     )
     from emulator.evaluation.comparison.verdicts import decides
-    from emulator.evaluation.floors.archive import find_floors
+    from emulator.evaluation.floors.floors_on_disk import find_floors
     from emulator.evaluation.stored.runs import find_runs
 
     if split not in SPLITS:

@@ -8,8 +8,8 @@ from typing import Self
 
 from emulator.evaluation.comparison.criteria import judge
 from emulator.evaluation.comparison.gaps import fill_gaps, is_specialist_of
-from emulator.evaluation.floors.archive import Floors
-from emulator.evaluation.floors.ratios import fill_floors
+from emulator.evaluation.floors.distances import fill_floors
+from emulator.evaluation.floors.floors_on_disk import Floors
 from emulator.evaluation.stored.runs import EvaluatedRun
 
 

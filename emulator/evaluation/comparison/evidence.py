@@ -14,7 +14,7 @@ import numpy as np
 from emulator.evaluation.comparison.gaps import checked, paired_difference
 from emulator.evaluation.comparison.marks import marked
 from emulator.evaluation.comparison.verdicts import JUDGED
-from emulator.evaluation.floors.ratios import WITHOUT_FLOOR
+from emulator.evaluation.floors.distances import WITHOUT_FLOOR
 from emulator.evaluation.metrics.nrmse import nrmse_per_sample
 from emulator.evaluation.scoring.bootstrap import mean_interval
 from emulator.evaluation.stored.runs import EvaluatedRun

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from emulator.evaluation.floors.archive import Floors
-from emulator.evaluation.floors.ranks import Calibration, bins, histogram
-from emulator.evaluation.floors.ratios import Ratio
+from emulator.evaluation.floors.distances import Ratio
+from emulator.evaluation.floors.floors_on_disk import Floors
+from emulator.evaluation.floors.simulation_based_calibration import Calibration, bins, histogram
 from emulator.evaluation.report.canvas import BLACK, BLUE, GREY, SERIES, figure, save
 from emulator.regimes import Task
 

@@ -33,16 +33,16 @@ from emulator.evaluation.scoring.statistics import (
     statistics,
 )
 from emulator.evaluation.scoring.summarise import accuracy, summarise
-from emulator.evaluation.stored.files import (
+from emulator.evaluation.stored.panels import Panel, write_panels
+from emulator.evaluation.stored.record import NULL_MODEL
+from emulator.evaluation.stored.runs import EvaluatedRun
+from emulator.evaluation.stored.statistics_files import (
     RESPONSES_FILE,
     TRAJECTORIES_FILE,
     StatisticsWriter,
     checksums,
     compact,
 )
-from emulator.evaluation.stored.panels import Panel, write_panels
-from emulator.evaluation.stored.record import NULL_MODEL
-from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.progress import Progress, silent
 from emulator.provenance import commit
 from emulator.questions import Question

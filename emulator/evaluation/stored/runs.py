@@ -10,13 +10,18 @@ from typing import Any
 import pandas as pd
 
 from emulator.errors import DatasetError
-from emulator.evaluation.stored.files import RESPONSES_FILE, matches, read_statistics, verify
 from emulator.evaluation.stored.record import (
     METRICS_FILE,
     NULL_MODEL,
     OtherVersionError,
     read_metrics,
     write_metrics,
+)
+from emulator.evaluation.stored.statistics_files import (
+    RESPONSES_FILE,
+    matches,
+    read_statistics,
+    verify,
 )
 from emulator.models.abilities import ModelConfigBase
 from emulator.models.configs import kind_of

@@ -8,12 +8,9 @@ import pandas as pd
 import pytest
 
 from emulator.errors import DatasetError
-from emulator.evaluation import compare_all, conclude
 from emulator.evaluation.comparison.gaps import fill_gaps, paired_difference
-from emulator.evaluation.comparison.leaderboard import write_leaderboard
-from emulator.evaluation.comparison.marks import UNEQUAL
-from emulator.evaluation.stored.files import RESPONSES_FILE, checksums
-from emulator.evaluation.stored.runs import EvaluatedRun, find_runs
+from emulator.evaluation.stored.runs import EvaluatedRun
+from emulator.evaluation.stored.statistics_files import RESPONSES_FILE, checksums
 from tests.evaluation.toys import evaluated
 
 pytestmark = pytest.mark.fast
@@ -117,24 +114,6 @@ def test_runs_scored_on_other_samples_are_refused(universal: EvaluatedRun, tmp_p
         paired_difference(universal, other, "one", "A", "steady_state")
 
 
-@pytest.mark.parametrize("at", [0.1, 0.5, 0.9])
-@pytest.mark.parametrize("how", ["flipped", "truncated", "missing"])
-def test_statistics_that_are_not_those_of_the_metrics_are_refused(
-    universal: EvaluatedRun, tmp_path: Path, how: str, at: float
-) -> None:
-    specialist = evaluated(tmp_path / "s", 0.1, worlds=("one",))
-    file = specialist.folder / RESPONSES_FILE
-    data = bytearray(file.read_bytes())
-    place = int(at * len(data))
-    data[place] ^= 0x10
-    file.write_bytes(data[:place] if how == "truncated" else data)
-    if how == "missing":
-        file.unlink()
-    assert not specialist.is_complete
-    with pytest.raises(DatasetError, match=r"statistics\.parquet: .*emulator evaluate"):
-        paired_difference(universal, specialist, "one", "A", "steady_state")
-
-
 def test_metrics_that_are_not_those_of_the_statistics_are_refused(
     universal: EvaluatedRun, tmp_path: Path
 ) -> None:
@@ -142,40 +121,3 @@ def test_metrics_that_are_not_those_of_the_statistics_are_refused(
     entry(specialist)["nrmse"] *= 0.99
     with pytest.raises(DatasetError, match="another NRMSE"):
         fill_gaps(universal, [specialist])
-
-
-def test_unequal_specialists_are_marked_wherever_gaps_are_shown(
-    universal: EvaluatedRun, tmp_path: Path
-) -> None:
-    specialist = evaluated(tmp_path / "s", 0.1, worlds=("one",), seen=300)
-    runs = [universal, specialist]
-    conclude(universal, [specialist])
-    assert not universal.metrics["gaps"]["A"]["steady_state"]["equal_samples"]
-    write_leaderboard(runs, tmp_path)
-    assert UNEQUAL in (tmp_path / "leaderboard.md").read_text()
-    assert f"{UNEQUAL}</td>" in (universal.folder / "report.html").read_text()
-    even = evaluated(tmp_path / "even", 0.1, worlds=("one",))
-    conclude(universal, [even])
-    write_leaderboard([universal, even], tmp_path)
-    assert UNEQUAL not in (tmp_path / "leaderboard.md").read_text()
-    assert f"{UNEQUAL}</td>" not in (universal.folder / "report.html").read_text()
-
-
-def test_a_comparison_over_fewer_runs_takes_nothing_away(tmp_path: Path) -> None:
-    run = evaluated(tmp_path / "part" / "universal", 0.3)
-    evaluated(tmp_path / "s", 0.1, worlds=("one",))
-    whole = compare_all(find_runs(tmp_path))
-    assert (len(whole.universal), len(whole.kept)) == (1, 0)
-    before = (run.folder / "metrics.json").read_bytes()
-    part = compare_all(find_runs(tmp_path / "part"))
-    assert [kept.name for kept in part.kept] == ["universal"]
-    assert (run.folder / "metrics.json").read_bytes() == before
-    assert any("universal" in note for note in part.notes())
-
-
-def test_runs_without_statistics_are_named(universal: EvaluatedRun, tmp_path: Path) -> None:
-    bare = evaluated(tmp_path / "bare", 0.1, worlds=("one",))
-    (bare.folder / RESPONSES_FILE).unlink()
-    found = compare_all([universal, bare])
-    assert [run.name for run in found.left_out] == ["bare"]
-    assert any("statistics missing" in note and "bare" in note for note in found.notes())

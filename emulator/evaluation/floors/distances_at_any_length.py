@@ -12,9 +12,9 @@ import torch
 
 from emulator.data import Dataset
 from emulator.errors import InputError
-from emulator.evaluation.floors.archive import Floors
-from emulator.evaluation.floors.errors import errors
-from emulator.evaluation.floors.ratios import KEYS, Ratio, ratio
+from emulator.evaluation.floors.distances import KEYS, Ratio, ratio
+from emulator.evaluation.floors.floors_on_disk import Floors
+from emulator.evaluation.floors.posterior_mean_errors import errors
 from emulator.evaluation.scoring.opened import open_run
 from emulator.limits import MIN_HISTORY
 from emulator.models.base import Model

@@ -1,12 +1,12 @@
 """Runs beside the floor: how far from the best possible, on the same histories.
 
 A ratio is RMSE of the run / RMSE of the posterior mean, both over the floor's histories (see
-`errors.rmse`), with a bootstrap interval paired by history. One is the best possible; a ratio can
-fall below one by chance, by the floor's own Monte Carlo error, and because a corner hold-out bears
-on quarters before a short history (docs/floors.md).
+`posterior_mean_errors`), with a bootstrap interval paired by history. One is the best possible; a
+ratio can fall below one by chance, by the floor's own Monte Carlo error, and because a corner
+hold-out bears on quarters before a short history (docs/floors.md).
 
-`stored_ratios` takes the errors an evaluation stored, which are at the longest history; `predict`
-asks a model again, at any length.
+`stored_ratios` takes the errors an evaluation stored, which are at the longest history;
+`distances_at_any_length` asks a model again.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 from emulator.errors import DatasetError
-from emulator.evaluation.floors.archive import Floors
-from emulator.evaluation.floors.errors import errors, mean_squares, rmse
+from emulator.evaluation.floors.floors_on_disk import Floors
+from emulator.evaluation.floors.posterior_mean_errors import errors, mean_squares, rmse
 from emulator.evaluation.metrics.hf_ratio import hf_share
 from emulator.evaluation.scoring.bootstrap import percentile_interval, resampled_means
 from emulator.evaluation.stored.runs import EvaluatedRun

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from emulator.estimation.posterior import forgotten
-from emulator.evaluation.floors.archive import Floors
-from emulator.evaluation.floors.errors import errors, mean_squares, rmse
-from emulator.evaluation.floors.ranks import calibrate
+from emulator.evaluation.floors.floors_on_disk import Floors
+from emulator.evaluation.floors.posterior_mean_errors import errors, mean_squares, rmse
+from emulator.evaluation.floors.simulation_based_calibration import calibrate
 from emulator.evaluation.metrics.hf_ratio import hf_ratio
 from emulator.evaluation.scoring.bootstrap import (
     mean_interval,

@@ -22,8 +22,9 @@ from emulator.data.schema import DataConfig, fingerprint
 from emulator.errors import DatasetError, InputError
 from emulator.estimation import hamilton, posterior, transport
 from emulator.estimation.likelihoods import log_likelihood
-from emulator.evaluation.floors.answers import Truth, answer
-from emulator.evaluation.floors.archive import (
+from emulator.evaluation.floors.best_answers import Truth, answer
+from emulator.evaluation.floors.floor_summary import write_summary
+from emulator.evaluation.floors.floors_on_disk import (
     Floors,
     Scale,
     Settings,
@@ -32,7 +33,6 @@ from emulator.evaluation.floors.archive import (
     rows_of,
     write_floors,
 )
-from emulator.evaluation.floors.summary import write_summary
 from emulator.progress import Progress, silent
 from emulator.provenance import commit
 from emulator.questions import history_quarters

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from emulator.evaluation.floors.archive import Floors
-from emulator.evaluation.floors.errors import errors
+from emulator.evaluation.floors.floors_on_disk import Floors
+from emulator.evaluation.floors.posterior_mean_errors import errors
 from emulator.evaluation.scoring.bootstrap import mean_interval
 from emulator.regimes import Regime, Task
 from emulator.specs import OBSERVABLE_NAMES

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emulator.evaluation.floors.archive import Floors
+from emulator.evaluation.floors.floors_on_disk import Floors
 from emulator.evaluation.metrics.coverage import BANDS, coverage
 from emulator.evaluation.metrics.hf_ratio import energy, energy_high
 from emulator.regimes import Regime, Task

@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emulator.errors import DatasetError
-from emulator.evaluation.floors.answers import Answered, Truth
+from emulator.evaluation.floors.best_answers import Answered, Truth
 from emulator.limits import QUANTILES
 from emulator.regimes import Regime, Task
 from emulator.storage import json_sha256, write_atomically

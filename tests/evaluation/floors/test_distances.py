@@ -1,0 +1,62 @@
+"""Runs joined with floors, and refused where they do not belong together."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from emulator.errors import DatasetError
+from emulator.evaluation.floors.distances import fill_floors, ratio, stored_ratios, table
+from tests.evaluation.floors.toys import CASE, evaluated_at, others_than, theirs, toy
+
+
+@pytest.mark.fast
+def test_a_run_with_twice_the_error_has_ratio_two() -> None:
+    floors = toy()
+    found = ratio("run", floors, *CASE, theirs(floors, 2.0))
+    assert found.ratio == pytest.approx(2.0)
+    assert found.ci95 == pytest.approx((2.0, 2.0))  # pairing leaves nothing to chance
+    assert found.histories == 40
+
+
+@pytest.mark.fast
+def test_a_run_without_the_floors_histories_is_refused() -> None:
+    floors = toy()
+    errors = theirs(floors, 1.0)
+    with pytest.raises(DatasetError, match="no errors of 1 of the 40 histories"):
+        ratio("run", floors, *CASE, errors[errors["sample"] != 7])
+
+
+@pytest.mark.fast
+def test_stored_errors_are_joined_where_data_and_length_agree(tmp_path: Path) -> None:
+    floors = toy()
+    run = evaluated_at(floors, 1.5, tmp_path)
+    (found,) = stored_ratios(run, [floors, *others_than(floors)])
+    assert found.ratio == pytest.approx(1.5)
+    assert table([found]).loc[0, "hf_ratio"] == pytest.approx(1.0)
+    assert "hf_ratio" not in table([dataclasses.replace(found, hf_ratio=None)])
+    assert table([]).empty
+    assert stored_ratios(run, others_than(floors)) == []
+
+
+@pytest.mark.fast
+def test_an_evaluation_says_how_far_it_is_from_the_floor_and_forgets_floors_that_are_gone(
+    tmp_path: Path,
+) -> None:
+    floors = toy()
+    run = evaluated_at(floors, 1.5, tmp_path)
+    entry = run.entry("toy", "B1", "test", "steady_state")
+    assert entry is not None
+    fill_floors(run, [floors])
+    assert entry["floor_ratio"] == pytest.approx(1.5)
+    assert entry["floor_ratio_ci95"] == pytest.approx([1.5, 1.5])
+    assert (entry["floor_histories"], entry["nrmse"]) == (40, 1.0)
+    assert entry["floor_hf_ratio"] == pytest.approx(1.0)  # the toy run has the floor's energies
+    assert run.metrics["floors"] == {"toy": floors.settings.sha}
+    for absent in (others_than(floors), []):
+        fill_floors(run, [floors])
+        fill_floors(run, absent)
+        assert entry == {"nrmse": 1.0}
+        assert run.metrics["floors"] == {}

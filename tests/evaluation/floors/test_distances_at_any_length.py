@@ -1,0 +1,46 @@
+"""Trained runs asked again, on the histories of floors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from emulator.data import Dataset
+from emulator.evaluation.floors.distances_at_any_length import labels, predicted_ratios
+from emulator.evaluation.floors.floors_on_disk import (
+    Floors,
+)
+from emulator.training.trainer import train
+from tests.conftest import run_config
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        (["runs/c/universal/all", "runs/c/var_chosen/B1"], ["universal/all", "var_chosen/B1"]),
+        (["runs/c/universal/A", "runs/c/universal/B1"], ["A", "B1"]),
+        (["runs/c/universal/all", "runs/var"], ["c/universal/all", "var"]),
+        (["runs/c", "runs/c/all"], ["c", "c/all"]),
+        (["runs/c/universal/all/"], ["universal/all"]),
+        (["all/../all", "other/all"], ["all", "other/all"]),
+    ],
+)
+def test_runs_are_named_by_their_path_from_the_folder_of_them_all(
+    runs: list[str], expected: list[str]
+) -> None:
+    assert labels([Path(run) for run in runs]) == expected
+    assert labels([Path.cwd() / run for run in runs]) == expected
+
+
+@pytest.mark.integration
+def test_a_trained_run_is_compared_on_the_same_histories(
+    dataset: Dataset, dataset_path: Path, computed: Floors, run_path: Path, tmp_path: Path
+) -> None:
+    train(run_config(dataset_path, data={"regime": "B1"}), tmp_path / "blind")
+    runs = [run_path, tmp_path / "blind"]
+    (found,) = predicted_ratios(runs, [computed], dataset)
+    assert found.run == labels(runs)[1]  # the run of regime A answers no floor
+    assert found.histories == 3
+    assert found.ratio > 1.0  # three epochs on 200 samples

@@ -1,0 +1,86 @@
+"""Floors with known errors, and runs beside them."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from emulator.evaluation.floors.floors_on_disk import (
+    Floors,
+    Scale,
+    Settings,
+)
+from emulator.evaluation.floors.posterior_mean_errors import errors
+from emulator.evaluation.stored.runs import NULL_MODEL, EvaluatedRun
+from emulator.evaluation.stored.statistics_files import RESPONSES_FILE, StatisticsWriter, checksums
+from emulator.regimes import Regime, Task
+from tests.evaluation.toys import SIGMA
+
+TINY = {"length": 40, "particles": 60}
+CASE = (Regime.B1, Task.steady_state)
+
+
+def toy(samples: int = 40, quarters: int = 3, seed: int = 0) -> Floors:
+    """Floors whose two means are off by N(0, sigma) together and N(0, .1 sigma) apart."""
+    rng = np.random.default_rng(seed)
+    shape = (samples, 2, quarters, 3)
+    scale = SIGMA[:, None]
+    truth = scale * rng.standard_normal(shape)
+    centre = truth + scale * rng.standard_normal(shape)
+    apart = 0.1 * scale * rng.standard_normal(shape)
+    quantiles = centre[..., None] + scale[..., None] * np.array([-1.645, -0.674, 0, 0.674, 1.645])
+
+    def flat(values: np.ndarray) -> list[np.ndarray]:
+        return [v.astype(np.float32).ravel() for v in values]
+
+    frame = pd.DataFrame(
+        {
+            "sample": np.arange(samples) + 7,
+            "regime": "B1",
+            "task": "steady_state",
+            "truth": flat(truth),
+            "first": flat(centre + apart),
+            "second": flat(centre - apart),
+            "rank": flat(rng.random(shape)),
+            "quantiles": flat(quantiles),
+            "theta_rank": flat(rng.random((samples, 2))),
+            "log_evidence": 0.0,
+            "moves": 5,
+            "correlation": 0.05,
+            "seconds": 2.0,
+        }
+    )
+    settings = Settings(
+        world="toy", length=40, particles=10, horizon=quarters - 1, split="test", longest=40,
+        data_sha="d", samples_sha="s", method="m", parameters=("a", "b"),
+        shocks=("first", "second"),
+    )  # fmt: skip
+    scales = {Task.steady_state: Scale(SIGMA, SIGMA[0], np.zeros(shape[1:]))}
+    return Floors(settings, scales, frame, ("c",))
+
+
+def theirs(floors: Floors, factor: float) -> pd.DataFrame:
+    """The floor's errors, each this many times as large."""
+    ours = errors(floors, *CASE)
+    return ours.assign(mse=factor**2 * ours["mse"])
+
+
+def evaluated_at(floors: Floors, factor: float, folder: Path) -> EvaluatedRun:
+    """A run of regime B1 whose stored errors are `factor` times the floor's."""
+    keys = {"world": "toy", "regime": "B1", "task": "steady_state", "split": "test"}
+    with StatisticsWriter(folder / RESPONSES_FILE) as writer:
+        writer.add(theirs(floors, factor).assign(**keys))
+    tree = {"toy": {"B1": {"test": {"nrmse": 1.0}}}}
+    metrics = {"model": "universal", "worlds": tree, "regimes": ["B1"], "samples_sha": "s",
+               "extra_inputs": [], NULL_MODEL: tree, "statistics": checksums(folder)}  # fmt: skip
+    return EvaluatedRun("universal", folder, metrics)
+
+
+def others_than(floors: Floors) -> list[Floors]:
+    """Floors at another length than evaluations show, and of other data."""
+    short = dataclasses.replace(floors.settings, length=20)
+    other = dataclasses.replace(floors.settings, samples_sha="another")
+    return [dataclasses.replace(floors, settings=settings) for settings in (short, other)]
