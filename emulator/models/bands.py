@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -26,6 +27,9 @@ from torch import nn
 from emulator.limits import MAX_HISTORY, MIN_HISTORY, QUANTILES
 from emulator.regimes import Inputs, Task
 from emulator.specs import WorldSpec
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 _MEDIAN = len(QUANTILES) // 2
 # The share of answers in each band, by its lower quantile; the widest first.
@@ -55,7 +59,9 @@ class BandWidths(nn.Module):
         shape = (_GIVEN * len(_TASKS), len(LENGTHS), len(rows), len(SPANS), 3, len(INSIDE))
         self.register_buffer("factors", torch.ones(shape))
 
-    def forward(self, quantiles: torch.Tensor, inputs: Inputs) -> torch.Tensor:
+    def forward(
+        self, quantiles: Float[torch.Tensor, "B S points 3 5"], inputs: Inputs
+    ) -> Float[torch.Tensor, "B S points 3 5"]:
         """(B, S, points, 3, 5) to the same shape."""
         of_kind = self.factors[_question(inputs)][:, self._rows(inputs)]  # (lengths, S, spans, ...)
         factor = of_kind[0]
@@ -77,7 +83,11 @@ class BandWidths(nn.Module):
         return [self.rows[inputs.world, shock] for shock in inputs.shocks]
 
     def see(
-        self, scores: Scores, inputs: Inputs, quantiles: torch.Tensor, truth: torch.Tensor
+        self,
+        scores: Scores,
+        inputs: Inputs,
+        quantiles: Float[torch.Tensor, "B S points 3 5"],
+        truth: Float[torch.Tensor, "B S points 3"],
     ) -> None:
         """Add to `scores` how far the truth (B, S, points, 3) is from the median, in distances of
         each band's quantile, of (B, S, points, 3, 5), on its side. Histories are of one of

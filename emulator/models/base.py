@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -21,13 +21,16 @@ from emulator.models.abilities import ModelConfigBase
 from emulator.regimes import Inputs
 from emulator.specs import WorldSpec
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
 
 class Answer(NamedTuple):
     """response: (B, S, H+1, 3) per unit of size, the point estimate. quantiles: the same with a
     last axis over `QUANTILES`, for models that give bands."""
 
-    response: torch.Tensor
-    quantiles: torch.Tensor | None = None
+    response: Float[torch.Tensor, "B S points 3"]
+    quantiles: Float[torch.Tensor, "B S points 3 5"] | None = None
 
 
 # Inputs of a batch and the per-unit responses (B, S, H+1, 3) that answer them.
@@ -58,11 +61,13 @@ class Model(nn.Module, ABC):
         """Responses to each of `asked`; `horizon` None is the trained one. Without `bands`
         quantiles are left out."""
 
-    def forward(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
+    def forward(
+        self, inputs: Inputs, horizon: int | None = None
+    ) -> Float[torch.Tensor, "B S points 3"]:
         """Per-unit responses (B, S, H+1, 3) of one world."""
         return self.answer([inputs], horizon, bands=False)[0].response
 
-    def forecast(self, inputs: Inputs) -> torch.Tensor:
+    def forecast(self, inputs: Inputs) -> Float[torch.Tensor, "B F 3"]:
         """The observables of the `inputs.ahead` quarters after now, (B, F, 3). Raises InputError;
         only models whose configuration says `forecasts` have an answer."""
         raise InputError(f"{type(self).__name__} does not forecast trajectories")
@@ -104,11 +109,13 @@ class Model(nn.Module, ABC):
         not; only for models whose configuration says `starts_from_weights`."""
         raise NotImplementedError
 
-    def physical(self, output: torch.Tensor, inputs: Inputs) -> torch.Tensor:
+    def physical(
+        self, output: Float[torch.Tensor, "B S points 3"], inputs: Inputs
+    ) -> Float[torch.Tensor, "B S points 3"]:
         """Network outputs (B, S, H+1, 3) to per-unit responses in the observables' units."""
         return output * self.response_scale(inputs)[:, :, None]
 
-    def response_scale(self, inputs: Inputs) -> torch.Tensor:
+    def response_scale(self, inputs: Inputs) -> Float[torch.Tensor, "B S 3"]:
         """What one unit of network output is worth, (B or 1, S or 1, 3).
 
         The scale of the world's training responses; where the world is not named, the s.d. of the
@@ -134,7 +141,7 @@ class Model(nn.Module, ABC):
         usual = torch.where(there, shares, torch.nan).nanmedian(dim=0).values
         return torch.where(usual.isfinite(), usual, torch.ones_like(usual))
 
-    def path_scale(self, inputs: Inputs) -> torch.Tensor:
+    def path_scale(self, inputs: Inputs) -> Float[torch.Tensor, "B 3"]:
         """The s.d. of the observables, (1, 3) from the world's training trajectories, or (B, 3)
         from the history where the world is not named."""
         if inputs.world is not None:
@@ -154,7 +161,9 @@ class Model(nn.Module, ABC):
             raise unknown_name("world of these weights", world, self.specs)
         return self.specs[world]
 
-    def trained_horizons(self, output: torch.Tensor, horizon: int | None) -> torch.Tensor:
+    def trained_horizons(
+        self, output: Float[torch.Tensor, "B S trained 3"], horizon: int | None
+    ) -> Float[torch.Tensor, "B S points 3"]:
         """Cut (B, S, H+1, 3) to `horizon`; InputError beyond what the weights were trained on.
 
         For models whose outputs are one a horizon.
@@ -172,7 +181,9 @@ class SeparateModel(Model):
     """A model that answers one world at a time."""
 
     @abstractmethod
-    def respond(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
+    def respond(
+        self, inputs: Inputs, horizon: int | None = None
+    ) -> Float[torch.Tensor, "B S points 3"]:
         """Per-unit responses (B, S, H+1, 3) of one world."""
 
     def answer(
@@ -215,13 +226,13 @@ class ResponseScales(nn.Module):
         self.register_buffer("columns", torch.tensor(columns), persistent=False)
         self.register_buffer("reference", torch.tensor(centre), persistent=False)
 
-    def unit(self, theta: torch.Tensor | None) -> torch.Tensor:
+    def unit(self, theta: Float[torch.Tensor, "B P"] | None) -> Float[torch.Tensor, "rows S"]:
         """(B, S), or (1, S) of ones where theta is unknown."""
         if theta is None:
             return torch.ones_like(self.reference)[None]
         named = self.columns >= 0
         return torch.where(named, theta[:, self.columns.clamp(min=0)] / self.reference, 1.0)
 
-    def forward(self, theta: torch.Tensor | None) -> torch.Tensor:
+    def forward(self, theta: Float[torch.Tensor, "B P"] | None) -> Float[torch.Tensor, "rows S 3"]:
         """The physical size of one unit of network output, (B or 1, S, 3)."""
         return self.unit(theta)[..., None] * self.sd

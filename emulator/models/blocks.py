@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import nn
 
 from emulator.models.embeddings import vocabulary
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int64
 
 # How far beyond the range of training rows a block may go, as a share of that range.
 MARGIN = 0.25
@@ -42,7 +45,9 @@ class Reach(nn.Module):
         self.register_buffer("highest", torch.full((len(self.rows), hidden), torch.inf))
         self.seen: dict[str, tuple[torch.Tensor, torch.Tensor]] | None = None
 
-    def forward(self, added: torch.Tensor, segments: Sequence[Segment]) -> torch.Tensor:
+    def forward(
+        self, added: Float[torch.Tensor, "N *more hidden"], segments: Sequence[Segment]
+    ) -> Float[torch.Tensor, "N *more hidden"]:
         """added (N, ..., hidden), its rows in `segments`, to the same shape."""
         if self.training:
             return added
@@ -99,7 +104,9 @@ class Experts(nn.Module):
         self.worlds = nn.ModuleDict({world: copy.deepcopy(first) for world in worlds})
         self.reach = Reach(hidden, worlds)
 
-    def forward(self, x: torch.Tensor, segments: Sequence[Segment]) -> torch.Tensor:
+    def forward(
+        self, x: Float[torch.Tensor, "N *more hidden"], segments: Sequence[Segment]
+    ) -> Float[torch.Tensor, "N *more hidden"]:
         """x (N, ..., hidden), its rows in `segments`, to the same shape."""
         if len(segments) == 1:
             own: torch.Tensor = self.worlds[segments[0].world](x)
@@ -136,11 +143,11 @@ class Block(nn.Module):
 
     def forward(
         self,
-        x: torch.Tensor,
-        conditions: torch.Tensor,
-        rows: torch.Tensor | None = None,
+        x: Float[torch.Tensor, "*rows hidden"],
+        conditions: Float[torch.Tensor, "C condition"],
+        rows: Int64[torch.Tensor, " N"] | None = None,
         segments: Sequence[Segment] = (),
-    ) -> torch.Tensor:
+    ) -> Float[torch.Tensor, "*rows hidden"]:
         """x (..., hidden), conditions (C, condition), to (..., hidden). rows (N,): which condition
         is each row's, for x (N, hidden); without it they broadcast against x. segments: the
         worlds that x's rows belong to, in order, where the block knows worlds."""

@@ -7,12 +7,16 @@ name share its row; a new world adds rows, not code.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from emulator.models.normalization import ParameterNormalizer
 from emulator.specs import WorldSpec
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 NO_WORLD = "(no world)"  # stands for the world's name in regimes that do not give it
 
@@ -34,7 +38,7 @@ class NameEmbedding(nn.Module):
         self.table = nn.Embedding(len(self.rows), dim)
         nn.init.normal_(self.table.weight, std=std)
 
-    def forward(self, names: tuple[str, ...]) -> torch.Tensor:
+    def forward(self, names: tuple[str, ...]) -> Float[torch.Tensor, "{len(names)} dim"]:
         """(len(names), dim)."""
         index = [self.rows[name] for name in names]
         return self.table.weight[index]
@@ -60,7 +64,9 @@ class ParameterEncoder(nn.Module):
         self.linear = NameEmbedding(names, hidden, std=0.3)
         self.lift = nn.Sequential(nn.SiLU(), nn.Linear(token_dim, hidden))
 
-    def forward(self, world: str, theta: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, world: str, theta: Float[torch.Tensor, "B P"]
+    ) -> Float[torch.Tensor, "B hidden"]:
         """(B, P) physical parameters to (B, hidden)."""
         value = self.normalizers[world](theta)
         names = self.parameter_names[world]

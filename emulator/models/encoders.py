@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -18,11 +19,14 @@ from emulator.models.heads import Poles
 from emulator.models.regression import LAGS, Fit, Regression, regress
 from emulator.regimes import Inputs
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
 RECENT = 24  # quarters the transformer sees one by one
 FADING = 80  # quarters that fade: what decays by a tenth a quarter is down to 2e-4
 
 
-def scale_of(history: torch.Tensor) -> torch.Tensor:
+def scale_of(history: Float[torch.Tensor, "B L 3"]) -> Float[torch.Tensor, "B 3"]:
     """The s.d. of each series of (B, L, 3), (B, 3); a constant series has none, and gets 1e-6."""
     return history.std(dim=1).clamp(min=1e-6)
 
@@ -54,7 +58,9 @@ class EconomyEncoder(nn.Module):
         features = 3 + 1 + 12 + 2 * of_a_fit + of_a_factor
         self.net = nn.Sequential(nn.Linear(features, hidden), nn.SiLU(), nn.Linear(hidden, hidden))
 
-    def forward(self, history: torch.Tensor, found: Regression) -> torch.Tensor:
+    def forward(
+        self, history: Float[torch.Tensor, "B L 3"], found: Regression
+    ) -> Float[torch.Tensor, "B hidden"]:
         """history (B, L, 3) and its regression."""
         return self.net(_features(history, found))  # type: ignore[no-any-return]
 
@@ -137,7 +143,9 @@ class StateEncoder(nn.Module):
         self.flag_memory = nn.Linear(1, 2 * poles, bias=False)
         self.out = nn.Linear(2 * width + 2 * poles, hidden)
 
-    def forward(self, asked: Sequence[Inputs], draws: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    def forward(
+        self, asked: Sequence[Inputs], draws: Sequence[Float[torch.Tensor, "_ hidden"]]
+    ) -> list[Float[torch.Tensor, "_ hidden"]]:
         """The state that the draws (B, hidden) of each of `asked` are in, (B, hidden)."""
         tokens, memories = [], []
         for inputs, draw in zip(asked, draws, strict=True):

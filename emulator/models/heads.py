@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from emulator.limits import QUANTILES
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 FADE = 0.9  # a quarter, beyond the trained horizon: a half-life of 6.6 quarters
 
@@ -38,7 +42,9 @@ class Poles(nn.Module):
             rate = -torch.log(modulus)
             self.pole.bias.copy_(torch.cat([torch.log(torch.expm1(rate)), angle]))  # softplus^-1
 
-    def forward(self, draw: torch.Tensor, points: int) -> torch.Tensor:
+    def forward(
+        self, draw: Float[torch.Tensor, "B hidden"], points: int
+    ) -> Float[torch.Tensor, "B waves {points}"]:
         """draw (B, hidden) to (B, 2K, points), at 0, 1, ..., points - 1 quarters."""
         # A phase of many quarters has no digits left in bfloat16.
         with torch.autocast(draw.device.type, enabled=False):
@@ -64,7 +70,7 @@ class ModalHead(nn.Module):
         with torch.no_grad():
             self.residue.weight.mul_(0.1)  # responses start small: the poles' sum is not
 
-    def residues(self, source: torch.Tensor) -> torch.Tensor:
+    def residues(self, source: Float[torch.Tensor, "N hidden"]) -> Float[torch.Tensor, "N 3 waves"]:
         """(N, hidden) to (N, 3, 2K)."""
         return self.residue(source).unflatten(-1, (3, 2 * self.poles))  # type: ignore[no-any-return]
 
@@ -79,7 +85,9 @@ class DirectHead(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, source: torch.Tensor, points: int) -> torch.Tensor:
+    def forward(
+        self, source: Float[torch.Tensor, "N hidden"], points: int
+    ) -> Float[torch.Tensor, "N 3 {points}"]:
         """(N, hidden) to (N, 3, points)."""
         response = self.out(source).unflatten(-1, (3, self.points))
         if points > self.points:
@@ -111,7 +119,9 @@ class EstimateHead(nn.Module):
         begin = torch.tensor([*start, *[-6.0] * len(start)])
         self.register_buffer("start", begin, persistent=False)
 
-    def forward(self, shock: torch.Tensor, estimates: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, shock: Float[torch.Tensor, "N hidden"], estimates: Float[torch.Tensor, "N J points 3"]
+    ) -> Float[torch.Tensor, "N points 3"]:
         """shock (N, hidden), estimates (N, J, points, 3) to (N, points, 3)."""
         weight, rate = (self.start + DAMPED * self.out(shock)).chunk(2, dim=-1)  # (N, J)
         h = torch.arange(estimates.shape[2], device=shock.device, dtype=shock.dtype)
@@ -141,7 +151,9 @@ class SpreadHead(nn.Module):
             # Start from gaps of exp(-2), a seventh of the s.d. of responses.
             self.coefficients.bias.view(3, len(QUANTILES), -1)[:, :-1, -1] = -2.0
 
-    def forward(self, source: torch.Tensor, points: int) -> torch.Tensor:
+    def forward(
+        self, source: Float[torch.Tensor, "N hidden"], points: int
+    ) -> Float[torch.Tensor, "N 3 {points} 5"]:
         """(N, hidden) to (N, 3, points, 5)."""
         h = torch.arange(points, device=source.device)
         basis = self.decay[:, None] ** h  # (8, points)

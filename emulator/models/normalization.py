@@ -7,12 +7,16 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import nn
 
 from emulator.specs import WorldSpec
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 # The box is padded by this share of its width before the logit, so that a prior draw on the bound
 # stays finite (logit(1/102) = -4.6) and the box's edge is not stretched without limit.
@@ -69,7 +73,7 @@ class ParameterNormalizer(nn.Module):
         self.register_buffer("bounded", torch.tensor(bounded), persistent=False)
         self.register_buffer("log", torch.tensor(log), persistent=False)
 
-    def forward(self, theta: torch.Tensor) -> torch.Tensor:
+    def forward(self, theta: Float[torch.Tensor, "B P"]) -> Float[torch.Tensor, "B P"]:
         value = torch.where(self.log, torch.log(torch.where(self.log, theta, 1.0)), theta)
         return torch.where(
             self.bounded,

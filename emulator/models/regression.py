@@ -17,9 +17,12 @@ Sources: Litterman (1986, JBES 4(1)); Ljung (1999), System Identification, ch. 4
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float64
 
 LAGS = 4  # a year, as in the baselines' summary
 # Prior s.d.s of A_k times k, of B_k and of c; z and e have unit s.d.
@@ -38,13 +41,13 @@ class Fit(NamedTuple):
     factor: (B, 3, 3), the Cholesky factor of Sigma. residuals: (B, L - 4, 3). All float64, in the
     units of the series fitted."""
 
-    lags: torch.Tensor
-    constant: torch.Tensor
-    shocks: torch.Tensor | None
-    factor: torch.Tensor
-    residuals: torch.Tensor
+    lags: Float64[torch.Tensor, "B 4 3 3"]
+    constant: Float64[torch.Tensor, "B 3"]
+    shocks: Float64[torch.Tensor, "B 5 3 S"] | None
+    factor: Float64[torch.Tensor, "B 3 3"]
+    residuals: Float64[torch.Tensor, "B fitted 3"]
 
-    def responses(self, points: int) -> torch.Tensor:
+    def responses(self, points: int) -> Float[torch.Tensor, "B J {points} 3"]:
         """(B, J, points, 3): to the innovations (J = S), or to the columns of the Cholesky factor
         (J = 3), in float32. Explosive ones are bent to at most `LARGEST`."""
         impulses = self.factor[:, None] if self.shocks is None else self.shocks
@@ -60,11 +63,11 @@ class Fit(NamedTuple):
         return _bent(torch.stack(path, dim=1), LARGEST).permute(0, 3, 1, 2)
 
     @property
-    def companion(self) -> torch.Tensor:
+    def companion(self) -> Float64[torch.Tensor, "B 3 12"]:
         """A_1 to A_4 side by side, (B, 3, 12)."""
         return self.lags.transpose(1, 2).flatten(2)
 
-    def on(self, basis: torch.Tensor) -> Fit:
+    def on(self, basis: Float64[torch.Tensor, "B 3 3"]) -> Fit:
         """This fit, of x, as one of `basis @ x`, basis (B, 3, 3) lower triangular: the same
         residuals in the other units."""
         inverse = torch.linalg.solve_triangular(
@@ -86,22 +89,22 @@ class Regression(NamedTuple):
 
     fit: Fit
     apart: Fit
-    basis: torch.Tensor
-    last: torch.Tensor
+    basis: Float64[torch.Tensor, "B 3 3"]
+    last: Float64[torch.Tensor, "B 4 3"]
 
     @property
-    def shocks(self) -> torch.Tensor | None:
+    def shocks(self) -> Float64[torch.Tensor, "B 5 3 S"] | None:
         """(B, 5, 3, S), None without innovations."""
         return self.fit.shocks
 
-    def responses(self, points: int) -> torch.Tensor:
+    def responses(self, points: int) -> Float[torch.Tensor, "B J {points} 3"]:
         """(B, J, points, 3), in the units of z and float32: of the first fit, then of the second,
         to the innovations (J = 2 S), or without them to the columns of their Cholesky factors
         (J = 6)."""
         other = self.apart.on(self.basis)
         return torch.cat([self.fit.responses(points), other.responses(points)], dim=1)
 
-    def forecast(self, ahead: int) -> torch.Tensor:
+    def forecast(self, ahead: int) -> Float[torch.Tensor, "B {ahead} 3"]:
         """(B, ahead, 3): the quarters after the last, no innovations known, in float32. Explosive
         ones are bent to at most `FARTHEST`."""
         past = self.last.flip(1).flatten(1)[..., None]  # (B, 12, 1), the last quarter first
@@ -120,7 +123,9 @@ def _bent(values: torch.Tensor, limit: float) -> torch.Tensor:
 
 
 @torch.no_grad()
-def regress(z: torch.Tensor, eps: torch.Tensor | None) -> Regression:
+def regress(
+    z: Float[torch.Tensor, "B L 3"], eps: Float[torch.Tensor, "B T S"] | None
+) -> Regression:
     """z: (B, L, 3), of unit s.d. eps: (B, T, S), ending in the same quarter, T >= L.
 
     A history that the regression cannot be computed of, as one that hardly moves, gives NaN.

@@ -13,6 +13,7 @@ reached them (docs/experiments.md).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -22,11 +23,16 @@ from emulator.models.blocks import Block
 from emulator.models.embeddings import NameEmbedding
 from emulator.models.heads import DirectHead, EstimateHead, ModalHead
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
 CORRECTED = 60  # quarters before now that the correction sees
 DILATIONS = (1, 2, 4, 8, 16, 32)  # each sees now and one quarter back: a reach of 63 quarters
 
 
-def convolve(responses: torch.Tensor, eps: torch.Tensor) -> torch.Tensor:
+def convolve(
+    responses: Float[torch.Tensor, "B S T 3"], eps: Float[torch.Tensor, "B T S"]
+) -> Float[torch.Tensor, "B T 3"]:
     """sum_s sum_j responses[s, j] eps[t - j, s]: (B, S, T, 3) and (B, T, S) to (B, T, 3)."""
     points = eps.shape[1]
     size = 1 << (2 * points - 1).bit_length()  # room for the whole linear convolution
@@ -52,8 +58,12 @@ class TrajectoryCorrection(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def forward(
-        self, path: torch.Tensor, eps: torch.Tensor, shocks: tuple[str, ...], draw: torch.Tensor
-    ) -> torch.Tensor:
+        self,
+        path: Float[torch.Tensor, "B T 3"],
+        eps: Float[torch.Tensor, "B T S"],
+        shocks: tuple[str, ...],
+        draw: Float[torch.Tensor, "B hidden"],
+    ) -> Float[torch.Tensor, "B T 3"]:
         """path (B, T, 3) over its scale, eps (B, T, S), draw (B, hidden) to (B, T, 3)."""
         scale, shift = self.condition(draw)[:, None].chunk(2, dim=-1)
         x = self.path(path) + eps @ self.innovation(shocks)
@@ -75,16 +85,22 @@ class TrajectoryHeads(nn.Module):
         self.direct = DirectHead(hidden, AHEAD)
         self.share = EstimateHead(hidden, start=[1.0])
 
-    def draw(self, known: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+    def draw(
+        self, known: Float[torch.Tensor, "B hidden"], condition: Float[torch.Tensor, " condition"]
+    ) -> Float[torch.Tensor, "B hidden"]:
         """known (B, hidden) under its condition (condition,), to what the heads read."""
         return self.block(known, condition[None])  # type: ignore[no-any-return]
 
-    def forward(self, draw: torch.Tensor, ahead: int) -> torch.Tensor:
+    def forward(
+        self, draw: Float[torch.Tensor, "B hidden"], ahead: int
+    ) -> Float[torch.Tensor, "B {ahead} 3"]:
         """draw (B, hidden) to a path over its scale, (B, ahead, 3)."""
         basis = self.modal.basis(draw, ahead)
         path: torch.Tensor = self.modal.residues(draw) @ basis + self.direct(draw, ahead)
         return path.mT
 
-    def estimated(self, draw: torch.Tensor, forecast: torch.Tensor) -> torch.Tensor:
+    def estimated(
+        self, draw: Float[torch.Tensor, "B hidden"], forecast: Float[torch.Tensor, "B ahead 3"]
+    ) -> Float[torch.Tensor, "B ahead 3"]:
         """draw (B, hidden), a regression's forecast (B, ahead, 3) to the share of it to take."""
         return self.share(draw, forecast[:, None])  # type: ignore[no-any-return]

@@ -11,12 +11,16 @@ for the world's training rows. docs/experiments.md has what all this is worth.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from emulator.models.blocks import Block, Segment
 from emulator.models.heads import DirectHead, ModalHead, SpreadHead
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 class Trunk(nn.Module):
@@ -50,25 +54,30 @@ class Trunk(nn.Module):
 
     def draws(
         self,
-        known: Sequence[torch.Tensor],
-        conditions: Sequence[torch.Tensor],
+        known: Sequence[Float[torch.Tensor, "_ hidden"]],
+        conditions: Sequence[Float[torch.Tensor, " condition"]],
         worlds: Sequence[str | None],
-    ) -> list[torch.Tensor]:
+    ) -> list[Float[torch.Tensor, "_ hidden"]]:
         """Vectors (B, hidden) of draws, each under its condition (condition,), refined."""
         under = [condition[None] for condition in conditions]
         return _through(self.trunk, [x[:, None] for x in known], under, worlds)
 
     def shocks(
         self,
-        tokens: Sequence[torch.Tensor],
-        conditions: Sequence[torch.Tensor],
+        tokens: Sequence[Float[torch.Tensor, "_ _ hidden"]],
+        conditions: Sequence[Float[torch.Tensor, "_ condition"]],
         worlds: Sequence[str | None],
-    ) -> list[torch.Tensor]:
+    ) -> list[Float[torch.Tensor, "_ hidden"]]:
         """Vectors (B, S, hidden) of draws' shocks, under conditions (S, condition), to what the
         heads read, (B S, hidden)."""
         return _through(self.shock_trunk, tokens, conditions, worlds)
 
-    def response(self, draw: torch.Tensor, shock: torch.Tensor, points: int) -> torch.Tensor:
+    def response(
+        self,
+        draw: Float[torch.Tensor, "B hidden"],
+        shock: Float[torch.Tensor, "BS hidden"],
+        points: int,
+    ) -> Float[torch.Tensor, "B S {points} 3"]:
         """draw (B, hidden), shock (B S, hidden) to responses over their scale,
         (B, S, points, 3)."""
         residues = self.modal.residues(shock).reshape(len(draw), -1, 2 * self.modal.poles)

@@ -23,7 +23,7 @@ vector and the regression.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from pydantic import Field
@@ -42,6 +42,9 @@ from emulator.models.trajectories import CORRECTED, TrajectoryCorrection, Trajec
 from emulator.models.trunk import Trunk
 from emulator.regimes import Inputs, Regime, Task, response_inputs
 from emulator.specs import WorldSpec
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 ABSENT = ("theta", "regression", "state")  # what a vector may have to do without
 FROM_PARAMETERS, FROM_DATA = "from_parameters", "from_data"  # names of the trunks
@@ -170,7 +173,7 @@ class Universal(Model):
             answers.append(Answer(response, self.widths(quantiles, inputs)))
         return answers
 
-    def forecast(self, inputs: Inputs) -> torch.Tensor:
+    def forecast(self, inputs: Inputs) -> Float[torch.Tensor, "B F 3"]:
         ahead, scale = inputs.ahead, self.path_scale(inputs)[:, None]
         path = inputs.size.new_zeros(len(inputs), ahead, 3)
         if inputs.eps is not None:

@@ -14,7 +14,7 @@ Source: Cho et al. (2014, EMNLP) for the cell and the encoder-decoder.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from pydantic import Field
@@ -25,6 +25,9 @@ from emulator.models.base import SeparateModel
 from emulator.models.baselines.tokens import Tokens
 from emulator.regimes import Inputs, Regime
 from emulator.specs import WorldSpec
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 YEAR = 4  # quarters a step of the encoder: a quarter of the steps, and of the time, of single ones
 
@@ -62,7 +65,9 @@ class GRU(SeparateModel):
         self.decoder = nn.GRU(width, width, batch_first=True)
         self.out = nn.Linear(width, len(self.tokens.shocks) * 3)
 
-    def respond(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
+    def respond(
+        self, inputs: Inputs, horizon: int | None = None
+    ) -> Float[torch.Tensor, "B S points 3"]:
         known = self.token_in(self.tokens(inputs)) + self._observed(inputs)
         draw = self.draw(known)  # (B, width)
         steps = draw[:, None] + self.horizons.weight  # (B, H+1, width)

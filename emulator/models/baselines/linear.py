@@ -8,7 +8,7 @@ their moduli stand beside it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -21,6 +21,9 @@ from emulator.models.baselines.summary import SUMMARY_SIZE, Summaries
 from emulator.models.normalization import ParameterNormalizer
 from emulator.regimes import Inputs, Regime, Task, tasks
 from emulator.specs import WorldSpec
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 PENALTIES = np.logspace(-4, 4, 17)  # the chosen one is inside this range on every built-in world
 
@@ -72,7 +75,9 @@ class Linear(SeparateModel):
         layer.bias.data.copy_(torch.as_tensor(ridge.intercept_))
         layer.fitted.fill_(True)
 
-    def respond(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
+    def respond(
+        self, inputs: Inputs, horizon: int | None = None
+    ) -> Float[torch.Tensor, "B S points 3"]:
         layer = self._map(inputs)
         if not layer.fitted:
             source = "a history" if inputs.theta is None else "parameters"

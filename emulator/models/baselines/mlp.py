@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from pydantic import Field
@@ -24,6 +24,9 @@ from emulator.models.baselines.summary import SUMMARY_SIZE, Summaries
 from emulator.models.baselines.tokens import Tokens
 from emulator.regimes import Inputs, Regime
 from emulator.specs import WorldSpec
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 class MLPConfig(ModelConfigBase):
@@ -64,7 +67,9 @@ class MLP(SeparateModel):
         if inputs.theta is None:
             self.summaries.update(inputs)
 
-    def respond(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
+    def respond(
+        self, inputs: Inputs, horizon: int | None = None
+    ) -> Float[torch.Tensor, "B S points 3"]:
         flat = self.net(torch.cat([self.tokens(inputs), self._observed(inputs)], dim=1))
         output = flat.unflatten(-1, (len(self.tokens.shocks), self.horizon + 1, 3))
         output = self.trained_horizons(output[:, self.tokens.rows(inputs)], horizon)

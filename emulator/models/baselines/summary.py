@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import nn
@@ -22,6 +22,9 @@ from emulator.errors import InputError
 from emulator.models.embeddings import NO_WORLD
 from emulator.regimes import Inputs
 from emulator.specs import WorldSpec
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Float64
 
 SUMMARY_LAGS = 4  # a year
 SUMMARY_SIZE = 3 * (1 + 3 * SUMMARY_LAGS) + 6  # coefficients, then the covariance's six numbers
@@ -43,15 +46,15 @@ class VARFit(NamedTuple):
     least-squares ones and the covariance is positive definite.
     """
 
-    constant: torch.Tensor
-    coefficients: torch.Tensor
-    covariance: torch.Tensor
-    bic: torch.Tensor
-    unique: torch.Tensor
+    constant: Float64[torch.Tensor, "B 3"]
+    coefficients: Float64[torch.Tensor, "B p 3 3"]
+    covariance: Float64[torch.Tensor, "B 3 3"]
+    bic: Float64[torch.Tensor, " B"]
+    unique: Bool[torch.Tensor, " B"]
 
 
 @torch.no_grad()
-def ols_var(history: torch.Tensor, lags: int, first: int | None = None) -> VARFit:
+def ols_var(history: Float[torch.Tensor, "B L 3"], lags: int, first: int | None = None) -> VARFit:
     """Least squares of every row of (B, L, 3), float64.
 
     first: the first quarter to explain; `lags` when None. VARs of different orders are compared by
@@ -90,7 +93,9 @@ def ols_var(history: torch.Tensor, lags: int, first: int | None = None) -> VARFi
     return VARFit(constant, coefficients, covariance, bic, unique & (failed == 0))
 
 
-def lagged(series: torch.Tensor, lags: int, first: int) -> torch.Tensor:
+def lagged(
+    series: Float[torch.Tensor, "B L 3"], lags: int, first: int
+) -> Float[torch.Tensor, "B L-{first} 1+3*{lags}"]:
     """Regressors (B, L - first, 1 + 3 lags) of quarters `first` on: 1, then lag 1, lag 2, ..."""
     quarters = series.shape[1]
     columns = [torch.ones_like(series[:, first:, :1])]
@@ -98,7 +103,9 @@ def lagged(series: torch.Tensor, lags: int, first: int) -> torch.Tensor:
     return torch.cat(columns, dim=2)
 
 
-def least_squares(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def least_squares(
+    x: Float[torch.Tensor, "B n k"], y: Float[torch.Tensor, "B n m"]
+) -> tuple[Float[torch.Tensor, "B k m"], Bool[torch.Tensor, " B"]]:
     """Coefficients (B, k, m) of y (B, n, m) on standardised x (B, n, k), and which rows are unique.
 
     Standardised columns keep the normal equations well conditioned; rows where they are not get the
@@ -116,7 +123,7 @@ def least_squares(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch
     return solution, unique
 
 
-def summarise(history: torch.Tensor) -> torch.Tensor:
+def summarise(history: Float[torch.Tensor, "B L 3"]) -> Float64[torch.Tensor, "B 45"]:
     """Coefficients and log-Cholesky residual covariance of the VAR(4) of (B, L, 3), (B, 45).
 
     Constants, lag matrices row by row from the first lag, the log of the Cholesky factor's
@@ -159,7 +166,7 @@ class Summaries(nn.Module):
         assert inputs.history is not None
         self._of(inputs).update(summarise(inputs.history))
 
-    def forward(self, inputs: Inputs) -> torch.Tensor:
+    def forward(self, inputs: Inputs) -> Float[torch.Tensor, "B 45"]:
         """(B, 45). Raises InputError without a history, or where no training rows were seen."""
         if inputs.history is None:
             raise InputError("this model answers from parameters or a history; neither is given")

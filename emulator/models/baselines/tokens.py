@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -11,6 +12,9 @@ from emulator.limits import MAX_SIZE
 from emulator.models.normalization import ParameterNormalizer
 from emulator.regimes import Inputs, Task
 from emulator.specs import WorldSpec
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 class Tokens(nn.Module):
@@ -34,7 +38,7 @@ class Tokens(nn.Module):
         """The slots of the shocks asked for."""
         return [self.shocks[name] for name in inputs.shocks]
 
-    def forward(self, inputs: Inputs) -> torch.Tensor:
+    def forward(self, inputs: Inputs) -> Float[torch.Tensor, "B size"]:
         """(B, size)."""
         rows, like = len(inputs), inputs.size
         theta = like.new_zeros(rows, self.slots)

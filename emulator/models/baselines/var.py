@@ -22,7 +22,7 @@ from __future__ import annotations
 import itertools
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 from torch import nn
@@ -34,6 +34,9 @@ from emulator.models.baselines.summary import CHUNK, lagged, least_squares, ols_
 from emulator.regimes import Inputs, Regime, tasks
 from emulator.specs import WorldSpec
 
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float64, Int64
+
 MAX_LAGS = 8  # two years
 ORDERINGS = tuple(itertools.permutations(range(3)))
 
@@ -42,10 +45,10 @@ class Estimates(NamedTuple):
     """VARs of B histories: lags (B,), constant (B, 3), coefficients (B, 8, 3, 3), zero beyond the
     row's lags, and the residual covariance (B, 3, 3)."""
 
-    lags: torch.Tensor
-    constant: torch.Tensor
-    coefficients: torch.Tensor
-    covariance: torch.Tensor
+    lags: Int64[torch.Tensor, " B"]
+    constant: Float64[torch.Tensor, "B 3"]
+    coefficients: Float64[torch.Tensor, "B 8 3 3"]
+    covariance: Float64[torch.Tensor, "B 3 3"]
 
 
 class HistoryConfig(ModelConfigBase):
@@ -95,8 +98,8 @@ class HistoryBaseline(SeparateModel):
 
     @abstractmethod
     def multipliers(
-        self, history: torch.Tensor, estimates: Estimates, horizon: int
-    ) -> torch.Tensor:
+        self, history: Float[torch.Tensor, "B L 3"], estimates: Estimates, horizon: int
+    ) -> Float64[torch.Tensor, "B {horizon}+1 3 3"]:
         """Responses (B, H+1, 3, 3) of the series (rows) to unit residuals (columns)."""
 
     @torch.no_grad()
@@ -110,7 +113,9 @@ class HistoryBaseline(SeparateModel):
             shocks.choose(_errors(_estimated(validation), weight))
 
     @torch.no_grad()
-    def respond(self, inputs: Inputs, horizon: int | None = None) -> torch.Tensor:
+    def respond(
+        self, inputs: Inputs, horizon: int | None = None
+    ) -> Float[torch.Tensor, "B S points 3"]:
         horizon = self.horizon if horizon is None else horizon
         shocks = self._shocks(inputs)
         out = []
@@ -133,12 +138,12 @@ class VAR(HistoryBaseline):
     """Responses and forecasts of the estimated VAR."""
 
     def multipliers(
-        self, history: torch.Tensor, estimates: Estimates, horizon: int
-    ) -> torch.Tensor:
+        self, history: Float[torch.Tensor, "B L 3"], estimates: Estimates, horizon: int
+    ) -> Float64[torch.Tensor, "B {horizon}+1 3 3"]:
         return moving_average(estimates.coefficients, horizon)
 
     @torch.no_grad()
-    def forecast(self, inputs: Inputs) -> torch.Tensor:
+    def forecast(self, inputs: Inputs) -> Float[torch.Tensor, "B F 3"]:
         """Iterated forecasts without later innovations; known ones are not used."""
         out = []
         for history in torch.split(_history(inputs), CHUNK):
@@ -156,8 +161,8 @@ class LocalProjections(HistoryBaseline):
     """Responses by local projections, from the VAR's identified impact."""
 
     def multipliers(
-        self, history: torch.Tensor, estimates: Estimates, horizon: int
-    ) -> torch.Tensor:
+        self, history: Float[torch.Tensor, "B L 3"], estimates: Estimates, horizon: int
+    ) -> Float64[torch.Tensor, "B {horizon}+1 3 3"]:
         out = history.new_empty(len(history), horizon + 1, 3, 3, dtype=torch.float64)
         for lags in sorted(set(estimates.lags.tolist())):
             rows = estimates.lags == lags
@@ -191,7 +196,9 @@ class _Identification(nn.Module):
         """Solve the normal equations (S, 3, 3), (S, 3)."""
         self.rotation.copy_(torch.linalg.solve(*moments))
 
-    def forward(self, covariance: torch.Tensor, *, rotated: bool) -> torch.Tensor:
+    def forward(
+        self, covariance: Float64[torch.Tensor, "B 3 3"], *, rotated: bool
+    ) -> Float64[torch.Tensor, "B 3 S"]:
         """Impacts (B, 3, S) of the shocks."""
         if rotated:
             if self.rotation.isnan().any():
@@ -205,7 +212,7 @@ class _Identification(nn.Module):
         return impact
 
 
-def estimate(history: torch.Tensor) -> Estimates:
+def estimate(history: Float[torch.Tensor, "B L 3"]) -> Estimates:
     """VARs of (B, L, 3), with an intercept; lags by BIC, compared on the same quarters.
 
     The chosen one is estimated again on all quarters, as statsmodels does. Orders whose
@@ -234,7 +241,7 @@ def estimate(history: torch.Tensor) -> Estimates:
     return Estimates(chosen, constant, coefficients, covariance)
 
 
-def candidates(covariance: torch.Tensor) -> torch.Tensor:
+def candidates(covariance: Float[torch.Tensor, "B 3 3"]) -> Float[torch.Tensor, "B 3 18"]:
     """Orthogonalised impacts (B, 3, 18): column 3 o + c is the shock to the c-th series of ordering
     o, in the original order of the series."""
     out = []
@@ -245,7 +252,9 @@ def candidates(covariance: torch.Tensor) -> torch.Tensor:
     return torch.cat(out, dim=2)
 
 
-def moving_average(coefficients: torch.Tensor, horizon: int) -> torch.Tensor:
+def moving_average(
+    coefficients: Float[torch.Tensor, "B p n n"], horizon: int
+) -> Float[torch.Tensor, "B {horizon}+1 n n"]:
     """Phi (B, H+1, 3, 3) of VAR coefficients (B, p, 3, 3)."""
     rows, lags, n, _ = coefficients.shape
     phi = [torch.eye(n, dtype=coefficients.dtype, device=coefficients.device).expand(rows, n, n)]
@@ -255,7 +264,9 @@ def moving_average(coefficients: torch.Tensor, horizon: int) -> torch.Tensor:
     return torch.stack(phi, dim=1)
 
 
-def local_projections(history: torch.Tensor, lags: int, horizon: int) -> torch.Tensor:
+def local_projections(
+    history: Float[torch.Tensor, "B L 3"], lags: int, horizon: int
+) -> Float64[torch.Tensor, "B {horizon}+1 3 3"]:
     """Coefficients (B, H+1, 3, 3) on y_t of y_{t+h} on (1, y_t, ..., y_{t-lags+1}); I at h = 0.
 
     Raises InputError where the longest regression has fewer quarters than coefficients.
