@@ -23,6 +23,23 @@ import torch
 from beartype.door import is_bearable
 
 CHECKED = (
+    "emulator.models.bands",
+    "emulator.models.base",
+    "emulator.models.baselines.gru",
+    "emulator.models.baselines.linear",
+    "emulator.models.baselines.mlp",
+    "emulator.models.baselines.summary",
+    "emulator.models.baselines.tokens",
+    "emulator.models.baselines.var",
+    "emulator.models.blocks",
+    "emulator.models.embeddings",
+    "emulator.models.encoders",
+    "emulator.models.heads",
+    "emulator.models.normalization",
+    "emulator.models.regression",
+    "emulator.models.trajectories",
+    "emulator.models.trunk",
+    "emulator.models.universal",
     "emulator.questions",
     "emulator.regimes",
     "emulator.worlds.base",

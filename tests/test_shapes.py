@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def _matrices(rows: int = 2) -> list[np.ndarray]:
 
 def test_every_module_named_is_checked() -> None:
     for name in shapes.CHECKED:
-        assert isinstance(sys.modules[name].__loader__, shapes._Loader), name
+        assert isinstance(import_module(name).__loader__, shapes._Loader), name
 
 
 def test_a_function_refuses_an_argument_of_another_shape() -> None:

@@ -31,6 +31,7 @@ from emulator.evaluation.comparison.wording import (
     won,
 )
 from emulator.evaluation.stored.runs import EvaluatedRun
+from emulator.models.configs import rivals
 
 MEAN_GAP, MAX_GAP, MAX_GAP_GOAL = 0.20, 0.35, 0.05
 NRMSE_GOAL = 0.01
@@ -65,7 +66,7 @@ class Criterion:
 
 CRITERIA = (
     Criterion(
-        "beats linear, pooled MLP, VAR and training mean wherever they apply",
+        f"beats {', '.join(r.name for r in rivals())} and training mean wherever they apply",
         "must: lower NRMSE on test; goal: paired 95 % interval clear of zero",
         must=lambda figure: figure.value < 0,
         goal=lambda figure: figure.value < 0 and figure.upper < 0,

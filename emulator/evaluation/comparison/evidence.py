@@ -18,18 +18,12 @@ from emulator.evaluation.floors.distances import WITHOUT_FLOOR
 from emulator.evaluation.metrics.nrmse import nrmse_per_sample
 from emulator.evaluation.scoring.bootstrap import mean_interval
 from emulator.evaluation.stored.runs import EvaluatedRun
+from emulator.models.configs import rivals
 from emulator.regimes import Regime, Task
 
-# The rivals of the first criterion, and the regimes in which they apply.
-RIVALS: dict[str, tuple[str, ...]] = {
-    "linear": ("baseline_linear",),
-    "pooled MLP": ("baseline_mlp",),
-    "VAR": ("baseline_var", "baseline_lp"),
-}
 # Gaps, and errors at the edges, are those of responses: trajectories of the corner's volatile draws
 # have larger errors because they move more, and few specialists forecast.
 RESPONSES = (Task.steady_state, Task.state_dependent)
-HISTORY_REGIMES = (Regime.B1, Regime.C, Regime.D)
 # Where responses are asked to be exact to a hundredth of what they vary.
 EXACT = (
     (Regime.A, Task.steady_state), (Regime.C, Task.steady_state), (Regime.A, Task.state_dependent),
@@ -108,26 +102,23 @@ def _differences(
     frame = run.statistics(world, regime, "test", task, columns)
     null = nrmse_per_sample(frame, mse="null_mse").to_numpy()
     yield "training mean", checked(run, frame, world, regime, task) - null
-    for rival, kinds in RIVALS.items():
-        if rival == "VAR" and regime not in HISTORY_REGIMES:
-            continue
-        if regime == Regime.B2 and rival == "linear":  # it goes world by world
-            continue
-        if task == Task.trajectory and rival != "VAR":  # responses are all they answer
+    for rival, kinds in rivals().items():
+        answering = [k for k in kinds if k.forecasts or task != Task.trajectory]
+        if not any(regime in kind.regimes for kind in answering):
             continue
         scores = [
             (entry["nrmse"], other)
             for other in others
-            if other.model in kinds
+            if other.kind in kinds
             and other.has_statistics
-            and (rival != "pooled MLP" or len(other.worlds) > 1)
+            and (not rival.pooled or len(other.worlds) > 1)
             and (entry := other.entry(world, regime, "val", task)) is not None
         ]
         if not scores:
-            yield rival, None
+            yield rival.name, None
             continue
         best = min(scores, key=lambda score: score[0])[1]
-        yield rival, paired_difference(run, best, world, regime, task)
+        yield rival.name, paired_difference(run, best, world, regime, task)
 
 
 def gaps_to_specialists(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
