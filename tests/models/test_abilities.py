@@ -127,7 +127,8 @@ def test_a_new_model_is_its_own_file_and_a_line_in_the_list(
     assert entry["specialist"] == "alone"
     beats = universal.metrics["criteria"][0]
     assert beats["name"].startswith("beats linear, pooled MLP, VAR and training mean")
-    assert "of 4 comparisons won" in beats["figures"]  # in two worlds: the mean, and the toy
+    # In two worlds: the mean of responses and of trajectories, and the toy.
+    assert "of 6 comparisons won" in beats["figures"]
     missing = [line for line in beats["details"] if line.startswith("no such run")]
     assert missing, "there are no other rivals"
     assert not any(line.endswith("against toy") for line in missing)
