@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -45,6 +45,9 @@ class Regime(StrEnum):
     B2 = "B2"
     C = "C"
     D = "D"
+
+
+RegimeName = Literal["A", "B1", "B2", "C", "D", "all"]  # what a run is trained in
 
 
 @dataclass(frozen=True)

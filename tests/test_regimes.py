@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 import torch
 
@@ -13,6 +15,7 @@ from emulator.regimes import (
     REMOVABLE,
     TARGETS,
     Regime,
+    RegimeName,
     Task,
     build_inputs,
     fields_needed,
@@ -246,3 +249,7 @@ def test_flags_and_a_history_in_a_are_seen_only_where_an_ablation_gives_them() -
 def test_unknown_inputs_are_refused_with_the_nearest_name(option: str) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'history'"):
         build_inputs(sample(LARGE), LARGE, Regime.C, **{option: {"histry"}})
+
+
+def test_a_run_is_trained_in_any_regime_or_in_all() -> None:
+    assert get_args(RegimeName) == (*Regime, "all")

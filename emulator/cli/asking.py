@@ -32,9 +32,10 @@ def check_known(model: Emulator, world: str) -> None:
     """Refuse a world that is installed but not in the weights; other names the model refuses."""
     if world in model.worlds:
         return
-    from emulator.worlds import has_world
+    from emulator.worlds import get_world, has_world
 
     if has_world(world):
+        get_world(world)  # a file that is no world says so
         raise InputError(
             f"world {world!r}: these weights know {', '.join(model.worlds)}; train some that know "
             f"it, or get the exact response with emulator.get_world({world!r}).irf(theta)"

@@ -21,11 +21,11 @@ from pydantic import AfterValidator, Field, model_validator
 
 from emulator.config import StrictModel, load_config
 from emulator.errors import ConfigError, unknown_name
+from emulator.regimes import RegimeName
 
 PLANS = Path("configs", "plans")
 
 Role = Literal["universal", "single_regime", "specialist", "baseline", "few_shot"]
-RegimeName = Literal["A", "B1", "B2", "C", "D", "all"]
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from emulator.config import StrictModel, is_unset
 from emulator.models.configs import ModelConfig
-from emulator.regimes import Regime
+from emulator.regimes import Regime, RegimeName
 from emulator.training.losses import HorizonWeights
 
 
@@ -95,7 +95,7 @@ class DataConfig(StrictModel):
     regime's contract, for ablations: the history in A, the regime or binding flags.
     """
 
-    regime: Literal["A", "B1", "B2", "C", "D", "all"] = "A"
+    regime: RegimeName = "A"
     dataset_path: str = "datasets/dev/"
     worlds: Annotated[tuple[str, ...], AfterValidator(_distinct)] | None = Field(None, min_length=1)
     source: Literal["resident", "stream", "fresh"] = "resident"

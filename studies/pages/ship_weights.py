@@ -23,7 +23,11 @@ from emulator.models.weights import (
 from emulator.storage import write_atomically
 from emulator.training.run_folder import NOT_MEASURED
 
-CONFIG = "results/shipped/config.yaml"  # where `make ship` keeps the run's
+# One run alone makes no shipped weights: it starts from another one's.
+MADE_BY = (
+    "`emulator reproduce shipped`, the second of its two stages; `results/shipped/README.md` says "
+    "what was run"
+)
 LARGEST = 16_000_000  # bytes of a file: what a package should carry
 
 USE = """\
@@ -39,7 +43,7 @@ in every world, use it where one answer has to be exact; `docs/limits.md` says m
 def card(training: str, metrics: dict[str, Any]) -> str:
     """The card: how it was made, what for, how good."""
     regimes = metrics["regimes"]
-    kept = re.sub(r"(?<=--config )\S+|(?<=emulator train )\S+", CONFIG, training)
+    kept = re.sub(r"(?<=- made by: ).*", MADE_BY, training)
     lines = [
         kept.replace(
             NOT_MEASURED,

@@ -29,6 +29,8 @@ def read_lines(path: Path, shown: str) -> list[Line]:
     """
     top = Place(shown, 1)
     try:
+        if path.is_dir():
+            raise Refusal(top, "is a folder; name a .mod file")
         if not path.is_file():
             raise Refusal(top, "no such file")
         if path.stat().st_size > MAX_BYTES:
