@@ -8,7 +8,7 @@ RUNS := runs/smoke
 SHIPPED := runs/shipped/universal_longer/all
 NOTEBOOKS := README.md docs/one-shock.md docs/histories.md docs/estimation.md docs/real-data.md
 
-.PHONY: setup run test lint types imports docs notebooks fast ship tables clean
+.PHONY: setup run test kernels lint types imports docs notebooks fast ship tables clean
 
 setup: $(VENV)/.installed
 
@@ -37,9 +37,14 @@ ship: setup
 tables: setup
 	$(BIN)/python -m studies.pages.fill_tables
 
-test: lint types imports docs
+test: setup
 	@command -v chromium >/dev/null || echo "chromium is missing: the tests marked browser are skipped"
+	$(MAKE) --jobs 2 --output-sync=target kernels types lint imports docs
 	$(BIN)/pytest -n 2 --dist worksteal --durations 25
+
+# What numba compiles, into its cache, so that the processes of tests need not each do it.
+kernels: setup
+	$(BIN)/python -m tests.kernels
 
 docs: setup
 	$(BIN)/sphinx-build --fresh-env -W -n --keep-going --quiet docs build/docs

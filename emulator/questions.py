@@ -27,7 +27,7 @@ from emulator.regimes import TARGETS, Inputs, Regime, Task, build_inputs, fields
 if TYPE_CHECKING:
     from jaxtyping import Float, Int64
 
-CHUNK = 1024  # rows at once; bounds memory, does not change the result
+ROWS_AT_ONCE = 1024  # rows at once; bounds memory, does not change the result
 
 Fields = dict[str, torch.Tensor]
 
@@ -126,12 +126,12 @@ def pose_all(
     rows: Int64[np.ndarray, " B"],
     device: str | torch.device = "cpu",
 ) -> Iterator[Batch]:
-    """Questions about the same samples of one world: for `CHUNK` rows after the other, a batch a
-    question."""
+    """Questions about the same samples of one world: for `ROWS_AT_ONCE` rows after the other, a
+    batch a question."""
     (world,) = {question.world for question in questions}
     names = needed(questions)
-    for first in range(0, len(rows), CHUNK):
-        fields = read(dataset, world, rows[first : first + CHUNK], names, device)
+    for first in range(0, len(rows), ROWS_AT_ONCE):
+        fields = read(dataset, world, rows[first : first + ROWS_AT_ONCE], names, device)
         for question in questions:
             yield pose(dataset, question, fields)
 

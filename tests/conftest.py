@@ -1,4 +1,4 @@
-"""Shared fixtures: a small data set of two worlds, and a trained run."""
+"""Shared fixtures: a small data set of two worlds, a trained run, weights of every world."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from emulator.data import DataConfig, Dataset
 from emulator.data.generate import generate
 from emulator.training.config import RunConfig
 from emulator.training.trainer import train
+from tests.shared import once
+from tests.weights import of_every_world
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -33,9 +35,7 @@ def dataset_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "shard_rows": 200, "chunk_rows": 100,
     }  # fmt: skip
     config = DataConfig.model_validate({**smoke.model_dump(), **changes})
-    path = tmp_path_factory.mktemp("data") / "tiny"
-    generate(config, path)
-    return path
+    return once(tmp_path_factory, "tiny", lambda path: generate(config, path))
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +58,11 @@ def run_config(dataset_path: Path, **changes: object) -> RunConfig:
 @pytest.fixture(scope="session")
 def run_path(dataset_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of the tiny universal model."""
-    path = tmp_path_factory.mktemp("runs") / "universal"
-    train(run_config(dataset_path), path)
-    return path
+    config = run_config(dataset_path)
+    return once(tmp_path_factory, "universal", lambda path: train(config, path))
+
+
+@pytest.fixture(scope="session")
+def every_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights that know every world and regime and have learned nothing."""
+    return once(tmp_path_factory, "every_world", of_every_world)

@@ -13,7 +13,7 @@ import emulator
 from emulator.inference.histories import read_history
 from tests.conftest import ROOT
 from tests.scripts import script
-from tests.weights import in_every_regime, of_every_world
+from tests.weights import in_every_regime
 
 pytestmark = pytest.mark.slow
 
@@ -30,11 +30,13 @@ def weights(run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_example_on_us_data_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    every_world: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    weights = of_every_world(tmp_path / "weights")
-    monkeypatch.setattr(sys, "argv", ["us_data.py", "--weights", str(weights)])
+    monkeypatch.setattr(sys, "argv", ["us_data.py", "--weights", str(every_world)])
     _example("us_data").main()
     out = capsys.readouterr().out
     for label in ("emulator, nk", "VAR", "local projections"):

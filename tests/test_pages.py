@@ -17,12 +17,14 @@ from emulator.cli.app import program
 from emulator.config import load_config
 from emulator.data import DataConfig
 from emulator.data.generate import generate
+from emulator.inference import Emulator
+from emulator.inference.onnx import export
 from emulator.models import weights as shipped_weights
 from emulator.models.weights import DESCRIPTION_FILE
 from studies.pages import execute
 from tests.conftest import ROOT
 from tests.scripts import script
-from tests.weights import of_every_world
+from tests.shared import once
 
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
@@ -52,36 +54,43 @@ RUN = [name for name, page in PAGES.items() if _runs(page) and name not in ELSEW
 EXECUTED = [name for name, page in PAGES.items() if "\n<!-- executed -->\n" in page]
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return of_every_world(tmp_path_factory.mktemp("weights"))
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small data set of two worlds, one of them not linear."""
     smoke = load_config(ROOT / "configs" / "data" / "smoke.yaml", DataConfig)
     changes = {"worlds": ("nk", "zlb"), "samples": 300, "quarters": 80, "horizon": 4}
-    path = tmp_path_factory.mktemp("data") / "dev"
-    generate(DataConfig.model_validate({**smoke.model_dump(), **changes}), path)
-    return path
+    config = DataConfig.model_validate({**smoke.model_dump(), **changes})
+    return once(tmp_path_factory, "dev", lambda path: generate(config, path))
 
 
 @pytest.fixture
-def workspace(weights: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def workspace(
+    every_world: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The working directory that pages assume, with weights where they look for them."""
     execute.workspace(tmp_path)
     (tmp_path / "docs" / "figures").mkdir()
     for run in ("smoke/universal/A", "dev/universal/all"):
         (tmp_path / "runs" / run).parent.mkdir(parents=True)
-        (tmp_path / "runs" / run).symlink_to(weights)
+        (tmp_path / "runs" / run).symlink_to(every_world)
     (tmp_path / "datasets").mkdir()
     (tmp_path / "datasets" / "dev").symlink_to(data)
     example = script(ROOT / "examples" / "us_data.py")
     example.us_history().to_csv(tmp_path / "us.csv", index=False)
-    monkeypatch.setattr(shipped_weights, "PRETRAINED", weights)
+    monkeypatch.setattr(shipped_weights, "PRETRAINED", every_world)
+    monkeypatch.setattr(export, "_traceable", _shorter)
     monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.chdir(tmp_path)
+
+
+_traceable = export._traceable
+
+
+def _shorter(
+    model: Emulator, world: str, regime: str, horizon: int, *options: bool
+) -> export.Traceable:
+    """What is exported of a history ends earlier: each quarter takes a second to translate."""
+    return _traceable(model, world, regime, horizon if regime == "A" else 3, *options)
 
 
 def _found_something_better(names: dict[str, Any]) -> bool:
@@ -190,8 +199,8 @@ def test_a_failing_block_names_its_line_and_a_marked_one_is_left_alone() -> None
 
 
 @pytest.mark.fast
-def test_outputs_replace_those_of_an_earlier_run(weights: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(shipped_weights, "PRETRAINED", weights)
+def test_outputs_replace_those_of_an_earlier_run(every_world: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(shipped_weights, "PRETRAINED", every_world)
     page = "# A\n\n```python\nx = 1\nprint(x)\n```\n\nText.\n\n<!-- executed -->\n<!-- end -->\n"
     first = execute.filled(page, "a.md")
     assert "print(x)\n```\n\n<!-- output -->\n\n```text\n1\n```\n\n<!-- end -->\n\nText." in first

@@ -110,7 +110,7 @@ def test_chunks_change_nothing_and_every_question_is_asked_of_each(
     asked = [Question("nk", Regime.A), Question("nk", Regime.B1, length=50)]
     whole = list(pose_all(dataset, asked, rows))
     assert [len(batch.inputs) for batch in whole] == [len(rows)] * 2
-    monkeypatch.setattr(questions, "CHUNK", 64)
+    monkeypatch.setattr(questions, "ROWS_AT_ONCE", 64)
     parts = list(pose_all(dataset, asked, rows))
     assert len(parts) == 2 * -(-len(rows) // 64)
     for k, batch in enumerate(whole):

@@ -119,7 +119,8 @@ def test_a_length_in_steps_goes_before_one_in_epochs(dataset_path: Path, tmp_pat
 def test_training_beats_the_training_mean(
     dataset: Dataset, dataset_path: Path, tmp_path: Path
 ) -> None:
-    train(run_config(dataset_path, training={"epochs": 40}), tmp_path / "run")
+    training = {"epochs": 40, "checkpoint_every": 40}
+    train(run_config(dataset_path, training=training), tmp_path / "run")
     last = log_rows(tmp_path / "run")[-1]
     for world in dataset.worlds:
         mean = dataset.moments(world).irf_mean

@@ -20,7 +20,6 @@ from emulator.explorer.answers import Answers
 from emulator.inference.response import Response
 from emulator.inference.trust import Caveat, Found
 from emulator.models.weights import load_weights, save_weights
-from tests.weights import of_every_world
 
 pytestmark = pytest.mark.integration
 
@@ -59,9 +58,8 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = of_every_world(tmp_path_factory.mktemp("weights"))
-    loaded = load_weights(path)
+def weights(every_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    loaded, path = load_weights(every_world), tmp_path_factory.mktemp("weights")
     provenance = {**loaded.provenance, "held_out": HELD_OUT}
     save_weights(path, loaded.model, provenance, "card")
     return path
@@ -235,7 +233,7 @@ def test_draws_are_checked_in_chunks_like_all_at_once(
     theta = world.from_uniforms(np.random.default_rng(0).random((50, len(world.parameters))))
     whole = model.irf("var", theta, horizon=1).attrs["caveats"]
     assert "no_solution" in whole
-    monkeypatch.setattr("emulator.inference.trust.CHUNK", 7)
+    monkeypatch.setattr("emulator.inference.trust.SOLVED_AT_ONCE", 7)
     assert model.irf("var", theta, horizon=1).attrs["caveats"] == whole
 
 

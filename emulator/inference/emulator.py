@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 # Draws a forward pass; bounds memory beyond the answer's own, does not change the result. Histories
 # need the most: their regressions and last quarters.
-CHUNK, CHUNK_WITH_HISTORY = 4096, 256
+DRAWS_AT_ONCE, HISTORIES_AT_ONCE = 4096, 256
 
 # What is given decides the regime: theta alone A, theta and history C, ...
 REGIMES = {
@@ -263,7 +263,7 @@ class Emulator:
         number = len(request.shocks) if wanted is None else 1
         point = np.empty((rows, number, request.horizon + 1, 3))
         quantiles = np.empty((*point.shape, len(QUANTILES))) if request.bands else None
-        step = CHUNK if history is None else CHUNK_WITH_HISTORY
+        step = DRAWS_AT_ONCE if history is None else HISTORIES_AT_ONCE
         for first in range(0, rows, step):
             inputs = request.inputs(
                 {

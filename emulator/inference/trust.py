@@ -20,7 +20,7 @@ from emulator.limits import MAX_SIZE, MIN_SIZE
 from emulator.models.base import Model
 from emulator.specs import OBSERVABLE_NAMES, WorldSpec, same_names
 
-CHUNK = 4096  # draws solved at once; bounds memory, does not change the result
+SOLVED_AT_ONCE = 4096  # draws solved at once; bounds memory, does not change the result
 
 # A history whose s.d. is this many times that of the training trajectories, or below this part of
 # it, is in other units (fractions for percent: 100). Fewer than 1 in 1,000 histories drawn from
@@ -243,8 +243,8 @@ def _of_solution(spec: WorldSpec, theta: Array) -> Iterator[Found]:
         world = get_world(spec.name)
         if not same_names(spec, world.spec):
             raise InputError(f"the installed world {spec.name!r} is another than the weights know")
-        chunks = range(0, len(theta), CHUNK)
-        status = np.concatenate([world.check(theta[k : k + CHUNK]) for k in chunks])
+        chunks = range(0, len(theta), SOLVED_AT_ONCE)
+        status = np.concatenate([world.check(theta[k : k + SOLVED_AT_ONCE]) for k in chunks])
     except EmulatorError as error:
         yield Caveat.UNCHECKED.found(reason=error)
         return

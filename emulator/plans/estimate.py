@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from emulator.data import Dataset
 from emulator.errors import TrainingError
-from emulator.evaluation.scoring.opened import SPLITS
+from emulator.evaluation.scoring.opened import SCORED_SPLITS
 from emulator.models.weights import DESCRIPTION_FILE
 from emulator.plans.jobs import Job
 from emulator.plans.perform import is_evaluated, threads_of
@@ -86,7 +86,7 @@ def evaluation_seconds(config: RunConfig, dataset: Dataset) -> float:
     samples = sum(
         len(dataset.rows(world, split)) * len(tasks(dataset.spec(world)))
         for world in config.data.worlds or dataset.worlds
-        for split in SPLITS
+        for split in SCORED_SPLITS
     )
     return SECONDS_TO_DRAW + SECONDS_PER_THOUSAND * samples * len(config.data.regimes) / 1000.0
 

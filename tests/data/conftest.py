@@ -9,14 +9,13 @@ import pytest
 from emulator.data import Dataset
 from emulator.data.generate import generate
 from tests.data.configs import small
+from tests.shared import once
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished small data set; tests that change it work on a copy."""
-    root = tmp_path_factory.mktemp("data") / "built"
-    generate(small(), root)
-    return root
+    return once(tmp_path_factory, "built", lambda root: generate(small(), root))
 
 
 @pytest.fixture

@@ -162,7 +162,7 @@ def test_simulation_based_calibration_passes() -> None:
     ranks, covered = [], []
     for row in range(40):
         target = Target(world, np.ascontiguousarray(paths[row, 10:]), 10)
-        draws = sample(target, 400, np.random.default_rng([8, row])).theta
+        draws = sample(target, 200, np.random.default_rng([8, row])).theta
         ranks.append((draws < theta[row]).mean(axis=0))
         low, high = np.quantile(draws, [0.05, 0.95], axis=0)
         covered.append(((low <= theta[row]) & (theta[row] <= high)).mean())

@@ -51,7 +51,7 @@ def test_many_draws_are_answered_in_chunks(
 ) -> None:
     theta = emulator.get_world("var").sample_parameters(50, np.random.default_rng(0))
     whole = model.irf("var", theta)
-    monkeypatch.setattr("emulator.inference.emulator.CHUNK", 7)
+    monkeypatch.setattr("emulator.inference.emulator.DRAWS_AT_ONCE", 7)
     np.testing.assert_allclose(model.irf("var", theta), whole, rtol=1e-4, atol=1e-6)
 
 

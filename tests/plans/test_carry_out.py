@@ -13,7 +13,7 @@ import yaml
 
 from emulator.data import Dataset
 from emulator.errors import ConfigError, DatasetError, TrainingError
-from emulator.evaluation.scoring.opened import SPLITS as SCORED
+from emulator.evaluation.scoring.opened import SCORED_SPLITS
 from emulator.evaluation.stored.record import write_metrics
 from emulator.plans.carry_out import carry_out
 from emulator.plans.estimate import estimate, evaluation_seconds
@@ -228,7 +228,7 @@ def test_estimates_count_evaluation_and_take_a_run_that_diverges_at_once(
 
     monkeypatch.setattr("emulator.plans.estimate.train", diverges)
     seconds = estimate(jobs, 1)
-    samples = sum(len(dataset.rows(w, s)) for w in ("var", "nk") for s in SCORED)
+    samples = sum(len(dataset.rows(w, s)) for w in ("var", "nk") for s in SCORED_SPLITS)
     for job in jobs:
         assert evaluation_seconds(job.config, dataset) == 10.0 + samples / 1000
         assert seconds[job.label] >= evaluation_seconds(job.config, dataset)

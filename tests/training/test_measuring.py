@@ -44,7 +44,7 @@ def test_rows_are_measured_in_regimes_that_give_parameters(
     dataset = Dataset.open(dataset_path)
     regimes = (Regime.A, Regime.B1, Regime.C)
     monkeypatch.setattr(batches, "FEWEST_MEASURED", 50)
-    monkeypatch.setattr(questions, "CHUNK", 64)
+    monkeypatch.setattr(questions, "ROWS_AT_ONCE", 64)
     shown = list(Shown(dataset, ("nk",), regimes).measured())
     rows = len(dataset.rows("nk", "train"))
     assert all(inputs.theta is not None for inputs in shown)

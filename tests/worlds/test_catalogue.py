@@ -20,7 +20,6 @@ from emulator.data.thresholds import thresholds
 from emulator.models.weights import load_weights
 from emulator.worlds import Status, catalogue, registry
 from emulator.worlds.registry import BUILT_IN
-from tests.weights import of_every_world
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -105,6 +104,7 @@ def installed_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 @pytest.mark.integration
 def test_a_world_added_as_the_page_says_appears_everywhere(
     installed_page: str,
+    every_world: Path,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -134,9 +134,8 @@ def test_a_world_added_as_the_page_says_appears_everywhere(
     corner = config["rules"]["ar1"]["corner"]
     assert corner == pytest.approx(thresholds(world, 0.2), abs=0.005)
     config |= {"samples": 200, "quarters": 90}
-    weights = load_weights(of_every_world(tmp_path / "pretrained"))
-    monkeypatch.setattr("emulator.models.weights.PRETRAINED", tmp_path / "pretrained")
-    few["model"] = weights.model.config.model_dump()
+    monkeypatch.setattr("emulator.models.weights.PRETRAINED", every_world)
+    few["model"] = load_weights(every_world).model.config.model_dump()
     few["training"]["epochs"] = 1
     few["data"]["dataset_path"] = str(tmp_path / "data")
     few["losses"] = {"trajectory": 0}  # needs longer samples

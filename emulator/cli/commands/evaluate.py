@@ -59,12 +59,12 @@ def evaluate(
 
 def _print_scores(run: Path, evaluated: Any) -> None:
     """A table of the errors on every split that ranks, gaps where specialists were found."""
-    from emulator.evaluation.comparison.leaderboard import SPLITS
+    from emulator.evaluation.comparison.leaderboard import RANKED_SPLITS
     from emulator.evaluation.comparison.marks import NOTES, bare, marked
 
     with_gaps = bool(evaluated.metrics.get("gaps"))
     rows = []
-    for split in SPLITS:
+    for split in RANKED_SPLITS:
         for world, regime, task in evaluated.cases(split):
             entry = evaluated.entry(world, regime, split, task)
             null = evaluated.null_entry(world, regime, split, task)

@@ -41,7 +41,7 @@ def leaderboard(
     from emulator.errors import DatasetError, unknown_name
     from emulator.evaluation import compare_all
     from emulator.evaluation.comparison.leaderboard import (
-        SPLITS,
+        RANKED_SPLITS,
         collect,
         published,
         ranked,
@@ -51,8 +51,8 @@ def leaderboard(
     from emulator.evaluation.floors.floors_on_disk import find_floors
     from emulator.evaluation.stored.runs import find_runs
 
-    if split not in SPLITS:
-        raise unknown_name("split", split, SPLITS)
+    if split not in RANKED_SPLITS:
+        raise unknown_name("split", split, RANKED_SPLITS)
     runs = find_runs(folder)
     if beside is not None:
         published(beside, collect(runs))  # refused before any work

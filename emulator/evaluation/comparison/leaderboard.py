@@ -23,7 +23,7 @@ from emulator.storage import write_atomically
 
 CSV_FILE, MARKDOWN_FILE = "leaderboard.csv", "leaderboard.md"
 PUBLISHED = "published/"
-SPLITS = ("test", "slice", "corner")  # val chose; it ranks nobody
+RANKED_SPLITS = ("test", "slice", "corner")  # val chose; it ranks nobody
 
 # Scores in the long table; those an entry lacks are left empty.
 SCORES = (
@@ -65,7 +65,7 @@ def _rows(run: EvaluatedRun) -> list[dict[str, Any]]:
     """The scores of one run, its null model included."""
     hashes = {key: run.metrics[key] for key in HASHES}
     rows = []
-    for split in SPLITS:
+    for split in RANKED_SPLITS:
         for world, regime, task in run.cases(split):
             for model, name, entry in (
                 (run.model, run.name, run.entry(world, regime, split, task)),

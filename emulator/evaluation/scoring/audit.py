@@ -30,7 +30,7 @@ from emulator.regimes import Task
 from emulator.worlds import get_world
 
 SAMPLES = 8  # a model that peeks does so in every sample; a few more cost nothing
-CHUNK = 5000  # samples in memory at once: some 100 MB in the largest world
+SAMPLES_AT_ONCE = 5000  # samples in memory at once: some 100 MB in the largest world
 # Sums in another order, float64: 1e-13 in practice.
 SAME_MOMENTS = 1e-9
 
@@ -159,4 +159,4 @@ def _audit_moments(dataset: Dataset, world: str) -> None:
 
 
 def _chunks(rows: np.ndarray) -> list[np.ndarray]:
-    return [rows[first : first + CHUNK] for first in range(0, len(rows), CHUNK)]
+    return [rows[first : first + SAMPLES_AT_ONCE] for first in range(0, len(rows), SAMPLES_AT_ONCE)]

@@ -12,7 +12,7 @@ import numpy as np
 
 RESAMPLES = 2000  # the ends of a 95 % interval then rest on 50 resamples each
 SEED = 20_070_131  # fixed: the same statistics give the same interval
-_CHUNK = 200  # resamples at once; bounds the memory
+_RESAMPLES_AT_ONCE = 200  # resamples at once; bounds the memory
 
 
 @lru_cache(maxsize=8)  # worlds and splits have few different sizes; 16 MB each at 8,000 samples
@@ -22,8 +22,8 @@ def _counts(n: int, stream: int) -> np.ndarray:
     shares = np.full(n, 1.0 / n)
     parts = [
         # Counts are Poisson-like with mean one: one beyond 255 has a chance below 1e-500.
-        rng.multinomial(n, shares, size=_CHUNK).astype(np.uint8)
-        for _ in range(RESAMPLES // _CHUNK)
+        rng.multinomial(n, shares, size=_RESAMPLES_AT_ONCE).astype(np.uint8)
+        for _ in range(RESAMPLES // _RESAMPLES_AT_ONCE)
     ]  # fmt: skip
     return np.concatenate(parts)
 
@@ -36,8 +36,8 @@ def resampled_means(values: np.ndarray, stream: int = 0) -> np.ndarray:
     """
     counts = _counts(len(values), stream)
     parts = [
-        counts[first : first + _CHUNK].astype(np.float64) @ values
-        for first in range(0, RESAMPLES, _CHUNK)
+        counts[first : first + _RESAMPLES_AT_ONCE].astype(np.float64) @ values
+        for first in range(0, RESAMPLES, _RESAMPLES_AT_ONCE)
     ]
     return np.concatenate(parts) / len(values)
 

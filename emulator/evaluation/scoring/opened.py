@@ -14,7 +14,7 @@ from emulator.regimes import Regime, Task, tasks
 from emulator.training.config import RunConfig
 from emulator.training.run_folder import CONFIG_FILE
 
-SPLITS = ("test", "val", "slice", "corner")
+SCORED_SPLITS = ("test", "val", "slice", "corner")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Opened:
         forecasts = self.config.model.forecasts and self.config.losses.trajectory > 0
         for regime in self.regimes:
             for world in self.loaded.model.specs:
-                for split in SPLITS:
+                for split in SCORED_SPLITS:
                     for task in tasks(self.dataset.spec(world)):
                         yield regime, world, split, task
                     if forecasts:

@@ -32,7 +32,7 @@ SUMMARY_SIZE = 3 * (1 + 3 * SUMMARY_LAGS) + 6  # coefficients, then the covarian
 # Standardised regressors whose part unexplained by the others has less variance than this count as
 # collinear: it is some twenty times (in s.d.) the rounding of float32 series.
 COLLINEAR = 1e-12
-CHUNK = 2048  # histories a pass; bounds memory, does not change the result
+HISTORIES_AT_ONCE = 2048  # histories a pass; bounds memory, does not change the result
 _ROUNDING = 1e-7  # relative resolution of a float32 series: one that moves less is constant
 # Added to a covariance without a Cholesky factor; (1e-6)^2 in the series' units.
 _LEAST_COVARIANCE = 1e-12
@@ -130,7 +130,7 @@ def summarise(history: Float[torch.Tensor, "B L 3"]) -> Float64[torch.Tensor, "B
     diagonal, and its entries 21, 31, 32. A series that does not move has no residual variance; its
     s.d. is then put at 1e-6.
     """
-    return torch.cat([_summarise(part) for part in torch.split(history, CHUNK)])
+    return torch.cat([_summarise(part) for part in torch.split(history, HISTORIES_AT_ONCE)])
 
 
 def _summarise(history: torch.Tensor) -> torch.Tensor:

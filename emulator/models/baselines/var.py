@@ -30,7 +30,7 @@ from torch import nn
 from emulator.errors import InputError
 from emulator.models.abilities import ModelConfigBase, Rival
 from emulator.models.base import Answered, SeparateModel
-from emulator.models.baselines.summary import CHUNK, lagged, least_squares, ols_var
+from emulator.models.baselines.summary import HISTORIES_AT_ONCE, lagged, least_squares, ols_var
 from emulator.regimes import Inputs, Regime, tasks
 from emulator.specs import WorldSpec
 
@@ -119,7 +119,7 @@ class HistoryBaseline(SeparateModel):
         horizon = self.horizon if horizon is None else horizon
         shocks = self._shocks(inputs)
         out = []
-        for history in torch.split(_history(inputs), CHUNK):
+        for history in torch.split(_history(inputs), HISTORIES_AT_ONCE):
             estimates = estimate(history)
             impact = shocks(estimates.covariance, rotated=self.fitted)  # (B, 3, S)
             response = self.multipliers(history, estimates, horizon) @ impact[:, None]
@@ -146,7 +146,7 @@ class VAR(HistoryBaseline):
     def forecast(self, inputs: Inputs) -> Float[torch.Tensor, "B F 3"]:
         """Iterated forecasts without later innovations; known ones are not used."""
         out = []
-        for history in torch.split(_history(inputs), CHUNK):
+        for history in torch.split(_history(inputs), HISTORIES_AT_ONCE):
             estimates = estimate(history)
             path = list(history[:, -MAX_LAGS:].double().unbind(dim=1))  # oldest first
             for _ in range(inputs.ahead):
@@ -297,8 +297,8 @@ def local_projections(
 def _estimated(batches: Sequence[Answered]) -> Iterator[tuple[Estimates, torch.Tensor]]:
     """Estimates and targets (B, S, H+1, 3), a chunk at a time."""
     for inputs, target in batches:
-        histories = torch.split(_history(inputs), CHUNK)
-        for history, part in zip(histories, torch.split(target, CHUNK), strict=True):
+        histories = torch.split(_history(inputs), HISTORIES_AT_ONCE)
+        for history, part in zip(histories, torch.split(target, HISTORIES_AT_ONCE), strict=True):
             yield estimate(history), part.double()
 
 
