@@ -169,7 +169,7 @@ def test_two_processes_resume_to_the_same_weights(
     finally:
         for process in processes:
             process.kill()
-            process.wait()
+            process.communicate()
     assert [code for code, _ in _ended(_start(config, tmp_path, "--resume"))] == [0, 0]
     assert log_rows(tmp_path / "run") == log_rows(pair)
     a, b = load_weights(tmp_path / "run"), load_weights(pair)
