@@ -247,7 +247,7 @@ def test_a_world_that_cannot_be_asked_does_not_stop_the_emulator(
     for name, found, message in (
         ("get_world", broken, "not checked: world 'var' cannot be loaded"),
         ("get_world", lambda name: whole("nk"), "'var' is another than the weights know"),
-        ("list_worlds", lambda: ("nk",), "'var' is not installed"),
+        ("has_world", lambda name: False, "'var' is not installed"),
     ):
         with monkeypatch.context() as patched:
             patched.setattr(emulator.worlds, name, found)

@@ -72,11 +72,6 @@ def _jobs(plan: Plan, entry: Entry, origin: str, there: Sequence[str]) -> Iterat
     for world in (*worlds, *((entry.tuning and entry.tuning.worlds) or ())):
         if world not in there:
             raise unknown_name(f"world of {plan.data.path}", world, there)
-    if entry.role == "universal" and not base.model.universal:
-        raise ConfigError(
-            f"{origin}: role universal is for a model of every world and regime, which "
-            f"{base.model.type} is not; use baseline, or specialist"
-        )
     if base.model.fitted_at_once and (entry.tuning or entry.steps or "steps" in entry.training):
         raise ConfigError(f"{origin}: {base.model.type} is fitted at once: no tuning, no steps")
     start = None if entry.start_from is None else Path(plan.output, entry.start_from)

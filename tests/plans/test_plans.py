@@ -109,7 +109,6 @@ def test_training_keys_of_an_entry_replace_those_of_the_file(folder: Folder) -> 
         ({"tuning": {"lr": [1e-3, 1e-3], "steps": 1}}, ConfigError, "twice"),
         ({"tuning": {"lr": [1, 2], "steps": 1, "worlds": ["nk"]}}, ConfigError, "per_world"),
         ({"worlds": ["nkk"]}, UnknownNameError, "did you mean 'nk'"),
-        ({"config": "linear", "role": "universal"}, ConfigError, "role universal is for a model"),
         ({"config": "linear", "steps": 5}, ConfigError, "fitted at once"),
         ({"config": "linear", "training": {"steps": 5}}, ConfigError, "fitted at once"),
         ({"config": "linear", "regimes": ["all"]}, ConfigError, "does not answer in regime all"),

@@ -134,7 +134,9 @@ def test_a_world_added_as_the_page_says_appears_everywhere(
     corner = config["rules"]["ar1"]["corner"]
     assert corner == pytest.approx(thresholds(world, 0.2), abs=0.005)
     config |= {"samples": 200, "quarters": 90}
-    monkeypatch.setattr("emulator.models.weights.PRETRAINED", every_world)
+    pretrained = tmp_path / "pretrained"  # found by this name
+    pretrained.symlink_to(every_world)
+    monkeypatch.setattr("emulator.models.weights.PRETRAINED", pretrained)
     few["model"] = load_weights(every_world).model.config.model_dump()
     few["training"]["epochs"] = 1
     few["data"]["dataset_path"] = str(tmp_path / "data")
