@@ -131,24 +131,24 @@ class Plan(StrictModel):
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"runs: the name {min(twice)!r} is there twice")
         regimes: dict[str, tuple[str, ...] | None] = {}
+
+        def is_no_run(named: str) -> bool:
+            name, _, regime = named.partition("/")
+            there = regimes.get(name, ())
+            return there is not None and regime not in there
+
         for entry in self.runs:
-            if entry.start_from is not None:
-                name, _, regime = entry.start_from.partition("/")
-                before = regimes.get(name, ())
-                if before is not None and regime not in before:
-                    raise ValueError(
-                        f"runs: {entry.name} starts from {entry.start_from!r}, which is no run "
-                        "before it; give NAME/REGIME of one"
-                    )
+            if entry.start_from is not None and is_no_run(entry.start_from):
+                raise ValueError(
+                    f"runs: {entry.name} starts from {entry.start_from!r}, which is no run "
+                    "before it; give NAME/REGIME of one"
+                )
             one_a_regime = not (entry.per_world or entry.rows or entry.seeds)
             regimes[entry.name] = entry.regimes if one_a_regime else ()
-        if self.publish is not None:
-            name, _, regime = self.publish.partition("/")
-            there = regimes.get(name, ())
-            if there is not None and regime not in there:
-                raise ValueError(
-                    f"publish: {self.publish!r} is no run of the plan; give NAME/REGIME of one"
-                )
+        if self.publish is not None and is_no_run(self.publish):
+            raise ValueError(
+                f"publish: {self.publish!r} is no run of the plan; give NAME/REGIME of one"
+            )
         return self
 
 
