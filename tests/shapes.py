@@ -23,6 +23,20 @@ import torch
 from beartype.door import is_bearable
 
 CHECKED = (
+    "emulator.evaluation.metrics.calibration",
+    "emulator.evaluation.metrics.coverage",
+    "emulator.evaluation.metrics.crps",
+    "emulator.evaluation.metrics.cumulative",
+    "emulator.evaluation.metrics.half_life",
+    "emulator.evaluation.metrics.hf_ratio",
+    "emulator.evaluation.metrics.iae",
+    "emulator.evaluation.metrics.nrmse",
+    "emulator.evaluation.metrics.overshoot",
+    "emulator.evaluation.metrics.peak",
+    "emulator.evaluation.metrics.peak_time",
+    "emulator.evaluation.metrics.sign_at_impact",
+    "emulator.evaluation.metrics.sign_flips",
+    "emulator.evaluation.metrics.width",
     "emulator.models.bands",
     "emulator.models.base",
     "emulator.models.baselines.gru",

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from emulator.evaluation.metrics.base import Array, Metric, in_bands
+from emulator.evaluation.metrics.base import Metric, in_bands
 from emulator.limits import QUANTILES
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 LEVELS = tuple(f"below_{round(100 * level)}" for level in QUANTILES)
 
 
-def below(truth: Array, quantiles: Array) -> Array:
+def below(
+    truth: Float[np.ndarray, "*B points"], quantiles: Float[np.ndarray, "*B points K"]
+) -> Float[np.ndarray, "*B K"]:
     """Share of horizons at which the truth is at or below each quantile (..., H+1, K), (..., K)."""
     return np.asarray((truth[..., None] <= quantiles).mean(axis=-2))
 
@@ -24,7 +30,9 @@ def calibration(frame: pd.DataFrame) -> list[float]:
     return [float(frame[level].mean()) for level in LEVELS]
 
 
-def _below(truth: Array, quantiles: Array, level: int) -> Array:
+def _below(
+    truth: Float[np.ndarray, "*B points"], quantiles: Float[np.ndarray, "*B points K"], level: int
+) -> Float[np.ndarray, "*B"]:
     return np.asarray(below(truth, quantiles[..., [level]])[..., 0])
 
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from emulator.evaluation.metrics.base import Array, Metric, in_bands, means_by
+from emulator.evaluation.metrics.base import Metric, in_bands, means_by
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 # Bands by name: their nominal coverage in percent, and the quantiles that bound them.
 BANDS = {50: (1, 3), 90: (0, 4)}
 
 
-def coverage(truth: Array, quantiles: Array, band: int) -> Array:
+def coverage(
+    truth: Float[np.ndarray, "*B points"], quantiles: Float[np.ndarray, "*B points K"], band: int
+) -> Float[np.ndarray, "*B"]:
     """Share of horizons at which the truth lies in the band, ends included, (...)."""
     low, high = (quantiles[..., k] for k in BANDS[band])
     return np.asarray(((low <= truth) & (truth <= high)).mean(axis=-1))

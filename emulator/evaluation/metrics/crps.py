@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
-from emulator.evaluation.metrics.base import Answers, Array, Metric, Statistic
+from emulator.evaluation.metrics.base import Answers, Metric, Statistic
 from emulator.limits import QUANTILES
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 # Each level stands for the cell of [0, 1] nearer to it than to any other level.
 _EDGES = np.concatenate([[0.0], (np.array(QUANTILES[1:]) + np.array(QUANTILES[:-1])) / 2.0, [1.0]])
 _WEIGHTS = np.diff(_EDGES)
 
 
-def score(truth: Array, quantiles: Array) -> Array:
+def score(
+    truth: Float[np.ndarray, "*B points"], quantiles: Float[np.ndarray, "*B points K"]
+) -> Float[np.ndarray, "*B"]:
     """Continuous ranked probability score, mean over horizons, in the observable's unit, (...).
 
     CRPS = 2 * integral over levels of the pinball loss (Gneiting and Ranjan 2011, JBES 29(3)), the
@@ -28,7 +35,7 @@ def score(truth: Array, quantiles: Array) -> Array:
     return np.asarray(2.0 * (pinball @ _WEIGHTS).mean(axis=-1))
 
 
-def _score(answers: Answers) -> Array:
+def _score(answers: Answers) -> Float[np.ndarray, "*B"]:
     """Without bands the absolute error: all weight is on one number."""
     if answers.quantiles is None:
         return np.asarray(np.abs(answers.prediction - answers.truth).mean(axis=-1))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
-from emulator.evaluation.metrics.base import Array, Metric, of_both
+from emulator.evaluation.metrics.base import Metric, of_both
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
-def cumulative(values: Array) -> Array:
+def cumulative(values: Float[np.ndarray, "*B points"]) -> Float[np.ndarray, "*B"]:
     """The response summed over quarters, own unit x quarters."""
     return np.asarray(values.sum(axis=-1))
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from emulator.evaluation.metrics.base import Array, Metric, of_both
+from emulator.evaluation.metrics.base import Metric, of_both
 from emulator.evaluation.metrics.peak import peak
 
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
 
-def half_life(values: Array) -> NDArray[np.int64]:
+
+def half_life(values: Float[np.ndarray, "*B points"]) -> Int[np.ndarray, "*B"]:
     """Quarters from the peak until the response stays at or below half of it for good.
 
     Steinsson (2008, Economica 75) argues for "for good" where responses are humped. A response that

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from emulator.evaluation.metrics.base import Array, Metric, of_both
+from emulator.evaluation.metrics.base import Metric, of_both
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Float64
 
 # Periods shorter than this many quarters count as high frequency: shorter than business cycles
 # (six quarters and longer; Baxter and King 1999, REStat 81(4)), where exact responses of macro
@@ -14,12 +18,14 @@ from emulator.evaluation.metrics.base import Array, Metric, of_both
 SHORTEST_CYCLE = 6.0
 
 
-def frequencies(points: int) -> Array:
+def frequencies(points: int) -> Float64[np.ndarray, " {points}//2+1"]:
     """Cycles a quarter of each entry of `spectrum`, (points // 2 + 1,)."""
     return np.asarray(np.fft.rfftfreq(points), dtype=np.float64)
 
 
-def spectrum(values: Array) -> Array:
+def spectrum(
+    values: Float[np.ndarray, "*B points"],
+) -> Float[np.ndarray, "*B points//2+1"]:
     """Energy by frequency, (..., (H+1) // 2 + 1); it adds up to the sum of squares (Parseval).
 
     The plain discrete Fourier transform of the H+1 points: no window, since the jump at impact is
@@ -31,17 +37,17 @@ def spectrum(values: Array) -> Array:
     return np.asarray(energy)
 
 
-def high_frequency(points: int) -> NDArray[np.bool_]:
+def high_frequency(points: int) -> Bool[np.ndarray, " {points}//2+1"]:
     """Which entries of `spectrum` have periods under SHORTEST_CYCLE quarters."""
     return frequencies(points) > 1.0 / SHORTEST_CYCLE
 
 
-def energy(values: Array) -> Array:
+def energy(values: Float[np.ndarray, "*B points"]) -> Float[np.ndarray, "*B"]:
     """The sum of squares, own unit squared."""
     return np.asarray(spectrum(values).sum(axis=-1))
 
 
-def energy_high(values: Array) -> Array:
+def energy_high(values: Float[np.ndarray, "*B points"]) -> Float[np.ndarray, "*B"]:
     """Its part at periods under SHORTEST_CYCLE quarters."""
     return np.asarray(spectrum(values)[..., high_frequency(values.shape[-1])].sum(axis=-1))
 

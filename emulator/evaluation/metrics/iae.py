@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
-from emulator.evaluation.metrics.base import Answers, Array, Metric, Statistic
+from emulator.evaluation.metrics.base import Answers, Metric, Statistic
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
-def absolute(answers: Answers) -> Array:
+def absolute(answers: Answers) -> Float[np.ndarray, "*B"]:
     """The absolute error summed over quarters, own unit x quarters."""
     return np.asarray(np.abs(answers.prediction - answers.truth).sum(axis=-1))
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
-from emulator.evaluation.metrics.base import Answers, Array, Metric, Statistic
+from emulator.evaluation.metrics.base import Answers, Metric, Statistic
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
-def mse(answer: Array, truth: Array) -> Array:
-    """Mean squared error over horizons (..., H+1), own unit squared, (...)."""
+def mse(
+    answer: Float[np.ndarray, "*#B points"], truth: Float[np.ndarray, "*#B points"]
+) -> Float[np.ndarray, " ..."]:
+    """Mean squared error over horizons, own unit squared; one curve may stand for many."""
     return np.asarray(np.square(answer - truth).mean(axis=-1))
 
 
@@ -35,7 +42,7 @@ def nrmse_pooled(frame: pd.DataFrame) -> float:
     return float(nrmse_per_sample(frame, "sigma_pooled").mean())
 
 
-def _mse(answers: Answers) -> Array:
+def _mse(answers: Answers) -> Float[np.ndarray, "*B"]:
     return mse(answers.prediction, answers.truth)
 
 

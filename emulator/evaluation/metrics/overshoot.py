@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
-from emulator.evaluation.metrics.base import Array, Metric, of_both
+from emulator.evaluation.metrics.base import Metric, of_both
 from emulator.evaluation.metrics.peak import peak
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
-def swing(values: Array) -> Array:
+
+def swing(values: Float[np.ndarray, "*B points"]) -> Float[np.ndarray, "*B"]:
     """The furthest excursion after the peak to the other side of zero, as a share of the peak."""
     top, time = peak(values)
     after = np.arange(values.shape[-1]) > time[..., None]

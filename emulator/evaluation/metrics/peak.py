@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from emulator.evaluation.metrics.base import Array, Metric, of_both
+from emulator.evaluation.metrics.base import Metric, of_both
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
 
 
-def peak(values: Array) -> tuple[Array, NDArray[np.int64]]:
+def peak(
+    values: Float[np.ndarray, "*B points"],
+) -> tuple[Float[np.ndarray, "*B"], Int[np.ndarray, "*B"]]:
     """The value furthest from zero, with its sign, and its quarter, the first where several tie."""
-    time = np.abs(values).argmax(axis=-1)
+    time = np.asarray(np.abs(values).argmax(axis=-1))
     return np.take_along_axis(values, time[..., None], axis=-1)[..., 0], time
 
 
-def peak_value(values: Array) -> Array:
+def peak_value(values: Float[np.ndarray, "*B points"]) -> Float[np.ndarray, "*B"]:
     """The value furthest from zero, with its sign."""
     return peak(values)[0]
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from emulator.evaluation.metrics.base import Array, Metric, of_both
+from emulator.evaluation.metrics.base import Metric, of_both
 from emulator.evaluation.metrics.peak import peak
 
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
 
-def peak_time(values: Array) -> NDArray[np.int64]:
+
+def peak_time(values: Float[np.ndarray, "*B points"]) -> Int[np.ndarray, "*B"]:
     """The quarter of the peak, the first where several tie."""
     return peak(values)[1]
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
-from emulator.evaluation.metrics.base import Array, Metric, of_both
+from emulator.evaluation.metrics.base import Metric, of_both
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 # The sign of an impact within this many s.d.s of zero is not scored: it is that of a rounding error
 # where a response is zero at impact by construction (a lower triangular impact matrix).
 NEGLIGIBLE_IMPACT = 0.01
 
 
-def impact(values: Array) -> Array:
+def impact(values: Float[np.ndarray, "*B points"]) -> Float[np.ndarray, "*B"]:
     """The response at h = 0."""
-    return values[..., 0]
+    return np.asarray(values[..., 0])
 
 
 def sign_at_impact(frame: pd.DataFrame) -> float:

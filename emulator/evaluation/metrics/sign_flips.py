@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from emulator.evaluation.metrics.base import Array, Metric, of_both
+from emulator.evaluation.metrics.base import Metric, of_both
 from emulator.evaluation.metrics.peak import peak
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
 
 # Values within this share of the peak have no sign: nobody sees one percent of the peak in a plot,
 # and a response that has died out would flip with every rounding error.
 DEAD_BAND = 0.01
 
 
-def flips(values: Array) -> NDArray[np.int64]:
+def flips(values: Float[np.ndarray, "*B points"]) -> Int[np.ndarray, "*B"]:
     """How often the response changes sign; values within one percent of its peak have none."""
     top, _ = peak(values)
     sign = np.sign(values)

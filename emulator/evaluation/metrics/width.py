@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from emulator.evaluation.metrics.base import Array, Metric, in_bands
+from emulator.evaluation.metrics.base import Metric, in_bands
 from emulator.evaluation.metrics.coverage import BANDS
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
-def width(quantiles: Array, band: int) -> Array:
+
+def width(quantiles: Float[np.ndarray, "*B points K"], band: int) -> Float[np.ndarray, "*B"]:
     """Mean width of the band over horizons, in the observable's unit, (...)."""
     low, high = BANDS[band]
     return np.asarray((quantiles[..., high] - quantiles[..., low]).mean(axis=-1))
@@ -27,7 +31,9 @@ def width_90(frame: pd.DataFrame) -> float:
     return float((frame["width_90"] / frame["sigma"]).mean())
 
 
-def _width(truth: Array, quantiles: Array, band: int) -> Array:
+def _width(
+    truth: Float[np.ndarray, "*B points"], quantiles: Float[np.ndarray, "*B points K"], band: int
+) -> Float[np.ndarray, "*B"]:
     return width(quantiles, band)
 
 
