@@ -128,9 +128,9 @@ def judge(
     order of `Caveat`.
 
     The world is solved at the parameters, by chunks, where it is installed as the weights know it.
-    Of what the answer itself takes that is a few percent, for a thousand draws of `zlb` a quarter
-    and of `sw07` two fifths. The first time in a process its compiled code is loaded, which takes
-    up to a second; at a world's defaults nobody asks.
+    That costs little beside the answer, but for large batches of worlds that are dear to solve
+    (`zlb`, `sw07`), where it may come near half of it. The first time in a process compiled code
+    is loaded, which takes up to a second; at a world's defaults nobody asks.
     """
     found: list[Found] = []
     spec = request.world
