@@ -143,7 +143,7 @@ class _Checks(ast.NodeTransformer):
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        if not any("njit" in ast.unparse(d) for d in node.decorator_list):
+        if not any("compiled" in ast.unparse(d) for d in node.decorator_list):
             # Below the others: a property is no function any more.
             node.decorator_list.append(_name("checked", node))
         return node

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from emulator.compiled import compiled
 
 FloatArray = NDArray[np.float64]
 
@@ -58,7 +59,7 @@ class Running:
         return cls(data["count"], np.array(data["mean"]), np.array(data["m2"]))
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _moments(values: NDArray[Any]) -> tuple[FloatArray, FloatArray]:
     """Means and summed squared deviations of the columns of (K, M), in two passes, float64."""
     rows, columns = values.shape

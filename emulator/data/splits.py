@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from emulator.compiled import compiled
 from emulator.data.samples import Samples, draw_samples
 from emulator.data.schema import HOLD_OUTS, SPLITS, DataConfig, SliceRule, WorldRules
 from emulator.errors import ConfigError, unknown_name
@@ -49,7 +49,7 @@ def summarise(trajectories: NDArray[np.float32], run_in: int) -> Summary:
     return Summary(sd, autocorrelation, autocorrelation.mean(axis=1), volatility)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _second_moments(paths: NDArray[np.float32], run_in: int) -> tuple[FloatArray, FloatArray]:
     """S.d. and lag-one autocorrelation (B, 3), each row summed in the same order in any batch."""
     rows, quarters, series = paths.shape

@@ -19,8 +19,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from emulator.compiled import compiled
 from emulator.worlds.base import FloatArray
 from emulator.worlds.switching import SwitchingSolution
 
@@ -48,7 +48,7 @@ def filtered(solution: SwitchingSolution, history: FloatArray, run_in: int) -> F
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _filtered(
     stay: FloatArray,
     lags: FloatArray,
@@ -88,7 +88,7 @@ def _filtered(
     return log_likelihood, turbulent
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _log_innovation(
     lags: FloatArray, impact: FloatArray, before: FloatArray, now: FloatArray
 ) -> float:
@@ -106,7 +106,7 @@ def _log_innovation(
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def first_quarter(
     move: FloatArray,
     lags: FloatArray,
@@ -159,7 +159,7 @@ def first_quarter(
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _carry(out: FloatArray, a: FloatArray, v: FloatArray, more: FloatArray) -> None:
     """out = a v a' + more, all (3, 3)."""
     for i in range(3):
@@ -170,7 +170,7 @@ def _carry(out: FloatArray, a: FloatArray, v: FloatArray, more: FloatArray) -> N
             out[i, j] = x * a[j, 0] + y * a[j, 1] + z * a[j, 2] + more[i, j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _factor(v: FloatArray) -> None:
     """The lower Cholesky factor of v (3, 3), in its place."""
     for i in range(3):

@@ -19,8 +19,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from emulator.compiled import compiled
 from emulator.errors import InputError
 from emulator.estimation import hamilton
 from emulator.worlds.base import FloatArray
@@ -54,7 +54,7 @@ def log_likelihood(solution: Any, history: FloatArray, run_in: int) -> FloatArra
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def kalman(
     a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray, history: FloatArray, run_in: int
 ) -> FloatArray:
@@ -70,7 +70,7 @@ def kalman(
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def covariance_after(a: FloatArray, b: FloatArray, quarters: int) -> FloatArray:
     """Cov x_k (n, n) after `quarters` from rest, by the binary digits of k.
 
@@ -92,7 +92,7 @@ def covariance_after(a: FloatArray, b: FloatArray, quarters: int) -> FloatArray:
     return v
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=REORDERED)
+@compiled(error_model="numpy", fastmath=REORDERED)
 def _filter(
     a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray, history: FloatArray, p: FloatArray
 ) -> float:
@@ -169,7 +169,7 @@ def _filter(
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath=REORDERED)
+@compiled(error_model="numpy", fastmath=REORDERED)
 def _step(
     a: FloatArray,
     p: FloatArray,

@@ -28,8 +28,8 @@ unstable root's inverse. A draw for which this fails is left to the caller.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from emulator.compiled import compiled
 from emulator.worlds.base import FloatArray
 from emulator.worlds.lanes import (
     IndexArray,
@@ -56,7 +56,7 @@ DIVERGED = 1e12
 RESIDUAL_TOLERANCE = 1e-11
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def decision_rules(
     lead: FloatArray,
     now: FloatArray,
@@ -182,7 +182,7 @@ def decision_rules(
                     response[row, i, j] = q[i, j, lane]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _double(
     x: FloatArray,
     y: FloatArray,
@@ -233,7 +233,7 @@ def _double(
             break
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _identity_less_product(out: FloatArray, y: FloatArray, x: FloatArray, m: int, f: int) -> None:
     """out[:, :m] = I - Y X."""
     multiply(out, y, x, m, f, m)
@@ -245,7 +245,7 @@ def _identity_less_product(out: FloatArray, y: FloatArray, x: FloatArray, m: int
                 o[lane] = unit - o[lane]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _discounted_sum(
     total: FloatArray,
     left: FloatArray,
@@ -289,7 +289,7 @@ def _discounted_sum(
             good[lane] = 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _judge(
     good: FloatArray,
     ahead: FloatArray,
@@ -322,7 +322,7 @@ def _judge(
             good[lane] = 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def covariances(a: FloatArray, b: FloatArray, lanes: int) -> FloatArray:
     """Unconditional covariance V = A V A' + B B' (B, n, n) of x_t = A x_{t-1} + B eps_t.
 
@@ -366,7 +366,7 @@ def covariances(a: FloatArray, b: FloatArray, lanes: int) -> FloatArray:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _multiply_by_transpose(out: FloatArray, a: FloatArray, b: FloatArray, n: int, q: int) -> None:
     """out = a b' (n, n, L) where that is symmetric: half is computed, half copied."""
     for i in range(n):

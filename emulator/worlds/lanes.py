@@ -10,9 +10,9 @@ larger; sizes are passed.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from emulator.compiled import compiled
 from emulator.worlds.base import FloatArray
 
 IndexArray = NDArray[np.int64]
@@ -22,7 +22,7 @@ IndexArray = NDArray[np.int64]
 LANES = 32
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def multiply(out: FloatArray, a: FloatArray, b: FloatArray, p: int, q: int, r: int) -> None:
     """out = a b for a (p, q, L), b (q, r, L)."""
     for i in range(p):
@@ -39,7 +39,7 @@ def multiply(out: FloatArray, a: FloatArray, b: FloatArray, p: int, q: int, r: i
                     o[lane] += x[lane] * y[lane]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def solve_in_place(a: FloatArray, b: FloatArray, n: int, columns: int, scratch: FloatArray) -> None:
     """Replace b (n, columns, L) by a^-1 b, and a (n, n, L) by what elimination leaves.
 
@@ -92,14 +92,14 @@ def solve_in_place(a: FloatArray, b: FloatArray, n: int, columns: int, scratch: 
                 o[lane] /= diagonal[lane]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def _subtract_product(out: FloatArray, x: FloatArray, y: FloatArray) -> None:
     """out -= x y, lane by lane."""
     for lane in range(out.size):
         out[lane] -= x[lane] * y[lane]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def largest_entry(out: FloatArray, a: FloatArray, p: int, q: int) -> None:
     """out (L,) = the largest modulus in a (p, q, L); NaN where an entry is NaN."""
     for lane in range(out.size):
@@ -114,7 +114,7 @@ def largest_entry(out: FloatArray, a: FloatArray, p: int, q: int) -> None:
                     out[lane] = size
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def copy_where(
     out: FloatArray, a: FloatArray, column: int, where: FloatArray, p: int, q: int
 ) -> None:
@@ -127,7 +127,7 @@ def copy_where(
                 o[lane] = x[lane] if where[lane] != 0.0 else o[lane]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def add_where(
     out: FloatArray, a: FloatArray, column: int, where: FloatArray, p: int, q: int
 ) -> None:
@@ -140,7 +140,7 @@ def add_where(
                 o[lane] = o[lane] + x[lane] if where[lane] != 0.0 else o[lane]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def pick(
     out: FloatArray, column: int, a: FloatArray, source: int, rows: IndexArray, q: int
 ) -> None:
@@ -153,7 +153,7 @@ def pick(
                 o[lane] = x[lane]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def add(out: FloatArray, column: int, a: FloatArray, source: int, rows: IndexArray, q: int) -> None:
     """out[rows, column:] += a[:, source:], q columns of it."""
     for i in range(rows.size):
@@ -164,7 +164,7 @@ def add(out: FloatArray, column: int, a: FloatArray, source: int, rows: IndexArr
                 o[lane] += x[lane]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(error_model="numpy")
 def gather(out: FloatArray, rows: FloatArray, start: int, p: int, q: int) -> None:
     """out (p, q, L) from rows[start:] (B, p, q); lanes past the last row repeat it."""
     last = rows.shape[0] - 1

@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from emulator.compiled import compiled
 from emulator.worlds.base import FloatArray, World
 from emulator.worlds.lanes import LANES, gather, multiply
 
@@ -73,7 +73,7 @@ def responses(
     return _responses(a, b, c, d, size, horizon, min(LANES, max(len(a), 1)))
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _responses(
     a: FloatArray,
     b: FloatArray,
@@ -108,7 +108,7 @@ def _responses(
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def simulate(
     a: FloatArray,
     b: FloatArray,

@@ -31,9 +31,9 @@ Econometrica 79(6)).
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from emulator.compiled import compiled
 from emulator.specs import Observable, Parameter, Shock, normal
 from emulator.worlds.base import FloatArray, Status
 from emulator.worlds.linear import LinearWorld, StateSpace
@@ -135,7 +135,7 @@ def matrices(theta: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     return a, raw, c
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def recursive_impact(
     a: FloatArray, raw: FloatArray, c: FloatArray
 ) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
@@ -195,7 +195,7 @@ def recursive_impact(
     return b, d, invertible
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _root(a: FloatArray, raw: FloatArray, c: FloatArray) -> float:
     """Modulus of the one nonzero root of A - B (C B)^{-1} C A.
 
@@ -219,7 +219,7 @@ def _root(a: FloatArray, raw: FloatArray, c: FloatArray) -> float:
     return float(abs(moved / determinant)) if determinant != 0.0 else np.inf
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _minor(x: FloatArray, y: FloatArray, z: FloatArray, i: int, j: int, k: int) -> float:
     """Determinant of columns i, j, k of the three rows x, y, z."""
     return float(

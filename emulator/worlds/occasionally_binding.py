@@ -42,9 +42,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from emulator.compiled import compiled
 from emulator.worlds.base import FloatArray, Status
 from emulator.worlds.rational_expectations import DecisionRule
 
@@ -165,7 +165,7 @@ def _plain(x: ArrayLike) -> FloatArray:
     return np.require(x, np.float64, ["C", "W"])
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _reaches(
     transition: FloatArray,
     rule_load: FloatArray,
@@ -224,7 +224,7 @@ def _reaches(
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _row_times(row: FloatArray, matrix: FloatArray, out: FloatArray) -> None:
     """row (n,) times matrix (n, n) into out (n,)."""
     for j in range(len(row)):
@@ -256,7 +256,7 @@ class _Workspace(NamedTuple):
     spare: FloatArray
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _workspace(e: Economy) -> _Workspace:
     n, m = e.transition.shape[1:]
     k = e.persistence.shape[1]
@@ -275,7 +275,7 @@ def _workspace(e: Economy) -> _Workspace:
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _solve_in_place(a: FloatArray, b: FloatArray) -> bool:
     """Overwrite b (n, c) with a^-1 b, by elimination with partial pivoting; False if singular."""
     n, c = b.shape
@@ -307,7 +307,7 @@ def _solve_in_place(a: FloatArray, b: FloatArray) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _slack_value(e: Economy, r: int, v: int, lags: FloatArray, shocks: FloatArray) -> float:
     """y_t[v] under the slack rule, from y_{t-1}[lagged] and z_t."""
     total = 0.0
@@ -318,7 +318,7 @@ def _slack_value(e: Economy, r: int, v: int, lags: FloatArray, shocks: FloatArra
     return total
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _backward(e: Economy, r: int, length: int, work: _Workspace) -> bool:
     """Rules G_t, h_t of quarters length-1 ... 0 under the guess; False if one is not unique."""
     n, m = e.transition.shape[1:]
@@ -367,7 +367,7 @@ def _backward(e: Economy, r: int, length: int, work: _Workspace) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _forward(e: Economy, r: int, length: int, lags: FloatArray, work: _Workspace) -> None:
     """Path y_0 ... y_length under the guess (the last one on the slack rule)."""
     n, m = e.transition.shape[1:]
@@ -385,7 +385,7 @@ def _forward(e: Economy, r: int, length: int, lags: FloatArray, work: _Workspace
         work.path[length, i] = _slack_value(e, r, i, work.lags, work.exogenous[length])
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _shadow(e: Economy, r: int, t: int, lags: FloatArray, y: FloatArray, z: FloatArray) -> float:
     """What equation e alone sets y_t[v] to, given y (y_t and y_{t+1} its rows t, t+1) and z_t."""
     residual = 0.0
@@ -400,7 +400,7 @@ def _shadow(e: Economy, r: int, t: int, lags: FloatArray, y: FloatArray, z: Floa
     return value
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _advance(e: Economy, r: int, work: _Workspace) -> None:
     """(y_{t-1}[lagged], z_t) in work.lags, work.shocks to the next quarter's, on the slack rule."""
     m, k = len(work.lags), len(work.shocks)
@@ -417,7 +417,7 @@ def _advance(e: Economy, r: int, work: _Workspace) -> None:
         work.shocks[i] = work.spare[i]
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _contradictions(
     e: Economy, r: int, length: int, start: FloatArray, work: _Workspace
 ) -> tuple[int, int, int]:
@@ -468,7 +468,7 @@ def _contradictions(
     return -1, first, WINDOW
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _search(e: Economy, r: int, start: FloatArray, z0: FloatArray, work: _Workspace) -> int:
     """Find the plan of row r from y_{-1}[lagged] and z_0.
 
@@ -514,7 +514,7 @@ def _search(e: Economy, r: int, start: FloatArray, z0: FloatArray, work: _Worksp
     return -1
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _plans(e: Economy, start: FloatArray, z0: FloatArray, horizon: int) -> tuple[FloatArray, Flags]:
     rows, count, m = start.shape
     n, k = e.transition.shape[1], z0.shape[2]
@@ -546,7 +546,7 @@ def _plans(e: Economy, start: FloatArray, z0: FloatArray, horizon: int) -> tuple
     return values, binding
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _simulate(
     e: Economy, impact: FloatArray, eps: FloatArray, start: FloatArray, z: FloatArray
 ) -> tuple[FloatArray, FloatArray, Flags]:

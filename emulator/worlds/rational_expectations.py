@@ -21,10 +21,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, LinAlgWarning, ordqz
 
+from emulator.compiled import compiled
 from emulator.worlds import doubling
 from emulator.worlds.base import FloatArray, Status, StatusArray, worst
 from emulator.worlds.lanes import LANES
@@ -187,7 +187,7 @@ def _exogenous_status(persistence: FloatArray) -> StatusArray:
     return np.where(root >= 1.0, Status.NO_STABLE_SOLUTION, Status.OK).astype(np.int8)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _triangular_roots(matrices: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Of (B, k, k) the largest modulus on the diagonal, and whether that is the largest root."""
     rows, k, _ = matrices.shape
@@ -203,7 +203,7 @@ def _triangular_roots(matrices: FloatArray) -> tuple[FloatArray, NDArray[np.bool
     return root, triangular
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _inspect(
     lead: FloatArray, now: FloatArray, lag: FloatArray, load: FloatArray, persistence: FloatArray
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
@@ -266,7 +266,7 @@ def state_space(
     return StateSpace(a, b, c, d, rule.status)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def _assemble(
     transition: FloatArray,
     load: FloatArray,

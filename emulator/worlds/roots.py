@@ -11,15 +11,15 @@ For the matrices here (3 to 6 rows) it takes about a fifth of their time.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from emulator.compiled import compiled
 from emulator.worlds.base import FloatArray, Status, StatusArray
 
 _INADMISSIBLE = int(Status.INADMISSIBLE)
 _NO_STABLE_SOLUTION = int(Status.NO_STABLE_SOLUTION)
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def characteristic_polynomial(a: FloatArray) -> FloatArray:
     """Coefficients (n+1,) of det(z I - A), highest power first."""
     n = a.shape[0]
@@ -43,7 +43,7 @@ def characteristic_polynomial(a: FloatArray) -> FloatArray:
     return coefficients
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def roots_below(coefficients: FloatArray, radius: float) -> bool:
     """Whether all roots of a monic polynomial (n+1,) are below `radius` in modulus."""
     n = coefficients.shape[0] - 1
@@ -66,7 +66,7 @@ def roots_below(coefficients: FloatArray, radius: float) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def root_status(a: FloatArray, admissible_below: float) -> StatusArray:
     """Verdicts (B,) on matrices (B, n, n): OK, INADMISSIBLE or NO_STABLE_SOLUTION.
 

@@ -47,9 +47,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from emulator.compiled import compiled
 from emulator.errors import InputError
 from emulator.specs import Parameter, Shock, normal
 from emulator.worlds.base import FloatArray, Status, StatusArray, World
@@ -212,7 +212,7 @@ def _probability(state: FloatArray) -> FloatArray:
     return probability
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def responses(
     stay: FloatArray,
     lags: FloatArray,
@@ -248,7 +248,7 @@ def responses(
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def simulate(
     stay: FloatArray,
     lags: FloatArray,
