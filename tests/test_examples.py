@@ -56,7 +56,7 @@ def test_us_data_are_in_the_units_of_the_worlds(tmp_path: Path) -> None:
     assert frame[["inflation", "rate"]].mean().abs().max() < 1e-12
     frame.to_csv(tmp_path / "us.csv", index=False)
     np.testing.assert_allclose(
-        read_history(tmp_path / "us.csv"), frame.drop(columns="date"), rtol=1e-12
+        read_history(tmp_path / "us.csv")[0], frame.drop(columns="date"), rtol=1e-12
     )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from emulator.errors import InputError, WeightsError, unknown_name
 from emulator.inference.arguments import Theta, check_horizon, check_size, pack
-from emulator.inference.histories import History, history_array
+from emulator.inference.histories import History, observe
 from emulator.inference.request import Request
 from emulator.inference.response import Response
 from emulator.inference.signatures import takes
@@ -90,7 +90,8 @@ class Emulator:
         if bands:
             check_bands(self.model, quarters)
         spec = None if world is None else self.spec(world)
-        observed, single = (None, True) if history is None else history_array(history)
+        seen = None if history is None else observe(history)
+        observed, single = (None, True) if seen is None else (seen.values, seen.single)
         values: NDArray[np.float64] | None = None
         if theta is not None or history is None:
             if spec is None:
@@ -144,11 +145,12 @@ class Emulator:
         What is given decides the regime: theta (or nothing: the defaults) A; theta and a history C;
         a history alone B1; a history and no world B2, which needs a shock's name.
 
-        theta: a mapping or Series (defaults for the rest), an array (P,) or (B, P), or a DataFrame
-        with one column a parameter (missing ones take their default). history: 40 quarters or
-        more, a CSV file or a DataFrame with the columns output, inflation, rate, or an array (L, 3)
-        or (B, L, 3), in the units of the worlds' observables, oldest first; of long ones the last
-        200 quarters are used. Dates, if it has any, must be one quarter after the other.
+        theta: by names a mapping, Series, DataFrame or labelled DataArray (defaults for what is
+        left out), or an array (P,) or (B, P). history: 40 quarters or more, a CSV file or a
+        DataFrame with the columns output, inflation, rate, or an array (L, 3) or (B, L, 3), in the
+        units of the worlds' observables, oldest first; of long ones the last 200 quarters are used.
+        Dates, wherever it has any, must be one quarter after the other. What has names, of
+        whatever library, is read by them, and what is masked is missing.
         One theta or history stands for all draws of the other. state_dependent: from where the
         history ends, instead of from the steady state. bands: quantiles (5, 25, 50, 75, 95 %)
         instead of the point estimate. horizon: the last quarter, up to 80; None is the last one

@@ -1,62 +1,104 @@
-"""Observed histories: read from CSV or taken from memory, and checked.
+"""Observed histories: read from CSV or taken from memory, by their names, and checked.
 
-    date,output,inflation,rate        one row a quarter, oldest first; `date` may be left out,
-    1959Q2,1.31,-1.63,-2.23           1959-Q2, 1959-04-01 and any other day of the quarter do too
+    date,output,inflation,rate        one row a quarter, oldest first; `date` may be left out, or
+    1959Q2,1.31,-1.63,-2.23           called otherwise (`quarters` says what is read as a date)
 
 Output in percent, inflation and the rate in annualised percentage points, each as a deviation from
-its mean or trend. Other columns are left alone.
+its mean or trend. Other columns are left alone. Cells may also stand between semicolons, where
+numbers may have decimal commas, or tabs.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import math
 import os
 import re
-from datetime import date
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emulator.errors import InputError, nearest
-from emulator.inference.arguments import frame_numbers, is_frame
+from emulator.inference.quarters import DATES, Span, name_of, span
 from emulator.limits import MAX_HISTORY, MIN_HISTORY
 from emulator.specs import OBSERVABLE_NAMES
 from emulator.worlds.arguments import NOT_NUMBERS, real
+from emulator.worlds.labels import Named, column_numbers, named, parts_of
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
-DATE = "date"
+SEPARATORS = (",", ";", "\t", "|")
+_NUMBER = re.compile(r"[-+]?\d*[.,]?\d+([eE][-+]?\d+)?", re.ASCII)
+_LARGEST = 10_000_000  # characters; a history has some 10,000, and a device never ends
 
-History: TypeAlias = "pd.DataFrame | ArrayLike | str | os.PathLike[str]"
+Array = NDArray[np.float64]
 
 
-def history_array(history: History) -> tuple[NDArray[np.float64], bool]:
-    """A history as finite (B, L, 3), its last 200 quarters, and whether it was a single one.
+@dataclass(frozen=True)
+class Observed:
+    """Histories as they are answered from.
 
-    history: the name of a CSV file, a DataFrame with the columns output, inflation, rate, or an
-    array (L, 3) or (B, L, 3), in the units of the worlds' observables, one row a quarter, oldest
-    first. Raises InputError.
+    values: (B, L, 3), finite. single: one history, not a batch of one. given: the quarters handed
+    over, of which the last L are used. dates: of those handed over, where they are known.
     """
+
+    values: Array
+    single: bool
+    given: int
+    dates: Span | None = None
+
+    @property
+    def first(self) -> str | None:
+        """The first quarter used, as 1959Q2."""
+        quarters = self.values.shape[1]
+        return None if self.dates is None else name_of(self.dates.last - quarters + 1)
+
+    @property
+    def last(self) -> str | None:
+        """The last quarter, as 2008Q3."""
+        return None if self.dates is None else name_of(self.dates.last)
+
+
+History: TypeAlias = "Observed | pd.DataFrame | xr.DataArray | ArrayLike | str | os.PathLike[str]"
+
+
+def observe(history: History) -> Observed:
+    """Histories, checked: finite, their last 200 quarters.
+
+    history: the name of a CSV file, something with the names output, inflation, rate (a
+    DataFrame, a mapping of columns, ...; or a list of these, of equal lengths), or an array (L, 3)
+    or (B, L, 3), in the units of the worlds' observables, one row a quarter, oldest first. Raises
+    InputError.
+    """
+    if isinstance(history, Observed):
+        return history
     if isinstance(history, (str, os.PathLike)):
-        array = read_history(history)
-    elif is_frame(history):
-        _check_columns("history", [str(column) for column in history.columns])
-        _check_dates(history)
-        try:
-            array = frame_numbers(history[list(OBSERVABLE_NAMES)])
-        except NOT_NUMBERS:
-            raise InputError("history: expected columns of numbers") from None
-    else:
-        try:
-            array = real(history)
-        except NOT_NUMBERS:
-            raise InputError(
-                "history: expected a CSV file, a DataFrame or an array of numbers"
-            ) from None
+        return _checked(*read_history(history))
+    parts = parts_of(history, OBSERVABLE_NAMES)
+    if parts is not None:
+        return _alike([observe(part) for part in parts])
+    found = named("history", history, OBSERVABLE_NAMES)
+    if found is not None:
+        return _checked(*_of_columns(found))
+    try:
+        return _checked(real(history), None)
+    except NOT_NUMBERS as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            "history: expected a CSV file, a DataFrame or an array of numbers"
+        ) from None
+
+
+def _checked(array: Array, dates: Span | None) -> Observed:
     single = array.ndim == 2
     table = array[None] if single else array
     if table.ndim != 3 or table.shape[2] != 3 or not len(table):
@@ -64,10 +106,9 @@ def history_array(history: History) -> tuple[NDArray[np.float64], bool]:
             "history: expected quarters by output, inflation, rate, shape (L, 3) or (B, L, 3), "
             f"got {array.shape}"
         )
-    if table.shape[1] < MIN_HISTORY:
-        raise InputError(
-            f"history: {table.shape[1]} quarters are too few, {MIN_HISTORY} or more are needed"
-        )
+    given = table.shape[1]
+    if given < MIN_HISTORY:
+        raise InputError(f"history: {given} quarters are too few, {MIN_HISTORY} or more are needed")
     table = table[:, -MAX_HISTORY:]
     # Beyond float32 nothing is an economy's.
     bad = np.argwhere(~(np.abs(table) <= np.finfo(np.float32).max))
@@ -81,30 +122,64 @@ def history_array(history: History) -> tuple[NDArray[np.float64], bool]:
     if len(still):
         raise InputError(f"history: {OBSERVABLE_NAMES[still[0, 1]]} never changes")
     # One layout, so that sums, and answers, do not depend on where the numbers came from.
-    return np.ascontiguousarray(table), single
+    return Observed(np.ascontiguousarray(table), single, given, dates)
 
 
-def read_history(path: str | os.PathLike[str]) -> NDArray[np.float64]:
-    """The columns output, inflation, rate of a CSV file, (L, 3); see the module docstring.
+def _alike(parts: list[Observed]) -> Observed:
+    """Histories of equal lengths as one batch; with dates where all have the same."""
+    if not all(part.single and part.given == parts[0].given for part in parts):
+        raise InputError(
+            "history: expected a list of histories with equally many quarters, got "
+            f"{', '.join(str(part.given) for part in parts[:8])}; or ask for one after the other"
+        )
+    dates = {part.dates for part in parts}
+    values = np.concatenate([part.values for part in parts])
+    return Observed(values, False, parts[0].given, dates.pop() if len(dates) == 1 else None)
+
+
+def _of_columns(found: Named) -> tuple[Array, Span | None]:
+    """Numbers (..., L, 3) and quarters of what has names."""
+    names = [str(name) for name in found.names]
+    _check_columns("history", names)
+    try:
+        columns = [column_numbers(found.column(names.index(name))) for name in OBSERVABLE_NAMES]
+        values = np.stack(columns, axis=-1)
+    except NOT_NUMBERS:
+        raise InputError("history: expected columns of numbers") from None
+    others = [
+        (name, list(found.column(j)))
+        for j, name in enumerate(names)
+        if name not in OBSERVABLE_NAMES and np.ndim(found.column(j)) == 1
+    ]
+    return values, span(lambda row: f"history, row {row}", others, found.rows)
+
+
+def read_history(path: str | os.PathLike[str]) -> tuple[Array, Span | None]:
+    """The columns output, inflation, rate of a CSV file, (L, 3), and its quarters; see the module
+    docstring.
 
     Raises InputError, with file and line, for a column that is missing or given twice, a cell that
     is no number, an empty one, and dates that are not one quarter after the other.
     """
-    rows = _rows(path)
+    separator, rows = _rows(path)
     if not rows:
         raise InputError(f"{path}: empty; expected the columns output, inflation, rate")
     names = [cell.strip() for cell in rows[0][1]]
     _check_columns(str(path), names)
     columns = {name: names.index(name) for name in OBSERVABLE_NAMES}
-    values, last = [], None
+    values = []
     for line, cells in rows[1:]:
         where = f"{path}, line {line}"
         if len(cells) != len(names):
             raise InputError(f"{where}: expected {len(names)} cells, got {len(cells)}")
-        values.append([_number(where, name, cells[j]) for name, j in columns.items()])
-        if DATE in names:
-            last = _next_quarter(where, cells[names.index(DATE)].strip(), last)
-    return np.array(values, dtype=np.float64).reshape(-1, len(OBSERVABLE_NAMES))
+        values.append([_number(where, name, cells[j], separator) for name, j in columns.items()])
+    others: list[tuple[Hashable, Sequence[Any]]] = [
+        (name, [cells[j] for _, cells in rows[1:]])
+        for j, name in enumerate(names)
+        if name not in OBSERVABLE_NAMES
+    ]
+    dates = span(lambda row: f"{path}, line {rows[row + 1][0]}", others)
+    return np.array(values, dtype=np.float64).reshape(-1, len(OBSERVABLE_NAMES)), dates
 
 
 def _check_columns(origin: str, names: list[str]) -> None:
@@ -112,54 +187,46 @@ def _check_columns(origin: str, names: list[str]) -> None:
         if name not in names:
             close = nearest(name, names)
             hint = f" (is it {close!r}?)" if close else ""
+            if sum(_NUMBER.fullmatch(cell) is not None for cell in names) >= 3:
+                hint = " (there are numbers where the names should be)"
+            elif len(names) == 1:
+                hint = " (expected commas, semicolons or tabs between cells)"
             raise InputError(
                 f"{origin}: column {name!r} is missing{hint}; expected output, inflation, rate"
             )
-    for name in (*OBSERVABLE_NAMES, DATE):
-        if names.count(name) > 1:
+    for name, times in Counter(names).items():
+        if times > 1 and (name in OBSERVABLE_NAMES or name.casefold() in DATES):
             raise InputError(f"{origin}: column {name!r} is given twice")
 
 
-def _check_dates(frame: pd.DataFrame) -> None:
-    """Refuse dates, in a column `date` or else the index, that are not quarter after quarter."""
-    dates = frame[DATE] if DATE in frame.columns else frame.index
-    if DATE not in frame.columns and not hasattr(dates, "quarter"):
-        return  # an index that is no date
-    last = None
-    for row, day in enumerate(dates):
-        text = day.strftime("%Y-%m-%d") if hasattr(day, "strftime") else str(day).strip()
-        last = _next_quarter(f"history, row {row}", text, last)
-
-
-def _next_quarter(where: str, text: str, last: int | None) -> int:
-    """A date as quarters since year 0, or InputError where it is not the quarter after `last`."""
-    quarter = _quarter(where, text)
-    if last is not None and quarter != last + 1:
-        raise InputError(
-            f"{where}: {_name(quarter)} after {_name(last)}; expected one row a quarter, oldest "
-            "first, without gaps"
-        )
-    return quarter
-
-
-def _rows(path: str | os.PathLike[str]) -> list[tuple[int, list[str]]]:
-    """The non-empty rows of a CSV file and their line numbers."""
+def _rows(path: str | os.PathLike[str]) -> tuple[str, list[tuple[int, list[str]]]]:
+    """The separator, and the non-empty rows of a CSV file and their line numbers."""
     try:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            return [(reader.line_num, row) for row in reader if any(c.strip() for c in row)]
+            text = file.read(_LARGEST)
+        if len(text) == _LARGEST:
+            raise InputError(f"{path}: too large for a history (10 MB or more)")
+        first = next((line for line in text.splitlines() if line.strip(" ,;\t|")), "")
+        separator = max(SEPARATORS, key=first.count)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        rows = [(reader.line_num, row) for row in reader if any(c.strip() for c in row)]
     except UnicodeDecodeError:
         raise InputError(f"{path}: not a CSV file (not UTF-8 text)") from None
+    except InputError:
+        raise
     except csv.Error as error:
         raise InputError(f"{path}: not a CSV file ({error})") from None
     except ValueError:  # a NUL in the name
         raise InputError(f"history: expected the name of a CSV file, got {path!r}") from None
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; expected a CSV file") from None
+    return separator, rows
 
 
-def _number(where: str, name: str, cell: str) -> float:
+def _number(where: str, name: str, cell: str, separator: str) -> float:
     text = cell.strip()
+    if separator == ";" and text.count(",") == 1 and "." not in text:
+        text = text.replace(",", ".")
     try:
         # float also reads 1_000 and digits of other scripts, which a spreadsheet never writes.
         value = float(text) if text.isascii() and "_" not in text else math.nan
@@ -169,21 +236,3 @@ def _number(where: str, name: str, cell: str) -> float:
         what = f"expected a number, got {text[:40]!r}" if text else "empty; fill gaps first"
         raise InputError(f"{where}: {name}: {what}")
     return value
-
-
-def _quarter(where: str, text: str) -> int:
-    """A date as quarters since year 0."""
-    named = re.fullmatch(r"(\d{4})[-: ]?[Qq]([1-4])", text, flags=re.ASCII)
-    if named:
-        return 4 * int(named[1]) + int(named[2]) - 1
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise InputError(
-            f"{where}: date: expected a quarter such as 1959Q2 or 1959-04-01, got {text[:40]!r}"
-        ) from None
-    return 4 * day.year + (day.month - 1) // 3
-
-
-def _name(quarter: int) -> str:
-    return f"{quarter // 4:04d}Q{quarter % 4 + 1}"

@@ -16,11 +16,19 @@ NOT_NUMBERS = (TypeError, ValueError, OverflowError, RuntimeError)
 
 
 def real(values: Any) -> NDArray[np.float64]:
-    """`values` as float64; one of NOT_NUMBERS for anything but real numbers, dates included."""
-    array = np.asarray(values)
+    """`values` as float64 in C order, masked entries as NaN.
+
+    One of NOT_NUMBERS for anything but real numbers, dates included.
+    """
+    rows = values if isinstance(values, (list, tuple)) else ()
+    masked = np.ma.isMaskedArray(values) or any(np.ma.isMaskedArray(row) for row in rows)
+    array = np.ma.array(values, copy=False) if masked else np.asarray(values)
     if array.dtype.kind in "cmM":  # complex numbers, durations, dates: NumPy would cast them
         raise TypeError(f"expected real numbers, got {array.dtype}")
-    return array.astype(np.float64, copy=False)
+    if masked:
+        array = np.ma.filled(array.astype(np.float64), np.nan)
+    # In order, which a reversed view is not: kernels and tensors take no negative strides.
+    return np.asarray(array, dtype=np.float64, order="C")
 
 
 def numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:

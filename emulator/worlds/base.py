@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from emulator.errors import InputError, WorldError, unknown_name
 from emulator.specs import MACRO_OBSERVABLES, Observable, Parameter, Shock, WorldSpec
 from emulator.worlds.arguments import NOT_NUMBERS, numbers, whole
+from emulator.worlds.labels import Wanted
 from emulator.worlds.priors import quantiles
 
 if TYPE_CHECKING:
@@ -271,7 +272,8 @@ class World(ABC, Generic[SolutionT]):
 
         theta: (B, P), or (P,) for one draw. size: s.d.s, a scalar or (B, S); values are the
         response to that size, not per unit. state: (B, n) or (n,) at the end of the quarter
-        before impact; None is the steady state. solution: from `solve(theta)`, to skip solving
+        before impact; None is the steady state. What has names (`labels`) goes by them: all
+        parameters, shocks or states, in any order. solution: from `solve(theta)`, to skip solving
         again. Rows without a unique stable solution are NaN; `strict` raises WorldError instead.
         Raises InputError for wrong shapes and types, horizons beyond 10,000 quarters, and for sizes
         and states that are not finite (but for the state of a row that has no solution, which
@@ -283,7 +285,7 @@ class World(ABC, Generic[SolutionT]):
             limit = f"at most {MAX_HORIZON:,} quarters"
             raise InputError(f"horizon: expected {limit}, got {quarters:,}")
         shape = (len(theta), len(self.shocks))
-        sizes = numbers("size", size)
+        sizes = self._read("size", size, "shock", self.shock_names)
         if sizes.ndim and sizes.shape != shape:
             raise InputError(f"size: expected a scalar or shape {shape}, got {sizes.shape}")
         if not np.isfinite(sizes).all():
@@ -314,7 +316,7 @@ class World(ABC, Generic[SolutionT]):
         without a unique stable solution are NaN, with flags 0; `strict` and errors as in `irf`.
         """
         theta = self._theta(theta)
-        eps = np.ascontiguousarray(numbers("eps", eps))
+        eps = self._read("eps", eps, "shock", self.shock_names)
         if eps.ndim == 2:
             eps = eps[None]
         if eps.ndim != 3 or eps.shape[0] != len(theta) or eps.shape[2] != len(self.shocks):
@@ -350,17 +352,20 @@ class World(ABC, Generic[SolutionT]):
 
     def _theta(self, theta: ArrayLike) -> Float64[np.ndarray, "B P"]:
         """(B, P) float64 from (B, P) or (P,)."""
-        if isinstance(theta, Mapping):
-            raise InputError(
-                "theta: expected numbers (B, P), got names; the world's pack takes those"
-            )
-        array = np.atleast_2d(numbers("theta", theta))
+        array = np.atleast_2d(self._read("theta", theta, "parameter", self.parameter_names))
         if array.ndim != 2 or array.shape[1] != len(self.parameters):
             raise InputError(
                 f"theta: world {self.name!r} has {len(self.parameters)} parameters, expected "
                 f"shape (B, {len(self.parameters)}), got {array.shape}"
             )
-        return np.ascontiguousarray(array)
+        return array
+
+    def _read(
+        self, argument: str, values: ArrayLike, noun: str, names: tuple[str, ...]
+    ) -> FloatArray:
+        """An argument whose last axis is called `names`, by those where it has any."""
+        found = Wanted(argument, noun, f"world {self.name!r}", names).read(values)
+        return numbers(argument, values) if found is None else found
 
     def _solution(self, theta: Float64[np.ndarray, "B P"], solution: SolutionT | None) -> SolutionT:
         """The solution given, which must have a row for each of `theta`, or a new one."""
@@ -377,7 +382,7 @@ class World(ABC, Generic[SolutionT]):
         """(B, n) float64 from (B, n) or (n,), or None; finite in the rows that are solved."""
         if state is None:
             return None
-        array = np.atleast_2d(numbers("state", state))
+        array = np.atleast_2d(self._read("state", state, "state", self.state_names))
         n, rows = len(self.state_names), len(status)
         if array.ndim != 2 or array.shape[1] != n or array.shape[0] not in (1, rows):
             raise InputError(f"state: expected shape ({rows}, {n}), got {array.shape}")

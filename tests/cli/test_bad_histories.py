@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -20,19 +21,47 @@ def _dated(*quarters: str) -> str:
     return "\n".join([f"date,{HEADER}", *rows])
 
 
+def _between(separator: str, changed: tuple[int, str]) -> str:
+    """A file with another separator, a line of it replaced."""
+    lines = table().replace(",", separator).splitlines()
+    lines[changed[0] - 1] = changed[1]
+    return "\n".join(lines)
+
+
+def _labelled(name: str, cells: Iterable[object]) -> str:
+    """A file of 60 quarters with one more column."""
+    rows = [f"{cell},{row}" for cell, row in zip(cells, numbers(), strict=True)]
+    return "\n".join([f"{name},{HEADER}", *rows])
+
+
+QUARTERS = [f"{1990 + k // 4}Q{k % 4 + 1}" for k in range(60)]
+MONTHS = [f"{1990 + k // 12}-{k % 12 + 1:02d}-01" for k in range(60)]
+
 # name: (content, what the line must say)
 CSV: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "empty; expected the columns"),
     "blank": ("\n \n,,\n", "empty; expected the columns"),
     "header_only": (HEADER, "0 quarters are too few, 40"),
     "short": ("\n".join([HEADER, *numbers(39)]), "39 quarters are too few, 40"),
-    "no_header": ("\n".join(numbers()), "column 'output' is missing"),
+    "no_header": ("\n".join(numbers()), "column 'output' is missing (there are numbers where the"),
+    "no_header_but_dates": (
+        "\n".join(f"{1990 + k // 4}Q{k % 4 + 1},{row}" for k, row in enumerate(numbers())),
+        "column 'output' is missing (there are numbers where the",
+    ),
+    "blanks": (table().replace(",", " "), "(expected commas, semicolons or tabs between cells)"),
+    "decimal_comma_between_tabs": (
+        _between("\t", (5, "1,5\t2\t3")),
+        "line 5: output: expected a number, got '1,5'",
+    ),
+    "thousands": (
+        _between(";", (5, "1.234,5;2;3")),
+        "line 5: output: expected a number, got '1.234,5'",
+    ),
     "missing_column": (table(header="output,inflation,unemployment"), "'rate' is missing"),
     "misspelt": (table(header="output,inflaton,rate"), "(is it 'inflaton'?)"),
     "capitals": (table(header="Output,Inflation,Rate"), "(is it 'Output'?)"),
     "twice": (table(header="output,inflation,rate,rate"), "column 'rate' is given twice"),
     "date_twice": (table(header="date,date,output,inflation,rate"), "'date' is given twice"),
-    "semicolons": (table().replace(",", ";"), "column 'output' is missing"),
     "gap": (table((12, "1.0,,2.0")), "line 12: inflation: empty; fill gaps"),
     "text": (table((7, "n.a.,1,2")), "line 7: output: expected a number, got 'n.a.'"),
     "nan": (table((7, "1,nan,2")), "line 7: inflation: expected a number, got 'nan'"),
@@ -49,6 +78,23 @@ CSV: dict[str, tuple[str | bytes, str]] = {
     "newest_first": (_dated("1990Q2", "1990Q1"), "1990Q1 after 1990Q2"),
     "monthly": (_dated("1990-01-01", "1990-02-01"), "1990Q1 after 1990Q1; expected one row a"),
     "annual": (_dated("1990-01-01", "1991-01-01"), "1991Q1 after 1990Q1"),
+    "observation_date": (
+        _labelled("observation_date", MONTHS),
+        "line 3: 1990Q1 after 1990Q1; expected one row a",
+    ),
+    "dates_without_a_name": (_labelled("", QUARTERS[::-1]), "2004Q3 after 2004Q4"),
+    "dates_called_otherwise": (_labelled("Datum", QUARTERS[::-1]), "2004Q3 after 2004Q4"),
+    "dates_unread": (
+        _labelled("Datum", ["4/1/1990"] * 60),
+        "Datum: expected a quarter such as 1959Q2",
+    ),
+    "counted_down": (_labelled("time", range(60, 0, -1)), "time 59 after 60; expected one row"),
+    "years": (_labelled("period", range(1950, 2010)), "1951Q1 after 1950Q1"),
+    "years_four_times": (_labelled("year", [q[:4] for q in QUARTERS]), "1990Q1 after 1990Q1"),
+    "years_and_quarters": (
+        _labelled("year,quarter", [q.replace("Q", ",") for q in QUARTERS[::-1]]),
+        "2004Q3 after 2004Q4",
+    ),
     "bad_date": (_dated("spring 1990"), "expected a quarter such as 1959Q2"),
     "no_date": (_dated(""), "expected a quarter such as 1959Q2"),
     "quarter_five": (_dated("1990Q5"), "got '1990Q5'"),

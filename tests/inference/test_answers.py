@@ -41,6 +41,15 @@ def test_mappings_arrays_and_frames_say_the_same(model: emulator.Emulator) -> No
     # A Series goes by its labels, not by the order they come in.
     series = pd.Series(theta, index=world.parameter_names)[::-1]
     np.testing.assert_array_equal(model.irf("nk", series), one)
+    labelled = xr.DataArray([series, series[::-1][series.index]], dims=("draw", "parameter"),
+                            coords={"parameter": list(series.index)})  # fmt: skip
+    two = model.irf("nk", np.stack([theta, theta]))
+    for rows in (labelled, labelled.T, [series, series[::-1]], pd.DataFrame([series, series])):
+        np.testing.assert_array_equal(model.irf("nk", rows), two)
+    np.testing.assert_array_equal(
+        model.irf("nk", np.stack([world.pack(), theta])[::-1]),
+        batch,  # strides below zero
+    )
     # A batch of another size may round differently: float32 products.
     np.testing.assert_allclose(batch[0], one, rtol=1e-4, atol=1e-6)
     assert model.irf("nk", theta[None]).dims == batch.dims

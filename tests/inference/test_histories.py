@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+import xarray as xr
 
 import emulator
 from emulator.errors import InputError
-from emulator.inference.histories import read_history
+from emulator.inference.histories import observe, read_history
 from emulator.models.baselines.mlp import MLPConfig
 from tests.inference.histories import random_walk
 
@@ -116,8 +119,135 @@ def test_dates_of_a_frame_are_checked_like_those_of_a_file(every_regime: emulato
                 every_regime.irf("nk", history=wrong)
 
 
-@pytest.mark.parametrize("first", ["1990Q1", "1990-Q1", "1990q1", "1990-01-01", "1990-03-31"])
+SPELLINGS = [
+    "1990Q1", "1990-Q1", "1990q1", "Q1 1990", "1990:1", "1990-01-01", "1990-03-31", "1990/01/01",
+    "1990-03", "1990M3", "1990.0", "199001", "19900101", "1990-01-01 00:00:00",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("first", SPELLINGS)
 def test_quarters_are_read_in_several_spellings(tmp_path: Path, first: str) -> None:
     file = tmp_path / "us.csv"
-    file.write_text(f"date,output,inflation,rate\n{first},1,2,3\n1990Q2,4,5,6\n")
-    assert read_history(file).tolist() == [[1, 2, 3], [4, 5, 6]]
+    file.write_text(f"DATE,output,inflation,rate\n{first},1,2,3\n1990Q2,4,5,6\n")
+    values, dates = read_history(file)
+    assert values.tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert dates == (4 * 1990, 4 * 1990 + 1)
+
+
+@pytest.mark.parametrize("name", ["observation_date", "Time", "period", "", "Datum"])
+def test_dates_are_found_whatever_they_are_called(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "us.csv"
+    text = "{},realtime_start,output,inflation,rate\n{},2020-01-15,1,2,3\n{},2020-01-15,4,5,6\n"
+    file.write_text(text.format(name, "1990Q1", "1990Q2"))
+    assert read_history(file)[1] == (4 * 1990, 4 * 1990 + 1)
+    file.write_text(text.format(name, "1990Q2", "1990Q1"))
+    with pytest.raises(InputError, match="1990Q1 after 1990Q2"):
+        read_history(file)
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_cells_may_stand_between_other_separators(tmp_path: Path, separator: str) -> None:
+    file = tmp_path / "us.csv"
+    text = "\ufeffdate,output,inflation,rate\n1990Q1,1.5,-2,3e-1\n1990Q2,4,5,6\n"
+    text = text.replace(",", separator)
+    if separator == ";":  # as spreadsheets write where the comma is decimal
+        text = text.replace(".", ",")
+    file.write_text(text)
+    assert read_history(file)[0].tolist() == [[1.5, -2, 0.3], [4, 5, 6]]
+
+
+def _frame(quarters: int = 60) -> pd.DataFrame:
+    dates = pd.period_range("1990Q2", periods=quarters, freq="Q", name="when")
+    return pd.DataFrame(random_walk(quarters), dates, columns=["output", "inflation", "rate"])
+
+
+def _array(frame: pd.DataFrame) -> xr.DataArray:
+    frame = frame.set_axis(frame.index.to_timestamp())
+    return xr.DataArray(frame, dims=("when", "series"))
+
+
+NAMED: dict[str, Callable[[pd.DataFrame], object]] = {
+    "mapping": lambda frame: {name: frame[name].tolist() for name in frame},
+    "mapping of series": lambda frame: {name: frame[name] for name in frame},
+    "list of series": lambda frame: [frame[name] for name in frame],
+    "list of mappings": lambda frame: [frame],
+    "labels in text": lambda frame: frame.set_axis(frame.index.astype(str)),
+    "timestamps": lambda frame: frame.set_axis(frame.index.to_timestamp()),
+    "decimal years": lambda frame: frame.set_axis(1990.25 + np.arange(len(frame)) / 4),
+    "column of dates": lambda frame: frame.reset_index(names="DATE"),
+    "year and quarter": lambda frame: frame.reset_index(drop=True).assign(
+        year=[float(q.year) for q in frame.index], quarter=[q.quarter for q in frame.index]
+    ),
+    "array": _array,
+    "array on its side": lambda frame: _array(frame).T,
+    "set of arrays": lambda frame: _array(frame).to_dataset("series"),
+    "table": lambda frame: pa.table(frame.set_axis(frame.index.astype(str)).reset_index()),
+    "records": lambda frame: frame.to_records(index=False),
+    "nullable": lambda frame: frame.astype("Float64"),
+}
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_columns_go_by_their_names_wherever_there_are_names(kind: str) -> None:
+    frame = _frame()
+    found = observe(NAMED[kind](frame[["rate", "output", "inflation"]]))
+    np.testing.assert_array_equal(found.values[0], frame)
+    known = kind not in ("mapping", "records")
+    assert (found.first, found.last) == (("1990Q2", "2005Q1") if known else (None, None))
+
+
+# Here "decimal years" counts rows anew.
+@pytest.mark.parametrize("kind", sorted(NAMED.keys() - {"mapping", "records", "decimal years"}))
+def test_dates_are_checked_wherever_there_are_dates(kind: str) -> None:
+    for wrong in (_frame()[::-1], _frame().drop(index=_frame().index[7])):
+        with pytest.raises(InputError, match=r"after .* without gaps"):
+            observe(NAMED[kind](wrong))
+
+
+def test_rows_without_dates_are_counted_up_by_one() -> None:
+    frame = _frame().reset_index(drop=True)
+    observe(frame[5:])
+    for wrong in (frame[::-1], frame.drop(index=7)):
+        with pytest.raises(InputError, match=r"label .* after .*; .* drop these numbers"):
+            observe(wrong)
+    observe(frame.drop(index=7).reset_index(drop=True))
+    panel = _frame().set_axis(pd.MultiIndex.from_product([["US", "DE"], range(30)]))
+    with pytest.raises(InputError, match=r"label: expected a quarter .* got \"\('US', 0\)"):
+        observe(panel)
+
+
+def test_dates_that_are_missing_are_named() -> None:
+    frame = _frame().reset_index(names="date").astype({"date": object})
+    for missing in (pd.NaT, None, float("nan")):
+        frame.loc[3, "date"] = missing
+        with pytest.raises(InputError, match="row 3: date: expected a quarter"):
+            observe(frame)
+
+
+def test_what_is_masked_is_missing() -> None:
+    masked = np.ma.array(random_walk(), mask=False)
+    np.testing.assert_array_equal(observe(masked).values[0], random_walk())
+    masked[17, 1] = np.ma.masked
+    for history in (masked, masked[None], list(masked), [masked, masked]):
+        with pytest.raises(InputError, match="inflation is nan in quarter 18"):
+            observe(history)
+
+
+def test_names_that_are_not_there_are_refused() -> None:
+    with pytest.raises(InputError, match="has labels among output, inflation, rate"):
+        observe(xr.DataArray(random_walk()))
+    with pytest.raises(InputError, match="'output' is missing"):
+        observe(pd.DataFrame(random_walk()))
+    with pytest.raises(InputError, match="'rate' is given twice"):
+        observe(_frame()[["output", "inflation", "rate", "rate"]])
+    with pytest.raises(InputError, match="equally many quarters, got 60, 61"):
+        observe([_frame(), _frame(61)])
+
+
+def test_the_quarters_used_are_the_last(tmp_path: Path) -> None:
+    frame = _frame(260)
+    file = tmp_path / "us.csv"
+    frame.to_csv(file)
+    for found in (observe(frame), observe(file)):
+        assert (found.given, found.values.shape) == (260, (1, 200, 3))
+        assert (found.first, found.last) == ("2005Q2", "2055Q1")

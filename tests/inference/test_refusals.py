@@ -28,6 +28,9 @@ pytestmark = pytest.mark.slow
         (("nk", pd.DataFrame({"phi": [1.0]})), UnknownNameError, "phi_pi"),
         (("nk", pd.DataFrame({"phi_pi": ["x"]})), InputError, "column of numbers"),
         (("nk", "phi_pi=2"), InputError, "mapping"),
+        (("nk", pd.Series([1.5, 2.0], ["phi_pi", "phi_pi"])), InputError, "given twice"),
+        (("nk", pd.DataFrame({"phi_pi": [pd.NaT]})), InputError, "column of numbers"),
+        (("nk", np.ma.masked_less(np.ones((2, 12)), 2.0)), InputError, "beta is nan in draw 0"),
         (("nk", [[1.0, None]]), InputError, "theta"),
     ],
 )

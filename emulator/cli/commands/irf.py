@@ -74,9 +74,9 @@ def irf(
     if state_dependent and exact:
         raise InputError("--exact: the state is unknown; leave out --state-dependent or --exact")
     import emulator
-    from emulator.inference.histories import history_array
+    from emulator.inference.histories import observe
 
-    observed = None if history is None else history_array(history)[0][0]
+    observed = None if history is None else observe(history)
     theta = values if values or history is None else None
     model = emulator.load(weights)
     if world is not None:
