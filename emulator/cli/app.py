@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -17,7 +18,6 @@ from emulator.errors import EmulatorError
 app = typer.Typer(
     name="emulator",
     help="Impulse responses of many macroeconomic models from one neural network.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -26,11 +26,15 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def root(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
     if version:
         typer.echo(__version__)
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(2)
 
 
 def program() -> TyperGroup:
@@ -41,8 +45,29 @@ def program() -> TyperGroup:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with its code."""
+    """Run the command line, as a process of its own, and exit with its code."""
+    _open_streams()
+    # No command shows a window, and Jupyter hands its backend to every command of a cell.
+    os.environ["MPLBACKEND"] = "agg"
     sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def _open_streams() -> None:
+    """Give the process three standard streams, which take whatever is printed.
+
+    A closed one (`>&-`) would be the number of the next file that is opened. What a stream's
+    encoding lacks, and what a file's name has that is no text, is printed as `\\xe9`.
+    """
+    for number, mode in enumerate("rww"):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            name = ("stdin", "stdout", "stderr")[number]
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def run(arguments: list[str]) -> int:
@@ -55,7 +80,11 @@ def run(arguments: list[str]) -> int:
         return _interrupted(arguments) if code == 130 else code
     except typer.exceptions.Exit as stop:
         return stop.exit_code
-    except (KeyboardInterrupt, typer.Abort):
+    except typer.Abort as stop:
+        if isinstance(stop.__cause__, EOFError):  # which Typer takes for Ctrl-D
+            raise stop.__cause__ from None
+        return _interrupted(arguments)
+    except KeyboardInterrupt:
         return _interrupted(arguments)
     except SystemError as error:
         # What compiled code (numba's) makes of Ctrl-C, one for every call that it came through.
@@ -73,11 +102,20 @@ def run(arguments: list[str]) -> int:
     except EmulatorError as error:
         return _fail(str(error), 2)
     except BrokenPipeError:
-        # The reader (head, less) has gone; keep the interpreter from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _reader_gone()
+    except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):  # what Typer makes of it
+            return _reader_gone()
+        raise
     except OSError as error:
         return _fail(_describe(error, arguments), 2)
+
+
+def _reader_gone() -> int:
+    """The exit code when whoever read our output (head, less) has enough."""
+    # Keep the interpreter from complaining at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _interrupted(arguments: list[str]) -> int:

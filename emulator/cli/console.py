@@ -74,18 +74,30 @@ def print_table(
 ) -> None:
     """An aligned table on stdout.
 
-    The first column and those named in `prose` are left-aligned, the others right.
+    The first column and those named in `prose` are left-aligned, the others right. On a narrow
+    terminal prose and the header are broken between words, and nothing else is: a table that is
+    too wide then stays so.
     """
     from rich import box
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, box=box.SIMPLE, title_justify="left")
+    console = Console(width=None if sys.stdout.isatty() else 200, soft_wrap=False, markup=False)
+    widths, least = [], []
     for j, name in enumerate(header):
-        table.add_column(
-            name, justify="left" if j == 0 or name in prose else "right", overflow="fold"
-        )
+        cells = [row[j] for row in rows]
+        words = [word for text in (cells if name in prose else []) for word in text.split()]
+        widths.append(max(map(cell_len, [name, *cells])))
+        least.append(max(map(cell_len, [*name.split(), *(words if name in prose else cells)])))
+    around = 3 * len(header) + 1  # blanks and rules
+    while sum(widths) + around > console.width and widths != least:
+        widths[max(range(len(widths)), key=lambda j: (widths[j] > least[j], widths[j]))] -= 1
+    console.width = max(console.width, sum(widths) + around)
+    table = Table(title=title, box=box.SIMPLE, title_justify="left")
+    for j, (name, width) in enumerate(zip(header, widths, strict=True)):
+        left = j == 0 or name in prose
+        table.add_column(name, justify="left" if left else "right", width=width)
     for row in rows:
         table.add_row(*row)
-    width = None if sys.stdout.isatty() else 200
-    Console(width=width, soft_wrap=False, markup=False).print(table)
+    console.print(table)

@@ -15,6 +15,7 @@ import yaml
 
 import emulator
 from emulator.cli.app import run
+from emulator.cli.console import print_table
 from tests.conftest import run_config
 
 pytestmark = pytest.mark.integration
@@ -171,15 +172,58 @@ def test_progress_is_silent_when_not_a_terminal(
     assert capfd.readouterr().err == ""
 
 
-def test_a_pipe_may_close(run_path: Path) -> None:
-    closed = subprocess.run(
-        f"'{sys.executable}' -m emulator.cli irf nk --weights '{run_path}' --horizon 12 "
-        "--format csv | head -1",
-        shell=True, capture_output=True, text=True, timeout=120,
+def _shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command of bash, in which `emulator` is this interpreter's."""
+    start = f"emulator() {{ '{sys.executable}' -m emulator.cli \"$@\"; }}; set -o pipefail; "
+    return subprocess.run(
+        ["bash", "-c", start + command], capture_output=True, text=True, timeout=120, cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
-    assert closed.stdout.startswith("source,shock")
+
+
+def test_a_pipe_may_close(tmp_path: Path) -> None:
+    closed = _shell("emulator worlds nk --format table | head -1", tmp_path)
+    assert closed.returncode == 0
+    assert closed.stdout.startswith("nk: ")
     assert closed.stderr == ""
+
+
+def test_streams_backends_and_encodings_do_not_matter(
+    run_path: Path, dataset_path: Path, tmp_path: Path
+) -> None:
+    """As in a job without streams, a cell of Jupyter, and a terminal that knows ASCII alone."""
+    (tmp_path / "é").symlink_to(dataset_path)
+    answered = _shell(
+        f"MPLBACKEND=nonsense emulator irf nk --weights '{run_path}' --plot é.png >&- 2>&- <&- && "
+        "PYTHONIOENCODING=ascii emulator validate é",
+        tmp_path,
+    )
+    assert answered.returncode == 0
+    assert answered.stdout.startswith(r"\xe9 ")
+    assert (tmp_path / "é.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_bare_command_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([]) == 2
+    assert "\n  irf  " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_a_narrow_terminal_leaves_numbers_whole(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "dumb")  # no colours
+    text = "inverse intertemporal elasticity"
+    row = ["4", "-1.25e-07", "0.0123", text]
+    print_table(
+        "T", ["quarter", "output (percent)", "rate", "what it is"], [row], prose=("what it is",)
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert any("-1.25e-07" in line and "0.0123" in line for line in lines)
+    assert all(any(word in line for line in lines) for word in text.split())
+    assert max(map(len, lines)) <= 60
 
 
 @pytest.mark.parametrize("compiled", [False, True], ids=["in Python", "in compiled code"])

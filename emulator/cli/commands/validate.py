@@ -32,6 +32,7 @@ def validate(
             str(path),
             ["check", "world", "result", "detail"],
             [[c.name, c.world or "all", "ok" if c.passed else "FAILED", c.detail] for c in checks],
+            prose=("detail",),
         )
     if failed:
         names = ", ".join(f"{c.name} ({c.world or 'all'})" for c in failed)
