@@ -8,24 +8,19 @@ the resolved configuration, whatever the order or spelling in the file.
 from __future__ import annotations
 
 import os
-import re
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from emulator.errors import ConfigError, nearest
+from emulator.errors import ConfigError, nearest, short, unknown_name
 from emulator.storage import json_sha256
+from emulator.strict_yaml import read_yaml
 
 
 def is_unset(value: object) -> bool:
     """For `Field(exclude_if=...)`: an optional part that is not asked for is not written either, so
     that a new one leaves the configurations and hashes of runs without it as they are."""
     return value is None
-
-
-_NUMBERS = (int, float, int | None, float | None)
 
 
 class StrictModel(BaseModel):
@@ -44,76 +39,26 @@ class StrictModel(BaseModel):
             data = dict(data)
             for name, field in cls.model_fields.items():
                 value = data.get(name)
-                if field.annotation in _NUMBERS and isinstance(value, (bool, str)):
-                    raise ValueError(f"{name}: expected a number, got {value!r}")
+                if takes_numbers(field.annotation):
+                    for entry in value if isinstance(value, list) else [value]:
+                        if isinstance(entry, (bool, str)):
+                            raise ValueError(f"{name}: expected a number, got {short(entry)}")
                 if name in data and value is None and isinstance(field.default, StrictModel):
                     data[name] = {}
         return data
 
 
+def takes_numbers(annotation: Any) -> bool:
+    """Whether what belongs here is a number, or a list of numbers, and nothing else."""
+    if annotation in (int, float):
+        return True
+    inner = [a for a in get_args(annotation) if a is not type(None) and a is not Ellipsis]
+    if get_origin(annotation) is Annotated:
+        inner = inner[:1]
+    return bool(inner) and all(map(takes_numbers, inner))
+
+
 ModelT = TypeVar("ModelT", bound=StrictModel)
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.1 with the floats of YAML 1.2 (plain SafeLoader reads 1e-4 as a string) and
-    duplicate keys refused."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(k, deep=True) for k, _ in node.value]
-        for i, key in enumerate(keys):
-            if key in keys[:i]:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"duplicate key {key!r}", node.start_mark
-                )
-        return super().construct_mapping(node, deep)
-
-
-# YAML 1.1 also reads yes and on as booleans, 010 as 8, 1:30 as 90 and 1_0 as 10. Here, as in the
-# core schema of YAML 1.2, only true and false are booleans and only plain decimals are integers.
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, pattern)
-        for tag, pattern in resolvers
-        if tag.rsplit(":", 1)[1] not in ("bool", "int", "float", "timestamp")
-    ]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:int", re.compile(r"^[-+]?(0|[1-9][0-9]*)$"), list("-+0123456789")
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?\.(inf|Inf|INF)$|^\.(nan|NaN|NAN)$|^[-+]?[0-9]+\.[0-9]*$|^[-+]?\.[0-9]+$"),
-    list("-+.0123456789"),
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)$"),
-    list("-+.0123456789"),
-)
-
-
-def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The mapping in a YAML file. Raises ConfigError naming the file and line."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as text ({error})") from None
-    try:
-        data = yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader subclass)
-    except (yaml.YAMLError, RecursionError, ValueError, TypeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or type(error).__name__
-        raise ConfigError(f"{path}{where}: not valid YAML ({problem})") from None
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path}: expected a mapping of keys to values at the top")
-    return data
 
 
 def load_config(path: str | os.PathLike[str], model: type[ModelT]) -> ModelT:
@@ -136,24 +81,22 @@ def _first_problem(error: ValidationError, model: type[BaseModel]) -> str:
     if problem["type"] == "union_tag_invalid":
         context = problem["ctx"]
         valid = [tag.strip(" '") for tag in context["expected_tags"].split(",")]
-        close = nearest(str(context["tag"]), valid)
-        hint = f"did you mean {close!r}? " if close else ""
         key = str(context["discriminator"]).strip("'")
-        return f"unknown {place}.{key} {context['tag']!r}: {hint}valid: {', '.join(valid)}"
+        return str(unknown_name(f"{place}.{key}", str(context["tag"]), valid))
     if problem["type"] == "union_tag_not_found":
         return f"{place}: type is missing"
     if problem["type"] == "extra_forbidden":
-        key = str(problem["loc"][-1])
         _, options = _follow(model, problem["loc"][:-1])
-        valid = list(options[0].model_fields) if options else []
-        close = nearest(key, valid)
+        close = nearest(str(problem["loc"][-1]), options[0].model_fields)
         hint = f"did you mean {close!r}? " if close else ""
-        return f"unknown key {place!r}: {hint}valid keys: {', '.join(valid)}"
+        return f"unknown key {short(place)}: {hint}valid keys: {', '.join(options[0].model_fields)}"
     message = problem["msg"].removeprefix("Value error, ")
     value = problem.get("input")
     # A whole section in the message would say nothing about what is wrong in it.
-    got = "" if problem["type"] == "missing" or isinstance(value, dict) else f" (got {value!r})"
-    return f"{place or 'configuration'}: {message[0].lower()}{message[1:]}{got[:120]}"
+    got = (
+        "" if problem["type"] == "missing" or isinstance(value, dict) else f" (got {short(value)})"
+    )
+    return f"{place[:80] or 'configuration'}: {message[0].lower()}{message[1:]}{got}"
 
 
 def _follow(
@@ -162,17 +105,19 @@ def _follow(
     """The keys along a problem's path as they are in the file, and the models that may stand at its
     end. pydantic's path also names the branch of a choice between models, which is no key."""
     names: list[str] = []
-    options = [model]
+    options, of_names = [model], False
     for part in path:
         chosen = [option for option in options if _tag(option) == part]
         if len(options) > 1 and chosen:
             options = chosen
             continue
         names.append(str(part))
-        if isinstance(part, int):  # a place in a list; its entries' model stays
+        if isinstance(part, int) or of_names:  # a place in a list or mapping, whose model stays
+            of_names = False
             continue
         field = options[0].model_fields.get(part) if options else None
         options = _models_in(field.annotation) if field else []
+        of_names = field is not None and get_origin(field.annotation) is dict
     return names, options
 
 

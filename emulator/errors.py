@@ -52,6 +52,12 @@ class DisagreementError(EmulatorError, ArithmeticError):
     """An exported network does not give the answers of the one it was made from."""
 
 
+def short(value: object) -> str:
+    """A value as it would be typed, cut where it is long or deep."""
+    whole = isinstance(value, str) and len(value) <= 80
+    return repr(value) if whole else reprlib.repr(value)
+
+
 def nearest(name: str, valid: Iterable[str]) -> str | None:
     """The valid name closest to `name`, whatever its case, or None when nothing is close."""
     names = {valid_name.casefold(): valid_name for valid_name in reversed(list(valid))}
@@ -67,5 +73,5 @@ def unknown_name(kind: str, name: object, valid: Iterable[str]) -> UnknownNameEr
     names = list(valid)
     close = nearest(name, names) if isinstance(name, str) else None
     hint = f"did you mean {close!r}? " if close else ""
-    shown = repr(name) if isinstance(name, str) else reprlib.repr(name)
+    shown = short(name)
     return UnknownNameError(f"unknown {kind} {shown}: {hint}valid: {', '.join(names)}")

@@ -17,4 +17,14 @@ AHEAD = 40  # a trajectory is forecast so far
 
 MAX_HORIZON = 80  # of a response
 
+# Of configurations: what lies beyond is a slip of the keyboard, and would take all memory or time.
+MOST_WIDTH = 8_192  # units of a layer
+MOST_DEPTH = 256  # layers
+MOST_ROWS = 1_000_000  # samples of a world in one step
+MOST_STEPS = 1_000_000_000  # of training; epochs and validations alike
+MOST_SEED = 2**63 - 1
+MOST_RATE = 100.0  # a learning rate
+MOST_WEIGHT = 1e6  # of a term in the loss, or of decay; and the largest gradient norm
+MOST_WORKERS = 1_024  # processes, or threads of one
+
 QUANTILES = (0.05, 0.25, 0.50, 0.75, 0.95)  # levels of the bands around a response

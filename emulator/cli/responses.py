@@ -13,6 +13,7 @@ import typer
 from emulator.cli.console import print_table
 from emulator.errors import InputError
 from emulator.specs import Observable
+from emulator.strict_yaml import read_number
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,7 +64,7 @@ def parse_assignments(option: str, assignments: list[str]) -> dict[str, float]:
         if name in values:
             raise InputError(f"{option}: {name} is given twice")
         try:
-            values[name] = float(value)
+            values[name] = read_number(value)
         except ValueError:
             raise InputError(f"{option} {name}: expected a number, got {value!r}") from None
     return values

@@ -36,10 +36,11 @@ from pydantic import (
 
 from emulator import __version__
 from emulator.config import StrictModel
-from emulator.errors import DatasetError
-from emulator.limits import MAX_HORIZON, MIN_HISTORY, QUARTERS, RUN_IN
+from emulator.errors import DatasetError, unknown_name
+from emulator.limits import MAX_HORIZON, MIN_HISTORY, MOST_SEED, QUARTERS, RUN_IN
 from emulator.specs import WorldSpec
 from emulator.storage import CHECKSUM, is_sealed, json_sha256, sealed
+from emulator.worlds import has_world, list_worlds
 
 SCHEMA_VERSION = "1.0"
 
@@ -106,9 +107,9 @@ class WorldRules(StrictModel):
 class Shares(StrictModel):
     """How what the hold-outs leave is divided."""
 
-    train: float = Field(default=0.8, gt=0)
-    val: float = Field(default=0.1, gt=0)
-    test: float = Field(default=0.1, gt=0)
+    train: float = Field(default=0.8, gt=0, lt=1)
+    val: float = Field(default=0.1, gt=0, lt=1)
+    test: float = Field(default=0.1, gt=0, lt=1)
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -126,9 +127,9 @@ class Design(StrictModel):
     """
 
     quarters: int = Field(default=QUARTERS, le=MOST_QUARTERS)
-    run_in: int = Field(default=RUN_IN, ge=0)
+    run_in: int = Field(default=RUN_IN, ge=0, le=MOST_QUARTERS)
     horizon: int = Field(default=40, ge=0, le=MAX_HORIZON)
-    measurement_noise: float = Field(default=0.0, ge=0)
+    measurement_noise: float = Field(default=0.0, ge=0, le=100)
 
     @model_validator(mode="after")
     def _long_enough(self) -> Self:
@@ -149,9 +150,9 @@ class DataConfig(Design):
 
     worlds: tuple[WorldName, ...] = Field(min_length=1)
     samples: int = Field(gt=0, le=MOST_SAMPLES)
-    seed: int = Field(default=42, ge=0)
-    shard_rows: int = Field(default=1000, gt=0)
-    chunk_rows: int = Field(default=250, gt=0)
+    seed: int = Field(default=42, ge=0, le=MOST_SEED)
+    shard_rows: int = Field(default=1000, gt=0, le=MOST_SAMPLES)
+    chunk_rows: int = Field(default=250, gt=0, le=MOST_SAMPLES)
     shares: Shares = Field(default_factory=Shares)
     rules: dict[str, WorldRules] = Field(default_factory=dict)
 
@@ -173,6 +174,8 @@ class DataConfig(Design):
             )
         for world in self.worlds:
             if world not in self.rules:
+                if not has_world(world):
+                    raise ValueError(str(unknown_name("world", world, list_worlds())))
                 raise ValueError(
                     f"rules: world {world!r} has none; "
                     f"`python -m emulator.data.thresholds --worlds {world}` prints them"

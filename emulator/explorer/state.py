@@ -22,6 +22,7 @@ from emulator.explorer.parameters import Control, Group, groups, nice_step
 from emulator.inference.arguments import MAX_SIZE_ASKED
 from emulator.limits import MAX_HORIZON
 from emulator.specs import WorldSpec
+from emulator.strict_yaml import read_number
 
 KEYS = ("worlds", "shock", "size", "quarters", "set")
 QUARTERS = 40  # shown at first, where the weights were trained that far
@@ -211,7 +212,7 @@ def _size(text: str) -> float:
 
 def _number(name: str, text: str, largest: float) -> float:
     try:
-        value = float(text)
+        value = read_number(text)
     except ValueError:
         raise InputError(f"{name}: expected a number, got {_short(text)}") from None
     if not math.isfinite(value) or abs(value) > largest:

@@ -77,3 +77,10 @@ class ModelConfigBase(StrictModel, ABC):
     @abstractmethod
     def build(self, specs: Sequence[WorldSpec], horizon: int) -> Model:
         """A model of these worlds that has learned nothing yet, its answers up to `horizon`."""
+
+    def size(self, specs: Sequence[WorldSpec], horizon: int) -> int:
+        """How many numbers that model would learn; it takes no memory to say so."""
+        import torch  # which reading a configuration does without
+
+        with torch.device("meta"):
+            return sum(learned.numel() for learned in self.build(specs, horizon).parameters())

@@ -29,7 +29,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from emulator.limits import MAX_SIZE
+from emulator.limits import MAX_SIZE, MOST_DEPTH, MOST_WIDTH
 from emulator.models.abilities import ModelConfigBase
 from emulator.models.bands import BandWidths
 from emulator.models.base import Answer, Answered, Model
@@ -67,18 +67,25 @@ class UniversalConfig(ModelConfigBase):
     specialist = True
 
     type: Literal["universal"] = "universal"
-    world_embed_dim: int = Field(32, ge=1)
-    param_embed_dim: int = Field(64, ge=1)
-    hidden_dim: int = Field(256, ge=8)
-    blocks: int = Field(3, ge=1, description="residual blocks of a draw known by its parameters")
-    data_blocks: int = Field(2, ge=1, description="residual blocks of a draw known from data")
-    shock_blocks: int = Field(2, ge=1, description="residual blocks after the shock token")
+    world_embed_dim: int = Field(32, ge=1, le=MOST_WIDTH)
+    param_embed_dim: int = Field(64, ge=1, le=MOST_WIDTH)
+    hidden_dim: int = Field(256, ge=8, le=MOST_WIDTH)
+    blocks: int = Field(
+        3, ge=1, le=MOST_DEPTH, description="residual blocks of a draw known by its parameters"
+    )
+    data_blocks: int = Field(
+        2, ge=1, le=MOST_DEPTH, description="residual blocks of a draw known from data"
+    )
+    shock_blocks: int = Field(
+        2, ge=1, le=MOST_DEPTH, description="residual blocks after the shock token"
+    )
     expert_dim: int = Field(
         128,
         ge=0,
+        le=MOST_WIDTH,
         description="width of a world's own part of a block, where theta is known; 0 for none",
     )
-    poles: int = Field(16, ge=1, description="damped cosines of the modal head")
+    poles: int = Field(16, ge=1, le=MOST_WIDTH, description="damped cosines of the modal head")
 
     def build(self, specs: Sequence[WorldSpec], horizon: int) -> Universal:
         return Universal(self, specs, horizon)

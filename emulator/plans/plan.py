@@ -21,6 +21,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from emulator.config import StrictModel, load_config
 from emulator.errors import ConfigError, unknown_name
+from emulator.limits import MOST_RATE, MOST_SEED, MOST_STEPS, MOST_WORKERS
 from emulator.regimes import RegimeName
 
 PLANS = Path("configs", "plans")
@@ -35,9 +36,9 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 Worlds = Annotated[tuple[str, ...], AfterValidator(_distinct), Field(min_length=1)]
-Rate = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0)]
+Rate = Annotated[float, Field(gt=0, le=MOST_RATE)]
+Count = Annotated[int, Field(ge=1, le=MOST_STEPS)]
+Seed = Annotated[int, Field(ge=0, le=MOST_SEED)]
 
 
 class ScoredOn(StrictModel):
@@ -66,7 +67,7 @@ class Tuning(StrictModel):
     """
 
     lr: Annotated[tuple[Rate, ...], AfterValidator(_distinct)] = Field(min_length=2)
-    steps: int = Field(ge=1)
+    steps: int = Field(ge=1, le=MOST_STEPS)
     worlds: Worlds | None = None
 
 
@@ -88,7 +89,7 @@ class Entry(StrictModel):
     )
     worlds: Worlds | None = None
     per_world: bool = False
-    steps: int | None = Field(None, ge=1)
+    steps: int | None = Field(None, ge=1, le=MOST_STEPS)
     training: dict[str, Any] = Field(default_factory=dict)
     rows: Annotated[tuple[Count, ...], AfterValidator(_distinct)] | None = Field(None, min_length=1)
     seeds: Annotated[tuple[Seed, ...], AfterValidator(_distinct)] | None = Field(None, min_length=1)
@@ -122,7 +123,7 @@ class Plan(StrictModel):
     output: str
     floors: str | None = None
     publish: str | None = None
-    threads: int = Field(1, ge=1)
+    threads: int = Field(1, ge=1, le=MOST_WORKERS)
     runs: tuple[Entry, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from emulator.config import StrictModel, is_unset
+from emulator.limits import MOST_RATE, MOST_ROWS, MOST_SEED, MOST_STEPS, MOST_WEIGHT
 from emulator.models.configs import ModelConfig
 from emulator.regimes import Regime, RegimeName
 from emulator.training.losses import HorizonWeights
@@ -16,32 +17,44 @@ class TrainingConfig(StrictModel):
     """`training:`. The default learning rate is what short runs of the baselines chose of 2e-3 to
     8e-3 at this batch size; the other defaults are customary."""
 
-    seed: int = Field(42, ge=0)
+    seed: int = Field(42, ge=0, le=MOST_SEED)
     epochs: int = Field(
         100,
         ge=1,
+        le=MOST_STEPS,
         description="passes over the largest world's training rows; not used where `steps` is",
     )
     steps: int | None = Field(
-        None, ge=1, exclude_if=is_unset, description="the length of training; null: `epochs`"
+        None,
+        ge=1,
+        le=MOST_STEPS,
+        exclude_if=is_unset,
+        description="the length of training; null: `epochs`",
     )
     batch_size: int = Field(
-        64, ge=1, description="rows of every world in each step, over all processes together"
+        64,
+        ge=1,
+        le=MOST_ROWS,
+        description="rows of every world in each step, over all processes together",
     )
     optimizer: Literal["muon", "adamw"] = Field(
         "muon", description="of matrices between layers; muon.py says what Muon does with the rest"
     )
-    lr: float = Field(4e-3, gt=0, description="peak learning rate")
+    lr: float = Field(4e-3, gt=0, le=MOST_RATE, description="peak learning rate")
     warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps with a rising rate")
-    weight_decay: float = Field(0.1, ge=0, description="on matrices only")
-    clip: float = Field(1.0, gt=0, description="largest gradient norm of a step")
-    checkpoint_every: int = Field(10, ge=1, description="epochs between checkpoints")
+    weight_decay: float = Field(0.1, ge=0, le=MOST_WEIGHT, description="on matrices only")
+    clip: float = Field(1.0, gt=0, le=MOST_WEIGHT, description="largest gradient norm of a step")
+    checkpoint_every: int = Field(10, ge=1, le=MOST_STEPS, description="epochs between checkpoints")
     validate_every: int | None = Field(
-        None, ge=1, description="epochs between validations; null: with every checkpoint"
+        None,
+        ge=1,
+        le=MOST_STEPS,
+        description="epochs between validations; null: with every checkpoint",
     )
     patience: int | None = Field(
         None,
         ge=1,
+        le=MOST_STEPS,
         description="validations without a lower mean error after which training ends, with the "
         "best weights kept; null: train to the end, and keep the last",
     )
@@ -73,9 +86,11 @@ class LossConfig(StrictModel):
     A model without bands or trajectories has no such terms, whatever their weights.
     """
 
-    trajectory: float = Field(0.3, ge=0)
-    quantile: float = Field(0.3, ge=0, description="pinball loss of the bands")
-    smooth: float = Field(0.0, ge=0, description="second differences of the error over horizons")
+    trajectory: float = Field(0.3, ge=0, le=MOST_WEIGHT)
+    quantile: float = Field(0.3, ge=0, le=MOST_WEIGHT, description="pinball loss of the bands")
+    smooth: float = Field(
+        0.0, ge=0, le=MOST_WEIGHT, description="second differences of the error over horizons"
+    )
     horizon: HorizonWeights = Field("uniform", description="weights of horizons in the responses")
 
 
@@ -99,7 +114,7 @@ class DataConfig(StrictModel):
     dataset_path: str = "datasets/dev/"
     worlds: Annotated[tuple[str, ...], AfterValidator(_distinct)] | None = Field(None, min_length=1)
     source: Literal["resident", "stream", "fresh"] = "resident"
-    rows: int | None = Field(None, ge=1, exclude_if=is_unset)
+    rows: int | None = Field(None, ge=1, le=MOST_STEPS, exclude_if=is_unset)
     extra_inputs: Annotated[tuple[Literal["history", "flags"], ...], AfterValidator(_distinct)] = ()
 
     @model_validator(mode="after")

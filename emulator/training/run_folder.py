@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from emulator.config import parse_config, read_yaml
+from emulator.config import parse_config
 from emulator.data import Dataset
 from emulator.errors import ConfigError
 from emulator.models.weights import DESCRIPTION_FILE, load_weights
 from emulator.storage import write_atomically
+from emulator.strict_yaml import dump_yaml, read_yaml
 from emulator.training.checkpoint import CHECKPOINT_FILE
 from emulator.training.config import RunConfig
 
@@ -75,7 +74,7 @@ def claim(output: Path, config: RunConfig) -> None:
     """Write the resolved configuration, unless this run's is there."""
     if not (output / CHECKPOINT_FILE).exists():
         output.mkdir(parents=True, exist_ok=True)
-        text = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+        text = dump_yaml(config.model_dump(mode="json"))
         write_atomically(output / CONFIG_FILE, text.encode())
 
 

@@ -8,6 +8,7 @@ train_log.csv and .jsonl, the checkpoint, and the weights with their description
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -92,10 +93,10 @@ class Trainer:
         self.dataset, self.worlds = dataset, worlds
         self.ranks, self.progress = ranks, progress
 
+        specs, horizon = [dataset.spec(w) for w in worlds], dataset.manifest.config.horizon
+        _check_memory(config.model.size(specs, horizon))
         torch.manual_seed(derived_seed(self.settings.seed, "weights"))
-        self.model: Model = config.model.build(
-            [dataset.spec(world) for world in worlds], dataset.manifest.config.horizon
-        )
+        self.model: Model = config.model.build(specs, horizon)
         if self.settings.only == "from_parameters":
             self.model.train_from_parameters()
         self.forecasts = config.model.forecasts and config.losses.trajectory > 0
@@ -387,3 +388,14 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+
+
+def _check_memory(parameters: int) -> None:
+    """Refuse what this machine cannot hold: allocating it would end the process without a word."""
+    needed = 4 * 4 * parameters  # bytes: weights, gradients and two moments of them
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise ConfigError(
+            f"model: {parameters:,} parameters take {needed / 1e9:,.0f} GB to train, and this "
+            f"machine has {there / 1e9:,.0f}; make it narrower or shallower"
+        )

@@ -10,6 +10,7 @@ from typing import Literal, Union
 import pytest
 import torch
 
+from emulator import get_world
 from emulator.errors import ConfigError, UnknownNameError
 from emulator.evaluation import compare_all, evaluate
 from emulator.evaluation.comparison.leaderboard import write_leaderboard
@@ -17,6 +18,7 @@ from emulator.evaluation.stored.runs import find_runs
 from emulator.models.abilities import ModelConfigBase, Rival
 from emulator.models.base import Answered, Model, SeparateModel
 from emulator.models.configs import KINDS, kind_of
+from emulator.models.universal import UniversalConfig
 from emulator.regimes import Inputs, Regime, Task, build_inputs
 from emulator.specs import WorldSpec
 from emulator.training.config import RunConfig
@@ -132,3 +134,10 @@ def test_a_new_model_is_its_own_file_and_a_line_in_the_list(
     missing = [line for line in beats["details"] if line.startswith("no such run")]
     assert missing, "there are no other rivals"
     assert not any(line.endswith("against toy") for line in missing)
+
+
+def test_a_size_is_said_without_the_memory_it_takes() -> None:
+    specs = [get_world("nk").spec]
+    small = UniversalConfig(hidden_dim=16)
+    assert small.size(specs, 12) == sum(p.numel() for p in small.build(specs, 12).parameters())
+    assert UniversalConfig(hidden_dim=8192, blocks=256).size(specs, 12) > 3e10

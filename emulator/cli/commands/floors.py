@@ -8,6 +8,7 @@ import typer
 
 from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table, progress_bar
 from emulator.cli.criteria import FLOORS_FOLDER
+from emulator.limits import MOST_WORKERS
 
 DATA_OPTION = typer.Option(Path("datasets/dev"), help="The data set with the histories.")
 FOLDER_OPTION = typer.Option(FLOORS_FOLDER, help="Where floors are kept.")
@@ -21,7 +22,7 @@ def floors(
     histories: int = typer.Option(50, min=1, help="How many samples of the test split."),
     length: int = typer.Option(120, help="Quarters of history."),
     particles: int = typer.Option(1000, help="Draws from each posterior; two runs are made."),
-    workers: int = typer.Option(1, "--workers", "-w", min=1, help="Processes."),
+    workers: int = typer.Option(1, "--workers", "-w", min=1, max=MOST_WORKERS, help="Processes."),
     resume: bool = typer.Option(False, "--resume", help="Go on with the file that is there."),
     data: Path = DATA_OPTION,
     output: Path = FOLDER_OPTION,

@@ -18,6 +18,7 @@ from emulator.cli.console import (
     progress_bar,
 )
 from emulator.errors import InputError
+from emulator.limits import MOST_WORKERS
 
 EXAMPLE = "emulator generate configs/data/smoke.yaml --output datasets/smoke --workers 2"
 GOES_ON = True  # stopped and called again, it finishes what is there
@@ -27,7 +28,12 @@ def generate(
     config: Path = typer.Argument(..., help="What to draw: a YAML file as in configs/data."),
     output: Path = typer.Option(..., "--output", "-o", help="The data set's directory."),
     workers: int | None = typer.Option(
-        None, "--workers", "-w", min=1, help="Processes of this machine; one unless given."
+        None,
+        "--workers",
+        "-w",
+        min=1,
+        max=MOST_WORKERS,
+        help="Processes of this machine; one unless given.",
     ),
     scheduler: str | None = typer.Option(
         None,

@@ -13,6 +13,7 @@ import typer
 from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table
 from emulator.cli.responses import parse_assignments
 from emulator.errors import ConfigError, InputError
+from emulator.strict_yaml import read_number
 
 if TYPE_CHECKING:
     from emulator.worlds.dynare import DynareWorld
@@ -98,7 +99,7 @@ def _pairs(texts: list[str]) -> dict[str, str]:
 
 
 def _bounds(path: Path) -> dict[str, tuple[float, float] | float]:
-    from emulator.config import read_yaml
+    from emulator.strict_yaml import read_yaml
 
     out: dict[str, tuple[float, float] | float] = {}
     for name, value in read_yaml(path).items():
@@ -122,13 +123,13 @@ def _values(path: Path) -> dict[str, float]:
             raise ConfigError(f"{path}: cannot be read as CSV ({error})") from None
         rows.pop("name", None)
     else:
-        from emulator.config import read_yaml
+        from emulator.strict_yaml import read_yaml
 
         rows = read_yaml(path)
     out = {}
     for name, value in rows.items():
         try:
-            out[str(name)] = float(value)
+            out[str(name)] = read_number(value) if isinstance(value, str) else float(value)
         except (TypeError, ValueError):
             raise ConfigError(f"{path}: {name}: expected a number, got {value!r}") from None
     return out

@@ -10,6 +10,7 @@ import typer
 
 from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table, progress_bar
 from emulator.cli.criteria import print_criteria
+from emulator.limits import MOST_WORKERS
 
 EXAMPLE = "emulator reproduce smoke --resume --workers 2"
 PLAN_ARGUMENT = typer.Argument(
@@ -23,7 +24,12 @@ def reproduce(
         False, "--resume", help="Skip what is finished, go on with what was stopped."
     ),
     workers: int = typer.Option(
-        1, "--workers", "-w", min=1, help="Runs at once; the results do not depend on it."
+        1,
+        "--workers",
+        "-w",
+        min=1,
+        max=MOST_WORKERS,
+        help="Runs at once; the results do not depend on it.",
     ),
     dry_run: bool = typer.Option(
         False, "--dry-run", help="Say what would be done and how long it takes."

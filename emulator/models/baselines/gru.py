@@ -20,6 +20,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
+from emulator.limits import MOST_WIDTH
 from emulator.models.abilities import ModelConfigBase
 from emulator.models.base import SeparateModel
 from emulator.models.baselines.tokens import Tokens
@@ -41,7 +42,7 @@ class GRUConfig(ModelConfigBase):
     specialist = True
 
     type: Literal["baseline_gru"] = "baseline_gru"
-    hidden_dim: int = Field(128, ge=1)
+    hidden_dim: int = Field(128, ge=1, le=MOST_WIDTH)
 
     def build(self, specs: Sequence[WorldSpec], horizon: int) -> GRU:
         return GRU(self, specs, horizon)

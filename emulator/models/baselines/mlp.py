@@ -17,7 +17,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from emulator.limits import MAX_HISTORY
+from emulator.limits import MAX_HISTORY, MOST_DEPTH, MOST_WIDTH
 from emulator.models.abilities import ModelConfigBase, Rival
 from emulator.models.base import SeparateModel
 from emulator.models.baselines.summary import SUMMARY_SIZE, Summaries
@@ -41,8 +41,8 @@ class MLPConfig(ModelConfigBase):
     rival = Rival("pooled MLP", pooled=True)
 
     type: Literal["baseline_mlp"] = "baseline_mlp"
-    hidden_dim: int = Field(256, ge=1)
-    layers: int = Field(3, ge=1, description="hidden layers")
+    hidden_dim: int = Field(256, ge=1, le=MOST_WIDTH)
+    layers: int = Field(3, ge=1, le=MOST_DEPTH, description="hidden layers")
 
     def build(self, specs: Sequence[WorldSpec], horizon: int) -> MLP:
         return MLP(self, specs, horizon)

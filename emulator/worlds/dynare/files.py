@@ -13,11 +13,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from emulator.errors import InputError
 from emulator.specs import OBSERVABLE_NAMES, Parameter
 from emulator.storage import write_atomically
+from emulator.strict_yaml import dump_yaml, parse_yaml
 from emulator.worlds.dynare.boxes import Bounds
 from emulator.worlds.dynare.macro_values import Value
 from emulator.worlds.dynare.reader import read, read_text
@@ -86,12 +85,12 @@ def to_data(world: DynareWorld) -> dict[str, Any]:
 
 def write_world(world: DynareWorld, path: Path) -> None:
     """Write the world's file; what was there is replaced at once."""
-    text = yaml.dump(to_data(world), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
-    write_atomically(path, text.encode())
+    write_atomically(path, dump_yaml(to_data(world)).encode())
 
 
 def read_world(path: Path) -> DynareWorld:
-    """The world in a file that `write_world` wrote. Raises InputError for any other file."""
+    """The world in a file that `write_world` wrote. Any other file is refused, with ConfigError
+    where it is no YAML and InputError otherwise."""
     if path.suffix == ".mod":
         raise InputError(
             f"{path}: is a Dynare model; make a world of it with `emulator import {path}`"
@@ -110,11 +109,8 @@ def read_world(path: Path) -> DynareWorld:
 
 @lru_cache(maxsize=32)
 def _from_text(text: str, shown: str) -> DynareWorld:
-    try:
-        data = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError):
-        raise InputError(f"{shown}: is no YAML; write it with `emulator import`") from None
-    if not isinstance(data, dict) or data.get("format") != FORMAT or not data.keys() <= _KEYS:
+    data = parse_yaml(text, shown)
+    if data.get("format") != FORMAT or not data.keys() <= _KEYS:
         raise InputError(
             f"{shown}: is no world file of format {FORMAT}; write it with `emulator import`"
         )
@@ -155,15 +151,3 @@ def _plain(parameter: Parameter) -> dict[str, Any]:
     del data["name"]
     plain = {f.name: f.default for f in dataclasses.fields(Parameter)}
     return {k: v for k, v in data.items() if k in ("transform",) or v != plain.get(k)}
-
-
-class _Dumper(yaml.SafeDumper):
-    """Text of several lines as a block, so that the model can be read in its file."""
-
-
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in value else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-
-_Dumper.add_representer(str, _text)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import emulator
-from emulator.errors import InputError, UnknownNameError
+from emulator.errors import EmulatorError, InputError, UnknownNameError
 from emulator.worlds import Status, from_dynare
 from emulator.worlds.dynare import DynareWorld, Refusal, read_world, write_world
 from emulator.worlds.dynare.files import default_name, to_data
@@ -263,11 +263,11 @@ def test_files_that_are_no_worlds_are_refused(
 
 def test_other_files_are_refused_in_one_line(tmp_path: Path) -> None:
     for name, content, message in (
-        ("a.yaml", "{a: [", "is no YAML"),
-        ("b.yaml", "!!python/object/apply:os.system ['true']", "is no YAML"),
+        ("a.yaml", "{a: [", "a.yaml, line 1: not valid YAML"),
+        ("b.yaml", "!!python/object/apply:os.system ['true']", "not valid YAML"),
         ("c.mod", text(), "make a world of it with `emulator import"),
     ):
-        with pytest.raises(InputError, match=message) as caught:
+        with pytest.raises(EmulatorError, match=message) as caught:
             emulator.get_world(str(write(tmp_path, content, name)))
         assert "\n" not in str(caught.value)
     with pytest.raises(Refusal, match=r"nothing.mod:1: no such file"):
