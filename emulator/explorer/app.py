@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
+import threading
 from dataclasses import asdict
+from typing import Any
+from urllib.parse import urlsplit
 
 import torch
 from dash import ClientsideFunction, Dash, Input, Output
 from flask import Response, jsonify, request
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHandler
 
 from emulator.errors import InputError
 from emulator.explorer.answers import Answers, as_csv, as_json
@@ -22,6 +26,8 @@ POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; frame-ancestors 'none'"
 )
+MOST_CONNECTIONS = 32  # at once; a browser opens six
+PATIENCE = 10.0  # seconds until a connection that says nothing is closed
 PAGE = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -85,6 +91,18 @@ def make_app(model: Emulator) -> Dash:
         found, _ = read()
         return Response(as_csv(answers.panels(found), found), mimetype="text/csv")
 
+    @app.server.before_request
+    def refuse() -> Response | None:
+        """Only this page's own requests, which are all GET and name this machine.
+
+        A page from elsewhere that had its name point here would name itself.
+        """
+        if request.method not in ("GET", "HEAD"):
+            return Response("This page is only read.\n", 405, mimetype="text/plain")
+        if not _is_this_machine(request.host):
+            return Response("Use the address that was printed.\n", 421, mimetype="text/plain")
+        return None
+
     @app.server.after_request
     def guard(response: Response) -> Response:
         response.headers["Content-Security-Policy"] = POLICY
@@ -95,11 +113,52 @@ def make_app(model: Emulator) -> Dash:
     return app
 
 
+def _is_this_machine(host: str) -> bool:
+    """Whether a request's Host is an address, which is no name that somebody else could point
+    here, or a name of this machine."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:  # no address and no name
+        return False
+    if name in {"localhost", socket.gethostname().lower(), socket.getfqdn().lower()}:
+        return True
+    try:
+        return bool(ipaddress.ip_address(name))
+    except ValueError:
+        return False
+
+
 class _Quiet(WSGIRequestHandler):
-    """Logs no requests: there are dozens a second while a slider moves."""
+    """Logs no requests: there are dozens a second while a slider moves; and none that are no HTTP
+    or were left open."""
+
+    timeout = PATIENCE
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass
+
+    def log_error(self, format: str, *args: object) -> None:
+        pass
+
+
+class _Server(ThreadedWSGIServer):
+    """Answers so many connections at once, each in a thread, and closes others."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
 
 
 def make_local_server(model: Emulator, host: str, port: int) -> BaseWSGIServer:
@@ -120,6 +179,4 @@ def make_local_server(model: Emulator, host: str, port: int) -> BaseWSGIServer:
             f"{host} port {port}: {reason}; name another --port (0 for a free one) or --host"
         ) from None
     with listening:
-        return make_server(
-            host, port, app.server, threaded=True, request_handler=_Quiet, fd=listening.fileno()
-        )
+        return _Server(host, port, app.server, handler=_Quiet, fd=listening.fileno())

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
+from contextlib import ExitStack
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -130,6 +133,48 @@ def test_the_server_answers_links_and_says_what_was_wrong(client: FlaskClient) -
     assert answer.json["query"] == "worlds=nk&shock=monetary&size=-2.0&quarters=10&set=phi_pi=2.25"
     assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
     assert client.get("/answer?%ff%00=%fe&set=%00").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "code"),
+    [
+        ("127.0.0.1:8050", 200), ("localhost:8050", 200), ("[::1]:8050", 200),
+        ("192.168.0.3", 200), (socket.gethostname(), 200), ("rebound.example:8050", 421),
+        ("127.0.0.1.rebound.example", 421), ("localhost.example", 421), ("[::1", 421), ("@", 421),
+    ],
+)  # fmt: skip
+def test_only_addresses_and_names_of_this_machine_are_answered(
+    client: FlaskClient, host: str, code: int
+) -> None:
+    for path in ("/", f"/answer?{LINK}", "/_dash-layout"):
+        assert client.get(path, headers={"Host": host}).status_code == code
+
+
+def test_nothing_is_taken_in(client: FlaskClient) -> None:
+    for path in ("/", "/answer", "/_dash-update-component"):
+        assert client.post(path, data=b"x" * 10_000).status_code == 405
+        assert client.put(path).status_code == 405
+
+
+def test_connections_that_say_nothing_are_few_and_end(
+    model: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.explorer.app.MOST_CONNECTIONS", 3)
+    monkeypatch.setattr("emulator.explorer.app._Quiet.timeout", 1.0)
+    with ExitStack() as stack:
+        server = stack.enter_context(make_local_server(model, "127.0.0.1", 0))
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        stack.callback(serving.join)
+        stack.callback(server.shutdown)
+        address = ("127.0.0.1", server.port)
+        silent = [stack.enter_context(socket.create_connection(address)) for _ in range(20)]
+        for connection in silent[3:]:
+            connection.settimeout(30)
+            assert connection.recv(1) == b""  # closed at once: no thread is held for it
+        assert silent[0].recv(1) == b""  # closed after a while
+        with urlopen(f"http://127.0.0.1:{server.port}/answer?{LINK}", timeout=60) as answer:
+            assert answer.status == 200
 
 
 def test_nothing_on_the_page_comes_from_elsewhere(client: FlaskClient) -> None:
