@@ -18,9 +18,11 @@ from emulator.evaluation.floors.floors_on_disk import Floors
 from emulator.evaluation.report.draw import draw
 from emulator.evaluation.scoring.score import score
 from emulator.evaluation.stored.runs import EvaluatedRun
+from emulator.models.plain import plain_torch
 from emulator.progress import Progress, silent
 
 
+@plain_torch()
 def evaluate(
     run: Path,
     dataset_path: str | None = None,

@@ -20,6 +20,7 @@ from emulator.inference.signatures import takes
 from emulator.inference.trust import check_bands, judge
 from emulator.limits import QUANTILES
 from emulator.models.base import Model
+from emulator.models.plain import plain_torch
 from emulator.models.weights import find_weights, load_weights
 from emulator.regimes import Regime, Task
 from emulator.specs import MACRO_OBSERVABLES, WorldSpec
@@ -73,6 +74,7 @@ class Emulator:
             raise unknown_name("world of these weights", world, self.worlds)
         return self.model.spec(world)
 
+    @plain_torch()
     def respond(
         self,
         world: str | None = None,
@@ -166,6 +168,7 @@ class Emulator:
         """
         return self.respond(*asked, **options).to_xarray()
 
+    @plain_torch()
     def irf_torch(
         self,
         world: str,

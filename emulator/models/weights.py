@@ -29,6 +29,7 @@ from safetensors.torch import save as save_tensors
 from emulator.errors import WeightsError
 from emulator.models.base import Model
 from emulator.models.configs import KINDS
+from emulator.models.plain import plain_torch
 from emulator.specs import WorldSpec
 from emulator.storage import is_sealed, sealed, sha256, write_atomically
 
@@ -129,6 +130,7 @@ def find_weights(path: str | os.PathLike[str] | None = None) -> Path:
     return PRETRAINED
 
 
+@plain_torch()
 def load_weights(folder: str | os.PathLike[str]) -> Loaded:
     """Read a weights folder. Raises WeightsError naming the file and the remedy."""
     path = Path(folder)

@@ -24,6 +24,7 @@ from emulator.data import Dataset
 from emulator.errors import ConfigError, EmulatorError, WeightsError, unknown_name
 from emulator.models.adoption import adopt
 from emulator.models.base import Model
+from emulator.models.plain import plain_torch
 from emulator.models.weights import find_weights, load_weights, save_weights
 from emulator.progress import Progress, silent
 from emulator.provenance import commit
@@ -51,6 +52,7 @@ from emulator.training.run_folder import (
 from emulator.training.validation import Validation
 
 
+@plain_torch()
 def train(
     config: RunConfig, output: Path, *, resume: bool = False, progress: Progress = silent
 ) -> bool:

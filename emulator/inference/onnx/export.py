@@ -31,6 +31,7 @@ from emulator.inference.onnx.traceable import Traceable
 from emulator.inference.request import Request
 from emulator.inference.trust import Found, check_bands, judge
 from emulator.limits import MAX_HISTORY, MIN_HISTORY
+from emulator.models.plain import plain_torch
 from emulator.progress import Progress, silent
 from emulator.regimes import CONTRACTS, Regime, Task
 from emulator.storage import write_atomically
@@ -60,6 +61,7 @@ class Export:
     caveats: tuple[Found, ...]
 
 
+@plain_torch()
 def export_onnx(
     model: Emulator,
     world: str,
