@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,3 +50,21 @@ def test_the_public_names_are_there() -> None:
         assert getattr(emulator, name) is not None
     with pytest.raises(AttributeError, match="no attribute"):
         emulator.nothing  # noqa: B018
+
+
+def test_the_lock_file_has_the_versions_of_the_constraints_and_a_hash_of_each() -> None:
+    root = Path(__file__).parents[1]
+    pinned = re.compile(r"^([A-Za-z0-9_.-]+)==([^\s;]+)", re.MULTILINE)
+
+    def versions(text: str) -> dict[str, str]:
+        return {re.sub("[_.]", "-", name).lower(): v for name, v in pinned.findall(text)}
+
+    constraints = versions((root / "constraints.txt").read_text())
+    text = (root / "requirements.lock").read_text()
+    locked = versions(text)
+    assert {name: locked[name] for name in constraints.keys() & locked.keys()} == {
+        name: v for name, v in constraints.items() if name in locked
+    }
+    assert len(constraints.keys() & locked.keys()) > 100
+    for entry in re.split(r"\n(?=[a-z])", text.partition("\nabsl")[2]):
+        assert "--hash=sha256:" in entry
