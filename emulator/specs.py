@@ -124,6 +124,13 @@ class WorldSpec:
     observables: tuple[Observable, ...]
     restrictions: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if (names := tuple(o.name for o in self.observables)) != OBSERVABLE_NAMES:
+            raise ValueError(f"{self.name}: observables {names}, expected {OBSERVABLE_NAMES}")
+        for kind, named in (("parameter", self.parameter_names), ("shock", self.shock_names)):
+            if not named or len(set(named)) < len(named):
+                raise ValueError(f"{self.name}: no {kind}, or one twice")
+
     @property
     def parameter_names(self) -> tuple[str, ...]:
         return tuple(p.name for p in self.parameters)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import re
 import signal
@@ -21,6 +22,9 @@ from emulator.storage import (
     is_temporary,
     json_sha256,
     naming,
+    parse_json,
+    read_bytes,
+    read_json,
     sealed,
     sha256,
     sweep,
@@ -72,7 +76,7 @@ def test_a_process_killed_in_a_write_leaves_the_old_file_and_what_can_be_swept(f
     assert ended.returncode == -signal.SIGKILL
     assert file.read_bytes() == b"before"
     assert [is_temporary(path.name) for path in sorted(file.parent.iterdir())] == [True, False]
-    sweep(file.parent)
+    sweep(file.parent.iterdir())
     assert holds_only(file, b"before")
 
 
@@ -144,8 +148,77 @@ def test_sweeping_takes_temporaries_alone(tmp_path: Path) -> None:
     for path in (*kept, temporary_beside(kept[0]), temporary_beside(tmp_path / "c")):
         path.parent.mkdir(exist_ok=True)
         path.touch()
-    sweep(tmp_path)
+    sweep(tmp_path.rglob("*"))
     assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
+
+
+def test_what_was_there_before_can_be_kept(file: Path) -> None:
+    earlier = file.with_name("earlier.json")
+    with writing(file, earlier) as stream:
+        stream.write(b"after")
+        assert not earlier.exists()
+    assert (file.read_bytes(), earlier.read_bytes()) == (b"after", b"before")
+
+
+def test_a_file_and_its_name_are_on_the_disk_before_a_write_ends(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this order: the content, the rename, the folder that holds the name."""
+    seen = []
+
+    def record(descriptor: int) -> None:
+        seen.append((Path(f"/proc/self/fd/{descriptor}").readlink(), file.read_bytes()))
+
+    monkeypatch.setattr(os, "fsync", record)
+    write_atomically(file, b"after")
+    assert seen == [(temporary_beside(file), b"before"), (file.parent, b"after")]
+
+
+# --------------------------------------------------------------------- reading
+
+
+def test_what_is_no_file_is_never_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, words in (
+        (tmp_path / "pipe", "Not a file but a pipe or a device"),
+        (Path("/dev/zero"), "Not a file but a pipe or a device"),
+        (tmp_path, "Is a directory"),
+        (tmp_path / "none", "No such file"),
+    ):
+        for read in (read_bytes, read_json, file_sha256):
+            with pytest.raises(OSError, match=f"{words}.*{re.escape(str(path))}"):
+                read(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "no JSON: Expecting value, line 1"),
+        ('{"a": 1,\n}', "no JSON: .* line 2"),
+        (b"\xff", "no text"),
+        ("[" * 65, "nested more than 64 levels deep"),
+        ("[" * 10_000_000, "nested more than 64 levels deep"),
+        ('{"a":' * 1000 + "1" + "}" * 1000, "nested more than 64 levels deep"),
+        ("[NaN]", "no finite number: NaN"),
+        ("[-Infinity]", "no finite number: -Infinity"),
+        ("[1e999]", "no finite number: 1e999"),
+        ('{"a": 1, "a": 2}', "a key twice"),
+        ("9" * 5000, "integer string conversion"),
+    ],
+)
+def test_what_is_no_json_is_said_in_a_few_words(text: str | bytes, words: str) -> None:
+    with pytest.raises(ValueError, match=words) as caught:
+        parse_json(text)
+    assert len(str(caught.value)) < 200
+
+
+def test_json_is_read_as_it_was_written(tmp_path: Path) -> None:
+    data = {"a": [1.5, -2, None, True], "b": {"ü": '[[[["\\'}, "deep": []}
+    for _ in range(60):
+        data["deep"] = [data["deep"]]
+    for ascii_only in (True, False):
+        (tmp_path / "a.json").write_text(json.dumps(data, ensure_ascii=ascii_only))
+        assert read_json(tmp_path / "a.json") == data
 
 
 # --------------------------------------------------------------------- checksums

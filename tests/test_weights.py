@@ -17,13 +17,14 @@ from emulator.models.weights import load_weights, save_weights
 from emulator.regimes import Regime, build_inputs
 from emulator.storage import sealed
 from tests.specs import LARGE, SPECS, sample
+from tests.weights import provenance
 
 pytestmark = pytest.mark.fast
 
 CONFIG = UniversalConfig(hidden_dim=16, world_embed_dim=4, param_embed_dim=8, poles=4)
 
 
-PROVENANCE = {"commit": "x", "data_sha": "y", "config_sha": "z", "regime": "A"}
+PROVENANCE = provenance(spec.name for spec in SPECS)
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,14 +13,28 @@ from emulator.data import draw_samples
 from emulator.data.schema import Design
 from emulator.models.universal import UniversalConfig
 from emulator.models.weights import load_weights, save_weights
+from emulator.regimes import Regime
 from emulator.worlds import get_world
 from emulator.worlds.registry import BUILT_IN
+
+
+def provenance(worlds: Iterable[str], **changes: Any) -> dict[str, Any]:
+    """What weights of these worlds, trained in every regime and of no sample, say of themselves."""
+    counts = dict.fromkeys(worlds, 0)
+    return {
+        "commit": "c0ffee", "config_sha": "c0f1", "data_sha": "da7a", "draws_sha": "d7a5",
+        "training_rows": counts, "held_out": {world: [] for world in counts}, "started_from": None,
+        "regime": "all", "device": "cpu", "processes": 1,
+        "samples_seen": dict.fromkeys((r.value for r in Regime), counts), **changes,
+    }  # fmt: skip
 
 
 def in_every_regime(run: Path, folder: Path) -> Path:
     """A copy of a run's weights that passes for trained in every regime; returns `folder`."""
     loaded = load_weights(run)
-    provenance = {**loaded.provenance, "regime": "all"}
+    (seen,) = loaded.samples_seen.values()
+    every = dict.fromkeys((r.value for r in Regime), seen)
+    provenance = {**loaded.provenance, "regime": "all", "samples_seen": every}
     save_weights(folder, loaded.model, provenance, "card")
     return folder
 
@@ -39,9 +55,5 @@ def of_every_world(folder: Path) -> Path:
         responses[world.name] = arrays["irfs"].std(axis=(0, 2), dtype=np.float64)
         paths[world.name] = arrays["trajectories"].std(axis=(0, 1), dtype=np.float64)
     model.set_scales(responses, paths)
-    provenance = {
-        "regime": "all", "commit": "c0ffee", "data_sha": "da7a",
-        "samples_seen": {"A": dict.fromkeys(model.specs, 0)},
-    }  # fmt: skip
-    save_weights(folder, model, provenance, "card")
+    save_weights(folder, model, provenance(model.specs), "card")
     return folder

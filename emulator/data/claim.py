@@ -1,21 +1,17 @@
-"""Whose directory it is: only one configuration's, one program's and one process's at a time."""
+"""Whose directory it is: only one configuration's and one program's at a time."""
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import shlex
 from pathlib import Path
 
 from emulator import __version__
-from emulator.config import config_hash, load_config
-from emulator.data.dataset import check_size
+from emulator.claim import LOCK
+from emulator.config import config_hash, parse_config
+from emulator.data.dataset import check_content
 from emulator.data.schema import (
     CONFIG,
-    LOCK,
     MANIFEST,
     MOMENTS,
     PARAMS,
@@ -28,7 +24,7 @@ from emulator.data.schema import (
 )
 from emulator.errors import ConfigError, DatasetError
 from emulator.specs import WorldSpec
-from emulator.storage import is_temporary
+from emulator.storage import is_temporary, read_json
 from emulator.worlds import get_world
 
 
@@ -39,16 +35,17 @@ def config_text(config: DataConfig) -> bytes:
 
 
 def finished(root: Path, config: DataConfig) -> Manifest | None:
-    """The manifest, when the data set is complete (every file there, right size) and this
+    """The manifest, when the data set is complete (every file as it was written) and this
     configuration's, of worlds that are still the same."""
     try:
         manifest = read_manifest(root)
+        if manifest.config_hash != config_hash(config) or changed_worlds(manifest):
+            return None
         for name in manifest.files:
-            check_size(root, name, manifest)
+            check_content(root, name, manifest)
     except DatasetError:
         return None
-    mine = manifest.config_hash == config_hash(config) and not changed_worlds(manifest)
-    return manifest if mine else None
+    return manifest
 
 
 def changed_worlds(manifest: Manifest) -> list[str]:
@@ -82,15 +79,16 @@ def refuse_foreign(root: Path, config: DataConfig) -> None:
     file = root / CONFIG
     if file.is_file():
         try:
-            found = load_config(file, DataConfig)
-        except ConfigError as error:
+            found = parse_config(read_json(file), DataConfig, str(file))
+        except ValueError as error:  # a ConfigError is one
             remedy = (
-                f"delete {file} and run the same command again"
+                f"delete {shlex.quote(str(file))} and run the same command again"
                 if _has_record(root, config)
-                else f"delete {root}, which holds nothing finished of this configuration, or "
-                "choose another --output"
+                else f"delete {shlex.quote(str(root))}, which holds nothing finished of this "
+                "configuration, or choose another --output"
             )
-            raise DatasetError(f"{error} (damaged?); {remedy}") from None
+            named = "" if isinstance(error, ConfigError) else f"{file}: "
+            raise DatasetError(f"{named}{error} (damaged?); {remedy}") from None
         if config_hash(found) != config_hash(config):
             raise _another(root, CONFIG)
         return
@@ -132,59 +130,8 @@ def _has_record(root: Path, config: DataConfig) -> bool:
     """Whether a shard of this configuration was ever finished here."""
     for file in (root / RECORDS).glob("*/*.json"):
         try:
-            if json.loads(file.read_bytes())["config_hash"] == config_hash(config):
+            if read_json(file)["config_hash"] == config_hash(config):
                 return True
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return False
-
-
-# What a file system says that has no locks (some network ones): there nothing can be promised.
-_NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK}
-
-
-@contextmanager
-def lock(root: Path) -> Iterator[None]:
-    """Hold the directory alone. Raises DatasetError with the process id of who does already.
-
-    The kernel holds the lock for as long as the process lives, so one that was killed leaves a
-    file that stops nobody.
-    """
-    file = root / LOCK
-    while True:
-        try:
-            root.mkdir(parents=True, exist_ok=True)
-            stream = file.open("a+b")
-        except OSError as error:
-            raise DatasetError(
-                f"{file}: cannot be written ({error.strerror}); run the same command again when it "
-                "can"
-            ) from None
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                stream.seek(0)
-                owner = stream.read().decode(errors="replace").strip() or "unknown"
-                stream.close()
-                raise DatasetError(
-                    f"{root}: another `emulator generate` is at work here, pid {owner}; wait for "
-                    "it or choose another --output"
-                ) from None
-        try:
-            # The last holder may have removed the file between our opening and locking it.
-            if os.path.samestat(os.fstat(stream.fileno()), file.stat()):
-                break
-        except FileNotFoundError:
-            pass
-        stream.close()
-    try:
-        with suppress(OSError):  # a full disk: locked all the same, by someone without a name
-            stream.truncate(0)
-            stream.write(f"{os.getpid()}\n".encode())
-            stream.flush()
-        yield
-    finally:
-        file.unlink(missing_ok=True)
-        with suppress(OSError):  # the name that could not be written then either
-            stream.close()

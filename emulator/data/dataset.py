@@ -8,7 +8,6 @@ batch = data.read("nk", rows[:64], ["theta", "irfs"])
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,17 +22,17 @@ from emulator.data.schema import (
     MOMENTS,
     PARAMS,
     SPLITS,
+    DamagedDataError,
     Layout,
     Manifest,
     layout,
     read_manifest,
-    repair,
     rerun,
     shard_file,
 )
 from emulator.errors import DatasetError, InputError, unknown_name
 from emulator.specs import WorldSpec
-from emulator.storage import sha256
+from emulator.storage import GONE, file_sha256, open_file, parse_json, read_bytes, sha256
 
 FIRST_SAMPLES = 50  # enough to tell: one sample of other equations differs
 DIGITS = 4  # of a sample's sums; processors differ in the seventh digit of single numbers
@@ -55,6 +54,7 @@ class Dataset:
         }
         self._arrays: dict[tuple[str, str], Any] = {}
         self._splits: dict[str, NDArray[np.int8]] = {}
+        self._params_checked = False
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Dataset:
@@ -148,9 +148,18 @@ class Dataset:
         return out
 
     def moments(self, world: str) -> Moments:
-        """Normalisation moments of the world's training split."""
-        data = json.loads(self._verified(MOMENTS))
-        return WorldMoments.from_json(data[self._world(world)]).finish()
+        """Normalisation moments of the world's training split. Raises DatasetError where the file
+        is damaged, or of something else."""
+        content = self._verified(MOMENTS)
+        spec, config = self.spec(world), self.manifest.config
+        try:
+            found = WorldMoments.from_json(parse_json(content)[world])
+            found.check(len(spec.shocks), config.horizon, len(spec.observables))
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedDataError(
+                f"{self.path / MOMENTS}: damaged ({error}); {rerun(self.path, MOMENTS)}"
+            ) from None
+        return found.finish()
 
     # ------------------------------------------------------------------ files
 
@@ -167,9 +176,9 @@ class Dataset:
             for code, split in enumerate(SPLITS):
                 codes[names == split] = code
             if (codes < 0).any():
-                raise DatasetError(
+                raise DamagedDataError(
                     f"{self.path / PARAMS}: a split of {world!r} that does not exist; "
-                    f"{repair(self.path)}"
+                    f"{rerun(self.path)}"
                 )
             self._splits[world] = codes
         return self._splits[world]
@@ -181,31 +190,33 @@ class Dataset:
         """
         import pyarrow.parquet as pq
 
-        check_size(self.path, PARAMS, self.manifest)
         file = self.path / PARAMS
+        if not self._params_checked:
+            check_content(self.path, PARAMS, self.manifest)
+            self._params_checked = True
         try:
-            table = pq.read_table(
-                file,
-                columns=list(columns),
-                filters=[("world", "=", self._world(world))],
-                use_threads=False,
-                page_checksum_verification=True,
-                # One object a distinct label, not one a sample.
-                read_dictionary=["split", "status"],
-            )
-        except (OSError, ValueError, KeyError) as error:
-            raise DatasetError(f"{file}: damaged ({error}); {repair(self.path)}") from None
+            with open_file(file) as stream:
+                table = pq.read_table(
+                    stream,
+                    columns=list(columns),
+                    filters=[("world", "=", self._world(world))],
+                    use_threads=False,
+                    # One object a distinct label, not one a sample.
+                    read_dictionary=["split", "status"],
+                )
+        except (ValueError, KeyError) as error:
+            raise DamagedDataError(f"{file}: damaged ({error}); {rerun(self.path)}") from None
         if table.num_rows != self.manifest.config.samples:
-            raise DatasetError(f"{file}: rows of {world!r} are missing; {repair(self.path)}")
+            raise DamagedDataError(f"{file}: rows of {world!r} are missing; {rerun(self.path)}")
         return {name: _numpy(table[name].combine_chunks()) for name in columns}
 
     def _verified(self, name: str) -> bytes:
         """The contents of a small file, checked against the manifest."""
         check_size(self.path, name, self.manifest)
-        content = (self.path / name).read_bytes()
+        content = read_bytes(self.path / name)
         if sha256(content) != self.manifest.files[name].sha256:
-            raise DatasetError(
-                f"{self.path / name}: altered since it was written; {repair(self.path)}"
+            raise DamagedDataError(
+                f"{self.path / name}: altered since it was written; {rerun(self.path, name)}"
             )
         return content
 
@@ -220,14 +231,15 @@ class Dataset:
             try:
                 opened = zarr.open_array(str(folder), mode="r", zarr_format=3)
             except Exception as error:  # whatever a third party's reader makes of altered bytes
-                raise DatasetError(
-                    f"{folder / 'zarr.json'}: damaged ({type(error).__name__}); {repair(self.path)}"
+                _refused(error)
+                raise DamagedDataError(
+                    f"{folder / 'zarr.json'}: damaged ({type(error).__name__}); {rerun(self.path)}"
                 ) from None
             shape = (self.manifest.config.samples, *array.shape)
             if opened.shape != shape or str(opened.dtype) != array.dtype:
-                raise DatasetError(
+                raise DamagedDataError(
                     f"{folder / 'zarr.json'}: expected {array.dtype} {shape}, found "
-                    f"{opened.dtype} {opened.shape}; {repair(self.path)}"
+                    f"{opened.dtype} {opened.shape}; {rerun(self.path)}"
                 )
             self._arrays[key] = opened
         return self._arrays[key]
@@ -248,8 +260,9 @@ class Dataset:
             try:
                 block = source[first : min(last, config.samples)]
             except Exception as error:  # a failed CRC or undecodable bytes, in many guises
-                raise DatasetError(
-                    f"{self.path / name}: damaged ({error}); {repair(self.path)}"
+                _refused(error)
+                raise DamagedDataError(
+                    f"{self.path / name}: damaged ({error}); {rerun(self.path)}"
                 ) from None
             out[here] = block[local - first]
         return out
@@ -267,19 +280,34 @@ def _numpy(column: Any) -> NDArray[Any]:
     return np.asarray(column.to_numpy(zero_copy_only=False))
 
 
+def _refused(error: Exception) -> None:
+    """Raise again what says nothing of the bytes: no memory, no permission."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):
+        raise error
+
+
 def check_size(root: Path, name: str, manifest: Manifest) -> None:
     """DatasetError unless the file is there with the size the manifest gives."""
     record = manifest.files.get(name)
     if record is None:
-        raise DatasetError(f"{root / name}: not in the manifest; {repair(root, name)}")
+        raise DamagedDataError(f"{root / name}: not in the manifest; {rerun(root, name)}")
     try:
         size = (root / name).stat().st_size
-    except OSError:
+    except GONE:
         raise DatasetError(f"{root / name}: missing; {rerun(root, name)}") from None
     if size != record.bytes:
-        raise DatasetError(
+        raise DamagedDataError(
             f"{root / name}: {size} bytes instead of {record.bytes}, truncated or altered; "
-            f"{repair(root, name)}"
+            f"{rerun(root, name)}"
+        )
+
+
+def check_content(root: Path, name: str, manifest: Manifest) -> None:
+    """DatasetError unless the file is there with the SHA-256 the manifest gives."""
+    check_size(root, name, manifest)
+    if file_sha256(root / name) != manifest.files[name].sha256:
+        raise DamagedDataError(
+            f"{root / name}: altered since it was written (checksum); {rerun(root, name)}"
         )
 
 

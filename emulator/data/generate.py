@@ -19,14 +19,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.data.claim import config_text, finished, lock, refuse_foreign
+from emulator.claim import LOCK, alone
+from emulator.data.claim import config_text, finished, refuse_foreign
 from emulator.data.finish import finish
 from emulator.data.schema import CONFIG, MANIFEST, RECORDS, DataConfig, Manifest
 from emulator.data.shards import (
     begin_worker,
+    is_written,
     metadata,
     parameter_columns,
-    read_record,
     write_file,
     write_shard,
 )
@@ -72,16 +73,16 @@ def generate(
     if not (root / RECORDS).is_dir():
         for world in config.worlds:
             expect_splits(get_world(world), config)
-    with lock(root):
+    with alone(root / LOCK, root, "emulator generate"):
         refuse_foreign(root, config)  # whoever held the directory until now may have changed it
-        sweep(root)
+        sweep(root.rglob(".*"))
         # Before the manifest goes, so that the directory is never without a sign of whose it is.
         write_file(root / CONFIG, config_text(config))
         (root / MANIFEST).unlink(missing_ok=True)
         for world in config.worlds:
             for name, content in metadata(get_world(world), config).items():
                 write_file(root / name, content)
-        missing = [t for t in config.tasks() if read_record(root, config, *t) is None]
+        missing = [t for t in config.tasks() if not is_written(root, config, *t)]
         drawn = _write_missing(config, root, missing, executor, workers, progress)
         manifest = finish(root, config)
     return Generated(manifest, drawn, time.perf_counter() - started)

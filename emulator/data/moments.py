@@ -56,7 +56,13 @@ class Running:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Running:
-        return cls(data["count"], np.array(data["mean"]), np.array(data["m2"]))
+        """The inverse of `to_json`. Raises ValueError, TypeError or KeyError for anything else."""
+        mean, m2 = (np.asarray(data[k], dtype=np.float64) for k in ("mean", "m2"))
+        if not isinstance(data["count"], int) or data["count"] < 0:
+            raise ValueError(f"count: {data['count']!r}")
+        if mean.shape != m2.shape or not np.isfinite(mean).all() or not (m2 >= 0).all():
+            raise ValueError("mean and m2 are not those of anything")
+        return cls(data["count"], mean, m2)
 
 
 @compiled()
@@ -116,6 +122,15 @@ class WorldMoments:
             steady if irfs_state is None else Running.of(irfs_state),
             Running.of(trajectories.reshape(-1, trajectories.shape[-1])),
         )
+
+    def check(self, shocks: int, horizon: int, observables: int) -> None:
+        """ValueError where these are not of a world with such numbers, up to this horizon."""
+        response = (shocks, horizon + 1, observables)
+        shapes = (response, response, (observables,))
+        found = (self.irfs, self.irfs_state, self.trajectories)
+        for running, shape in zip(found, shapes, strict=True):
+            if running.mean.shape != shape:
+                raise ValueError(f"expected moments of shape {shape}, found {running.mean.shape}")
 
     def merge(self, other: WorldMoments) -> WorldMoments:
         return WorldMoments(

@@ -20,6 +20,7 @@ import json
 import math
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -39,7 +40,7 @@ from emulator.config import StrictModel
 from emulator.errors import DatasetError, unknown_name
 from emulator.limits import MAX_HORIZON, MIN_HISTORY, MOST_SEED, QUARTERS, RUN_IN
 from emulator.specs import WorldSpec
-from emulator.storage import CHECKSUM, is_sealed, json_sha256, sealed
+from emulator.storage import CHECKSUM, GONE, is_sealed, json_sha256, read_json, sealed
 from emulator.worlds import has_world, list_worlds
 
 SCHEMA_VERSION = "1.0"
@@ -52,7 +53,6 @@ CONFIG = "config.json"
 PARAMS = "params.parquet"
 MOMENTS = "moments.json"
 RECORDS = "shards"
-LOCK = ".lock"
 
 # Bounds that catch a slip of the keyboard before it fills a disk or the memory. Ten times the
 # longest histories in use; a terabyte a world at 10 kB a sample; 100,000 files an array.
@@ -356,14 +356,15 @@ def manifest_text(manifest: Manifest) -> str:
 
 
 def read_manifest(path: str | os.PathLike[str]) -> Manifest:
-    """The manifest of the data set at `path`. Raises DatasetError with what to do."""
+    """The manifest of the data set at `path`. Raises DatasetError with what to do, OSError where
+    the system refuses to read it."""
     root = Path(path)
     file = root / MANIFEST
     if not root.is_dir():
         raise DatasetError(f"{root}: no such data set; `emulator generate` makes one")
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        data = read_json(file)
+    except GONE:
         unfinished = (root / CONFIG).is_file()
         remedy = (
             f"generation was not finished; {rerun(root)}"
@@ -371,44 +372,45 @@ def read_manifest(path: str | os.PathLike[str]) -> Manifest:
             else "this is not a data set; `emulator generate` makes one"
         )
         raise DatasetError(f"{file}: missing; {remedy}") from None
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{file}: cannot be read ({error}); {repair(root)}") from None
+    except ValueError as error:
+        raise DamagedDataError(f"{file}: damaged ({error}); {rerun(root)}") from None
     version = data.get("schema_version") if isinstance(data, dict) else None
     if not isinstance(version, str) or not re.fullmatch(r"\d+\.\d+", version):
-        raise DatasetError(f"{file}: names no schema version; {repair(root)}")
+        raise DamagedDataError(f"{file}: names no schema version; {rerun(root)}")
     if version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
         raise SchemaVersionError(
             f"{file}: schema version {version}, this program reads {SCHEMA_VERSION}; generate "
             "the data set again with `emulator generate`, or use the version that wrote it"
         )
     if not is_sealed(data):
-        raise DatasetError(f"{file}: altered since it was written; {repair(root)}")
+        raise DamagedDataError(f"{file}: altered since it was written; {rerun(root)}")
     del data[CHECKSUM]
     try:
         return Manifest.model_validate(data)
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(map(str, problem["loc"]))
-        raise DatasetError(f"{file}: {place}: {problem['msg']}; {repair(root)}") from None
+        raise DamagedDataError(f"{file}: {place}: {problem['msg']}; {rerun(root)}") from None
 
 
 class SchemaVersionError(DatasetError):
     """A data set whose schema has another major version."""
 
 
+class DamagedDataError(DatasetError):
+    """A file of a data set is not what was written."""
+
+
 def rerun(root: Path, name: str = "") -> str:
-    """What to do about a missing file, `name` in the data set."""
+    """What to do about a missing or damaged file, `name` in the data set."""
+    output = shlex.quote(str(root))
     if name == CONFIG:
         return (
-            f"run `emulator generate CONFIG --output {root}` with the configuration it was made "
+            f"run `emulator generate CONFIG --output {output}` with the configuration it was made "
             f"from (`config` in {MANIFEST})"
         )
-    return f"run `emulator generate {root / CONFIG} --output {root}` to write it again"
-
-
-def repair(root: Path, name: str = "") -> str:
-    """What to do about a damaged file, `name` in the data set."""
-    return f"delete it and {rerun(root, name)}"
+    config = shlex.quote(str(root / CONFIG))
+    return f"run `emulator generate {config} --output {output}` to write it again"
 
 
 # --------------------------------------------------------------------- what drew the samples

@@ -1,9 +1,9 @@
 """Writing one shard of one world: draw, classify, encode, rename, and last the record.
 
 A shard is complete when its record (`schema.record_file`) is there, was made by this program from
-this configuration, and names files of the right size. Everything reaches its place by renaming, the
-record after the rest, so a process killed at any moment leaves either a complete shard or one that
-the next run writes again, with the same bytes.
+this configuration, and the files it names have the SHA-256 it gives. Everything reaches its place
+by renaming, the record after the rest, so a process killed at any moment leaves either a complete
+shard or one that the next run writes again, with the same bytes.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from emulator.data.moments import WorldMoments
 from emulator.data.samples import draw_samples
 from emulator.data.schema import (
     SPLITS,
+    DamagedDataError,
     DataConfig,
     Layout,
     layout,
@@ -49,7 +50,16 @@ from emulator.data.schema import (
 )
 from emulator.data.splits import BLOCK, Summary, assign, summarise
 from emulator.errors import ConfigError, DatasetError
-from emulator.storage import is_sealed, sealed, sha256, writing
+from emulator.storage import (
+    GONE,
+    file_sha256,
+    is_sealed,
+    read_bytes,
+    read_json,
+    sealed,
+    sha256,
+    writing,
+)
 from emulator.worlds import Status, World, get_world
 
 SUMMARY_COLUMNS = (
@@ -296,35 +306,43 @@ def read_record(root: Path, config: DataConfig, world: str, shard: int) -> dict[
     """The record of a complete shard, or None when the shard must be written (again).
 
     None also where another program (see `schema.program`) or another configuration wrote it, and
-    where the record or its part of params.parquet is not what was written.
+    where the record or its part of params.parquet is not what was written. Raises OSError where
+    the system refuses to read what is there.
     """
+    spec = get_world(world).spec
     try:
-        record = json.loads((root / record_file(world, shard)).read_bytes())
+        record = read_json(root / record_file(world, shard))
         if not is_sealed(record):
             return None
-        mine = (config_hash(config), program(get_world(world).spec), world, shard)
+        mine = (config_hash(config), program(spec), world, shard)
         if tuple(record[k] for k in ("config_hash", "program", "world", "shard")) != mine:
+            return None
+        names = {shard_file(world, array, shard) for array in layout(spec, config)}
+        if record["files"].keys() != names | {part_file(world, shard)}:
             return None
         for name, expected in record["files"].items():
             if (root / name).stat().st_size != expected["bytes"]:
                 return None
         read_part(root, world, shard, record)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (*GONE, DamagedDataError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return dict(record)
 
 
+def is_written(root: Path, config: DataConfig, world: str, shard: int) -> bool:
+    """Whether a shard is complete and every byte of it is what was written."""
+    record = read_record(root, config, world, shard)
+    return record is not None and all(
+        file_sha256(root / name) == file["sha256"] for name, file in record["files"].items()
+    )
+
+
 def read_part(root: Path, world: str, shard: int, record: dict[str, Any]) -> pa.Table:
-    """The shard's rows of params.parquet. Raises DatasetError when they were altered."""
+    """The shard's rows of params.parquet. Raises DamagedDataError when they were altered."""
     name = part_file(world, shard)
-    try:
-        content = (root / name).read_bytes()
-    except OSError as error:
-        raise DatasetError(
-            f"{root / name}: cannot be read ({error.strerror}); run the same command again"
-        ) from None
+    content = read_bytes(root / name)
     if sha256(content) != record["files"][name]["sha256"]:
-        raise DatasetError(
+        raise DamagedDataError(
             f"{root / name}: altered since it was written; run the same command again to draw "
             "this shard again"
         )

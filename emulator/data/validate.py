@@ -15,17 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emulator.data.dataset import Dataset, check_size
+from emulator.data.dataset import Dataset, check_content
 from emulator.data.moments import WorldMoments
 from emulator.data.samples import draw_samples
-from emulator.data.schema import SPLITS, DataConfig, Layout, fingerprint, layout, repair
+from emulator.data.schema import SPLITS, DataConfig, Layout, fingerprint, layout
 from emulator.data.shards import sample_checksums
 from emulator.data.splits import split_codes, summarise
-from emulator.errors import DatasetError, InputError, UnknownNameError
+from emulator.errors import InputError, UnknownNameError
 from emulator.limits import MAX_SIZE, MIN_SIZE
 from emulator.progress import Progress, silent
 from emulator.seeding import derived_seed
-from emulator.storage import file_sha256
 from emulator.worlds import Status, World, get_world
 
 # Samples of each world that are drawn again from the seed and solved again from the stored theta.
@@ -55,7 +54,7 @@ def validate(path: str | Path, progress: Progress = silent) -> list[Check]:
     steps = len(data.manifest.files) + len(config.tasks())
     done = 0
     for name in data.manifest.files:
-        _check_bytes(data, name)
+        check_content(data.path, name, data.manifest)
         done += 1
         progress(done, steps, "checksums")
     checks = [Check("checksums", None, True, f"{len(data.manifest.files)} files")]
@@ -88,19 +87,6 @@ def _same_world(data: Dataset, name: str) -> tuple[World[Any] | None, Check]:
     if fingerprint(world.spec) != fingerprint(data.spec(name)):
         return None, Check("world", name, False, f"its spec has changed since; {remedy}")
     return world, Check("world", name, True, "its spec is the one in this program")
-
-
-def _check_bytes(data: Dataset, name: str) -> None:
-    check_size(data.path, name, data.manifest)
-    file = data.path / name
-    try:
-        digest = file_sha256(file)
-    except OSError as error:
-        raise DatasetError(f"{file}: cannot be read ({error.strerror})") from None
-    if digest != data.manifest.files[name].sha256:
-        raise DatasetError(
-            f"{file}: altered since it was written (checksum); {repair(data.path, name)}"
-        )
 
 
 class _Scan:

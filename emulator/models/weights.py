@@ -14,6 +14,7 @@ altered and truncated files before any number comes out.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -27,11 +28,22 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from emulator.errors import WeightsError
+from emulator.limits import MAX_HORIZON
 from emulator.models.base import Model
 from emulator.models.configs import KINDS
+from emulator.models.described import Bounded, Provenance, require_numbers
 from emulator.models.plain import plain_torch
 from emulator.specs import WorldSpec
-from emulator.storage import is_sealed, sealed, sha256, write_atomically
+from emulator.storage import (
+    CHECKSUM,
+    GONE,
+    is_sealed,
+    read_bytes,
+    read_json,
+    sealed,
+    sha256,
+    write_atomically,
+)
 
 FORMAT = 5
 PRETRAINED = Path(__file__).parents[1] / "pretrained"  # the weights that come with the package
@@ -40,7 +52,11 @@ WEIGHTS_FILE, DESCRIPTION_FILE, CARD_FILE = "weights.safetensors", "model.json",
 _STEM, _SUFFIX = Path(WEIGHTS_FILE).stem, Path(WEIGHTS_FILE).suffix
 FILE_BYTES = 15_000_000  # of tensors in a file of weights: what a package index or git takes well
 
-_REMEDY = "restore the file, or train again with `emulator train`"
+_REMEDY = "restore the file, or train again with `emulator train` (--resume where it was trained)"
+
+
+class DamagedWeightsError(WeightsError):
+    """A weights folder holds something else than was written there."""
 
 
 @dataclass(frozen=True)
@@ -132,62 +148,86 @@ def find_weights(path: str | os.PathLike[str] | None = None) -> Path:
 
 @plain_torch()
 def load_weights(folder: str | os.PathLike[str]) -> Loaded:
-    """Read a weights folder. Raises WeightsError naming the file and the remedy."""
+    """Read a weights folder. Raises WeightsError naming the file and the remedy, of the kind
+    DamagedWeightsError where what is there is not what was written; OSError where the system
+    refuses to read it."""
     path = Path(folder)
     description_path = path / DESCRIPTION_FILE
-    if not description_path.is_file():
+    try:
+        description = read_json(description_path)
+    except GONE:
         raise WeightsError(
             f"{path}: no weights here ({DESCRIPTION_FILE} is missing); train some with "
             "`emulator train CONFIG`, or name a folder that holds them"
-        )
+        ) from None
+    except ValueError as error:
+        raise DamagedWeightsError(f"{description_path}: damaged ({error}); {_REMEDY}") from None
     try:
-        description = json.loads(description_path.read_text(encoding="utf-8"))
-        found = int(description["format"])
-        if found != FORMAT or "checksum" not in description:
+        found = description["format"]
+        if found != FORMAT or CHECKSUM not in description:
             raise WeightsError(
-                f"{description_path}: format {found} of another version, this version reads "
+                f"{description_path}: format {found!s:.20} of another version, this version reads "
                 f"{FORMAT}; install the version that wrote it, or train again"
             )
         if not is_sealed(description):
-            raise WeightsError(f"{description_path}: altered since it was written; {_REMEDY}")
+            raise DamagedWeightsError(
+                f"{description_path}: altered since it was written; {_REMEDY}"
+            )
         config = KINDS[description["model"]["type"]].model_validate(description["model"])
         specs = [WorldSpec.from_dict(world) for world in description["worlds"]]
-        model = config.build(specs, int(description["horizon"]))
+        horizon = description["horizon"]
+        if not isinstance(horizon, int) or not 0 <= horizon <= MAX_HORIZON:
+            raise ValueError("horizon")
         expected = str(description["sha256"])
         files = {str(name): str(sha) for name, sha in description["files"].items()}
         if not files or list(files) != _file_names(len(files)):
             raise ValueError("files of other names")
-        provenance = dict(description["provenance"])
+        provenance = description["provenance"]
+        Provenance.model_validate(provenance).check(specs)
     except WeightsError:
         raise
-    except (
-        ArithmeticError, AttributeError, LookupError, MemoryError, OSError, RuntimeError, TypeError,
-        ValueError,
-    ) as error:  # fmt: skip
-        raise WeightsError(
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise DamagedWeightsError(
             f"{description_path}: damaged ({type(error).__name__}); {_REMEDY}"
-        ) from (None)
-    parts = []
+        ) from None
+    tensors: dict[str, torch.Tensor] = {}
+    whole = hashlib.sha256()
     for name, sha in files.items():
+        part = _read_part(path / name, sha)
+        whole.update(part)
         try:
-            parts.append((path / name).read_bytes())
-        except OSError as error:
-            raise WeightsError(f"{path / name}: {error.strerror}; {_REMEDY}") from None
-        actual = sha256(parts[-1])
-        if actual != sha:
-            raise WeightsError(
-                f"{path / name}: altered or truncated (SHA-256 {actual[:12]}, {DESCRIPTION_FILE} "
-                f"says {sha[:12]}); {_REMEDY}"
-            )
-    if sha256(*parts) != expected:
-        raise WeightsError(f"{description_path}: not of these weights; {_REMEDY}")
+            tensors |= load_tensors(part)
+        except (SafetensorError, ValueError) as error:
+            raise DamagedWeightsError(
+                f"{path / name}: damaged ({type(error).__name__}); {_REMEDY}"
+            ) from None
+    if whole.hexdigest() != expected:
+        raise DamagedWeightsError(f"{description_path}: not of these weights; {_REMEDY}")
     try:
-        model.load_state_dict({k: v for part in parts for k, v in load_tensors(part).items()})
-    except (SafetensorError, RuntimeError) as error:
+        with Bounded(tensors):
+            model = config.build(specs, horizon)
+        model.load_state_dict(tensors)
+        require_numbers(model)
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise WeightsError(
             f"{path}: the weights do not fit the model that this version builds from "
-            f"{DESCRIPTION_FILE} ({str(error).splitlines()[0]}); install the version that wrote "
-            "them, or train again with `emulator train`"
+            f"{DESCRIPTION_FILE} ({str(error).splitlines()[0][:200]}); install the version that "
+            "wrote them, or train again with `emulator train`"
         ) from None
     model.eval()
     return Loaded(model, provenance, expected, tuple(path / name for name in files))
+
+
+def _read_part(path: Path, sha: str) -> bytes:
+    """A file of weights, when it is the one that the description names."""
+    try:
+        part = read_bytes(path)
+    except GONE as error:
+        raise DamagedWeightsError(f"{path}: {error.strerror}; {_REMEDY}") from None
+    actual = sha256(part)
+    if actual != sha:
+        raise DamagedWeightsError(
+            f"{path}: altered or truncated (SHA-256 {actual[:12]}, {DESCRIPTION_FILE} says "
+            f"{sha[:12]}); {_REMEDY}"
+        )
+    return part

@@ -17,7 +17,6 @@ from emulator.evaluation import compare_all
 from emulator.evaluation.comparison.leaderboard import write_leaderboard
 from emulator.evaluation.floors.floors_on_disk import find_floors
 from emulator.evaluation.stored.runs import EvaluatedRun, find_runs
-from emulator.models.weights import DESCRIPTION_FILE
 from emulator.plans import data_sets
 from emulator.plans.jobs import Job, expand
 from emulator.plans.perform import Outcome, Status, perform
@@ -26,8 +25,7 @@ from emulator.plans.preview import seconds_left
 from emulator.plans.record import Record
 from emulator.plans.words import Bar, Say, describe, duration, no_bar
 from emulator.plans.workers import perform_all
-from emulator.training.checkpoint import CHECKPOINT_FILE
-from emulator.training.run_folder import is_finished
+from emulator.training.run_folder import holds_a_run, is_finished
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def carry_out(
     """
     plan = read_plan(path)
     jobs = expand(plan, str(path), data_sets.worlds(plan))
-    held = [job for job in jobs if _holds_a_run(job)]
+    held = [job for job in jobs if holds_a_run(job.folder)]
     if held and not resume:
         raise ConfigError(
             f"{held[0].folder}: holds a run already; add --resume to go on with the plan, or name "
@@ -135,7 +133,3 @@ def _perform_here(
         if outcome.status is Status.stopped:
             return False
     return True
-
-
-def _holds_a_run(job: Job) -> bool:
-    return any((job.folder / name).exists() for name in (CHECKPOINT_FILE, DESCRIPTION_FILE))

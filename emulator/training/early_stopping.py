@@ -49,6 +49,21 @@ class Best:
             "weights": self.weights,
         }
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.error, self.step = state["error"], state["step"]
-        self.since, self.weights = state["since"], state["weights"]
+    def load_state_dict(self, state: dict[str, Any], step: int) -> None:
+        """Take up what was kept at `step`. ValueError where it cannot have been."""
+        self.error, self.step = float(state["error"]), whole_number(state["step"], step)
+        self.since, self.weights = whole_number(state["since"], step), state["weights"]
+        if math.isnan(self.error) or (self.weights is None) != (self.step == 0):
+            raise ValueError("no validation gives such a best")
+
+
+def whole_number(value: object, most: int | None = None) -> int:
+    """The value, a whole number from 0 to `most`; ValueError for anything else."""
+    if (
+        not isinstance(value, int)
+        or isinstance(value, bool)
+        or value < 0
+        or (most is not None and value > most)
+    ):
+        raise ValueError(f"expected a whole number, at most {most}, got {value!r}")
+    return value

@@ -7,6 +7,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+TERMINATED = (
+    128 + signal.SIGTERM
+)  # a program's exit code when SIGTERM has stopped it, as shells say
+
 
 @contextmanager
 def interruptions() -> Iterator[list[int]]:

@@ -30,6 +30,33 @@ def optimiser_and_schedule(
     return optimiser, LambdaLR(optimiser, lambda step: _rate(step, total, settings.warmup))
 
 
+def go_on(
+    optimiser: torch.optim.Optimizer,
+    schedule: LambdaLR,
+    optimiser_state: dict[str, Any],
+    schedule_state: dict[str, Any],
+    step: int,
+) -> None:
+    """Take both up where a run left them. ValueError where they are not of this run and step."""
+    settings, rates = _settings(optimiser), schedule.base_lrs
+    optimiser.load_state_dict(optimiser_state)
+    schedule.load_state_dict(schedule_state)
+    expected = [base * rate(step) for base, rate in zip(rates, schedule.lr_lambdas, strict=True)]
+    found = [group["lr"] for group in optimiser.param_groups]
+    # Another processor's cosine may differ in the last digit.
+    same = all(math.isclose(a, b, rel_tol=1e-9) for a, b in zip(found, expected, strict=True))
+    if not same or _settings(optimiser) != settings or schedule.last_epoch != step:
+        raise ValueError("other settings, or another step")
+
+
+def _settings(optimiser: torch.optim.Optimizer) -> list[dict[str, Any]]:
+    """All that is the same at every step."""
+    return [
+        {key: value for key, value in group.items() if key not in ("params", "lr")}
+        for group in optimiser.param_groups
+    ]
+
+
 def _rate(step: int, total: int, warmup: float) -> float:
     """Linear warm-up, then a cosine to zero; a share of the peak rate."""
     rising = max(1, round(warmup * total))

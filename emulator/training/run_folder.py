@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from emulator.config import parse_config
+from emulator.claim import LOCK, ClaimError, alone
+from emulator.config import config_hash, load_config
 from emulator.data import Dataset
-from emulator.errors import ConfigError
-from emulator.models.weights import DESCRIPTION_FILE, load_weights
-from emulator.storage import write_atomically
-from emulator.strict_yaml import dump_yaml, read_yaml
-from emulator.training.checkpoint import CHECKPOINT_FILE
+from emulator.errors import ConfigError, WeightsError
+from emulator.models.weights import DESCRIPTION_FILE, DamagedWeightsError, load_weights
+from emulator.storage import sweep, write_atomically
+from emulator.strict_yaml import dump_yaml
+from emulator.training.checkpoint import has_checkpoint
 from emulator.training.config import RunConfig
+from emulator.training.distributed import Ranks
 
 CONFIG_FILE = "config.yaml"
 
@@ -26,30 +30,62 @@ def default_output(config: Path) -> Path:
     return Path("runs", config.stem)
 
 
+def holds_a_run(output: Path) -> bool:
+    """Whether a run was begun there, and came as far as a checkpoint or its weights."""
+    return (output / DESCRIPTION_FILE).exists() or has_checkpoint(output)
+
+
 def is_finished(output: Path, config: RunConfig, resume: bool, dataset: Dataset) -> bool:
     """Whether the folder holds this very run, finished.
 
     ConfigError when it holds a run and `resume` was not asked for, or a run of another
-    configuration or other data. A folder with neither checkpoint nor weights holds no run.
+    configuration or other data; WeightsError when its configuration was altered. A folder with
+    neither checkpoint nor weights holds no run. Weights that are damaged are not finished where
+    they can be made again as they were: from a checkpoint, or in one pass.
     """
-    path = output / CONFIG_FILE
-    done = (output / DESCRIPTION_FILE).exists()
-    if not done and not (output / CHECKPOINT_FILE).exists():
+    if not holds_a_run(output):
         return False
     if not resume:
         raise ConfigError(
             f"{output}: holds a run already; add --resume to go on with it, or name another "
             "folder with --output"
         )
-    before = parse_config(read_yaml(path), RunConfig, str(path))
-    if (difference := _difference(before, config)) is not None:
+    path = output / CONFIG_FILE
+    before = load_config(path, RunConfig)
+    if (difference := _difference(_plain(before), _plain(config))) is not None:
         raise ConfigError(
             f"{output}: cannot resume with another configuration ({difference}); name another "
             "folder with --output"
         )
-    if done:
-        require_same_data(output, load_weights(output).provenance, dataset)
-    return done
+    if not (output / DESCRIPTION_FILE).exists():
+        return False
+    try:
+        provenance = load_weights(output).provenance
+    except DamagedWeightsError:
+        if has_checkpoint(output) or config.model.fitted_at_once:
+            return False
+        raise
+    require_config_of(provenance, before, output)
+    require_same_data(output, provenance, dataset)
+    return True
+
+
+def require_config_of(provenance: dict[str, Any], config: RunConfig, output: Path) -> None:
+    """WeightsError unless this configuration, which the folder holds, trained the weights there."""
+    if config_hash(config) != provenance["config_sha"]:
+        raise WeightsError(
+            f"{output / CONFIG_FILE}: is not the configuration these weights were trained with; "
+            "restore it, or train again"
+        )
+
+
+def require_same_config(output: Path, before: dict[str, Any], now: RunConfig) -> None:
+    """ConfigError unless a checkpoint's configuration is this one, where it counts."""
+    if (difference := _difference(before, _plain(now))) is not None:
+        raise ConfigError(
+            f"{output / CONFIG_FILE}: altered since the checkpoint was written ({difference}); "
+            "restore it, or name another folder with --output"
+        )
 
 
 def require_same_data(output: Path, provenance: dict[str, Any], dataset: Dataset) -> None:
@@ -61,29 +97,51 @@ def require_same_data(output: Path, provenance: dict[str, Any], dataset: Dataset
 
 
 def require_same_machine(output: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Sums differ between devices and numbers of processes, so a resume would not be exact."""
-    for key in ("device", "processes"):
+    """Sums differ between devices and numbers of processes or threads, so a resume would not be
+    exact."""
+    for key, remedy in (("device", ""), ("processes", ""), ("threads", " (OMP_NUM_THREADS)")):
         if before[key] != now[key]:
             raise ConfigError(
                 f"{output}: was begun with {key} {before[key]}, now {now[key]}; go on as it "
-                "was begun, or name another folder with --output"
+                f"was begun{remedy}, or name another folder with --output"
             )
 
 
+@contextmanager
+def held(output: Path, ranks: Ranks) -> Iterator[None]:
+    """The folder for these ranks alone, without what killed programs had begun to write there.
+
+    Raises ClaimError, on every rank, where another training is at work there.
+    """
+    with ExitStack() as stack:
+        refusal = None
+        if ranks.first:
+            try:
+                stack.enter_context(alone(output / LOCK, output, "emulator train"))
+            except ClaimError as error:
+                refusal = error
+        if ranks.any(refusal is not None):
+            raise refusal or ClaimError(f"{output}: the first process could not claim it")
+        if ranks.first:
+            sweep(output.iterdir())
+        yield
+
+
 def claim(output: Path, config: RunConfig) -> None:
-    """Write the resolved configuration, unless this run's is there."""
-    if not (output / CHECKPOINT_FILE).exists():
-        output.mkdir(parents=True, exist_ok=True)
-        text = dump_yaml(config.model_dump(mode="json"))
-        write_atomically(output / CONFIG_FILE, text.encode())
+    """Write the resolved configuration."""
+    write_atomically(output / CONFIG_FILE, dump_yaml(_plain(config)).encode())
 
 
-def _difference(before: RunConfig, after: RunConfig) -> str | None:
-    """The first key that counts in which two configurations differ."""
-    old, new = before.model_dump(mode="json"), after.model_dump(mode="json")
-    for section in new:
-        for key in {**old[section], **new[section]}:
-            was, now = old[section].get(key), new[section].get(key)
+def _plain(config: RunConfig) -> dict[str, Any]:
+    return config.model_dump(mode="json")
+
+
+def _difference(before: dict[str, Any], after: dict[str, Any]) -> str | None:
+    """The first key that counts in which two configurations differ, and how."""
+    for section in {**after, **before}:
+        old, new = before.get(section, {}), after.get(section, {})
+        for key in {**old, **new}:
+            was, now = old.get(key), new.get(key)
             if key not in FREE and was != now:
                 return f"{section}.{key}: {was!r}, now {now!r}"
     return None

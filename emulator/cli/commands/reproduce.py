@@ -39,10 +39,12 @@ def reproduce(
     """Carry out a plan: data set, runs, evaluation, leaderboard.
 
     Leaderboard and plan.json are written again as runs finish. Exit code 1 when a run diverged. The
-    criteria are printed; `emulator leaderboard --criteria` turns them into an exit code.
+    criteria are printed; `emulator leaderboard --criteria` turns them into an exit code. Stopped by
+    SIGTERM it saves checkpoints and exits with code 143.
     """
     from emulator.plans.carry_out import carry_out
     from emulator.plans.plan import find_plan
+    from emulator.training.interruption import TERMINATED
 
     plan, as_json = find_plan(name), output_format is Format.json
     if dry_run:
@@ -60,6 +62,7 @@ def reproduce(
             print_criteria(run)
     if report.stopped:
         say("stopped with checkpoints; go on with --resume")
+        raise typer.Exit(TERMINATED)
     elif report.failed:
         names = ", ".join(outcome.label for outcome in report.failed)
         typer.echo(

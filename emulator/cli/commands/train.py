@@ -19,10 +19,13 @@ def train(
 ) -> None:
     """Train one model from a configuration file.
 
+    Stopped by SIGTERM it saves a checkpoint and exits with code 143.
+
     On several GPUs: torchrun --nproc-per-node N -m emulator.training.trainer --config CONFIG.
     """
     from emulator.config import load_config
     from emulator.training.config import RunConfig
+    from emulator.training.interruption import TERMINATED
     from emulator.training.run_folder import default_output
     from emulator.training.trainer import train as run
 
@@ -37,3 +40,4 @@ def train(
         typer.echo(f"trained: {folder} (next: emulator evaluate {folder})")
     else:
         typer.echo(f"stopped with a checkpoint: {folder} (go on with --resume)")
+        raise typer.Exit(TERMINATED)

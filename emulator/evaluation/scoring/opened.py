@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.config import config_hash, load_config
+from emulator.config import load_config
 from emulator.data import Dataset
 from emulator.errors import WeightsError
 from emulator.models.weights import Loaded, load_weights
 from emulator.regimes import Regime, Task, tasks
 from emulator.training.config import RunConfig
-from emulator.training.run_folder import CONFIG_FILE
+from emulator.training.run_folder import CONFIG_FILE, require_config_of
 
 SCORED_SPLITS = ("test", "val", "slice", "corner")
 
@@ -64,11 +64,7 @@ def open_run(run: Path, dataset_path: str | None = None) -> Opened:
     together, DatasetError and ConfigError when something is damaged."""
     loaded = load_weights(run)
     config = load_config(run / CONFIG_FILE, RunConfig)
-    if config_hash(config) != loaded.provenance["config_sha"]:
-        raise WeightsError(
-            f"{run / CONFIG_FILE}: is not the configuration these weights were trained with; "
-            "restore it, or train again"
-        )
+    require_config_of(loaded.provenance, config, run)
     dataset = Dataset.open(dataset_path or config.data.dataset_path)
     # Of the same draws fewer may be scored: a sample's split does not depend on their number.
     trained_on = loaded.provenance["draws_sha"]
