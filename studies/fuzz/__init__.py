@@ -1,0 +1,1 @@
+"""Damaged files of every kind that the command line reads: each an answer or one line."""
