@@ -13,7 +13,7 @@ import time
 import traceback
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -68,7 +68,8 @@ def do(kind: str, number: int, seed: int, home: Path) -> Ending:
         ending.file = str(damage(subject, place, rng).relative_to(place))
         before, start = _memory("VmRSS"), time.perf_counter()
         _forget_peak()
-        code, out = _observed(subject.ask(place, place / ending.file))
+        with _bounded_memory():
+            code, out = _observed(subject.ask(place, place / ending.file))
         ending.seconds = round(time.perf_counter() - start, 2)
         ending.bytes = max(_memory("VmHWM") - before, 0)
         ending.code, ending.said = code, out[-300:]
@@ -120,15 +121,25 @@ def _memory(name: str) -> int:
     return 1024 * next(int(x.split()[1]) for x in status.splitlines() if x.startswith(f"{name}:"))
 
 
+@contextlib.contextmanager
+def _bounded_memory() -> Iterator[None]:
+    """Refuse what is asked for beyond the bound, before it is the machine that does."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    limit = _memory("VmSize") + MOST_BYTES + 2**29  # address space is more than memory
+    resource.setrlimit(resource.RLIMIT_AS, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
 def _forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
 def _work(connection: Connection, seed: int, home: Path) -> None:
-    """A process that does the cases it is sent; memory beyond the bound is refused to it."""
+    """A process that does the cases it is sent."""
     do("weights", 0, seed, home)  # imports and compiled code count for nobody
-    limit = _memory("VmSize") + MOST_BYTES + 2**29
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     connection.send("ready")
     while (case := connection.recv()) is not None:
         connection.send(do(*case, seed, home))
