@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import yaml
 
 from emulator.errors import ConfigError
+from emulator.storage import open_file
 
 # A configuration has some hundred values. Repeats (`*name`) count as often as they stand there.
 MOST_BYTES = 2_000_000
@@ -135,14 +136,17 @@ def _problem(mark: yaml.Mark, what: str) -> yaml.MarkedYAMLError:
 def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The mapping in a YAML file. Raises ConfigError naming the file and line."""
     try:
-        size = Path(path).stat().st_size
-        if size > MOST_BYTES:
-            raise ConfigError(f"{path}: {size:,} bytes are too many, at most {MOST_BYTES:,}")
-        text = Path(path).read_text(encoding="utf-8-sig")
+        with open_file(Path(path)) as file:
+            data = file.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise ConfigError(f"{path}: too large, at most {MOST_BYTES:,} bytes are read")
+        text = data.decode("utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as text ({error})") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; expected a YAML file") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from None
     return parse_yaml(text, str(path))
 
 

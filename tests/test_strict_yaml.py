@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -84,8 +85,16 @@ def test_a_large_file_is_refused_by_its_size(tmp_path: Path) -> None:
     path = tmp_path / "large.yaml"
     with path.open("wb") as file:
         file.truncate(MOST_BYTES + 1)
-    with pytest.raises(ConfigError, match="bytes are too many"):
+    with pytest.raises(ConfigError, match="too large"):
         read_yaml(path)
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.yaml"
+    os.mkfifo(pipe)
+    for path, said in ((pipe, "a pipe"), (Path("/dev/zero"), "a device"), (tmp_path, "directory")):
+        with pytest.raises(ConfigError, match=said):
+            read_yaml(path)
 
 
 @given(st.text(alphabet=st.sampled_from("abe:&*![]{}-?#|>'\",~ \n\t.019_é"), max_size=60))

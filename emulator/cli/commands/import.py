@@ -13,6 +13,7 @@ import typer
 from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table
 from emulator.cli.responses import parse_assignments
 from emulator.errors import ConfigError, InputError
+from emulator.storage import read_bytes
 from emulator.strict_yaml import read_number
 
 if TYPE_CHECKING:
@@ -117,8 +118,8 @@ def _values(path: Path) -> dict[str, float]:
     """Numbers by name from YAML, or from the first two columns of a CSV file."""
     if path.suffix.lower() == ".csv":
         try:
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                rows: dict[str, Any] = {r[0].strip(): r[1] for r in csv.reader(file) if len(r) > 1}
+            lines = read_bytes(path).decode("utf-8-sig").splitlines()
+            rows: dict[str, Any] = {r[0].strip(): r[1] for r in csv.reader(lines) if len(r) > 1}
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise ConfigError(f"{path}: cannot be read as CSV ({error})") from None
         rows.pop("name", None)
