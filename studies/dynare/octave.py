@@ -26,6 +26,9 @@ _LARGEST = 20_000_000  # bytes of a file beside the model that is worth copying
 _PARENTHESES = r"\((?:[^()]|\([^()]*\))*\)"
 # Orders above the first cost time and memory; options such as loglinear are another question.
 _SIMULATES = re.compile(rf"\bstoch_simul\s*{_PARENTHESES}", re.IGNORECASE)
+# How a model is evaluated (block, bytecode, use_dll) is no part of it, and some of it is in doubt:
+# Dynare 5.3 takes unstable roots for stable ones in linear models in blocks.
+_MODEL = re.compile(rf"\bmodel\s*({_PARENTHESES})\s*;", re.IGNORECASE)
 _COMMANDS = re.compile(
     r"""^[ \t]*(?:\[[^\]\n]*\][ \t]*=[ \t]*|[\w.]+[ \t]*=[ \t]*)?
     (?P<command>stoch_simul|dynare_estimation|discretionary_policy|perfect_foresight_\w+|simul
@@ -122,6 +125,7 @@ def _run(path: Path, folder: Path, out: Path) -> str:
             shutil.copytree(beside, folder / beside.name, symlinks=True)
     name = path.stem if _NAME.fullmatch(path.stem) else "model_file"
     text = _SIMULATES.sub("stoch_simul(order=1)", path.read_bytes().decode("latin-1"))
+    text = _MODEL.sub(lambda m: "model(linear);" if "linear" in m[1].lower() else "model;", text)
     model = folder / f"{name}.mod"
     model.write_bytes(f"{text}\n\nstoch_simul(order=1);\n".encode("latin-1"))
     shutil.rmtree(folder / f"+{name}", ignore_errors=True)
@@ -164,7 +168,7 @@ def _limited(command: Sequence[str], folder: Path) -> tuple[int, str]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=5 * SECONDS,
+            timeout=20 * SECONDS,
         )
     except subprocess.TimeoutExpired:
         return -9, ""

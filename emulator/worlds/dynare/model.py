@@ -57,7 +57,8 @@ class Model:
     is not read, and where. auxiliary: variables that stand for expectations formed earlier, and
     what they are. static_only, dynamic_only: which equations hold only in the steady state, or
     only off it (by position in `equations`). steady: the assignments of
-    steady_state_model in order, parameters among them; None without the block. covariance: by
+    steady_state_model in order, parameters among them; None without the block. steady_file: the
+    MATLAB file beside the model that computes its steady state instead. covariance: by
     shock (a, a) or pair (a, b). kept: the statements that count, for printing.
     """
 
@@ -77,6 +78,7 @@ class Model:
     static_only: list[Equation] = field(default_factory=list)
     dynamic_only: set[int] = field(default_factory=set)
     steady: list[tuple[str, int]] | None = None
+    steady_file: str | None = None
     initial: dict[str, int] = field(default_factory=dict)
     exogenous_steady: dict[str, int] = field(default_factory=dict)
     covariance: dict[tuple[str, str], Moment] = field(default_factory=dict)

@@ -16,7 +16,8 @@ from emulator.worlds.dynare.macro_values import Value
 from emulator.worlds.dynare.macros import expand
 from emulator.worlds.dynare.model import Equation, Model
 from emulator.worlds.dynare.places import Place, Refusal
-from emulator.worlds.dynare.scopes import ModelScope, ScriptScope
+from emulator.worlds.dynare.scopes import ModelScope
+from emulator.worlds.dynare.script import Script
 from emulator.worlds.dynare.statements import ANSWERS, BLOCKS, Statement, declared, split
 from emulator.worlds.dynare.syntax import parse, split_equation
 from emulator.worlds.dynare.text import Line, split_lines
@@ -24,11 +25,6 @@ from emulator.worlds.dynare.tokens import Token, spell, tokenize
 
 _LATE = ("estimated_params", "estimated_params_init", "estimated_params_bounds", "varobs")
 _DECLARES = {"var": "endogenous", "varexo": "exogenous", "parameters": "parameters"}
-# Native lines without consequence, by their first word: not worth a note.
-_QUIET = {
-    "close", "clear", "clc", "clearvars", "tic", "toc", "warning", "format", "more", "addpath",
-    "disp",
-}  # fmt: skip
 
 
 def read(
@@ -43,12 +39,15 @@ def read(
     Raises Refusal, one line with file, line and remedy; InputError for values of other names.
     """
     lines = expand(path, {k: _macro(v) for k, v in (defines or {}).items()})
-    return _Reader(path.name, dict(values or {})).run(tokenize(lines))
+    model = _Reader(path.name, dict(values or {}), path.parent).run(tokenize(lines))
+    beside = (path.with_name(f"{path.stem}_steadystate{end}.m") for end in ("", "2"))
+    model.steady_file = next((p.name for p in beside if p.is_file()), None)
+    return model
 
 
 def read_text(text: str, shown: str) -> Model:
     """The model in `text`, which has no macros, called `shown` in messages. Raises Refusal."""
-    return _Reader(shown, {}).run(tokenize(split_lines(text, shown)))
+    return _Reader(shown, {}, None).run(tokenize(split_lines(text, shown)))
 
 
 def _macro(value: Value) -> Value:
@@ -57,12 +56,12 @@ def _macro(value: Value) -> Value:
 
 
 class _Reader:
-    def __init__(self, shown: str, given: dict[str, float]) -> None:
+    def __init__(self, shown: str, given: dict[str, float], folder: Path | None) -> None:
         self.given = given
         self.model = Model(shown)
         self.graph = self.model.graph
         self.top = Place(shown, 1)
-        self.script: dict[str, int] = {}
+        self.script = Script(self.model, given, folder)
         self.scope = ModelScope(self.model)
         self.model_place: Place | None = None
 
@@ -81,9 +80,9 @@ class _Reader:
                     break
                 raise
             if not answered and statement.keyword in ANSWERS:
-                answered = True
+                answered = self.script.state != "skipped"
             elif not answered:
-                self.take(statement)
+                self.take(self.script.fill(statement))
         return self.finish()
 
     def take(self, statement: Statement) -> None:
@@ -97,14 +96,23 @@ class _Reader:
             self.model.predetermined |= {t.text for t in declared(statement.tokens)}
         elif word == "varobs":
             self.model.observed += [t.text for t in declared(statement.tokens)]
-        elif word == "=":
-            kept = self.assign(statement)
-        elif word == "native":
-            kept = self.native(statement)
         elif word == "model":
             self.equations(statement)
+        elif word == "control":
+            self.script.control(statement)
+            kept = False
+        elif self.script.state == "skipped" and word != "steady_state_model":
+            kept = False
+        elif word == "=":
+            kept = self.script.assign(statement)
+        elif word == "native":
+            kept = self.script.native(statement)
+        elif word == "load_params_and_steady_state":
+            kept = False
+            for one in self.script.saved(statement):
+                self.take(one)
         elif word in blocks.READERS:
-            kept = blocks.READERS[word](self.model, statement, self.script)
+            kept = blocks.READERS[word](self.model, statement, self.script.values)
         else:
             kept = False
             if word in BLOCKS:
@@ -134,69 +142,8 @@ class _Reader:
                 raise Refusal(token.place, f"{token.text} is no name; a comma or blank is missing")
             table.setdefault(token.text, token.place)
             if statement.keyword == "parameters" and token.text in self.given:
-                self.set(token.text, self.graph.number(self.given[token.text]))
+                self.script.set(token.text, self.graph.number(self.given[token.text]))
         self.model.labels |= _long_names(statement.tokens)
-
-    # ------------------------------------------------------------------ values
-
-    def assign(self, statement: Statement) -> bool:
-        name, place = statement.tokens[0].text, statement.place
-        left, right = split_equation(statement.tokens)
-        if right is None or len(left) != 1:
-            raise Refusal(place, f"expected `{name} = value`, got {spell(statement.tokens, 60)!r}")
-        if name not in self.model.parameters:
-            self.model.note(place, f"{name} is set outside initval, which changes nothing here")
-            return False
-        if name in self.given:
-            return False
-        try:
-            node = parse(right, self.code(), place)
-        except Refusal as refusal:
-            self.model.note(refusal.place, f"{name}: {refusal.reason}")
-            self.model.unread[name] = place
-            self.model.values.pop(name, None)
-            self.script.pop(name, None)
-            return False
-        self.set(name, node)
-        return True
-
-    def code(self) -> ScriptScope:
-        return ScriptScope(self.model, self.script, parameters=False)
-
-    def set(self, name: str, node: int) -> None:
-        """Give a parameter its value: a number becomes a leaf that draws may set."""
-        if node in self.graph.value:
-            version = sum(s.name == name for s in self.model.defaults)
-            symbol = Symbol("free", name, version)
-            self.model.defaults[symbol] = self.graph.value[node]
-            node = self.graph.leaf(symbol)
-        self.model.values[name] = self.script[name] = node
-        self.model.unread.pop(name, None)
-
-    def native(self, statement: Statement) -> bool:
-        """A line of MATLAB or Octave: helper numbers and set_param_value are followed."""
-        tokens = statement.tokens
-        understood = False
-        for part in _pieces(tokens):
-            target, right = _assignment(part)
-            if target is None or right is None or statement.nested:
-                if target in self.script:
-                    self.script.pop(target or "", None)
-                continue
-            try:
-                node = parse(right, self.code(), statement.place)
-            except Refusal:
-                self.script.pop(target, None)
-                continue
-            understood = True
-            if target in self.model.parameters:
-                if target not in self.given:
-                    self.set(target, node)
-            else:
-                self.script[target] = node
-        if not understood and tokens[0].text not in _QUIET:
-            self.model.note(statement.place, f"native line skipped: {spell(tokens, 60)}")
-        return understood
 
     # ------------------------------------------------------------------ equations
 
@@ -311,26 +258,3 @@ def _tags(tokens: tuple[Token, ...]) -> tuple[dict[str, str], tuple[Token, ...]]
                 tags[token.text.lower()] = text
         at += 1
     return tags, tokens[at:]
-
-
-def _pieces(tokens: tuple[Token, ...]) -> list[tuple[Token, ...]]:
-    """A native line's statements, without the marks of a line that goes on."""
-    out: list[tuple[Token, ...]] = []
-    start = 0
-    plain = tuple(t for t in tokens if t.text != "...")
-    for i, token in enumerate(plain):
-        if token.text == ";":
-            out.append(plain[start:i])
-            start = i + 1
-    out.append(plain[start:])
-    return [piece for piece in out if piece]
-
-
-def _assignment(tokens: tuple[Token, ...]) -> tuple[str | None, tuple[Token, ...] | None]:
-    """The name a native statement sets and what to, or None."""
-    if len(tokens) > 2 and tokens[0].kind == "name" and tokens[1].text == "=":
-        return tokens[0].text, tokens[2:]
-    head = tokens[0].text == "set_param_value" and len(tokens) > 5 and tokens[-1].text == ")"
-    if head and tokens[2].kind == "string" and tokens[3].text == ",":
-        return tokens[2].text[1:-1], tokens[4:-1]
-    return None, None

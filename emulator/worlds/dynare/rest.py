@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import root
 
 from emulator.worlds.base import FloatArray
-from emulator.worlds.dynare import newton
+from emulator.worlds.dynare import newton, trust
 from emulator.worlds.dynare.graph import Graph, Symbol
 from emulator.worlds.dynare.model import Model
 from emulator.worlds.dynare.places import Place, Refusal
@@ -175,7 +175,11 @@ class Rest:
         with np.errstate(all="ignore"):
             given, solved = self(free, 1)
             point = np.array([float(np.ravel(given[s])[0]) for s in self._symbols])
-            if not solved[0]:
+            near = self._near(given) if self.model.steady is None else None
+            if near is not None:
+                point = near if not solved[0] else self._nearer(given, near, point)
+            elif not solved[0]:
+                self._check_file()
                 point = self._search(given, point)
         self._anchor = point
         self._find_border(free)
@@ -194,6 +198,36 @@ class Rest:
         left, size, right = np.linalg.svd(jacobian)
         null = size <= 1e-11 * size.max(initial=0.0)
         self._border = np.asarray(left[:, null] @ right[null] * size.mean(), dtype=np.float64)
+
+    def _check_file(self) -> None:
+        """A search from anywhere may find another steady state than MATLAB code computes."""
+        if self.model.steady_file is not None and self.model.steady is None:
+            raise Refusal(
+                Place(self.model.file, 1),
+                f"the steady state is computed in {self.model.steady_file}, which is not run; give "
+                "it in initval, in a steady_state_model, or in a values file (--values)",
+            )
+
+    def _near(self, given: Given) -> FloatArray | None:
+        """The steady state that is found from initval in guarded steps; None where none is."""
+        row = np.zeros(1, dtype=np.intp)
+        try:
+            found = trust.solve(
+                self._initial.columns(given, 1)[0],
+                lambda x: self._residuals(given, row, x[None])[0],
+                lambda x: self._jacobians(given, row, x[None])[0],
+                newton.FINISHED,
+            )
+        except np.linalg.LinAlgError:  # the singular values did not converge
+            return None
+        x, solved = self._newton(given, found[None])
+        return np.asarray(x[0], dtype=np.float64) if solved[0] else None
+
+    def _nearer(self, given: Given, one: FloatArray, two: FloatArray) -> FloatArray:
+        """Of two steady states the one nearer to initval; the second where they are the same."""
+        start = self._initial.columns(given, 1)[0]
+        away = [np.linalg.norm((x - start) / np.maximum(np.abs(start), 1.0)) for x in (one, two)]
+        return one if away[0] < 0.999 * away[1] else two
 
     def _search(self, given: Given, point: FloatArray) -> FloatArray:
         """Slower ways to a steady state; the equation furthest from zero is named in the end."""

@@ -74,24 +74,27 @@ OTHERS = _words(
     occbin_write_regimes plot_irf_matching var_model trend_component_model model_options
     discretionary_policy_setup"""
 )
-_NATIVE_OPENS = _words("if for while switch try parfor")
+# Native control: what a line that begins with one of these governs does not always run.
+CLOSES = _words("end endif endfor endwhile endswitch end_try_catch endparfor end_unwind_protect")
+_CONTROL = CLOSES | _words(
+    "if elseif else for while switch case otherwise try catch parfor unwind_protect do until"
+)
 
 
 @dataclass(frozen=True)
 class Statement:
     """A statement or a block.
 
-    keyword: Dynare's word in small letters, `=` for an assignment to a declared name, or `native`.
-    tokens: a statement's tokens after the word and without the semicolon, a block's options; an
-    assignment and a native line keep all of them. body: a block's statements. nested: a native line
-    within native `if`, `for` and their like.
+    keyword: Dynare's word in small letters, `=` for an assignment to a declared name, `native`, or
+    `control` for a native line that begins with `if`, `end` or one of their like. tokens: a
+    statement's tokens after the word and without the semicolon, a block's options; an assignment
+    and a native line keep all of them. body: a block's statements.
     """
 
     keyword: str
     tokens: tuple[Token, ...]
     place: Place
     body: tuple[tuple[Token, ...], ...] = ()
-    nested: bool = False
 
     def __str__(self) -> str:
         """The statement as text that reads back as the same one."""
@@ -116,7 +119,6 @@ class _Splitter:
         self.tokens = tokens
         self.at = 0
         self.declared: set[str] = set()
-        self.open: list[Place] = []  # native if, for, ... that are not closed
 
     def run(self) -> Iterator[Statement]:
         while self.at < len(self.tokens):
@@ -136,13 +138,6 @@ class _Splitter:
                     self.declared |= {t.text for t in declared(statement.tokens)}
                 yield statement
             elif first.kind == "name" and first.text in self.declared:
-                if self.open:
-                    raise Refusal(
-                        first.place,
-                        f"{first.text} is set within native code that begins in line "
-                        f"{self.open[-1].line}, which is not run; use @#if, or give the value in "
-                        "a values file",
-                    )
                 yield Statement("=", self.to_semicolon(first.text, first.place), first.place)
             else:
                 yield self.native()
@@ -213,13 +208,8 @@ class _Splitter:
             if self.tokens[self.at - 1].text == "..." and self.at < len(self.tokens):
                 row = self.tokens[self.at].row
         line = tuple(self.tokens[start : self.at])
-        nested = bool(self.open)
-        for token in line:
-            if token.kind == "name" and token.text in _NATIVE_OPENS and token is line[0]:
-                self.open.append(token.place)
-            elif token.kind == "name" and token.text == "end" and self.open:
-                self.open.pop()
-        return Statement("native", line, line[0].place, nested=nested or bool(self.open))
+        word = "control" if line[0].kind == "name" and line[0].text in _CONTROL else "native"
+        return Statement(word, line, line[0].place)
 
 
 def declared(tokens: Sequence[Token]) -> list[Token]:

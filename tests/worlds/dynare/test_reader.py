@@ -144,7 +144,11 @@ def test_values_beside_the_file_replace_what_it_takes_from_elsewhere(tmp_path: P
         ({"model": "x = rho*x(y) + e;\npi = x;\ni = phi*pi;"}, 6, "lead or lag"),
         ({"values": "rho = 0.8;"}, 2, "parameter phi has no value"),
         ({"values": "rho = foo(2);\nphi = 2;"}, 3, "parameter rho has no value"),
-        ({"values": "if 1\nrho = 0.8;\nend\nphi = 1.5;"}, 4, "native code that begins in line 3"),
+        (
+            {"values": "if f(1)\nrho = 0.8;\nend\nphi = 1.5;"},
+            4,
+            "native code that begins in line 3",
+        ),
         ({"end": "ramsey_model(planner_discount=0.99);"}, 12, "optimal policy.*first-order"),
         ({"before": "external_function(name=f);"}, 1, "functions written elsewhere"),
         ({"declarations": "var(deflator=A) x pi i;varexo e; parameters rho phi;"}, 2, "trends"),
