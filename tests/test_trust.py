@@ -19,6 +19,7 @@ from emulator.errors import InputError
 from emulator.explorer.answers import Answers
 from emulator.inference.response import Response
 from emulator.inference.trust import Caveat, Found
+from emulator.limits import RUN_IN
 from emulator.models.weights import load_weights, save_weights
 
 pytestmark = pytest.mark.integration
@@ -30,7 +31,8 @@ EXPLOSIVE = {"a1_11": 0.95, "a1_12": 0.4, "a1_21": 0.4}
 
 @dataclass(frozen=True)
 class Case:
-    """A question whose answer has one caveat. series: what scales the columns of a history."""
+    """A question whose answer has one caveat. series: what scales the columns of a history.
+    levels: what is added to them, in the s.d.s of those trained on."""
 
     caveat: Caveat
     said: str
@@ -40,6 +42,7 @@ class Case:
     size: float = 1.0
     horizon: int = 8
     series: tuple[float, float, float] | None = None
+    levels: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 CASES = [
@@ -53,6 +56,9 @@ CASES = [
     Case(Caveat.UNCHECKED, "was not checked: the solver is away", theta={"kappa": 0.2}),
     Case(Caveat.HELD_OUT, "phi_pi above 3.25 was held out", theta={"phi_pi": 3.3}),
     Case(Caveat.OTHER_UNITS, "the s.d. of rate is far", series=(1.0, 1.0, 1 / 400)),
+    Case(Caveat.LEVEL, "output has a mean 30", series=(1.0, 1.0, 1.0), levels=(30.0, 0.0, 0.0)),
+    Case(Caveat.IMPOSSIBLE, "below -4, and in no economy of world 'zlb'", world="zlb",
+         series=(1.0, 1.0, 1.0)),
     Case(Caveat.UNUSUAL, "output has 8", series=(8.0, 1.0, 1.0)),
 ]  # fmt: skip
 
@@ -87,7 +93,7 @@ def history(case: Case, model: emulator.Emulator, tmp_path: Path) -> Path | None
     if case.series is None:
         return None
     values = np.random.default_rng(0).normal(size=(80, 3)) * case.series
-    values *= model.model.scales(case.world).path.numpy()
+    values = (values + case.levels) * model.model.scales(case.world).path.numpy()
     path = tmp_path / "history.csv"
     pd.DataFrame(values, columns=["output", "inflation", "rate"]).to_csv(path, index=False)
     return path
@@ -273,3 +279,113 @@ def test_there_are_no_bands_beyond_the_horizon_trained_on(
     ask = ["irf", "nk", "--bands", "--horizon", "41", "--extrapolate", "--weights", str(weights)]
     assert run(ask) == 2
     assert "bands: there are none after quarter 40" in capsys.readouterr().err
+
+
+QUARTERS = 120
+DATES = pd.period_range("1990Q1", periods=QUARTERS, freq="Q")
+
+
+def _data(seed: int = 0) -> pd.DataFrame:
+    """Persistent deviations as of an economy, with dates."""
+    values = np.random.default_rng(seed).normal(size=(QUARTERS, 3))
+    for t in range(1, QUARTERS):
+        values[t] += 0.7 * values[t - 1]
+    return pd.DataFrame(values, DATES, columns=["output", "inflation", "rate"])
+
+
+def _asked(model: emulator.Emulator, data: pd.DataFrame) -> dict[str, list[Found]]:
+    """The caveats of answers from data, by world and without one."""
+    free = emulator.Emulator(model.model, {**model.provenance, "regime": "all"})
+    answers = {w: free.respond(w, history=data, horizon=1) for w in free.worlds}
+    answers[""] = free.respond(history=data, shock="monetary", horizon=1)
+    return {world: list(answer.attrs["caveats"]) for world, answer in answers.items()}
+
+
+@pytest.mark.parametrize("detrended", [False, True])
+def test_the_logarithm_of_gdp_is_refused_by_every_world(
+    model: emulator.Emulator, detrended: bool
+) -> None:
+    data = _data()
+    data["output"] += 900.0 + 0.8 * np.arange(QUARTERS)
+    if detrended:  # of its mean, not of its trend
+        data["output"] -= data["output"].mean()
+    said = "follows a straight line" if detrended else "output has a mean"
+    for world, found in _asked(model, data).items():
+        levels = [one for one in found if one.caveat is Caveat.LEVEL]
+        assert any(said in one.sentence for one in levels), world
+        assert all(one.refused for one in levels)
+
+
+def test_growth_rates_are_remarked_on_by_every_world(model: emulator.Emulator) -> None:
+    data = pd.concat([_data(), _data(1)[:40]]).reset_index(drop=True)
+    data -= data.mean()
+    assert all(
+        f.caveat is Caveat.IMPOSSIBLE for found in _asked(model, data).values() for f in found
+    )
+    data["output"] = data["output"] / 2.0 + 0.8
+    for world, found in _asked(model, data).items():
+        (said,) = (f.sentence for f in found if f.caveat is Caveat.UNUSUAL)
+        assert "output has a mean 1.2 times its own s.d." in said, world
+
+
+def test_histories_of_the_worlds_own_economies_are_not_refused() -> None:
+    """By the weights that ship; fewer than 1 in 1,000 are."""
+    model = emulator.load()
+    for name in model.worlds:
+        world, rng = emulator.get_world(name), np.random.default_rng(0)
+        theta = world.sample_parameters(100, rng)
+        eps = rng.normal(size=(100, RUN_IN + 120, len(world.shocks)))
+        chain = rng.random(eps.shape[:2]) if world.hidden_chain else None
+        paths = world.simulate(theta, eps, uniforms=chain).observables[:, RUN_IN:]
+        for first in (0, 40, 80):
+            answer = model.respond(name, history=paths[:, first:], horizon=0)
+            assert not any(found.refused for found in answer.attrs["caveats"]), name
+
+
+def test_rates_below_zero_are_refused_where_no_economy_has_them(model: emulator.Emulator) -> None:
+    data = _data()
+    data["rate"] = -5.0 - data["rate"].abs() / 10.0
+    found = _asked(model, data)
+    assert [w for w in found if any(f.caveat is Caveat.IMPOSSIBLE for f in found[w])] == ["zlb"]
+    # At its own floor, published to two digits, a rate is where it may be.
+    free = emulator.Emulator(model.model, {**model.provenance, "regime": "all"})
+    data["rate"] = np.maximum(_data()["rate"], -1.004)
+    for r_ss, impossible in ((1.0, False), (0.9, True)):
+        answer = free.respond("zlb", {"r_ss": r_ss}, history=data)
+        assert any(f.caveat is Caveat.IMPOSSIBLE for f in answer.attrs["caveats"]) == impossible
+    both = {"r_ss": [1.0, 0.9, 2.0]}
+    (said,) = (
+        f.sentence
+        for f in free.respond("zlb", both, history=data).attrs["caveats"]
+        if f.caveat is Caveat.IMPOSSIBLE
+    )
+    assert "falls to -1.004 in 1 of 3 draws, below -0.9" in said
+
+
+def test_every_answer_from_data_says_what_they_are(
+    model: emulator.Emulator, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = _data()
+    free = emulator.Emulator(model.model, {**model.provenance, "regime": "all"})
+    attrs = free.irf("nk", history=data).attrs
+    scale = free.model.scales("nk").path.numpy()
+    expected = dict(zip(data, data.std(ddof=0) / scale, strict=True))
+    assert attrs["history_quarters"] == attrs["history_given"] == QUARTERS
+    assert (attrs["history_first"], attrs["history_last"]) == ("1990Q1", "2019Q4")
+    assert attrs["history_sd_ratio"].startswith(f"output: {expected['output']:.3g}; inflation: ")
+    assert "history_first" not in free.irf("nk", history=data.to_numpy()).attrs
+    assert "history_quarters" not in free.irf("nk").attrs
+
+    data.to_csv(tmp_path / "data.csv", index_label="observation_date")
+    ask = ["irf", "nk", "--history", str(tmp_path / "data.csv"), "--weights", str(weights)]
+    assert run([*ask, "--format", "json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["history_sd_ratio"]["rate"] == pytest.approx(expected["rate"], rel=5e-3)
+    assert answer["history_last"] == "2019Q4"
+    line = f"history: {QUARTERS} quarters, 1990Q1 to 2019Q4. Its s.d.s over those of the training"
+    assert run(ask) == 0
+    assert line in capsys.readouterr().out
+    assert run([*ask, "--format", "csv"]) == 0
+    said = capsys.readouterr()
+    assert line in said.err
+    assert "history:" not in said.out

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from emulator.errors import InputError, WeightsError, unknown_name
 from emulator.inference.arguments import Theta, check_horizon, check_size, pack
 from emulator.inference.histories import History, observe
+from emulator.inference.likeness import likeness
 from emulator.inference.request import Request
 from emulator.inference.response import Response
 from emulator.inference.signatures import takes
@@ -118,7 +119,8 @@ class Emulator:
             task=task, size=size, horizon=quarters, bands=bands, shock=shock,
         )  # fmt: skip
         draws, observed_draws = _same_draws(values, observed)
-        caveats = judge(request, self.model, self.provenance, values, observed)
+        like = None if seen is None else likeness(seen, spec, self.model)
+        caveats = judge(request, self.model, self.provenance, values, like)
         point, quantiles = self._responses(request, draws, observed_draws)
         if quantiles is not None and size < 0:
             quantiles = quantiles[..., ::-1]  # the lowest quantile is the lowest again
@@ -132,6 +134,7 @@ class Emulator:
             "units": {o.name: o.unit for o in observables},
             "caveats": caveats,
             "source": "emulator",
+            **({} if like is None else like.to_attrs()),
         }
         if shock is not None:
             attributes["shock"] = shock

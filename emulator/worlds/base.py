@@ -109,6 +109,7 @@ class World(ABC, Generic[SolutionT]):
     hidden_chain: a discrete hidden process (regimes) moves besides the innovations.
     flag: what `Paths.flags` marks (a regime, a binding constraint); None when nothing.
     restrictions: what makes a row INADMISSIBLE, a sentence each.
+    floors: observables that never fall below the negative of a parameter, each with its name.
     """
 
     name: ClassVar[str]
@@ -122,6 +123,7 @@ class World(ABC, Generic[SolutionT]):
     hidden_chain: ClassVar[bool] = False
     flag: ClassVar[str | None] = None
     restrictions: ClassVar[tuple[str, ...]] = ()
+    floors: ClassVar[tuple[tuple[str, str], ...]] = ()
 
     # ------------------------------------------------------------------ to implement
 

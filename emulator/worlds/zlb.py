@@ -99,6 +99,7 @@ class ZeroLowerBound(World[Economy]):
     state_names = nk.NewKeynesian.state_names
     linear = False
     flag = "zlb binding"
+    floors = (("rate", "r_ss"),)
     restrictions = (
         "kappa rho / (sigma (1 - rho) (1 - beta rho)) is below .8 for each of rho_m, rho_a, rho_u; "
         "rho_bar is the rho at which it is .8.",

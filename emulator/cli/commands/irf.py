@@ -75,6 +75,7 @@ def irf(
         raise InputError("--exact: the state is unknown; leave out --state-dependent or --exact")
     import emulator
     from emulator.inference.histories import observe
+    from emulator.inference.likeness import in_words
 
     observed = None if history is None else observe(history)
     theta = values if values or history is None else None
@@ -107,8 +108,12 @@ def irf(
         print_json(out)
     elif output_format is ResponseFormat.csv:
         typer.echo(as_csv(answer), nl=False)
+        if history is not None:  # beside the numbers, which are to be read by programs
+            typer.echo(f"emulator: {in_words(response.attrs)}", err=True)
     else:
         title = model.spec(world).title if world is not None else "Any world"
         print_responses(f"{title}, {size:g} s.d.", answer)
+        if history is not None:
+            typer.echo(in_words(response.attrs))
         if plot is not None:
             typer.echo(f"drawn: {plot}")

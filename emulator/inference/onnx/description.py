@@ -42,6 +42,7 @@ def describe(
     proto.doc_string = f"Impulse responses: {spec.title}"
     size = "s.d.s" if "size" in traceable.given else "one s.d., in proportion for others"
     start = "where the history ends" if request.task is Task.state_dependent else "steady state"
+    sds = traceable.model.scales(spec.name).path.tolist()  # what a reader's history compares with
     onnx.helper.set_model_props(
         proto,
         {
@@ -52,6 +53,7 @@ def describe(
             "trained_horizon": str(traceable.model.horizon),
             "caveats": "; ".join(str(caveat) for caveat in caveats),
             "size": size,
+            **({} if "history" not in traceable.given else {"history_sd": json.dumps(sds)}),
             **{
                 name: json.dumps(value)
                 for name, value in (

@@ -13,7 +13,7 @@ from emulator.errors import InputError, UnknownNameError
 from emulator.specs import OBSERVABLE_NAMES, WorldSpec
 from emulator.worlds import Status
 from emulator.worlds.priors import quantiles
-from tests.worlds.contract.draws import every_world
+from tests.worlds.contract.draws import chain, every_world, innovations, world_and_draws
 
 pytestmark = pytest.mark.fast
 
@@ -37,6 +37,17 @@ def test_spec_stored_without_restrictions_and_notes_can_be_read(name: str) -> No
 
 
 @every_world
+def test_no_path_falls_below_a_floor(name: str) -> None:
+    world, theta = world_and_draws(name)
+    paths = world.simulate(theta, 3.0 * innovations(world), uniforms=chain(world)).observables
+    for observable, parameter in world.floors:
+        lowest = paths[:, :, OBSERVABLE_NAMES.index(observable)].min(axis=1)
+        floor = -theta[:, world.parameter_names.index(parameter)]
+        assert (lowest >= floor).all()
+        assert (lowest == floor).any()  # it is reached, so no other would do
+
+
+@every_world
 def test_priors_and_restrictions_are_stated(name: str) -> None:
     world = get_world(name)
     theta = world.from_uniforms(np.random.default_rng(1).random((500, len(world.parameters))))
@@ -57,6 +68,8 @@ def test_names_are_unique_and_refer_to_each_other(name: str) -> None:
         assert len(set(names)) == len(names)
     assert tuple(o.name for o in world.observables) == OBSERVABLE_NAMES
     assert {s.sigma for s in world.shocks} - {None} <= set(world.parameter_names)
+    assert {observable for observable, _ in world.floors} <= set(OBSERVABLE_NAMES)
+    assert {parameter for _, parameter in world.floors} <= set(world.parameter_names)
     assert all(p.description and p.unit for p in world.parameters)
     assert all(s.description for s in world.shocks)
     # The sign of a positive shock is documented.
