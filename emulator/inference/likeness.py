@@ -48,7 +48,7 @@ class Likeness:
     def one_side(self) -> Array:
         """The share of quarters on the side of zero where most are, (B, 3)."""
         above, below = self.values > 0, self.values < 0
-        return np.maximum(above.mean(axis=1), below.mean(axis=1))
+        return np.asarray(np.maximum(above.mean(axis=1), below.mean(axis=1)))
 
     @property
     def trend(self) -> Array:

@@ -195,7 +195,7 @@ def _of_history(history: Likeness) -> Iterator[Found]:
     own = np.abs(history.values.mean(axis=1)) / history.values.std(axis=1)
     many = history.values.shape[1] >= MANY_QUARTERS
     enough = history.values.shape[1] >= ENOUGH_QUARTERS
-    far = ((ratio > LARGEST_SD) | (ratio < SMALLEST_SD)).any(axis=0)
+    far = np.any((ratio > LARGEST_SD) | (ratio < SMALLEST_SD), axis=0)
     if far.any():
         names = [name for name, strange in zip(OBSERVABLE_NAMES, far, strict=True) if strange]
         yield Caveat.OTHER_UNITS.found(series=", ".join(names))
