@@ -3,8 +3,8 @@
     A E_t y_{t+1} + B y_t + C y_{t-1} + D z_t = 0        z_t = N z_{t-1} + M eps_t
 
 as in `emulator.worlds.rational_expectations`, with Dynare's criterion: roots up to 1 + 1e-6 count
-as stable, for price levels and random walks are common in files. Doubling solves most draws; those
-that it cannot certify are decided one by one from the generalised Schur form of the pencil in
+as stable, for price levels and random walks are common in files. Doubling decides most draws; those
+for which it does not settle are decided one by one from the generalised Schur form of the pencil in
 (s_{t-1}, y_t), s the variables with a lag (Klein 2000, JEDC 24(10)).
 """
 
@@ -19,15 +19,23 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, LinAlgWarning, eigvals, ordqz
 
 from emulator.worlds import doubling
-from emulator.worlds.base import FloatArray, Status
+from emulator.worlds.base import FloatArray, Status, StatusArray
 from emulator.worlds.dynare import large
+from emulator.worlds.dynare.elimination import Elimination
 from emulator.worlds.equations import Matrices
 from emulator.worlds.lanes import LANES
 from emulator.worlds.rational_expectations import DecisionRule
 
 # Dynare's qz_criterium.
 UNIT_ROOT = 1.0 + 1e-6
-# From here on, matrix products fill a processor without draws side by side.
+# How near to that a root has to lie to be looked at again. Rounding moves simple roots by 1e-12.
+_DOUBT = 9e-7
+# Roots nearer than that to each other cost doubling digits; they are left to the Schur form.
+_APART = 2e-3
+# How far beyond a unit root a threshold lies at most: far beyond, roots near zero are blown up.
+_FAR = float(np.sqrt(1.2))
+# With more variables, exogenous ones among them, matrix products fill a processor without draws
+# side by side.
 LARGE = 50
 # Of the stable block: beyond it no path starts from some past. The Newton step that follows
 # restores what such a condition costs.
@@ -38,19 +46,27 @@ _SQUARINGS = 60
 class Plan(NamedTuple):
     """How a file's models are solved, found at its calibration.
 
-    forward, lagged: as in `rational_expectations.solve`. rows, columns: factors (n,) of equations
-    and variables, powers of two. threshold: what doubling takes for the largest stable root: one,
-    or more where there are unit roots.
+    forward, lagged: as in `rational_expectations.solve`. cells: where B (n, n) may not be zero (c,
+    2); now: how it is solved. rows, columns: factors (n,) of equations and variables, powers of
+    two. threshold: what doubling takes for the largest stable root: one, or more where there are
+    unit roots.
     """
 
     forward: Sequence[int]
     lagged: Sequence[int]
+    cells: NDArray[np.intp]
+    now: Elimination
     rows: FloatArray
     columns: FloatArray
     threshold: float
 
 
-def plan(model: Matrices, forward: Sequence[int], lagged: Sequence[int]) -> Plan:
+def plan(
+    model: Matrices,
+    forward: Sequence[int],
+    lagged: Sequence[int],
+    cells: Sequence[tuple[int, int]],
+) -> Plan:
     """The plan that suits the first row of `model`."""
     rows, columns = _equilibrate(model)
     roots = _roots(model.lead[0], model.now[0], model.lag[0], lagged)
@@ -59,15 +75,18 @@ def plan(model: Matrices, forward: Sequence[int], lagged: Sequence[int]) -> Plan
     threshold = 1.0
     if ((roots > 1.0 - 1e-6) & (roots <= UNIT_ROOT)).any():
         # in the middle between unit roots and the next one; the nearer a root lies to the
-        # threshold, the more digits it costs. Far beyond, roots near zero are blown up.
+        # threshold, the more digits it costs
         beyond = roots[np.isfinite(roots) & (roots > UNIT_ROOT)]
-        threshold = float(np.sqrt(min(beyond.min(initial=np.inf), 1.2)))
-    return Plan(forward, lagged, rows, columns, threshold)
+        threshold = float(np.sqrt(beyond.min(initial=_FAR**2)))
+    places = np.array(cells, dtype=np.intp).reshape(-1, 2)
+    at = tuple(places.T)
+    values = model.now[0][at] * (rows[:, None] * columns)[at]
+    now = Elimination(len(rows), cells, values)
+    return Plan(forward, lagged, places, now, rows, columns, threshold)
 
 
 def decide(model: Matrices, how: Plan) -> DecisionRule:
     """The decision rules of a batch, NaN for rows without a unique stable solution."""
-    rows = len(model.load)
     both = how.rows[:, None] * how.columns
     scaled = model._replace(
         lead=model.lead * both,
@@ -78,62 +97,122 @@ def decide(model: Matrices, how: Plan) -> DecisionRule:
     finite = np.logical_and.reduce([np.isfinite(x).all(axis=(1, 2)) for x in scaled])
     if not finite.all():
         scaled = Matrices(*(np.where(finite[:, None, None], x, 0.0) for x in scaled))
-    transition, load, solved = _double(scaled, how)
-    status = np.full(rows, Status.OK, dtype=np.int8)
-    for row in np.flatnonzero(finite & ~solved):
-        transition[row], load[row], status[row] = _by_schur(
+    transition, load, verdict = _double(scaled, how)
+    for row in np.flatnonzero(finite & (verdict == large.UNCERTAIN)):
+        transition[row], load[row], verdict[row] = _by_schur(
             Matrices(*(x[row] for x in scaled)), np.asarray(how.lagged, dtype=np.intp)
         )
     explosive = _largest_root(scaled.persistence) > UNIT_ROOT
-    status[explosive] = np.maximum(status[explosive], Status.NO_STABLE_SOLUTION)
-    status[~finite] = Status.NOT_FINITE
+    verdict[explosive] = np.maximum(verdict[explosive], Status.NO_STABLE_SOLUTION)
+    verdict[~finite] = Status.NOT_FINITE
     transition *= how.columns[:, None] / how.columns
     load *= how.columns[:, None]
-    transition[status != Status.OK] = np.nan
-    load[status != Status.OK] = np.nan
-    return DecisionRule(transition, load, status)
+    transition[verdict != Status.OK] = np.nan
+    load[verdict != Status.OK] = np.nan
+    return DecisionRule(transition, load, verdict)
 
 
-def _double(model: Matrices, how: Plan) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
-    """G (B, n, n), Q (B, n, k) and which rows are certain, by doubling.
+def _double(model: Matrices, how: Plan) -> tuple[FloatArray, FloatArray, StatusArray]:
+    """G (B, n, n), Q (B, n, k) and the verdicts, UNCERTAIN where doubling does not settle.
 
-    y_t / r^t has the roots of y_t divided by r, so that those below the threshold r lie inside the
-    circle. Where one then lies between a unit root and r, the row is not certain.
+    Nearly all draws settle at the plan's threshold. Of the others the roots are counted, and where
+    they are as many as wanted, the threshold is put between them.
     """
-    root = how.threshold
-    rows, n, _ = model.load.shape
-    shifted = model._replace(
-        lead=model.lead * root, lag=model.lag / root, persistence=model.persistence / root
-    )
-    forward = np.asarray(how.forward, dtype=np.int64)
-    lagged = np.asarray(how.lagged, dtype=np.int64)
-    if n > LARGE:
-        with np.errstate(all="ignore"):
-            transition, load, certain = large.decision_rules(shifted, forward, lagged)
+    rows, n, k = model.load.shape
+    thresholds = np.full(rows, how.threshold)
+    if n + k <= LARGE:
+        transition, load, verdict = _by_lanes(model, how, thresholds)
     else:
-        transition, load = np.zeros((rows, n, n)), np.empty(model.load.shape)
-        solved = np.empty(rows)
-        doubling.decision_rules(
-            np.ascontiguousarray(shifted.lead),
-            np.ascontiguousarray(shifted.now),
-            np.ascontiguousarray(shifted.lag),
-            np.ascontiguousarray(shifted.load),
-            np.ascontiguousarray(shifted.persistence),
-            forward,
-            lagged,
-            min(LANES, max(rows, 1)),
-            transition,
-            load,
-            solved,
+        transition, load, verdict = _by_blas(model, how, thresholds)
+    left = np.flatnonzero(verdict == large.UNCERTAIN)
+    if left.size:
+        some = Matrices(*(x[left] for x in model))
+        verdict[left], between = _counted(some, how)
+        open_ = (verdict[left] == large.UNCERTAIN) & np.isfinite(between)
+        again = left[open_]
+        some = Matrices(*(x[again] for x in model))
+        transition[again], load[again], verdict[again] = _by_blas(some, how, between[open_])
+    return transition, load, verdict
+
+
+def _counted(model: Matrices, how: Plan) -> tuple[StatusArray, FloatArray]:
+    """Verdicts on draws whose roots are too many or too few beyond doubt, UNCERTAIN for others; and
+    for these the threshold (B,) in the middle between stable roots and others."""
+    with np.errstate(all="ignore"):
+        roots = large.roots(model, (how.now, how.cells), *_sides(how))
+    clear = ((roots < UNIT_ROOT - _DOUBT) | (roots > UNIT_ROOT + _DOUBT)).all(axis=1)
+    stable, wanted = roots <= UNIT_ROOT, len(how.lagged)
+    count = stable.sum(axis=1)
+    verdict = np.full(len(roots), large.UNCERTAIN, dtype=np.int8)
+    verdict[clear & (count > wanted)] = Status.INDETERMINATE
+    verdict[clear & (count < wanted)] = Status.NO_STABLE_SOLUTION
+    below = np.where(stable, roots, 0.0).max(axis=1, initial=0.0)
+    above = np.where(stable, _FAR**2, roots).min(axis=1, initial=_FAR**2)
+    below = np.maximum(below, 1.0 / _FAR**2)
+    return verdict, np.where(above > (1.0 + _APART) * below, np.sqrt(below * above), np.nan)
+
+
+def _sides(how: Plan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The equations with a lead and the variables with a lag."""
+    return np.asarray(how.forward, dtype=np.int64), np.asarray(how.lagged, dtype=np.int64)
+
+
+def _by_lanes(
+    model: Matrices, how: Plan, thresholds: FloatArray
+) -> tuple[FloatArray, FloatArray, StatusArray]:
+    """As `_double`, draws side by side; only which draws are solved is told."""
+    shifted = Matrices(*map(np.ascontiguousarray, _shifted(model, thresholds)))
+    rows, n, _ = model.load.shape
+    transition, load = np.zeros((rows, n, n)), np.empty(model.load.shape)
+    solved = np.empty(rows)
+    doubling.decision_rules(
+        *shifted[:5], *_sides(how), min(LANES, max(rows, 1)), transition, load, solved
+    )
+    verdict = np.where(solved != 0.0, Status.OK, large.UNCERTAIN).astype(np.int8)
+    return _unshifted(model, how, thresholds, transition, load, verdict)
+
+
+def _by_blas(
+    model: Matrices, how: Plan, thresholds: FloatArray
+) -> tuple[FloatArray, FloatArray, StatusArray]:
+    with np.errstate(all="ignore"):
+        transition, load, verdict = large.decision_rules(
+            _shifted(model, thresholds),
+            (how.now, how.cells),
+            *_sides(how),
         )
-        certain = solved != 0.0
-    transition *= root
-    if root > 1.0:
-        inside = np.where(certain[:, None, None], transition, 0.0)
-        own = inside[:, how.lagged][:, :, how.lagged]
-        certain &= _largest_root(own) <= UNIT_ROOT
-        certain &= _largest_root(model.persistence) <= UNIT_ROOT
-    return transition, load, certain
+    return _unshifted(model, how, thresholds, transition, load, verdict)
+
+
+def _shifted(model: Matrices, thresholds: FloatArray) -> Matrices:
+    """The models in y_t / r^t, whose roots are those of y_t divided by r: those below the threshold
+    r lie inside the circle."""
+    if (thresholds == 1.0).all():
+        return model
+    r = thresholds[:, None, None]
+    return model._replace(lead=model.lead * r, lag=model.lag / r, persistence=model.persistence / r)
+
+
+def _unshifted(
+    model: Matrices,
+    how: Plan,
+    thresholds: FloatArray,
+    transition: FloatArray,
+    load: FloatArray,
+    verdict: StatusArray,
+) -> tuple[FloatArray, FloatArray, StatusArray]:
+    """The rules in y_t. Where a root may lie between a unit root and the threshold, which counts as
+    stable below it and not above, the verdict is open."""
+    moved = np.flatnonzero(thresholds != 1.0)
+    if moved.size:
+        transition *= thresholds[:, None, None]
+        verdict[moved[verdict[moved] == Status.INDETERMINATE]] = large.UNCERTAIN
+        solved = moved[verdict[moved] == Status.OK]
+        own = transition[solved][:, how.lagged][:, :, how.lagged]
+        beyond = _largest_root(own) > UNIT_ROOT
+        beyond |= _largest_root(model.persistence[solved]) > UNIT_ROOT
+        verdict[solved[beyond]] = large.UNCERTAIN
+    return transition, load, verdict
 
 
 def _by_schur(model: Matrices, lagged: NDArray[np.intp]) -> tuple[FloatArray, FloatArray, Status]:

@@ -1,7 +1,12 @@
 """Doubling for large models: the recursion of `emulator.worlds.doubling` in batched BLAS calls.
 
 There, draws lie side by side in lanes, which suits models of up to some 50 variables; beyond,
-matrix products fill a processor by themselves. Formulas and names are those of that module.
+matrix products fill a processor by themselves. Formulas and names are those of that module, but
+that (I - Y X)^{-1} is carried by the smaller of the two sides: with W = (I - X Y)^{-1}, of f rows,
+
+    E' = E (E + Y W X E),   F' = F W F,   X' = X + F W X E,   Y' = Y + E Y W F
+
+(Woodbury's identity); where the future is the larger side, its part and the past's swap.
 """
 
 from __future__ import annotations
@@ -10,70 +15,165 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.worlds import doubling
-from emulator.worlds.base import FloatArray
+from emulator.worlds.base import FloatArray, Status, StatusArray
+from emulator.worlds.dynare.elimination import Elimination
 from emulator.worlds.equations import Matrices
+
+UNCERTAIN = Status.NO_CONVERGENCE
+# Far from where roots of models lie, and not so far that those near one lose digits.
+_SHIFT = -1.37
+# Powers of a matrix all of whose roots lie inside the circle may grow at first, not to this.
+_EXPLODED = doubling.DIVERGED**2
 
 
 def decision_rules(
-    model: Matrices, forward: NDArray[np.int64], lagged: NDArray[np.int64]
-) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
-    """G (B, n, n), Q (B, n, k) and which rows are certain (B,); others hold no meaning."""
-    lead, now, lag, load, persistence, _ = model
-    rows, n, _k = load.shape
+    model: Matrices,
+    now: tuple[Elimination, NDArray[np.intp]],
+    forward: NDArray[np.int64],
+    lagged: NDArray[np.int64],
+) -> tuple[FloatArray, FloatArray, StatusArray]:
+    """G (B, n, n), Q (B, n, k) and verdicts (B,); rows other than OK hold no meaning.
+
+    now: how B is solved, and its cells (c, 2). A verdict is UNCERTAIN where doubling does not
+    settle; others count the roots inside the unit circle: as many as variables with a lag, more
+    (INDETERMINATE) or fewer (NO_STABLE_SOLUTION).
+    """
+    lead, current, lag, load, persistence, _ = model
+    rows, n, _ = load.shape
     f, m = len(forward), len(lagged)
     known = np.concatenate(
         [np.broadcast_to(np.eye(n)[:, forward], (rows, n, f)), lag[:, :, lagged], load], axis=2
     )
-    h, regular = _solve(-now, known)
-    h_r, h_s, h_z = h[:, :, :f], h[:, :, f : f + m], h[:, :, f + m :]
+    h_r, h_s, h_z = _parts(_divided(current, now, known), f, m)
     ahead = lead[:, forward]  # L
-    x, certain = _double(ahead @ h_s, h_s[:, lagged], ahead @ h_r, h_r[:, lagged], regular)
-    # s_t = (I - H_r[lagged] X)^{-1} (H_s[lagged] s_{t-1} + H_z[lagged] z_t), the future known
-    back = np.concatenate([h_s[:, lagged], h_r[:, lagged], h_z[:, lagged]], axis=2)
-    s, regular = _solve(np.eye(m) - h_r[:, lagged] @ x, back)
-    certain &= regular
-    ahead_of_s = h_r @ x
-    g = h_s + ahead_of_s @ s[:, :, :m]  # the columns of G that are not zero
-    own = h_r + ahead_of_s @ s[:, :, m : m + f]  # y_t on E_t p_{t+1} beyond X s_t
-    direct = h_z + ahead_of_s @ s[:, :, m + f :]
-    p_z, summed = _sum(ahead @ direct, ahead @ own, persistence)
-    response = direct + own @ (p_z @ persistence)
-    certain &= summed
-    left = now @ g + lag[:, :, lagged]
-    left[:, forward] += ahead @ (g @ g[:, lagged])
-    certain &= _small(left, now, g)
-    left = now @ response + load
-    left[:, forward] += ahead @ (g @ response[:, lagged] + response @ persistence)
-    certain &= _small(left, now, response)
+    y, e, quarter = h_r[:, lagged], h_s[:, lagged], ahead @ h_r
+    x, verdict = _double(ahead @ h_s, e, quarter, y)
+    # with the future known, r_t beyond X s_t, s_t = (I - Y X)^{-1} (E s_{t-1} + Y r_t + H_z[lagged]
+    # z_t); X s_t on each of the three
+    own = np.eye(f) - x @ y
+    on_s, on_r, _ = _parts(_solve(own, x @ np.concatenate([e, y], axis=2)), m, f)
+    g = h_s + h_r @ on_s  # the columns of G that are not zero
+    on_r += np.eye(f)
+
+    def respond(h_z: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Q for what z_t does to y_t now, the future known; and where it converges."""
+        on_z = _solve(own, x @ h_z[:, lagged])
+        p_z, summed = _sum(ahead @ h_z + quarter @ on_z, quarter @ on_r, persistence)
+        return h_z + h_r @ (on_z + on_r @ (p_z @ persistence)), summed
+
+    def unmet(response: FloatArray) -> FloatArray:
+        """What is left of the equations in z_t."""
+        left = current @ response + load
+        left[:, forward] += ahead_g @ response[:, lagged] + ahead @ (response @ persistence)
+        return left
+
+    ahead_g = ahead @ g
+    left = current @ g + lag[:, :, lagged]
+    left[:, forward] += ahead_g @ g[:, lagged]
+    good = _small(left, current, g)
+    response, summed = respond(h_z)
+    left = unmet(response)
+    small = _small(left, current, response)
+    if not small.all():
+        # where B all but loses a rank, its inverse is large and costs digits, which return
+        more = respond(_divided(current, now, left))[0]
+        response += np.where(small[:, None, None], 0.0, more)
+        small = _small(unmet(response), current, response)
+    good &= summed & small
+    verdict[(verdict == Status.OK) & ~good] = UNCERTAIN
     transition = np.zeros((rows, n, n))
     transition[:, :, lagged] = g
-    return transition, response, certain
+    return transition, response, verdict
+
+
+def roots(
+    model: Matrices,
+    now: tuple[Elimination, NDArray[np.intp]],
+    forward: NDArray[np.int64],
+    lagged: NDArray[np.int64],
+) -> FloatArray:
+    """Moduli of the m + f roots (B, m + f); NaN where B is singular or a root lies at the shift.
+
+    From s_t - Y p_{t+1} = E s_{t-1} and F p_{t+1} = p_t - X s_{t-1} with a shift of the roots,
+    which makes a matrix of the pencil; those that are infinite become zero.
+    """
+    rows, n, _ = model.load.shape
+    f, m = len(forward), len(lagged)
+    known = np.concatenate(
+        [np.broadcast_to(np.eye(n)[:, forward], (rows, n, f)), model.lag[:, :, lagged]], axis=2
+    )
+    h = _divided(model.now, now, known)
+    ahead = model.lead[:, forward] @ h
+    left, right = np.zeros((len(h), m + f, m + f)), np.zeros((len(h), m + f, m + f))
+    left[:, :m, :m], right[:, m:, m:] = np.eye(m), np.eye(f)
+    left[:, :m, m:], right[:, :m, :m] = -h[:, lagged, :f], h[:, lagged, f:]
+    left[:, m:, m:], right[:, m:, :m] = ahead[:, :, :f], -ahead[:, :, f:]
+    matrix = _solve(right - _SHIFT * left, left)
+    out = np.full((len(h), m + f), np.nan)
+    finite = np.isfinite(matrix).all(axis=(1, 2))
+    out[finite] = np.abs(_SHIFT + 1.0 / np.linalg.eigvals(matrix[finite]))
+    return out
+
+
+def _divided(
+    current: FloatArray, now: tuple[Elimination, NDArray[np.intp]], known: FloatArray
+) -> FloatArray:
+    """(-B)^{-1} of what is known, (B, n, columns)."""
+    elimination, cells = now
+    values = np.ascontiguousarray(current[:, cells[:, 0], cells[:, 1]].T)
+    solution = elimination.solve(values, np.ascontiguousarray(-np.moveaxis(known, 0, 2)))
+    return np.ascontiguousarray(np.moveaxis(solution, 2, 0))
+
+
+def _parts(joined: FloatArray, one: int, two: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The first columns, the next ones and the rest, each in one piece."""
+    a, b, c = np.split(joined, [one, one + two], axis=2)
+    return np.ascontiguousarray(a), np.ascontiguousarray(b), np.ascontiguousarray(c)
 
 
 def _double(
-    x: FloatArray, e: FloatArray, ff: FloatArray, y: FloatArray, regular: NDArray[np.bool_]
-) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """X of an endless spell, and the rows in which past and future have vanished."""
-    x, done = x.copy(), np.zeros(len(x), dtype=np.bool_)
-    active = np.flatnonzero(regular)
-    e, ff, y = e[active], ff[active], y[active]
-    eye = np.eye(e.shape[1])
+    x: FloatArray, e: FloatArray, ff: FloatArray, y: FloatArray
+) -> tuple[FloatArray, StatusArray]:
+    """X of an endless spell, and the verdicts."""
+    x, verdict = x.copy(), np.full(len(x), UNCERTAIN, dtype=np.int8)
+    active = np.arange(len(x))
+    own = x
     for _ in range(doubling.MAX_DOUBLINGS):
-        own = x[active]
-        y_f = y @ ff
-        inverse, regular = _solve(eye - y @ own, np.concatenate([e, y_f], axis=2))
-        m = e.shape[1]
-        m_e, m_y_f = inverse[:, :, :m], inverse[:, :, m:]
-        x[active] = own + ff @ (own @ m_e)
-        ff, y, e = ff @ (ff + own @ m_y_f), y + e @ m_y_f, e @ m_e
+        if e.shape[1] >= ff.shape[1]:
+            own, e, ff, y, falling = _join(own, e, ff, y)
+        else:
+            y, ff, e, own, falling = _join(y, ff, e, own)
         size_e, size_f = _largest(e), _largest(ff)
-        vanished = (size_e < doubling.VANISHED) & (size_f < doubling.VANISHED)
-        done[active[vanished & regular]] = True
-        go_on = ~vanished & regular & (size_e < doubling.DIVERGED) & (size_f < doubling.DIVERGED)
-        active, e, ff, y = active[go_on], e[go_on], ff[go_on], y[go_on]
+        # what is left of X's correction is the product
+        settled = falling & (size_e * size_f < doubling.VANISHED**2)
+        verdict[active[settled]] = Status.OK
+        # The one is the powers of the m smallest roots, the other those of the inverse of the
+        # others: where one vanishes and the other explodes, the circle does not part them.
+        past, future = size_e < doubling.VANISHED, size_f < doubling.VANISHED
+        verdict[active[past & (size_f > _EXPLODED)]] = Status.INDETERMINATE
+        verdict[active[future & (size_e > _EXPLODED)]] = Status.NO_STABLE_SOLUTION
+        x[active] = own
+        go_on = ~settled & (size_e < _EXPLODED) & (size_f < _EXPLODED)
+        if not go_on.all():
+            active, own, e, ff, y = active[go_on], own[go_on], e[go_on], ff[go_on], y[go_on]
         if not active.size:
             break
-    return x, done
+    return x, verdict
+
+
+def _join(
+    x: FloatArray, e: FloatArray, ff: FloatArray, y: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]:
+    """X, E, F, Y of a spell twice as long, and in which rows both past and future fall over the
+    spell: where X has settled, M E and W F are powers of the solution's own matrices, and a norm
+    below one bounds their roots."""
+    m = e.shape[1]
+    # W [X E, F]
+    w = _solve(np.eye(ff.shape[1]) - x @ y, np.concatenate([x @ e, ff], axis=2))
+    w_x_e, w_f = np.ascontiguousarray(w[:, :, :m]), np.ascontiguousarray(w[:, :, m:])
+    m_e = e + y @ w_x_e
+    falling = (_norm(m_e) < 0.5) & (_norm(w_f) < 0.5)
+    return x + ff @ w_x_e, e @ m_e, ff @ w_f, y + e @ (y @ w_f), falling
 
 
 def _sum(
@@ -95,26 +195,28 @@ def _sum(
     return total, done
 
 
-def _solve(matrices: FloatArray, right: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Solutions row by row, and the rows whose matrix is regular; zero for others."""
+def _solve(matrices: FloatArray, right: FloatArray) -> FloatArray:
+    """Solutions row by row; NaN where a matrix is singular."""
     try:
-        solution = np.asarray(np.linalg.solve(matrices, right), dtype=np.float64)
-        return solution, np.ones(len(matrices), dtype=np.bool_)
+        return np.asarray(np.linalg.solve(matrices, right), dtype=np.float64)
     except np.linalg.LinAlgError:
-        out = np.zeros(right.shape)
-        regular = np.zeros(len(matrices), dtype=np.bool_)
-        for row in range(len(matrices)):
+        out = np.full(right.shape, np.nan)
+        for row in range(len(out)):
             try:
                 out[row] = np.linalg.solve(matrices[row], right[row])
-                regular[row] = True
             except np.linalg.LinAlgError:
                 continue
-        return out, regular
+        return out
 
 
 def _largest(matrices: FloatArray) -> FloatArray:
     """The largest entry of each row's matrix (B,); NaN where one is none."""
     return np.asarray(np.abs(matrices).max(axis=(1, 2), initial=0.0), dtype=np.float64)
+
+
+def _norm(matrices: FloatArray) -> FloatArray:
+    """The largest sum of a row's moduli, of each draw's matrix (B,)."""
+    return np.asarray(np.abs(matrices).sum(axis=2).max(axis=1, initial=0.0), dtype=np.float64)
 
 
 def _small(residual: FloatArray, now: FloatArray, solution: FloatArray) -> NDArray[np.bool_]:

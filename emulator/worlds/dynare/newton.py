@@ -15,21 +15,22 @@ IndexArray = NDArray[np.intp]
 SOLVED = 1e-10
 FINISHED = 1e-13
 _STEPS = 50
-_HALVINGS = 10
+_LENGTHS = 0.5 ** np.arange(10.0)
 # A step is kept where it lowers the sum of squares by this share of what a linear model promises
 # (Armijo's rule).
 _ENOUGH = 1e-4
 
 Residual = Callable[[IndexArray, FloatArray], FloatArray]
+Step = Callable[[IndexArray, FloatArray, FloatArray], FloatArray]
 
 
 def solve(
-    start: FloatArray, residual: Residual, jacobian: Residual
+    start: FloatArray, residual: Residual, step_of: Step
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """The roots (B, n) found from `start` (B, n), and which rows (B,) are solved.
 
-    residual, jacobian: of rows (k,) at points (k, n), (k, n) and (k, n, n). A row's way does not
-    depend on the others.
+    residual: of rows (k,) at points (k, n), (k, n). step_of: Newton steps (k, n) of rows at points
+    with residuals. A row's way does not depend on the others.
     """
     x = start.copy()
     every = np.arange(len(x))
@@ -40,22 +41,23 @@ def solve(
         rows = np.flatnonzero(live & np.isfinite(best))
         if not rows.size:
             break
-        step = _steps(jacobian(rows, x[rows]), r[rows])
+        step = step_of(rows, x[rows], r[rows])
         moved = np.zeros(len(rows), dtype=np.bool_)
-        length = 1.0
-        for _ in range(_HALVINGS):
+        # nearly all rows take the whole step; the shorter ones are tried all at once
+        for lengths in (_LENGTHS[:1], _LENGTHS[1:]):
             left = np.flatnonzero(~moved)
             if not left.size:
                 break
             at = rows[left]
-            new = x[at] + length * step[left]
-            new_r = residual(at, new)
-            old_sum, new_sum = np.square(r[at]).sum(axis=1), np.square(new_r).sum(axis=1)
-            better = new_sum <= old_sum * (1.0 - _ENOUGH * length)
-            kept = at[better]
-            x[kept], r[kept] = new[better], new_r[better]
-            moved[left[better]] = True
-            length *= 0.5
+            new = x[at][:, None] + lengths[:, None] * step[left][:, None]
+            many = np.repeat(at, len(lengths))
+            new_r = residual(many, new.reshape(len(many), -1)).reshape(new.shape)
+            old_sum, new_sum = np.square(r[at]).sum(axis=1), np.square(new_r).sum(axis=2)
+            better = new_sum <= old_sum[:, None] * (1.0 - _ENOUGH * lengths)
+            some = np.flatnonzero(better.any(axis=1))
+            first = better[some].argmax(axis=1)
+            x[at[some]], r[at[some]] = new[some, first], new_r[some, first]
+            moved[left[some]] = True
         best[rows] = _size(r[rows])
         live[rows] = moved & (best[rows] > FINISHED)
     return x, best <= SOLVED
@@ -67,8 +69,9 @@ def _size(r: FloatArray) -> FloatArray:
     return np.where(np.isfinite(size), size, np.inf)
 
 
-def _steps(jacobian: FloatArray, r: FloatArray) -> FloatArray:
-    """Newton steps (k, n); least squares where the Jacobian is singular, NaN where it is none."""
+def dense_steps(jacobian: FloatArray, r: FloatArray) -> FloatArray:
+    """Newton steps (k, n) of Jacobians (k, n, n); least squares where one is singular, NaN where it
+    is none."""
     out = np.full(r.shape, np.nan)
     finite = np.flatnonzero(np.isfinite(jacobian).all(axis=(1, 2)) & np.isfinite(r).all(axis=1))
     try:

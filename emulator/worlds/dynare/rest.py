@@ -16,6 +16,7 @@ from scipy.optimize import root
 
 from emulator.worlds.base import FloatArray
 from emulator.worlds.dynare import newton, trust
+from emulator.worlds.dynare.elimination import Elimination
 from emulator.worlds.dynare.graph import Graph, Symbol
 from emulator.worlds.dynare.model import Model
 from emulator.worlds.dynare.places import Place, Refusal
@@ -26,6 +27,8 @@ from emulator.worlds.dynare.timing import System
 Given = dict[Symbol, Any]
 # Of each slower search; those that find a steady state take a tenth.
 _SEARCH_STEPS = 300
+# Numbers in the dense Jacobians of the draws worked on at a time: 8 MB.
+_ENTRIES = 1_000_000
 
 
 class Rest:
@@ -54,7 +57,8 @@ class Rest:
             np.array([j for _, j, _ in system.static_jacobian], dtype=np.intp),
         )
         self._anchor: FloatArray | None = None
-        self._border = np.zeros((1, 1))
+        self._border: FloatArray | None = None
+        self._elimination: Elimination | None = None
         self._check_parameters()
         if len(system.static) != len(system.variables):
             raise Refusal(
@@ -147,15 +151,32 @@ class Rest:
         return newton.solve(
             points,
             lambda rows, x: self._residuals(given, rows, x),
-            lambda rows, x: self._jacobians(given, rows, x) + self._border,
+            lambda rows, x, r: self._steps(given, rows, x, r),
         )
 
     def _residuals(self, given: Given, rows: newton.IndexArray, x: FloatArray) -> FloatArray:
         """Residuals (k, n) of `rows` at the steady states `x` (k, n)."""
         return self._residual.columns(self._with(given, rows, x), len(rows))
 
+    def _steps(
+        self, given: Given, rows: newton.IndexArray, x: FloatArray, r: FloatArray
+    ) -> FloatArray:
+        """Newton steps (k, n) at `x` (k, n) with residuals `r`."""
+        out = np.full(r.shape, np.nan)
+        if self._elimination is not None:
+            values = self._jacobian(self._with(given, rows, x))
+            out = self._elimination.solve(values, -np.ascontiguousarray(r.T)).T
+        left = np.flatnonzero(~np.isfinite(out).all(axis=1))
+        step = max(1, _ENTRIES // x.shape[1] ** 2)
+        for start in range(0, len(left), step):
+            some = left[start : start + step]
+            jacobian = self._jacobians(given, rows[some], x[some])
+            jacobian += 0.0 if self._border is None else self._border
+            out[some] = newton.dense_steps(jacobian, r[some])
+        return out
+
     def _jacobians(self, given: Given, rows: newton.IndexArray, x: FloatArray) -> FloatArray:
-        """Their derivatives (k, n, n)."""
+        """Derivatives of the residuals (k, n, n)."""
         out = np.zeros((*x.shape, x.shape[1]))
         values = self._jacobian.columns(self._with(given, rows, x), len(rows))
         out[:, self._cells[0], self._cells[1]] = values
@@ -182,12 +203,15 @@ class Rest:
                 self._check_file()
                 point = self._search(given, point)
         self._anchor = point
-        self._find_border(free)
+        self._find_order(free)
 
-    def _find_border(self, free: Given) -> None:
-        """Where levels are not determined (price levels, random walks), the Jacobian is singular
-        in every draw. Adding what links its null spaces makes it regular; a step then leaves such
-        a level where it is."""
+    def _find_order(self, free: Given) -> None:
+        """How steps are solved.
+
+        Where levels are not determined (price levels, random walks), the Jacobian is singular in
+        every draw. Adding what links its null spaces makes it regular; a step then leaves such a
+        level where it is.
+        """
         assert self._anchor is not None
         with np.errstate(all="ignore"):
             given, _ = self(free, 1)
@@ -197,7 +221,12 @@ class Rest:
             return
         left, size, right = np.linalg.svd(jacobian)
         null = size <= 1e-11 * size.max(initial=0.0)
-        self._border = np.asarray(left[:, null] @ right[null] * size.mean(), dtype=np.float64)
+        if null.any():
+            border = left[:, null] @ right[null] * size.mean()
+            self._border = np.asarray(border, dtype=np.float64)
+        else:
+            cells = list(zip(*(x.tolist() for x in self._cells), strict=True))
+            self._elimination = Elimination(len(jacobian), cells, jacobian[self._cells])
 
     def _check_file(self) -> None:
         """A search from anywhere may find another steady state than MATLAB code computes."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from emulator.worlds.base import FloatArray, Status, worst
+from emulator.worlds.base import FloatArray, Status
 from emulator.worlds.dynare.decide import Plan, decide, plan
+from emulator.worlds.dynare.elimination import Elimination
 from emulator.worlds.dynare.model import Model
 from emulator.worlds.dynare.program import Program
 from emulator.worlds.dynare.rest import Given, Rest
@@ -18,6 +20,8 @@ from emulator.worlds.lanes import LANES
 from emulator.worlds.linear import StateSpace
 from emulator.worlds.rational_expectations import state_space
 
+# Draws whose steady states and derivatives are evaluated at a time: enough that calls cost little.
+_DRAWS = 2048
 # Entries of a matrix (rows, n, n) that are worked on at a time: 2 MB.
 _CHUNK_ENTRIES = 250_000
 
@@ -58,7 +62,17 @@ class FirstOrder:
         self._find_structure(free)
         with np.errstate(all="ignore"):
             given, _ = self.rest(free, 1)
-            self.plan = plan(self.matrices(given, 1), self.structure.forward, self.structure.lagged)
+            i, j, cells, (processes, _) = self._places["process_now"]
+            values = self._program.columns(given, 1)[0, cells]
+            self._current = Elimination(processes, list(zip(i, j, strict=True)), values)
+            structure = self.structure
+            i, j, _, _ = self._places["now"]
+            self.plan = plan(
+                self.matrices(given, 1),
+                structure.forward,
+                structure.lagged,
+                list(zip(i, j, strict=True)),
+            )
             return Status(int(self.solve(free, 1).status[0]))
 
     def _find_structure(self, free: Given) -> None:
@@ -116,46 +130,70 @@ class FirstOrder:
 
     def solve(self, free: Given, rows: int) -> StateSpace:
         """State spaces (B) at the free leaves' values, each (B,) or a number."""
-        size = len(self.structure.variables) + len(self.structure.exogenous)
-        step = max(LANES, _CHUNK_ENTRIES // max(size, 1) ** 2)
         parts = []
-        for start in range(0, max(rows, 1), step):
-            some = {k: v[start : start + step] if np.ndim(v) else v for k, v in free.items()}
-            parts.append(self._solve_chunk(some, min(step, rows - start)))
+        for start in range(0, max(rows, 1), _DRAWS):
+            some = {k: v[start : start + _DRAWS] if np.ndim(v) else v for k, v in free.items()}
+            parts += self._solve_some(some, min(_DRAWS, rows - start))
         if len(parts) == 1:
             return parts[0]
         return StateSpace(*map(np.concatenate, zip(*parts, strict=True)))
 
-    def _solve_chunk(self, free: Given, rows: int) -> StateSpace:
+    def _solve_some(self, free: Given, rows: int) -> list[StateSpace]:
+        """State spaces in chunks."""
         s = self.structure
         given, solved = self.rest(free, rows)
-        model = self.matrices(given, rows)
+        numbers, factor = self._program.columns(given, rows), self.factor(given, rows)
+        size = len(s.variables) + len(s.exogenous)
+        step = max(LANES, _CHUNK_ENTRIES // max(size, 1) ** 2)
+        return [
+            self._solve_chunk(*(x[i : i + step] for x in (numbers, factor, solved)))
+            for i in range(0, max(rows, 1), step)
+        ]
+
+    def _solve_chunk(
+        self, numbers: FloatArray, factor: FloatArray, solved: NDArray[np.bool_]
+    ) -> StateSpace:
+        if solved.all():
+            return self._decide(numbers, factor)
+        space = self._decide(numbers[solved], factor[solved])
+        out = [np.full((len(solved), *x.shape[1:]), np.nan) for x in space[:4]]
+        for full, part in zip(out, space, strict=False):
+            full[solved] = part
+        status = np.full(len(solved), Status.NO_CONVERGENCE, dtype=np.int8)
+        status[solved] = space.status
+        return StateSpace(*out, status)
+
+    def _decide(self, numbers: FloatArray, factor: FloatArray) -> StateSpace:
+        s = self.structure
+        model = self._matrices(numbers, factor)
         rule = decide(model, self.plan)
         observed = [s.variables.index(j) for j in self.observed]
-        space = state_space(
+        return state_space(
             rule, model.persistence, model.impact, s.lagged, observed, np.ones(len(observed))
         )
-        at_rest = np.where(solved, Status.OK, Status.NO_CONVERGENCE).astype(np.int8)
-        status = np.where(solved, space.status, Status.OK).astype(np.int8)
-        return space._replace(status=worst(status, at_rest))
 
     def matrices(self, given: Given, rows: int) -> Matrices:
         """The matrices of `rational_expectations` for what is solved."""
-        s = self.structure
-        values = self._program.columns(given, rows)
-        part = {name: self._fill(name, values) for name in self._places}
-        factor = self.factor(given, rows)
+        return self._matrices(self._program.columns(given, rows), self.factor(given, rows))
+
+    def _matrices(self, numbers: FloatArray, factor: FloatArray) -> Matrices:
+        """The matrices of the program's numbers (B, cells) and the shocks' factors (B, S, S)."""
+        s, rows = self.structure, len(numbers)
+        part = {name: self._fill(name, numbers) for name in self._places}
         processes, direct = len(s.exogenous), len(s.direct)
         size = processes + direct
         persistence = np.zeros((rows, size, size))
         impact = np.zeros((rows, size, len(self.active)))
         load = np.zeros((rows, len(s.variables), size))
         if processes:
-            current = part["process_now"]
-            carried = -_solve_each(current, part["process_lag"])
-            persistence[:, :processes, :processes] = carried
+            cells = self._places["process_now"][2]
             hit = part["process_load"][:, :, self.active] @ factor
-            impact[:, :processes] = -_solve_each(current, hit)
+            known = -np.concatenate([part["process_lag"], hit], axis=2)
+            values = np.ascontiguousarray(numbers[:, cells].T)
+            moved = self._current.solve(values, np.ascontiguousarray(np.moveaxis(known, 0, 2)))
+            moved = np.moveaxis(moved, 2, 0)
+            persistence[:, :processes, :processes] = carried = moved[:, :, :processes]
+            impact[:, :processes] = moved[:, :, processes:]
             load[:, :, :processes] = part["exogenous_now"] + part["exogenous_lead"] @ carried
         for place, shock in enumerate(s.direct):
             load[:, :, processes + place] = part["load"][:, :, shock]
@@ -209,24 +247,3 @@ def _cholesky(covariance: FloatArray) -> FloatArray:
         pivot = np.sqrt(np.where(spanned, 0.0, rest[:, 0]))
         out[:, j:, j] = np.where(spanned[:, None], 0.0, rest / pivot[:, None])
     return out
-
-
-def _solve_each(matrices: FloatArray, right: FloatArray) -> FloatArray:
-    """Solve row by row's own; NaN where a matrix is singular. A triangular or diagonal matrix of
-    ones is common and costs little."""
-    return _each(np.linalg.solve, matrices, right)
-
-
-def _each(function: object, *arrays: FloatArray) -> FloatArray:
-    """A function of numpy.linalg on stacked matrices, NaN for the rows where it raises."""
-    assert callable(function)
-    try:
-        return np.asarray(function(*arrays), dtype=np.float64)
-    except np.linalg.LinAlgError:
-        out = np.full(arrays[-1].shape, np.nan)
-        for row in range(len(out)):
-            try:
-                out[row] = function(*(a[row] for a in arrays))
-            except np.linalg.LinAlgError:
-                continue
-        return out
