@@ -7,7 +7,7 @@ Science 3(3)). Draws then follow it side by side, each operation an array over a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -95,7 +95,7 @@ class Elimination:
         """The place of a cell; a new one where elimination fills it."""
         return self.place.setdefault((i, j), len(self.place))
 
-    def solve(self, values: Sequence[Any], right: FloatArray) -> FloatArray:
+    def solve(self, values: Iterable[Any], right: FloatArray) -> FloatArray:
         """Solutions (n, ..., B) for right sides of that shape, which are overwritten.
 
         values: each cell's, (B,) or a number. No number where a draw's pivot is zero.

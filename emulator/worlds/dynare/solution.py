@@ -146,7 +146,7 @@ class FirstOrder:
         size = len(s.variables) + len(s.exogenous)
         step = max(LANES, _CHUNK_ENTRIES // max(size, 1) ** 2)
         return [
-            self._solve_chunk(*(x[i : i + step] for x in (numbers, factor, solved)))
+            self._solve_chunk(numbers[i : i + step], factor[i : i + step], solved[i : i + step])
             for i in range(0, max(rows, 1), step)
         ]
 
@@ -161,7 +161,8 @@ class FirstOrder:
             full[solved] = part
         status = np.full(len(solved), Status.NO_CONVERGENCE, dtype=np.int8)
         status[solved] = space.status
-        return StateSpace(*out, status)
+        a, b, c, d = out
+        return StateSpace(a, b, c, d, status)
 
     def _decide(self, numbers: FloatArray, factor: FloatArray) -> StateSpace:
         s = self.structure
