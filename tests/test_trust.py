@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import emulator
 import emulator.worlds
 from emulator.cli.app import run
 from emulator.errors import InputError
-from emulator.explorer.answers import Answers
+from emulator.explorer.answers import Answers, as_csv
 from emulator.inference.response import Response
 from emulator.inference.trust import Caveat, Found
 from emulator.limits import RUN_IN
@@ -137,6 +138,8 @@ def _said(
     captured = capsys.readouterr()
     assert captured.err == f"{line}\n"
     assert captured.out
+    assert run([*arguments, "--format", "csv"]) == 0
+    assert capsys.readouterr().err.startswith(f"{line}\n")
     assert run([*arguments, "--format", "json"]) == 0
     captured = capsys.readouterr()
     assert captured.err == f"{line}\n"
@@ -195,6 +198,7 @@ def test_the_explorer_says_it(
     assert panel.notes == (found.sentence,)
     assert panel.level == ("error" if case.caveat is Caveat.NO_SOLUTION else "warning")
     assert (panel.bands is None) == (case.caveat is Caveat.HORIZON)
+    assert (pd.read_csv(StringIO(as_csv([panel], state)))["notes"] == found.sentence).all()
 
 
 def test_an_ordinary_answer_has_none(

@@ -181,7 +181,8 @@ def _lists(values: Array | None) -> list[list[float]] | None:
 
 
 def as_csv(panels: list[Panel], state: State) -> str:
-    """One row a world, observable and quarter: exact, emulator, and a column a quantile."""
+    """One row a world, observable and quarter: exact, emulator, a column a quantile, and what is
+    to be said of the answer."""
     frames = []
     for found in panels:
         for j, observable in enumerate(found.spec.observables):
@@ -195,5 +196,6 @@ def as_csv(panels: list[Panel], state: State) -> str:
             for q, level in enumerate(QUANTILES):
                 name = f"q{100 * level:02.0f}"
                 columns[name] = np.nan if found.bands is None else found.bands[:, j, q]
+            columns["notes"] = ". ".join(found.notes)
             frames.append(pd.DataFrame(columns))
     return pd.concat(frames).to_csv(index=False)

@@ -186,11 +186,12 @@ class Emulator:
         theta: (B, P), physical units, on the model's device. history: (B, L, 3), 40 to 200
         quarters; given, the regime is C, otherwise A. The response from the steady state to all
         shocks of the world, in theta's precision (the network computes in float32). Shapes and
-        names are checked, values are not: bounds are the caller's, and positions of `bounded`
+        names are checked, values are not: whatever makes `irf` add a caveat is the caller's to
+        look for, quarters beyond `Emulator.model.horizon` included. Positions of `bounded`
         parameters saturate, with zero gradient, just outside the box; so does, at the edges inside
-        it, what the network's blocks add. For gradients with respect to
-        theta alone, `requires_grad_(False)` on `Emulator.model` saves work. Raises UnknownNameError
-        or InputError.
+        it, what the network's blocks add. For gradients with respect to theta alone,
+        `requires_grad_(False)` on `Emulator.model` saves work. Raises UnknownNameError or
+        InputError.
         """
         quarters, size = check_horizon(horizon, self.model.horizon), check_size(size)
         spec = self.spec(world)

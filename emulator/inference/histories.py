@@ -28,6 +28,7 @@ from emulator.errors import InputError, nearest
 from emulator.inference.quarters import DATES, Span, name_of, span
 from emulator.limits import MAX_HISTORY, MIN_HISTORY
 from emulator.specs import OBSERVABLE_NAMES
+from emulator.storage import open_file
 from emulator.worlds.arguments import NOT_NUMBERS, real
 from emulator.worlds.labels import Named, column_numbers, named, parts_of
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 SEPARATORS = (",", ";", "\t", "|")
 _NUMBER = re.compile(r"[-+]?\d*[.,]?\d+([eE][-+]?\d+)?", re.ASCII)
-_LARGEST = 10_000_000  # characters; a history has some 10,000, and a device never ends
+_LARGEST = 2_000_000  # bytes; a history has some 10,000
 
 Array = NDArray[np.float64]
 
@@ -202,10 +203,13 @@ def _check_columns(origin: str, names: list[str]) -> None:
 def _rows(path: str | os.PathLike[str]) -> tuple[str, list[tuple[int, list[str]]]]:
     """The separator, and the non-empty rows of a CSV file and their line numbers."""
     try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            text = file.read(_LARGEST)
-        if len(text) == _LARGEST:
-            raise InputError(f"{path}: too large for a history (10 MB or more)")
+        with open_file(Path(path)) as file:
+            data = file.read(_LARGEST + 1)
+        if len(data) > _LARGEST:
+            raise InputError(
+                f"{path}: too large for a history, at most {_LARGEST:,} bytes are read"
+            )
+        text = data.decode("utf-8-sig")
         first = next((line for line in text.splitlines() if line.strip(" ,;\t|")), "")
         separator = max(SEPARATORS, key=first.count)
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -242,6 +243,17 @@ def test_names_that_are_not_there_are_refused() -> None:
         observe(_frame()[["output", "inflation", "rate", "rate"]])
     with pytest.raises(InputError, match="equally many quarters, got 60, 61"):
         observe([_frame(), _frame(61)])
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, said in (
+        (tmp_path / "pipe", "a pipe"),
+        ("/dev/zero", "device"),
+        (tmp_path, "direct"),
+    ):
+        with pytest.raises(InputError, match=said):
+            read_history(path)
 
 
 def test_the_quarters_used_are_the_last(tmp_path: Path) -> None:
