@@ -2,8 +2,9 @@
 
 `python -m studies.dynare.fuzz [FOLDER ...]` injures 10,000 files at random (`--count`, `--seed`):
 those of the tests and those in the folders given. It writes results/dynare/fuzz.json: what became
-of them, the longest time, the memory that the process took, and the first tracebacks if there are
-any. An injured file that broke or took over SLOW seconds is kept in the `--keep` folder.
+of them, the longest time in seconds of the processor, the memory that the process took, and the
+first tracebacks if there are any. An injured file that broke or took over SLOW seconds is kept in
+the `--keep` folder.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ _ONE_LINE = re.compile(r"^[^\n:]+:\d+: [^\n]+$")
 
 @dataclass
 class Survey:
-    """Counts by verdict, the longest time in seconds, and the first tracebacks."""
+    """Counts by verdict, the longest time in seconds of the processor, and tracebacks."""
 
     verdicts: collections.Counter[str] = field(default_factory=collections.Counter)
     longest: float = 0.0
@@ -108,13 +109,13 @@ def survey(files: Sequence[Path], count: int, seed: int, keep: Path) -> Survey:
         content = damaged(texts[number % len(texts)], rng)
         path = keep / f"damaged_{number}.mod"
         path.write_bytes(content.encode("utf-8" if number % 2 else "latin-1", "replace"))
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             verdict = attempt(path)
         except Exception:  # a traceback is what is looked for
             verdict = "traceback"
             out.tracebacks.append(traceback.format_exc(limit=-3))
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
         out.verdicts[verdict] += 1
         out.longest = max(out.longest, seconds)
         out.over += seconds > SLOW

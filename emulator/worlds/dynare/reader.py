@@ -7,6 +7,7 @@ it only priors and the names of observed variables are still taken in.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from emulator.errors import unknown_name
@@ -16,6 +17,7 @@ from emulator.worlds.dynare.macro_values import Value
 from emulator.worlds.dynare.macros import expand
 from emulator.worlds.dynare.model import Equation, Model
 from emulator.worlds.dynare.places import Place, Refusal
+from emulator.worlds.dynare.policy import ramsey
 from emulator.worlds.dynare.scopes import ModelScope
 from emulator.worlds.dynare.script import Script
 from emulator.worlds.dynare.statements import ANSWERS, BLOCKS, Statement, declared, split
@@ -64,6 +66,8 @@ class _Reader:
         self.script = Script(self.model, given, folder)
         self.scope = ModelScope(self.model)
         self.model_place: Place | None = None
+        self.objective: Statement | None = None
+        self.planner: Statement | None = None
 
     def run(self, tokens: list[Token]) -> Model:
         answered = False
@@ -81,6 +85,8 @@ class _Reader:
                 raise
             if not answered and statement.keyword in ANSWERS:
                 answered = self.script.state != "skipped"
+                if answered and statement.keyword == "ramsey_policy":
+                    self.take(replace(statement, keyword="ramsey_model"))
             elif not answered:
                 self.take(self.script.fill(statement))
         return self.finish()
@@ -107,6 +113,10 @@ class _Reader:
             kept = self.script.assign(statement)
         elif word == "native":
             kept = self.script.native(statement)
+        elif word == "planner_objective":
+            self.objective = statement
+        elif word == "ramsey_model":
+            self.planner = statement
         elif word == "load_params_and_steady_state":
             kept = False
             for one in self.script.saved(statement):
@@ -188,6 +198,8 @@ class _Reader:
             leaf = self.graph.leaf(Symbol("endogenous", name))
             equation = self.graph.apply("subtract", leaf, node)
             model.equations.append(Equation(equation, model.endogenous[name], {}))
+        if self.planner is not None:
+            ramsey(self.model, self.scope, self.objective, self.planner)
         equations, variables = len(model.equations), len(model.endogenous)
         if equations != variables:
             raise Refusal(

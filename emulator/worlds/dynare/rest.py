@@ -26,7 +26,7 @@ from emulator.worlds.dynare.timing import System
 
 Given = dict[Symbol, Any]
 # Of each slower search; those that find a steady state take a tenth.
-_SEARCH_STEPS = 300
+_SEARCH_STEPS = 100
 # Numbers in the dense Jacobians of the draws worked on at a time: 8 MB.
 _ENTRIES = 1_000_000
 

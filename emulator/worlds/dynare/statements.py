@@ -37,13 +37,11 @@ ANSWERS = _words(
     """stoch_simul estimation simul perfect_foresight_setup perfect_foresight_solver
     perfect_foresight_with_expectation_errors_setup extended_path osr identification
     calib_smoother dynare_sensitivity sensitivity method_of_moments forecast
-    conditional_forecast shock_decomposition occbin_setup occbin_solver"""
+    conditional_forecast shock_decomposition occbin_setup occbin_solver ramsey_policy"""
 )
 # Not a first-order model of what the file states, or not known to this reader.
 REFUSED = {
-    "ramsey_policy": "optimal policy is not read",
-    "ramsey_model": "optimal policy is not read",
-    "discretionary_policy": "optimal policy is not read",
+    "discretionary_policy": "optimal policy without commitment is not read",
     "external_function": "functions written elsewhere are not run",
     "model_remove": "equations taken out again are not followed",
     "var_remove": "variables taken out again are not followed",
@@ -53,8 +51,6 @@ REFUSED = {
     "model_replace": "equations replaced later are not followed",
 }
 _REMEDIES = {
-    "ramsey_policy": "write the first-order conditions, or a rule, into the model block",
-    "ramsey_model": "write the first-order conditions, or a rule, into the model block",
     "discretionary_policy": "write the first-order conditions, or a rule, into the model block",
     "external_function": "write the function's formula into the model",
     "trend_var": "state the model in detrended variables",
@@ -62,7 +58,7 @@ _REMEDIES = {
 }
 OTHERS = _words(
     """steady check resid model_info model_diagnostics model_comparison options_ varexobs
-    planner_objective osr_params dsample unit_root_vars load_params_and_steady_state
+    planner_objective ramsey_model osr_params dsample unit_root_vars load_params_and_steady_state
     save_params_and_steady_state write_latex_dynamic_model write_latex_static_model
     write_latex_original_model write_latex_parameter_table write_latex_prior_table
     write_latex_definitions write_latex_steady_state_model collect_latex_files

@@ -149,7 +149,7 @@ def test_values_beside_the_file_replace_what_it_takes_from_elsewhere(tmp_path: P
             4,
             "native code that begins in line 3",
         ),
-        ({"end": "ramsey_model(planner_discount=0.99);"}, 12, "optimal policy.*first-order"),
+        ({"end": "discretionary_policy(instruments=(i));"}, 12, "optimal policy.*first-order"),
         ({"before": "external_function(name=f);"}, 1, "functions written elsewhere"),
         ({"declarations": "var(deflator=A) x pi i;varexo e; parameters rho phi;"}, 2, "trends"),
         ({"declarations": "var x pi i; varexo x; parameters rho phi;"}, 2, "x is declared twice"),
