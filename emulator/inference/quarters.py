@@ -149,7 +149,9 @@ def _follow(where: Where, name: str, cells: Sequence[Any]) -> Span | None:
                 f"{shown!r}"
             )
         if last is not None and at != last + 1:
-            now, before = (f"{name} {at}", last) if counted else (name_of(at), name_of(last))
+            now, before = (
+                (f"{name or 'number'} {at}", last) if counted else (name_of(at), name_of(last))
+            )
             raise InputError(
                 f"{where(row)}: {now} after {before}; expected one row a quarter, oldest first, "
                 "without gaps"

@@ -14,6 +14,8 @@ from emulator.errors import InputError
 # a tensor that keeps gradients.
 NOT_NUMBERS = (TypeError, ValueError, OverflowError, RuntimeError)
 
+NO_REAL = "bcmM"  # kinds that NumPy would cast: truth, complex numbers, durations, dates
+
 
 def real(values: Any) -> NDArray[np.float64]:
     """`values` as float64 in C order, masked entries as NaN.
@@ -23,7 +25,7 @@ def real(values: Any) -> NDArray[np.float64]:
     rows = values if isinstance(values, (list, tuple)) else ()
     masked = np.ma.isMaskedArray(values) or any(np.ma.isMaskedArray(row) for row in rows)
     array = np.ma.array(values, copy=False) if masked else np.asarray(values)
-    if array.dtype.kind in "cmM":  # complex numbers, durations, dates: NumPy would cast them
+    if array.dtype.kind in NO_REAL:
         raise TypeError(f"expected real numbers, got {array.dtype}")
     if masked:
         array = np.ma.filled(array.astype(np.float64), np.nan)

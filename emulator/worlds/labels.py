@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.errors import InputError, nearest, unknown_name
-from emulator.worlds.arguments import NOT_NUMBERS, real
+from emulator.worlds.arguments import NO_REAL, NOT_NUMBERS, real
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,7 +105,7 @@ def _shape(row: NDArray[np.float64] | None) -> tuple[int, ...]:
 def column_numbers(column: Any) -> NDArray[np.float64]:
     """A column as float64, missing values as NaN; one of NOT_NUMBERS for other than real ones."""
     if is_pandas(column, "Series"):
-        if column.dtype.kind in "cmM":
+        if column.dtype.kind in NO_REAL:
             raise TypeError(f"expected real numbers, got {column.dtype}")
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
     if column is None:  # NaN to NumPy
