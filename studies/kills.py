@@ -49,7 +49,7 @@ RUN = {
     },
     "training": {"seed": 1, "epochs": 8, "lr": 3e-3, "checkpoint_every": 1, "device": "cpu"},
 }  # fmt: skip
-# Not compared: what holds times (the log is, without them), names its own folder, or is of one call.
+# Not compared: what holds times (the log is, without them), names its folder, or is of one call.
 APART = {
     "train_log.csv", JSONL_FILE, "README.md", "checkpoint.pt", "checkpoint-before.pt", LOCK,
 }  # fmt: skip

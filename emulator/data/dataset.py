@@ -204,7 +204,8 @@ class Dataset:
                     # One object a distinct label, not one a sample.
                     read_dictionary=["split", "status"],
                 )
-        except (ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError) as error:
+            _refused(error)
             raise DamagedDataError(f"{file}: damaged ({error}); {rerun(self.path)}") from None
         if table.num_rows != self.manifest.config.samples:
             raise DamagedDataError(f"{file}: rows of {world!r} are missing; {rerun(self.path)}")

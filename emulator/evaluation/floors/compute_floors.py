@@ -8,7 +8,7 @@ particles) alone, never on the number of workers or on what was done before.
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from emulator.claim import LOCK, alone
 from emulator.data import Dataset
 from emulator.data.schema import DataConfig, fingerprint
 from emulator.errors import DatasetError, InputError
@@ -38,7 +39,7 @@ from emulator.provenance import commit
 from emulator.questions import history_quarters
 from emulator.regimes import TARGETS, Task, tasks
 from emulator.seeding import derived_seed
-from emulator.storage import json_sha256
+from emulator.storage import json_sha256, sweep
 from emulator.worlds import get_world
 from emulator.worlds.base import FloatArray
 
@@ -72,7 +73,8 @@ def compute_floors(
     """The floors of the first test samples of a world, written to `folder` after every history.
 
     resume: go on with the file there, of the same settings. Raises InputError for arguments that
-    cannot be met, DatasetError when the file exists already or is of other settings.
+    cannot be met, DatasetError when the file exists already or is of other settings, ClaimError
+    when another process computes the same floors.
     """
     settings = _settings(dataset, world, length, particles)
     rows = dataset.rows(world, SPLIT)
@@ -82,25 +84,23 @@ def compute_floors(
             f"{world!r}, got {histories}"
         )
     path = floor_file(folder, world, length)
-    floors = _begin(path, settings, dataset, resume)
-    wanted = rows[:histories].tolist()
-    jobs = _jobs(dataset, settings, [row for row in wanted if row not in set(floors.samples)])
-    if jobs and commit() not in floors.commits:
-        floors = Floors(settings, floors.scales, floors.frame, (*floors.commits, commit()))
-    total = len(jobs) + len(floors.samples)
-    progress(len(floors.samples), total, "")
-    for new in _perform(jobs, workers):
-        frame = (
-            pd.concat([floors.frame, pd.DataFrame(new)])
-            if len(floors.frame)
-            else (pd.DataFrame(new))
-        )
-        frame = frame.sort_values("sample", kind="stable", ignore_index=True)
-        floors = Floors(settings, floors.scales, frame, floors.commits)
-        write_floors(path, floors)
-        progress(len(floors.samples), total, f"{new[0]['seconds']:.1f} s a history")
-    write_summary(path, floors)
-    return floors
+    with alone(path.with_name(f".{path.name}{LOCK}"), path, "emulator floors"):
+        sweep(folder.glob(f".{path.stem}.*"))
+        floors = _begin(path, settings, dataset, resume)
+        wanted = rows[:histories].tolist()
+        jobs = _jobs(dataset, settings, [row for row in wanted if row not in set(floors.samples)])
+        if jobs and commit() not in floors.commits:
+            floors = replace(floors, commits=(*floors.commits, commit()))
+        total = len(jobs) + len(floors.samples)
+        progress(len(floors.samples), total, "")
+        for new in _perform(jobs, workers):
+            frames = [floors.frame, pd.DataFrame(new)] if len(floors.frame) else [pd.DataFrame(new)]
+            frame = pd.concat(frames).sort_values("sample", kind="stable", ignore_index=True)
+            floors = replace(floors, frame=frame)
+            write_floors(path, floors)
+            progress(len(floors.samples), total, f"{new[0]['seconds']:.1f} s a history")
+        write_summary(path, floors)
+        return floors
 
 
 def _settings(dataset: Dataset, world: str, length: int, particles: int) -> Settings:

@@ -11,11 +11,13 @@ A row is one history, regime and task:
     moves, correlation         of each particle; the largest correlation left when moving ended
     seconds                    of the processor, for both runs and all tasks of the history
 
-The file's metadata hold `Settings` and the scales of the data set, so that it is read alone.
+The file's metadata hold `Settings` and the scales of the data set, so that it is read alone, and a
+checksum of these and of the rows.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from dataclasses import asdict, dataclass
@@ -26,12 +28,21 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter
 
 from emulator.errors import DatasetError
 from emulator.evaluation.floors.best_answers import Answered, Truth
 from emulator.limits import QUANTILES
 from emulator.regimes import Regime, Task
-from emulator.storage import json_sha256, write_atomically
+from emulator.storage import (
+    GONE,
+    is_sealed,
+    json_sha256,
+    parse_json,
+    read_bytes,
+    sealed,
+    write_atomically,
+)
 from emulator.worlds.base import FloatArray
 
 _KEY = b"floors"
@@ -141,9 +152,10 @@ def write_floors(path: Path, floors: Floors) -> None:
             task.value: {k: v.tolist() for k, v in asdict(scale).items()}
             for task, scale in floors.scales.items()
         },
+        "rows": _sha(floors.frame),
     }
     table = pa.Table.from_pandas(floors.frame, preserve_index=False)
-    table = table.replace_schema_metadata({_KEY: json.dumps(notes)})
+    table = table.replace_schema_metadata({_KEY: json.dumps(sealed(notes))})
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -151,26 +163,70 @@ def write_floors(path: Path, floors: Floors) -> None:
 
 
 def read_floors(path: Path) -> Floors:
-    """The floors in a file. Raises DatasetError when it is missing or damaged."""
+    """The floors in a file. Raises DatasetError when it is missing or damaged, OSError where the
+    system refuses to read it."""
     try:
-        table = pq.read_table(path, use_threads=False)
-        notes = json.loads((table.schema.metadata or {})[_KEY])
-        settings = notes["settings"]
-        for name in ("parameters", "shocks"):
-            settings[name] = tuple(settings[name])
-        scales = {
-            Task(task): Scale(**{k: np.asarray(v) for k, v in scale.items()})
-            for task, scale in notes["scales"].items()
-        }
-        return Floors(Settings(**settings), scales, table.to_pandas(), tuple(notes["commits"]))
-    except FileNotFoundError:
+        content = read_bytes(path)
+    except GONE:
         raise DatasetError(f"{path}: no floors here; `emulator floors WORLD` computes them") from (
             None
         )
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, pa.ArrowException) as e:
+    try:
+        table = pq.read_table(io.BytesIO(content), use_threads=False)
+        notes = parse_json((table.schema.metadata or {})[_KEY])
+        if not is_sealed(notes):
+            raise ValueError("altered since it was written")
+        scales = {
+            Task(task): Scale(**{k: np.asarray(v, dtype=np.float64) for k, v in scale.items()})
+            for task, scale in notes["scales"].items()
+        }
+        settings = TypeAdapter(Settings).validate_python(notes["settings"])
+        frame = table.to_pandas()
+        if _sha(frame) != notes["rows"]:
+            raise ValueError("altered since it was written")
+        floors = Floors(settings, scales, frame, tuple(map(str, notes["commits"])))
+        _check(floors)
+        return floors
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        pa.ArrowException,
+    ) as error:
+        said = error if type(error) is ValueError else type(error).__name__
         raise DatasetError(
-            f"{path}: damaged ({type(e).__name__}); delete it and run `emulator floors` again"
+            f"{path}: damaged ({' '.join(str(said).split())[:80]}); restore it, or delete it and "
+            "run `emulator floors` again"
         ) from None
+
+
+def _sha(frame: pd.DataFrame) -> str:
+    """SHA-256 of the rows' numbers and names, whatever file they are in."""
+    digest = hashlib.sha256()
+    for name, column in frame.items():
+        values = column.to_list()
+        if values and isinstance(values[0], np.ndarray):
+            words = repr((name, [(v.dtype.str, len(v)) for v in values]))
+            digest.update(b"".join([words.encode(), *(v.tobytes() for v in values)]))
+        else:
+            digest.update(repr((name, values)).encode())
+    return digest.hexdigest()
+
+
+def _check(floors: Floors) -> None:
+    """ValueError where the parts do not belong together."""
+    shocks, points = len(floors.settings.shocks), floors.settings.horizon + 1
+    shapes = ((shocks, 3), (3,), (shocks, points, 3))
+    for scale in floors.scales.values():
+        if (scale.sigma.shape, scale.sigma_pooled.shape, scale.mean.shape) != shapes:
+            raise ValueError("scales of another world or horizon")
+    for regime, task in floors.cases():
+        if task not in floors.scales:
+            raise ValueError(f"no scale of {task}")
+        for name in ("truth", "first", "second", "rank", "quantiles"):
+            floors.arrays(regime, task, name)
 
 
 def find_floors(folder: Path) -> list[Floors]:

@@ -12,7 +12,6 @@ from emulator.evaluation.report.figures import calibration_curves, error_by_hori
 from emulator.evaluation.report.page import write_report
 from emulator.evaluation.report.response_panel import irf_panel
 from emulator.evaluation.report.shape_diagnostics import shape_diagnostics
-from emulator.evaluation.stored.panels import read_panels
 from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.regimes import Regime
 
@@ -25,7 +24,7 @@ def draw(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> None:
     supports any more are removed. others: the runs it was compared with."""
     folder = run.folder / "figures"
     folder.mkdir(exist_ok=True)
-    panels = read_panels(run.folder)
+    panels = run.panels()
     first = [panel for panel in panels if panel.regime == run.regimes[0]]
     blind = [
         panel for panel in panels if panel.regime == Regime.B1 and panel.regime != run.regimes[0]

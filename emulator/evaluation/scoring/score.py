@@ -5,8 +5,8 @@
     panels.safetensors              two responses of every world, to be drawn
     metrics.json                    {"worlds": {world: {regime: {split: {nrmse, ...}}}}, ...}
 
-metrics.json comes last and records the checksums of the statistics: where it is there and they
-match, the run is scored. Its entries are those of the steady-state response; `state_dependent` and
+metrics.json comes last and records the checksums of the others: where it is there and they match,
+the run is scored. Its entries are those of the steady-state response; `state_dependent` and
 `trajectory` are nested in them. `by_horizon` and `spectrum` are computed while scoring; every other
 number follows from the statistics. The split `val` is scored too: specialists are chosen on it,
 never on `test`.
@@ -126,8 +126,8 @@ def score(
             if ablations and split == ABLATION_SPLIT:
                 by_regime = result["ablations"].setdefault(world, {}).setdefault(regime.value, {})
                 by_regime[task.value] = ablate(*case, frame)
-    result["statistics"] = checksums(run)
     write_panels(run, panels)
+    result["statistics"] = checksums(run)
     scored_run = EvaluatedRun(run.name, run, result)
     scored_run.save()
     progress(len(cases), len(cases), "")

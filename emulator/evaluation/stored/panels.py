@@ -7,20 +7,21 @@ arrays, so that the panel can be drawn later and again.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from emulator.errors import DatasetError
+from emulator.evaluation.stored.statistics_files import PANELS_FILE
 from emulator.specs import Observable
-from emulator.storage import write_atomically
+from emulator.storage import parse_json, read_bytes, write_atomically
 
-PANELS_FILE = "panels.safetensors"
 _ARRAYS = ("sigma", "prediction", "truth", "quantiles")
 _KEY = "panels"
 
@@ -58,17 +59,15 @@ def write_panels(run: Path, panels: Sequence[Panel]) -> None:
 
 
 def read_panels(run: Path) -> list[Panel]:
-    """The panels of a run in the order they were written; none where there is no such file.
-
-    Raises DatasetError when the file is damaged.
-    """
+    """The panels of a run in the order they were written. Raises DatasetError when the file is
+    damaged, OSError where the system refuses to read it."""
     path = run / PANELS_FILE
-    if not path.is_file():
-        return []
+    content = read_bytes(path)
     try:
-        with safe_open(path, framework="numpy") as file:
-            heads: list[dict[str, Any]] = json.loads(file.metadata()[_KEY])
-            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        arrays = load(content)
+        # The header, whose length comes first; the library gives its notes for a path alone.
+        notes = parse_json(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+        heads: list[dict[str, Any]] = parse_json(notes[_KEY])
         return [
             Panel(
                 world=head["world"],
@@ -82,7 +81,8 @@ def read_panels(run: Path) -> list[Panel]:
             )
             for number, head in enumerate(heads)
         ]
-    except (OSError, ValueError, LookupError, TypeError, SafetensorError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, SafetensorError) as error:
         raise DatasetError(
-            f"{path}: damaged ({type(error).__name__}); run `emulator evaluate {run}` again"
+            f"{path}: damaged ({type(error).__name__}); run `emulator evaluate "
+            f"{shlex.quote(str(run))}` again"
         ) from None

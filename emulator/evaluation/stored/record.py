@@ -14,30 +14,135 @@ is `emulator.storage.sealed`'s.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
 
 from emulator.errors import DatasetError
 from emulator.evaluation.metrics.registry import METRICS
-from emulator.regimes import Task
-from emulator.storage import is_sealed, sealed, write_atomically
+from emulator.models.configs import KINDS
+from emulator.regimes import Regime, Task
+from emulator.storage import GONE, is_sealed, read_json, sealed, write_atomically
 
 FORMAT = 4
 METRICS_FILE = "metrics.json"
 NULL_MODEL = "training_mean"
 
-# Every key and its type.
-_KEYS: Mapping[str, type | tuple[type, ...]] = {
-    "model": str, "regimes": list, "extra_inputs": list, "data_worlds": dict, "worlds": dict,
-    NULL_MODEL: dict, "ablations": dict, "samples_seen": dict, "until_stalled": bool,
-    "statistics": dict, "commit": str, "config_sha": str, "data_sha": str, "samples_sha": str,
-    "weights_sha256": str, "training_commit": str, "training_data_sha": str,
-    "training_draws_sha": str, "training_rows": dict, "started_from": (str, type(None)),
-}  # fmt: skip
-# What every entry has; those of responses on `test` have spectra besides, and the metrics there
-# were when they were scored.
-_SCORES = ("nrmse", "ci95", "by_observable", "samples")
+
+def _regime(name: str) -> str:
+    return Regime(name).value
+
+
+def _kind(name: str) -> str:
+    if name not in KINDS:
+        raise ValueError(f"no type of model: {name!r}")
+    return name
+
+
+class _Part(BaseModel):
+    """Part of the file. Other keys may be there."""
+
+    model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False, frozen=True)
+
+
+class _Entry(_Part):
+    """What every entry has, and the metrics there were when it was scored. Those of `worlds` have
+    errors by horizon besides, and of responses on `test` spectra."""
+
+    nrmse: float
+    ci95: list[float] = Field(min_length=2, max_length=2)
+    by_observable: dict[str, float | None]
+    samples: PositiveInt
+    nrmse_pooled: float | None = None
+    by_horizon: list[float] | None = Field(None, min_length=1)
+    spectrum: dict[Literal["prediction", "truth"], list[float]] | None = Field(None, min_length=2)
+
+    @model_validator(mode="after")
+    def _numbers(self) -> Self:
+        for name, value in (self.model_extra or {}).items():
+            if name in METRICS and isinstance(value, (str, bool)):
+                raise ValueError(f"{name} is no number")
+        return self
+
+
+class _Split(_Entry):
+    state_dependent: _Entry | None = None
+    trajectory: _Entry | None = None
+
+
+_RegimeName = Annotated[str, AfterValidator(_regime)]
+_Tree = dict[str, dict[_RegimeName, dict[str, _Split]]]
+
+
+class _Metrics(_Part):
+    model: Annotated[str, AfterValidator(_kind)]
+    regimes: list[_RegimeName] = Field(min_length=1)
+    extra_inputs: list[str]
+    data_worlds: dict[str, list[str]]
+    worlds: _Tree = Field(min_length=1)
+    training_mean: _Tree
+    ablations: dict[str, dict[_RegimeName, dict[str, Any]]]
+    samples_seen: dict[_RegimeName, dict[str, NonNegativeInt]]
+    until_stalled: bool
+    statistics: dict[str, str]
+    commit: str
+    config_sha: str
+    data_sha: str
+    samples_sha: str
+    weights_sha256: str
+    training_commit: str
+    training_data_sha: str
+    training_draws_sha: str
+    training_rows: dict[str, NonNegativeInt]
+    started_from: str | None
+    floors: dict[str, str] | None = None
+    gaps: dict[str, dict[str, Any]] | None = None
+    criteria: list[dict[str, Any]] | None = None
+
+    @model_validator(mode="after")
+    def _of_one_evaluation(self) -> Self:
+        for world, by_regime in self.worlds.items():
+            if set(by_regime) != set(self.regimes):
+                raise ValueError(f"worlds, {world}: of other regimes")
+            if world not in self.training_rows or world not in self.data_worlds:
+                raise ValueError(f"{world} is missing elsewhere")
+            for regime in self.regimes:
+                if world not in self.samples_seen.get(regime, {}):
+                    raise ValueError(f"samples_seen lacks {world} in {regime}")
+        cases = dict(_entries(self.worlds))
+        for (world, regime, split, task), entry in cases.items():
+            wanted = ["by_horizon"]
+            if split == "test" and task is not Task.trajectory:
+                wanted += ["spectrum", "nrmse_pooled"]
+            for name in wanted:
+                if getattr(entry, name) is None:
+                    raise ValueError(f"{world} {regime} {split} {task}: no {name}")
+        if cases.keys() != dict(_entries(self.training_mean)).keys():
+            raise ValueError(f"worlds and {NULL_MODEL} are of different cases")
+        return self
+
+
+def _entries(tree: _Tree) -> Iterator[tuple[tuple[str, str, str, Task], _Entry]]:
+    """Every entry of a tree by world, regime, split and task."""
+    for world, regimes in tree.items():
+        for regime, splits in regimes.items():
+            for split, steady in splits.items():
+                for task in Task:
+                    entry = steady if task is Task.steady_state else getattr(steady, task.value)
+                    if entry is not None:
+                        yield (world, regime, split, task), entry
 
 
 class OtherVersionError(DatasetError):
@@ -53,75 +158,33 @@ def write_metrics(folder: Path, metrics: Mapping[str, Any]) -> None:
 def read_metrics(folder: Path) -> dict[str, Any]:
     """The contents of metrics.json, every key that is read later included.
 
-    Raises DatasetError, and no other error, when the file is missing, altered, incomplete or
-    damaged; OtherVersionError when its format is another.
+    Raises DatasetError when the file is missing, altered, incomplete or damaged; OtherVersionError
+    when its format is another; OSError where the system refuses to read it.
     """
     path = folder / METRICS_FILE
-    remedy = f"run `emulator evaluate {folder}` again"
+    remedy = f"run `emulator evaluate {shlex.quote(str(folder))}` again"
     try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DatasetError(f"{path}: not evaluated yet; run `emulator evaluate {folder}`") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise DatasetError(f"{path}: damaged ({type(error).__name__}); {remedy}") from None
+        metrics = read_json(path)
+    except GONE:
+        raise DatasetError(f"{path}: not evaluated yet; {remedy.removesuffix(' again')}") from None
+    except ValueError as error:
+        raise DatasetError(f"{path}: damaged ({error}); {remedy}") from None
     if not isinstance(metrics, dict):
         raise DatasetError(f"{path}: damaged (not a mapping); {remedy}")
     if metrics.get("format") != FORMAT:
         raise OtherVersionError(
-            f"{path}: format {metrics.get('format', 'unknown')}, this version reads {FORMAT}; "
-            f"{remedy}"
+            f"{path}: format {metrics.get('format', 'unknown')!s:.20}, this version reads "
+            f"{FORMAT}; {remedy}"
         )
-    problem = _first_problem(metrics)
-    if problem is None and not is_sealed(metrics):
-        problem = "altered since it was written"
-    if problem is not None:
-        raise DatasetError(f"{path}: damaged ({problem}); {remedy}")
+    try:
+        if not is_sealed(metrics):
+            raise ValueError("altered since it was written")
+        _Metrics.model_validate(metrics)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(map(str, problem["loc"]))
+        said = problem["msg"].removeprefix("Value error, ")
+        raise DatasetError(f"{path}: damaged ({place} {said}".rstrip() + f"); {remedy}") from None
+    except ValueError as error:
+        raise DatasetError(f"{path}: damaged ({error}); {remedy}") from None
     return metrics
-
-
-def _first_problem(metrics: dict[str, Any]) -> str | None:
-    """What is missing or of the wrong type, None when nothing is."""
-    for key, kind in _KEYS.items():
-        if not isinstance(metrics.get(key), kind):
-            return f"{key!r} is missing or no {getattr(kind, '__name__', kind)}"
-    for regime in metrics["regimes"]:
-        seen = metrics["samples_seen"].get(regime)
-        unseen = set(metrics["worlds"]) - set(seen if isinstance(seen, dict) else ())
-        if unseen:
-            return f"'samples_seen' lacks {min(unseen)} in {regime}"
-    for tree in ("worlds", NULL_MODEL):
-        try:
-            entries = list(_entries(metrics[tree]))
-        except (AttributeError, ValueError):
-            return f"{tree!r} is no tree of worlds, regimes and splits"
-        for where, split, task, entry in entries:
-            wanted: tuple[str, ...] = _SCORES
-            if tree == "worlds":
-                wanted += ("by_horizon",)
-                if split == "test" and task != Task.trajectory:
-                    wanted += ("spectrum", "nrmse_pooled")
-            lacking = [key for key in wanted if key not in entry]
-            if lacking:
-                return f"{tree!r}, {where}: no {lacking[0]!r}"
-            wrong = [name for name in METRICS if isinstance(entry.get(name), (str, bool))]
-            if wrong or not isinstance(entry["nrmse"], (int, float)):
-                return f"{tree!r}, {where}: {[*wrong, 'nrmse'][0]!r} is no number"
-    if _cases(metrics["worlds"]) != _cases(metrics[NULL_MODEL]):
-        return f"'worlds' and {NULL_MODEL!r} are of different cases"
-    return None
-
-
-def _cases(tree: Mapping[str, Any]) -> set[str]:
-    return {where for where, *_ in _entries(tree)}
-
-
-def _entries(tree: Mapping[str, Any]) -> Iterator[tuple[str, str, str, Mapping[str, Any]]]:
-    """Every entry of a tree with where it is, its split and its task."""
-    for world, regimes in tree.items():
-        for regime, splits in regimes.items():
-            for split, steady in splits.items():
-                for task in Task:
-                    entry = steady if task is Task.steady_state else steady.get(task.value)
-                    if entry is not None:
-                        entry.keys()  # an AttributeError where it is none
-                        yield f"{world} {regime} {split} {task}", split, task.value, entry

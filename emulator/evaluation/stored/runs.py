@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from emulator.errors import DatasetError
+from emulator.evaluation.stored.panels import Panel, read_panels
 from emulator.evaluation.stored.record import (
     METRICS_FILE,
     NULL_MODEL,
@@ -18,7 +19,9 @@ from emulator.evaluation.stored.record import (
     write_metrics,
 )
 from emulator.evaluation.stored.statistics_files import (
+    PANELS_FILE,
     RESPONSES_FILE,
+    file_of,
     matches,
     read_statistics,
     verify,
@@ -91,7 +94,7 @@ class EvaluatedRun:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the statistics are there, and those that metrics.json was made from."""
+        """Whether statistics and panels are there, and those that metrics.json was made from."""
         return matches(self.folder, self.metrics["statistics"])
 
     @property
@@ -125,8 +128,16 @@ class EvaluatedRun:
     ) -> pd.DataFrame:
         """The stored statistics of one case. Raises DatasetError when they are not there, or not
         those that metrics.json was made from."""
-        verify(self.folder, self.metrics["statistics"], task)
+        verify(self.folder, self.metrics["statistics"], file_of(task))
         return read_statistics(self.folder, world, regime, split, task, columns)
+
+    def panels(self) -> list[Panel]:
+        """The responses that are drawn; none where scoring kept none. Raises DatasetError when they
+        are not there, or not those that were kept."""
+        if PANELS_FILE not in self.metrics["statistics"]:
+            return []
+        verify(self.folder, self.metrics["statistics"], PANELS_FILE)
+        return read_panels(self.folder)
 
     def save(self) -> None:
         """Write metrics.json again."""

@@ -1,8 +1,13 @@
-"""Statistics on disk: one Parquet file of responses and one of trajectories a run."""
+"""Statistics on disk: one Parquet file of responses and one of trajectories a run.
+
+With the panels, these are what metrics.json names by checksum.
+"""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -14,9 +19,10 @@ import pyarrow.parquet as pq
 
 from emulator.errors import DatasetError
 from emulator.regimes import Regime, Task
-from emulator.storage import file_sha256, temporary_beside
+from emulator.storage import GONE, file_sha256, open_file, writing
 
 RESPONSES_FILE, TRAJECTORIES_FILE = "statistics.parquet", "trajectory_statistics.parquet"
+PANELS_FILE = "panels.safetensors"
 _KEYS = ("world", "regime", "task", "split")
 # Errors keep their digits, so that metrics follow from the file exactly; shapes and bands need few.
 _EXACT = ("mse", "null_mse", "linear_mse", "sigma", "sigma_pooled")
@@ -30,22 +36,24 @@ def compact(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 class StatisticsWriter:
-    """Appends frames to a file under a temporary name; renames it at the end, unless an error came.
+    """Appends frames to a file that takes its place at the end, unless an error came.
 
     Each frame is a row group of its own, so that reading one case does not read the others.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._temporary = temporary_beside(path)
+        self._open = ExitStack()
         self._writer: pq.ParquetWriter | None = None
 
     def add(self, frame: pd.DataFrame) -> None:
         table = pa.Table.from_pandas(frame, preserve_index=False)
         if self._writer is None:
+            stream = self._open.enter_context(writing(self.path))
             self._writer = pq.ParquetWriter(
-                self._temporary, table.schema, compression="zstd", write_page_checksum=True
+                stream, table.schema, compression="zstd", write_page_checksum=True
             )
+            self._open.callback(self._writer.close)
         self._writer.write_table(table)
 
     def __enter__(self) -> Self:
@@ -57,39 +65,43 @@ class StatisticsWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._writer is None:
-            if kind is None:
-                self.path.unlink(missing_ok=True)  # that of an earlier evaluation
-            return
-        self._writer.close()
-        if kind is None:
-            self._temporary.replace(self.path)
-        else:
-            self._temporary.unlink(missing_ok=True)
+        if self._writer is None and kind is None:
+            self.path.unlink(missing_ok=True)  # that of an earlier evaluation
+        self._open.__exit__(kind, error, trace)
 
 
 def checksums(run: Path) -> dict[str, str]:
-    """SHA-256 of the statistics files of a run, by name."""
-    files = (run / name for name in (RESPONSES_FILE, TRAJECTORIES_FILE))
+    """SHA-256 of what scoring keeps of a run beside its metrics, by name of the file."""
+    files = (run / name for name in (RESPONSES_FILE, TRAJECTORIES_FILE, PANELS_FILE))
     return {path.name: _sha256(path) for path in files if path.is_file()}
 
 
 def matches(run: Path, recorded: Mapping[str, str]) -> bool:
-    """Whether the statistics files are those recorded, none missing."""
+    """Whether the files are those recorded, none missing."""
     return checksums(run) == dict(recorded)
 
 
-def verify(run: Path, recorded: Mapping[str, str], task: str) -> None:
-    """Raises DatasetError when the file of a task's statistics is not the one recorded."""
-    name = TRAJECTORIES_FILE if task == Task.trajectory else RESPONSES_FILE
+def verify(run: Path, recorded: Mapping[str, str], name: str) -> None:
+    """Raises DatasetError when a file is not the one recorded."""
     path = run / name
-    if not path.is_file():
-        raise DatasetError(f"{path}: missing; run `emulator evaluate {run}` again")
-    if _sha256(path) != recorded.get(name):
+    try:
+        found = _sha256(path)
+    except GONE:
+        raise DatasetError(f"{path}: missing; {_again(run)}") from None
+    if found != recorded.get(name):
         raise DatasetError(
             f"{path}: not the file that metrics.json was made from (altered, truncated, or from "
-            f"another evaluation); run `emulator evaluate {run}` again"
+            f"another evaluation); {_again(run)}"
         )
+
+
+def file_of(task: str) -> str:
+    """The file that a task's statistics are in."""
+    return TRAJECTORIES_FILE if task == Task.trajectory else RESPONSES_FILE
+
+
+def _again(run: Path) -> str:
+    return f"run `emulator evaluate {shlex.quote(str(run))}` again"
 
 
 def _sha256(path: Path) -> str:
@@ -106,20 +118,21 @@ def read_statistics(
     run: Path, world: str, regime: str, split: str, task: str, columns: list[str] | None = None
 ) -> pd.DataFrame:
     """The stored statistics of one case. Raises DatasetError when they are not there."""
-    path = run / (TRAJECTORIES_FILE if task == Task.trajectory else RESPONSES_FILE)
+    path = run / file_of(task)
     wanted = dict(zip(_KEYS, (world, str(Regime(regime)), str(Task(task)), split), strict=True))
     try:
-        table = pq.read_table(
-            path,
-            columns=columns,
-            filters=[(k, "=", v) for k, v in wanted.items()],
-            page_checksum_verification=True,
-        )
+        with open_file(path) as stream:
+            table = pq.read_table(
+                stream,
+                columns=columns,
+                filters=[(k, "=", v) for k, v in wanted.items()],
+                page_checksum_verification=True,
+            )
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise DatasetError(
-            f"{path}: cannot be read ({type(error).__name__}); run `emulator evaluate {run}` again"
+            f"{path}: cannot be read ({type(error).__name__}); {_again(run)}"
         ) from None
     if not table.num_rows:
-        raise DatasetError(f"{path}: holds no {wanted}; run `emulator evaluate {run}` again")
+        raise DatasetError(f"{path}: holds no {wanted}; {_again(run)}")
     frame: pd.DataFrame = table.to_pandas()
     return frame
