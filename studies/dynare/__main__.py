@@ -37,6 +37,14 @@ from studies.dynare.compare import Answer, compare, dynare
 
 RESULTS = Path(__file__).parents[2] / "results" / "dynare"
 KINDS = ("equal", "differs", "not solved", "not read")
+# What of a reason tells its cause; the first that fits counts.
+_CAUSES = {
+    "optimal policy without commitment": ("without commitment",),
+    "external functions": ("external_function",),
+    "computed by MATLAB code": ("no value that can be read", "not declared", "which is not run"),
+    "no steady state found": ("no steady state", "is NaN or infinite"),
+    "responses differ": ("off its peak",),
+}
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,10 @@ def shares(rows: Sequence[Row]) -> dict[str, Any]:
         "count": total,
         **{kind.replace(" ", "_"): kinds[kind] for kind in KINDS},
     }
+    causes = collections.Counter(
+        _cause(row.answer.reason) for row in rows if row.answer and row.answer.kind != "equal"
+    )
+    out["causes"] = dict(causes.most_common())
     if total:
         read = total - kinds["not read"]
         solved = read - kinds["not solved"]
@@ -86,6 +98,11 @@ def shares(rows: Sequence[Row]) -> dict[str, Any]:
             "share_equal": round(kinds["equal"] / total, 4),
         }
     return out
+
+
+def _cause(reason: str) -> str:
+    found = (cause for cause, signs in _CAUSES.items() if any(sign in reason for sign in signs))
+    return next(found, "others")
 
 
 def table(rows: Sequence[Row]) -> str:

@@ -160,6 +160,10 @@ class _Reader:
     def equations(self, statement: Statement) -> None:
         self.model_place = self.model_place or statement.place
         self.model.linear = any(t.text == "linear" for t in statement.tokens)
+        for tokens in statement.body:  # variables may be declared by the equations they belong to
+            name = _tags(tokens)[0].get("endogenous", "")
+            if name and not self.scope.knows(name):
+                self.model.endogenous[name] = tokens[0].place
         for tokens in statement.body:
             tags, rest = _tags(tokens)
             place = rest[0].place if rest else statement.place

@@ -215,3 +215,15 @@ def test_nothing_beside_the_file_is_opened(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(Path, "read_bytes", spy)
     assert read(path).values.keys() == {"rho", "phi"}
     assert [p.name for p in opened] == ["small.mod", "part.inc"]
+
+
+def test_a_tag_declares_the_variable_of_its_equation(tmp_path: Path) -> None:
+    parts = {
+        "declarations": "var x i; varexo e; parameters rho phi;",
+        "model": "x = rho*x(-1) + e;\n[endogenous='pi', name='prices']\npi = 0.1*x;\ni = phi*pi;",
+    }
+    world = from_dynare(write(tmp_path, text(**parts)), observables=GAP)
+    assert world.found.solved[1] == 6
+    assert read_text(read(tmp_path / "small.mod").print(), "a.mod").endogenous.keys() == {
+        *("x", "i", "pi")
+    }

@@ -91,4 +91,5 @@ def test_shares_are_of_the_files_that_count() -> None:
     assert found["count"] == 4
     assert found["left_out"] == {"refused": 1}
     assert (found["share_read"], found["share_solved"], found["share_equal"]) == (0.75, 0.5, 0.25)
+    assert found["causes"] == {"others": 3}
     assert len(table(rows).splitlines()) == 4
