@@ -366,6 +366,16 @@ def test_rates_below_zero_are_refused_where_no_economy_has_them(model: emulator.
     assert "falls to -1.004 in 1 of 3 draws, below -0.9" in said
 
 
+def test_floors_that_cannot_be_asked_for_are_said_to_be_unchecked(
+    model: emulator.Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = emulator.Emulator(model.model, {**model.provenance, "regime": "all"})
+    monkeypatch.setattr(emulator.worlds, "has_world", lambda name: False)
+    (said,) = free.respond("zlb", history=_data(), horizon=1).attrs["caveats"]
+    assert str(said).startswith("unchecked: whether its economies have such data was not checked")
+    assert free.respond("nk", history=_data(), horizon=1).attrs["caveats"] == ()
+
+
 def test_every_answer_from_data_says_what_they_are(
     model: emulator.Emulator, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

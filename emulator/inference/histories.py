@@ -140,7 +140,7 @@ def _alike(parts: list[Observed]) -> Observed:
 
 def _of_columns(found: Named) -> tuple[Array, Span | None]:
     """Numbers (..., L, 3) and quarters of what has names."""
-    names = [str(name) for name in found.names]
+    names = found.names
     _check_columns("history", names)
     try:
         columns = [column_numbers(found.column(names.index(name))) for name in OBSERVABLE_NAMES]

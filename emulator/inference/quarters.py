@@ -176,7 +176,10 @@ def _number(cell: Any) -> float | None:
         cell, (bool, np.timedelta64)
     ):
         return None
-    value = float(cell)
+    try:
+        value = float(cell)
+    except (OverflowError, TypeError):  # an integer beyond floats, a complex number
+        return None
     return value if math.isfinite(value) else None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import reprlib
 import sys
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
@@ -30,7 +30,7 @@ class Named(NamedTuple):
     """Columns with names. column: the j-th one, of any shape. rows: the labels of its entries,
     where there are some."""
 
-    names: list[Hashable]
+    names: list[str]
     column: Callable[[int], Any]
     rows: pd.Index | None = None
 
@@ -74,7 +74,7 @@ class Wanted:
                 columns.append(self.defaults[k])
         return np.stack(np.broadcast_arrays(*columns), axis=-1)
 
-    def _check(self, given: list[Hashable]) -> None:
+    def _check(self, given: list[str]) -> None:
         if self.defaults is None:
             for name in self.names:
                 if name not in given:
@@ -83,11 +83,11 @@ class Wanted:
                         f"{', '.join(self.names)}"
                         + (" (pack fills in defaults)" if self.noun == "parameter" else "")
                     )
-        for called in given:
-            if called not in self.names:
-                raise unknown_name(f"{self.noun} of {self.owner}", called, self.names)
-            if given.count(called) > 1:
-                raise InputError(f"{self.noun} {called!r} is given twice")
+        for name in given:
+            if name not in self.names:
+                raise unknown_name(f"{self.noun} of {self.owner}", name, self.names)
+            if given.count(name) > 1:
+                raise InputError(f"{self.noun} {name!r} is given twice")
 
     def _numbers(self, name: str, column: Any) -> NDArray[np.float64]:
         try:
@@ -174,19 +174,23 @@ def named(argument: str, values: Any, names: Sequence[str]) -> Named | None:
         values = pd.concat(list(values), axis=1)
     if isinstance(values, Mapping):
         if all(_is_scalar(value) for value in values.values()):
-            return Named(list(values), list(values.values()).__getitem__)
+            return Named(_texts(values), list(values.values()).__getitem__)
         values = _frame(argument, values)
     if is_pandas(values, "Series"):
-        return Named(list(values.index), values.iloc.__getitem__)
+        return Named(_texts(values.index), values.iloc.__getitem__)
     if _is_xarray(values) and values.ndim:
         return _of_array(argument, values, names)
     fields = getattr(getattr(values, "dtype", None), "names", None)
     if fields is not None:
-        return Named(list(fields), lambda j: values[fields[j]])
+        return Named(_texts(fields), lambda j: values[fields[j]])
     frame = values if is_pandas(values, "DataFrame") else _table(values)
     if frame is None:
         return None
-    return Named(list(frame.columns), lambda j: frame.iloc[:, j], frame.index)
+    return Named(_texts(frame.columns), lambda j: frame.iloc[:, j], frame.index)
+
+
+def _texts(labels: Iterable[Any]) -> list[str]:
+    return [str(label) for label in labels]
 
 
 def _is_scalar(value: Any) -> bool:
@@ -236,5 +240,5 @@ def _of_array(argument: str, values: xr.DataArray, names: Sequence[str]) -> Name
     others = [d for d in values.dims if d != axis]
     rows = values.indexes.get(others[-1]) if others else None
     return Named(
-        list(values.indexes[axis]), lambda j: values.isel({axis: j}).transpose(*others).data, rows
+        _texts(values.indexes[axis]), lambda j: values.isel({axis: j}).transpose(*others).data, rows
     )

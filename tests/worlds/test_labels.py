@@ -96,6 +96,11 @@ def test_names_that_do_not_fit_are_refused() -> None:
         (FRAME.drop(columns="kappa"), InputError, "theta: parameter 'kappa' is missing"),
         (FRAME.assign(kapa=1.0), UnknownNameError, "did you mean 'kappa'"),
         (FRAME[[*NAMES, "kappa"]], InputError, "parameter 'kappa' is given twice"),
+        (
+            FRAME.set_axis([pd.NA, *NAMES[1:]], axis=1),
+            InputError,
+            f"parameter {NAMES[0]!r} is missing",
+        ),
         (FRAME.assign(kappa="a"), InputError, "'kappa': expected a column of numbers"),
         (FRAME.assign(kappa=pd.NaT), InputError, "'kappa': expected a column of numbers"),
         (FRAME.iloc[0].to_dict() | {"kappa": "a"}, InputError, "'kappa': expected a number"),
