@@ -48,9 +48,15 @@ def import_(
     ),
     rename: list[str] = typer.Option(
         [],
-        metavar="SHOCK=NAME",
-        help="What a shock is called in the world, to compare it with "
+        metavar="OLD=NEW",
+        help="What a shock or a parameter is called in the world, to compare it with "
         "others' of the same name; may be given several times.",
+    ),
+    rule: str | None = typer.Option(
+        None,
+        metavar="NAME|EQUATION",
+        help="A policy rule in place of the one that the file marks: taylor, gerdesmeier-roffia, "
+        "levin-wieland-williams, christiano-eichenbaum-evans, smets-wouters, or an equation.",
     ),
     name: str | None = typer.Option(None, help="The world's name; the file's when left out."),
     output: Path | None = typer.Option(None, help="The world file; NAME.yaml when left out."),
@@ -66,6 +72,7 @@ def import_(
         values=None if values is None else _values(values),
         defines=parse_assignments("--define", define),
         names=_pairs(rename),
+        rule=rule,
         name=name,
     )
     target = output or Path(f"{world.name}.yaml")
@@ -94,7 +101,7 @@ def _pairs(texts: list[str]) -> dict[str, str]:
     for text in texts:
         old, separator, new = (part.strip() for part in text.partition("="))
         if not (old and separator and new) or old in out:
-            raise InputError(f"--rename: expected SHOCK=NAME, each once, got {text!r}")
+            raise InputError(f"--rename: expected OLD=NEW, each once, got {text!r}")
         out[old] = new
     return out
 
@@ -147,6 +154,7 @@ def _as_dict(world: DynareWorld, verdicts: Counter[int], target: Path) -> dict[s
         "solved_variables": found.solved[0],
         "all_variables": found.solved[1],
         "unit_roots": found.unit_roots,
+        "rule": found.rule,
         "verdicts": _counts(verdicts),
         "left_out": [str(note) for note in found.notes],
     }
@@ -166,6 +174,8 @@ def _print(world: DynareWorld, verdicts: Counter[int], target: Path) -> None:
                f"{found.solved[1]}{', with unit roots' if found.unit_roots else ''}")  # fmt: skip
     for key, expression in found.observables.items():
         typer.echo(f"  {key} = {expression}")
+    if found.rule is not None:
+        typer.echo(f"Policy rule in place of the file's own: {found.rule}")
     print_table(
         "Parameters (--bounds changes their boxes)",
         ["name", "description", "lower", "upper", "default"],

@@ -33,13 +33,12 @@ class Choice:
     reasons: dict[str, str]
 
 
-def choose(model: Model, system: System, bounds: Bounds | None = None) -> Choice:
-    """The parameters of the world that `model` becomes.
+def choose(model: Model, names: Mapping[Symbol, str], bounds: Bounds | None = None) -> Choice:
+    """The parameters of the world that `model` becomes; names: what its numbers are called there.
 
     Raises UnknownNameError for a bound on what is none of the file's numbers, InputError for one
     that cannot be.
     """
-    names = leaf_names(model, system)
     priors = {(p.kind, p.name): p for p in model.priors}
     given = dict(bounds or {})
     parameters: list[Parameter] = []
@@ -69,7 +68,7 @@ def choose(model: Model, system: System, bounds: Bounds | None = None) -> Choice
                 lower,
                 upper,
                 min(max(value, lower), upper),
-                _transform(lower, upper, is_sd or _is_sd(model, name)),
+                _transform(lower, upper, is_sd or _is_sd(model, leaf.name)),
             )
         )
         leaves.append(leaf)

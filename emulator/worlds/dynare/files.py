@@ -23,7 +23,18 @@ from emulator.worlds.dynare.reader import read, read_text
 from emulator.worlds.dynare.world import DynareWorld, imported
 
 FORMAT = 1
-_KEYS = {"names", "format", "name", "title", "file", "observables", "parameters", "fixed", "model"}
+_KEYS = {
+    "names",
+    "rule",
+    "format",
+    "name",
+    "title",
+    "file",
+    "observables",
+    "parameters",
+    "fixed",
+    "model",
+}
 
 
 def from_dynare(
@@ -35,6 +46,7 @@ def from_dynare(
     values: Mapping[str, float] | None = None,
     defines: Mapping[str, Value] | None = None,
     names: Mapping[str, str] | None = None,
+    rule: str | None = None,
 ) -> DynareWorld:
     """The world of the Dynare model at `path`.
 
@@ -43,13 +55,15 @@ def from_dynare(
     variables' names. bounds: (lower, upper) by parameter, or a number that fixes it. name: the
     world's; the file's when left out. values: numbers for parameters the file sets elsewhere, and
     starting values for the steady state. defines: macro variables, as `dynare -D`. names: what
-    shocks of the file are called in the world, such as {"eps_r": "monetary"}.
+    shocks and parameters of the file are called in the world, such as {"eps_r": "monetary"}. rule:
+    the policy rule in place of the one that the file marks: a name of `rules.RULES`, or an equation
+    in the file's variables.
 
     Raises Refusal, one line with file, line and remedy, for a file that is not read, and InputError
     for arguments that do not fit it.
     """
     path = Path(path)
-    model = read(path, defines, values)
+    model = read(path, defines, values, rule)
     return imported(
         model,
         name=name or default_name(path.stem),
@@ -79,6 +93,7 @@ def to_data(world: DynareWorld) -> dict[str, Any]:
         "parameters": {p.name: _plain(p) for p in world.parameters},
         "fixed": dict(found.set_values),
         "names": dict(found.names),
+        **({"rule": found.rule} if found.rule else {}),
         "model": found.text,
     }
 
@@ -119,13 +134,15 @@ def _from_text(text: str, shown: str) -> DynareWorld:
         observables = {name: str(data["observables"][name]) for name in OBSERVABLE_NAMES}
         fixed = {str(k): float(v) for k, v in data["fixed"].items()}
         name, title, text = str(data["name"]), str(data["title"]), str(data["model"])
-        file = str(data["file"])
+        file, rule = str(data["file"]), data.get("rule")
         names = {str(k): str(v) for k, v in data["names"].items()}
         _check(parameters)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{shown}: {error}; write it again with `emulator import`") from None
+    model = read_text(text, file)
+    model.rule = None if rule is None else str(rule)
     return imported(
-        read_text(text, file),
+        model,
         name=name,
         title=title,
         observables=observables,

@@ -59,7 +59,8 @@ class Model:
     only off it (by position in `equations`). steady: the assignments of
     steady_state_model in order, parameters among them; None without the block. steady_file: the
     MATLAB file beside the model that computes its steady state instead. covariance: by
-    shock (a, a) or pair (a, b). kept: the statements that count, for printing.
+    shock (a, a) or pair (a, b). rule: the policy rule that replaces the
+    file's own, in words. kept: the statements that count, for printing.
     """
 
     file: str
@@ -84,6 +85,7 @@ class Model:
     covariance: dict[tuple[str, str], Moment] = field(default_factory=dict)
     priors: list[Prior] = field(default_factory=list)
     linear: bool = False
+    rule: str | None = None
     notes: list[Note] = field(default_factory=list)
     kept: list[Statement] = field(default_factory=list)
 

@@ -18,10 +18,11 @@ from emulator.worlds.dynare.macros import expand
 from emulator.worlds.dynare.model import Equation, Model
 from emulator.worlds.dynare.places import Place, Refusal
 from emulator.worlds.dynare.policy import ramsey
+from emulator.worlds.dynare.rules import swapped
 from emulator.worlds.dynare.scopes import ModelScope
 from emulator.worlds.dynare.script import Script
 from emulator.worlds.dynare.statements import ANSWERS, BLOCKS, Statement, declared, split
-from emulator.worlds.dynare.syntax import parse, split_equation
+from emulator.worlds.dynare.syntax import parse, split_equation, split_tags
 from emulator.worlds.dynare.text import Line, split_lines
 from emulator.worlds.dynare.tokens import Token, spell, tokenize
 
@@ -33,15 +34,21 @@ def read(
     path: Path,
     defines: Mapping[str, Value] | None = None,
     values: Mapping[str, float] | None = None,
+    rule: str | None = None,
 ) -> Model:
     """The model in the file at `path`.
 
     defines: macro variables set beforehand. values: numbers for parameters, which the file's own
-    do not replace, and starting values of variables.
+    do not replace, and starting values of variables. rule: the policy rule that replaces the
+    file's, as in `rules.swapped`.
     Raises Refusal, one line with file, line and remedy; InputError for values of other names.
     """
     lines = expand(path, {k: _macro(v) for k, v in (defines or {}).items()})
-    model = _Reader(path.name, dict(values or {}), path.parent).run(tokenize(lines))
+    tokens, known = tokenize(lines), None
+    if rule is not None:
+        tokens, known = swapped(tokens, rule, path.name)
+    model = _Reader(path.name, dict(values or {}), path.parent).run(tokens)
+    model.rule = known
     beside = (path.with_name(f"{path.stem}_steadystate{end}.m") for end in ("", "2"))
     model.steady_file = next((p.name for p in beside if p.is_file()), None)
     return model
@@ -161,11 +168,11 @@ class _Reader:
         self.model_place = self.model_place or statement.place
         self.model.linear = any(t.text == "linear" for t in statement.tokens)
         for tokens in statement.body:  # variables may be declared by the equations they belong to
-            name = _tags(tokens)[0].get("endogenous", "")
+            name = split_tags(tokens)[0].get("endogenous", "")
             if name and not self.scope.knows(name):
                 self.model.endogenous[name] = tokens[0].place
         for tokens in statement.body:
-            tags, rest = _tags(tokens)
+            tags, rest = split_tags(tokens)
             place = rest[0].place if rest else statement.place
             if rest and rest[0].text == "#":
                 self.local(rest, place)
@@ -254,23 +261,3 @@ def _long_names(tokens: tuple[Token, ...]) -> dict[str, str]:
         if name and token.kind == "string" and tokens[i - 2].text == "long_name":
             out[name] = " ".join(token.text[1:-1].split())
     return out
-
-
-def _tags(tokens: tuple[Token, ...]) -> tuple[dict[str, str], tuple[Token, ...]]:
-    """The tags before an equation, `[name = 'IS', static]`, and the equation."""
-    tags: dict[str, str] = {}
-    at = 0
-    while at < len(tokens) and tokens[at].text == "[":
-        start = at
-        while at < len(tokens) and tokens[at].text != "]":
-            at += 1
-        if at == len(tokens):
-            raise Refusal(tokens[start].place, "the `]` that closes an equation's tags is missing")
-        inner = tokens[start + 1 : at]
-        for i, token in enumerate(inner):
-            if token.kind == "name":
-                value = inner[i + 2] if i + 2 < len(inner) and inner[i + 1].text == "=" else None
-                text = "" if value is None else value.text.strip("'\"")
-                tags[token.text.lower()] = text
-        at += 1
-    return tags, tokens[at:]

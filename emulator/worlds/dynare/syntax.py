@@ -78,6 +78,26 @@ def split_equation(tokens: Sequence[Token]) -> tuple[Sequence[Token], Sequence[T
     return tokens, None
 
 
+def split_tags(tokens: tuple[Token, ...]) -> tuple[dict[str, str], tuple[Token, ...]]:
+    """The tags before an equation, `[name = 'IS', static]`, and the equation."""
+    tags: dict[str, str] = {}
+    at = 0
+    while at < len(tokens) and tokens[at].text == "[":
+        start = at
+        while at < len(tokens) and tokens[at].text != "]":
+            at += 1
+        if at == len(tokens):
+            raise Refusal(tokens[start].place, "the `]` that closes an equation's tags is missing")
+        inner = tokens[start + 1 : at]
+        for i, token in enumerate(inner):
+            if token.kind == "name":
+                value = inner[i + 2] if i + 2 < len(inner) and inner[i + 1].text == "=" else None
+                text = "" if value is None else value.text.strip("'\"")
+                tags[token.text.lower()] = text
+        at += 1
+    return tags, tokens[at:]
+
+
 class _Parser:
     def __init__(self, tokens: Sequence[Token], scope: Scope, place: Place) -> None:
         self.tokens, self.scope, self.graph = tokens, scope, scope.graph

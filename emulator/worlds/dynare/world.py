@@ -30,9 +30,10 @@ class Found:
 
     text: the file without macros, comments and what does not count. observables: expressions by
     name. fixed: why each number that draws do not set stays where it is; set_values: those of them
-    that do not have the file's value. names: of shocks that have others in the world. idle: shocks
-    without an s.d. solved: how many variables are solved, of how many. unit_roots: whether it has
-    some. notes: what was left out.
+    that do not have the file's value. names: of shocks and parameters that have others in the
+    world. idle: shocks without an s.d. solved: how many variables are solved, of how many.
+    unit_roots: whether it has some. rule: the policy rule in place of the file's own. notes: what
+    was left out.
     """
 
     file: str
@@ -44,6 +45,7 @@ class Found:
     idle: tuple[str, ...]
     solved: tuple[int, int]
     unit_roots: bool
+    rule: str | None
     notes: tuple[Note, ...] = field(repr=False)
 
 
@@ -96,7 +98,7 @@ def imported(
     """The world that `model` becomes; what is not given is recognised or follows from the file.
 
     parameters: those of a stored world, instead of the boxes that the file implies. names: what
-    shocks of the file are called in the world.
+    shocks and parameters of the file are called in the world; bounds and parameters have new names.
     Raises Refusal where the file has no steady state or no unique stable solution at its
     calibration, and InputError where observables or bounds do not fit it.
     """
@@ -109,9 +111,12 @@ def imported(
     inner = {f"observable {key}": node for key, node in nodes.items()}
     system = first_order(model, inner)
     solver = FirstOrder(model, system, list(inner))
-    choice = boxes.choose(model, system, bounds)
+    numbers = boxes.leaf_names(model, system)
+    new = _checked(dict(names or {}), list(numbers.values()), list(model.exogenous))
+    numbers = {leaf: new.get(old, old) for leaf, old in numbers.items()}
+    choice = boxes.choose(model, numbers, bounds)
     if parameters is not None:
-        choice = _as_stored(choice, parameters, boxes.leaf_names(model, system))
+        choice = _as_stored(choice, parameters, numbers)
     constants = {**model.defaults, **choice.fixed}
     default = np.array([p.default for p in choice.parameters])
     at_default = {**constants, **dict(zip(choice.leaves, default.tolist(), strict=True))}
@@ -125,7 +130,10 @@ def imported(
     if parameters is None and bounds is None:
         choice = _without_effect(solver, choice, at_default)
         constants = {**model.defaults, **choice.fixed}
-    shocks = _renamed(_shocks(model, solver, choice, at_default), dict(names or {}))
+    shocks = tuple(
+        dataclasses.replace(s, name=new.get(s.name, s.name))
+        for s in _shocks(model, solver, choice, at_default)
+    )
     structure = solver.structure
     states = [system.variables[structure.variables[b]] for b in structure.lagged]
     states += [system.variables[j] for j in structure.exogenous]
@@ -135,11 +143,12 @@ def imported(
         model.print(),
         chosen,
         choice.reasons,
-        dict(names or {}),
-        {boxes.leaf_names(model, system)[s]: v for s, v in choice.fixed.items()},
+        new,
+        {numbers[s]: v for s, v in choice.fixed.items()},
         tuple(e for i, e in enumerate(system.shocks) if i not in solver.active),
         (len(structure.variables), len(system.variables)),
         solver.plan.threshold > 1.0,
+        model.rule,
         tuple(model.notes),
     )
     attributes: dict[str, Any] = {
@@ -280,16 +289,18 @@ def _shocks(
     return tuple(out)
 
 
-def _renamed(shocks: tuple[Shock, ...], names: dict[str, str]) -> tuple[Shock, ...]:
-    """The shocks under the names given. Raises InputError where two would share one."""
-    known = [s.name for s in shocks]
+def _checked(names: dict[str, str], numbers: list[str], shocks: list[str]) -> dict[str, str]:
+    """`names`, which are of the file's numbers and shocks and leave no two the same. Raises
+    UnknownNameError and InputError."""
     for name in names:
-        if name not in known:
-            raise unknown_name("shock to rename", name, known)
-    out = tuple(dataclasses.replace(s, name=names.get(s.name, s.name)) for s in shocks)
-    if len({s.name for s in out}) < len(out):
-        raise InputError(f"names: two shocks would be called the same, {sorted(names.values())}")
-    return out
+        if name not in numbers and name not in shocks:
+            raise unknown_name("shock or parameter to rename", name, [*shocks, *numbers])
+    for kind, known in (("parameters", numbers), ("shocks", shocks)):
+        new = [names.get(name, name) for name in known]
+        twice = next((name for name in new if new.count(name) > 1), None)
+        if twice is not None:
+            raise InputError(f"names: two {kind} would be called {twice!r}")
+    return names
 
 
 def _effects(values: FloatArray) -> str:
