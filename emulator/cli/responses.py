@@ -53,6 +53,14 @@ class Responses:
     levels: tuple[float, ...]
 
 
+def split_names(option: str, text: str) -> list[str]:
+    """The names between commas. Raises InputError where one is empty or given twice."""
+    names = [name.strip() for name in text.split(",")]
+    if len(set(names)) != len(names) or "" in names:
+        raise InputError(f"{option}: expected different names between commas, got {text!r}")
+    return names
+
+
 def parse_assignments(option: str, assignments: list[str]) -> dict[str, float]:
     """`NAME=VALUE` strings to a mapping. Raises InputError naming the option."""
     values: dict[str, float] = {}

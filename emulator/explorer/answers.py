@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from emulator.inference import Emulator
 from emulator.inference.trust import Caveat, Found
 from emulator.limits import QUANTILES
 from emulator.specs import Shock, WorldSpec, same_names
-from emulator.worlds import get_world, list_worlds
+from emulator.worlds import World, get_world, list_worlds
 from emulator.worlds.base import Status
 
 Array = NDArray[np.float64]
@@ -25,6 +26,7 @@ Array = NDArray[np.float64]
 # Responses that never exceed this are zero but for rounding (rbc's output after a monetary shock):
 # an error has no share of them.
 NOTHING = 1e-9
+_EXACT_ALONE = "the exact response alone: these weights do not know this world"
 TINY = 1e-300  # keeps the logarithm of zero finite
 
 
@@ -47,25 +49,34 @@ class Panel:
 
 
 class Answers:
-    """The emulator and the exact solutions of the worlds that both know.
+    """The emulator and the exact solutions of the worlds that both know; of `others`, names or
+    paths of worlds, those that the weights do not know have exact answers alone.
 
-    Raises InputError where there is no such world, and for weights of a regime without theta.
+    Raises InputError where there is no such world, for weights of a regime without theta, and for
+    two worlds of one name.
     """
 
-    def __init__(self, model: Emulator) -> None:
+    def __init__(self, model: Emulator, others: Sequence[str] = ()) -> None:
         regime = model.provenance["regime"]
         if regime not in ("A", "all"):
             raise InputError(
                 f"these weights were trained in regime {regime}; the explorer answers from "
                 "parameters, which needs weights trained in A or all"
             )
-        specs = [model.spec(name) for name in list_worlds() if _known(model, name)]
-        if not specs:
+        self.worlds = {name: get_world(name) for name in list_worlds() if _known(model, name)}
+        self.emulated = frozenset(self.worlds)
+        for other in others:
+            world = get_world(other)
+            if world.name in self.worlds:
+                raise InputError(f"{other}: a world {world.name!r} is shown already")
+            self.worlds[world.name] = world
+        if not self.worlds:
             raise InputError(
                 f"these weights know {', '.join(model.worlds)}, none of which is installed as they "
                 "know it; install the package that has the worlds, or train again"
             )
         self.model = model
+        specs = [model.spec(n) if n in self.emulated else w.spec for n, w in self.worlds.items()]
         self.catalogue = Catalogue(specs, model.model.horizon)
 
     def panels(self, state: State) -> list[Panel]:
@@ -81,7 +92,11 @@ class Answers:
             note = "a shock of size zero is no shock"
             return Panel(spec, shock, None, None, None, "error", (note,))
         theta = self.catalogue.theta(state, spec.name)
-        exact, status = _solved(spec.name, theta, state)
+        exact, status = _solved(self.worlds[spec.name], theta, state)
+        if spec.name not in self.emulated:
+            outside = () if status is Status.OK else (status.message,)
+            level = "error" if exact is None else "warning" if outside else "ok"
+            return Panel(spec, shock, exact, None, None, level, (_EXACT_ALONE, *outside))
         point = bands = None
         caveats: tuple[Found, ...] = ()
         notes = []
@@ -110,14 +125,15 @@ def _known(model: Emulator, world: str) -> bool:
     return same_names(model.spec(world), get_world(world).spec)
 
 
-def _solved(world: str, theta: dict[str, float], state: State) -> tuple[Array | None, Status]:
+def _solved(
+    world: World[Any], theta: dict[str, float], state: State
+) -> tuple[Array | None, Status]:
     """The exact response (H+1, 3), None where there is none, and the verdict on the draw."""
-    economy = get_world(world)
-    answer = economy.irf(economy.pack(theta), horizon=state.quarters, size=state.size)
+    answer = world.irf(world.pack(theta), horizon=state.quarters, size=state.size)
     status = Status(int(answer.status[0]))
     if not status.solved:
         return None, status
-    return answer.values[0, economy.shock_names.index(state.shock)], status
+    return answer.values[0, world.shock_names.index(state.shock)], status
 
 
 def errors(found: Panel) -> list[dict[str, Any]]:

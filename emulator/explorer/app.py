@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
@@ -47,9 +48,9 @@ PAGE = """<!DOCTYPE html>
 """
 
 
-def make_app(model: Emulator) -> Dash:
-    """The page for a model's worlds. Raises InputError where it has none to show."""
-    answers = Answers(model)
+def make_app(model: Emulator, others: Sequence[str] = ()) -> Dash:
+    """The page for a model's worlds and `others`. Raises InputError where it has none to show."""
+    answers = Answers(model, others)
     catalogue = answers.catalogue
     app = Dash(
         __name__,
@@ -161,14 +162,16 @@ class _Server(ThreadedWSGIServer):
             self._free.release()
 
 
-def make_local_server(model: Emulator, host: str, port: int) -> BaseWSGIServer:
+def make_local_server(
+    model: Emulator, host: str, port: int, others: Sequence[str] = ()
+) -> BaseWSGIServer:
     """A server that listens: `serve_forever` answers, `port` is its port; asked for 0, a free one.
 
     Raises InputError where the address cannot be had.
     """
     # One draw is too little work to share, and the browser needs a core to draw with.
     torch.set_num_threads(1)
-    app = make_app(model)
+    app = make_app(model, others)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         # Bound here: werkzeug would print and exit where it cannot.

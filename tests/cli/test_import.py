@@ -28,7 +28,15 @@ def test_a_model_becomes_a_world_that_commands_take(capsys: pytest.CaptureFixtur
     for part in ("100*log(y)", "capital share", "monetary", "1,000 draws", "growth.yaml"):
         assert part in told
     assert run(["worlds", "growth.yaml"]) == 0
-    assert "capital share" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    for part in ("capital share", "no parameter of", "100*log(y)", "1,000 draws", "e_m = monetary"):
+        assert part in told
+    assert all(equation in told for equation in emulator.get_world("growth").found.equations)
+    assert run(["worlds", "growth", "--format", "json"]) == 0
+    about = json.loads(capsys.readouterr().out)
+    assert about["equations"] == emulator.get_world("growth").found.equations
+    assert about["shock_sds"].keys() == {"e_z", "e_n", "monetary"}
+    assert sum(about["verdicts"].values()) == 1000
     assert run(["compare", "--worlds", "nk,growth", "--shock", "monetary", "--exact"]) == 0
     assert "growth" in capsys.readouterr().out
     assert emulator.get_world("growth").shock_names == ("e_z", "e_n", "monetary")

@@ -27,6 +27,7 @@ from emulator.explorer.answers import Answers, Panel, as_json, errors
 from emulator.explorer.app import make_app, make_local_server
 from emulator.inference import Emulator
 from emulator.models.weights import load_weights
+from tests.worlds.contract.draws import IMPORTED
 
 pytestmark = pytest.mark.integration
 
@@ -190,6 +191,29 @@ def test_weights_that_cannot_answer_are_refused(run_path: Path) -> None:
     loaded = load_weights(run_path)
     with pytest.raises(InputError, match="trained in regime B1"):
         Answers(Emulator(loaded.model, {**loaded.provenance, "regime": "B1"}))
+
+
+def test_worlds_that_the_weights_do_not_know_have_exact_answers_alone(model: Emulator) -> None:
+    answers = Answers(model, [str(IMPORTED)])
+    names = list(answers.catalogue.specs)
+    assert names[-1] == "rotemberg"
+    assert names[:-1] == list(Answers(model).catalogue.specs)
+    link = "worlds=nk,rotemberg&shock={}&quarters=10&set=rotemberg.sigma=1.4"
+    panel = _panel(answers, link.format("e_a"), "rotemberg")
+    world = emulator.get_world(str(IMPORTED))
+    exact = world.irf(world.pack({"sigma": 1.4}), 10).values[0, world.shock_names.index("e_a")]
+    np.testing.assert_array_equal(panel.exact, exact)
+    assert (panel.point, panel.level) == (None, "ok")
+    assert panel.notes == ("the exact response alone: these weights do not know this world",)
+    assert errors(panel) == []
+    assert as_json(panel, 1.0)["point"] is None
+    outside = _panel(answers, link.format("e_a") + "&set=rpi=9", "rotemberg")
+    assert outside.level == "warning"
+    assert "outside its bounds" in outside.notes[1]
+    page = make_app(model, [str(IMPORTED)]).server.test_client()
+    assert page.get("/answer?" + link.format("e_r")).json["panels"]["rotemberg"]["exact"]
+    with pytest.raises(InputError, match="'rotemberg' is shown already"):
+        Answers(model, [str(IMPORTED), str(IMPORTED)])
 
 
 def test_a_port_in_use_is_said_in_one_line(model: Emulator) -> None:

@@ -32,6 +32,7 @@ from emulator.cli.responses import (
     draw_responses,
     parse_assignments,
     print_responses,
+    split_names,
 )
 from emulator.errors import InputError, unknown_name
 from emulator.specs import OBSERVABLE_NAMES, WorldSpec
@@ -77,7 +78,7 @@ def compare(
     which response is scaled.
     """
     check_target("--plot", plot, ".png")
-    names = _names(worlds)
+    names = split_names("--worlds", worlds)
     values = parse_assignments("--set", assignments)
     impact = None if normalize is None else _impact(normalize)
     if exact:
@@ -127,13 +128,6 @@ def compare(
             typer.echo(f"scaled to {normalize} on impact: {scaled}")
         if plot is not None:
             typer.echo(f"drawn: {plot}")
-
-
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
-    if len(set(names)) != len(names) or "" in names:
-        raise InputError(f"--worlds: expected different names between commas, got {text!r}")
-    return names
 
 
 def _impact(text: str) -> tuple[int, float]:

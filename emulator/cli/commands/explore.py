@@ -8,6 +8,7 @@ from pathlib import Path
 
 import typer
 
+from emulator.cli.responses import split_names
 from emulator.errors import InputError
 
 EXTRA = ("dash", "plotly", "flask", "werkzeug")  # what the extra `explorer` installs
@@ -18,6 +19,12 @@ EXAMPLE = "emulator explore --weights runs/dev/universal/all"
 
 def explore(
     weights: Path | None = typer.Option(None, help="A weights or run folder."),
+    worlds: str = typer.Option(
+        "",
+        metavar="NAME,NAME,...",
+        help="Worlds to show besides those that the weights know, such as imported ones by their "
+        "path; their answers are exact alone.",
+    ),
     host: str = typer.Option(
         "127.0.0.1", help="Address to listen on; the default is seen by this machine alone."
     ),
@@ -39,7 +46,8 @@ def explore(
         ) from None
     import emulator
 
-    server = make_local_server(emulator.load(weights), host, port)
+    others = split_names("--worlds", worlds) if worlds else ()
+    server = make_local_server(emulator.load(weights), host, port, others)
     with server:
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{server.port}/"

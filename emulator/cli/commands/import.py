@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import typer
 
-from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table
+from emulator.cli.console import FORMAT_OPTION, Format, print_json
+from emulator.cli.imported import as_dict, print_imported
 from emulator.cli.responses import parse_assignments
 from emulator.errors import ConfigError, InputError
 from emulator.storage import read_bytes
 from emulator.strict_yaml import read_number
 
-if TYPE_CHECKING:
-    from emulator.worlds.dynare import DynareWorld
-
 EXAMPLE = 'emulator import model.mod --observables "output=100*y" "inflation=400*pi" "rate=400*i"'
-# Draws of the box whose verdicts are counted.
-_TRIED = 1000
 
 
 def import_(
@@ -76,13 +70,15 @@ def import_(
         name=name,
     )
     target = output or Path(f"{world.name}.yaml")
-    draws = world.from_uniforms(np.random.default_rng(0).random((_TRIED, len(world.parameters))))
-    verdicts = Counter(int(s) for s in world.check(draws))
     write_world(world, target)
     if output_format is Format.json:
-        print_json(_as_dict(world, verdicts, target))
-    else:
-        _print(world, verdicts, target)
+        print_json({"world": str(target), **as_dict(world)})
+        return
+    print_imported(world)
+    for note in world.found.notes:
+        typer.echo(f"  {note}")
+    typer.echo(f"Written: {target}. Names shared with other worlds need not mean the same. Next: "
+               f"emulator worlds {target}")  # fmt: skip
 
 
 def _expressions(observables: tuple[str, str, str]) -> dict[str, str]:
@@ -141,68 +137,3 @@ def _values(path: Path) -> dict[str, float]:
         except (TypeError, ValueError):
             raise ConfigError(f"{path}: {name}: expected a number, got {value!r}") from None
     return out
-
-
-def _as_dict(world: DynareWorld, verdicts: Counter[int], target: Path) -> dict[str, Any]:
-    found = world.found
-    return {
-        "world": str(target),
-        **world.spec.to_dict(),
-        "expressions": found.observables,
-        "fixed": found.fixed,
-        "shocks_without_sd": list(found.idle),
-        "solved_variables": found.solved[0],
-        "all_variables": found.solved[1],
-        "unit_roots": found.unit_roots,
-        "rule": found.rule,
-        "verdicts": _counts(verdicts),
-        "left_out": [str(note) for note in found.notes],
-    }
-
-
-def _counts(verdicts: Counter[int]) -> dict[str, int]:
-    from emulator.worlds import Status
-
-    return {Status(status).name: count for status, count in sorted(verdicts.items())}
-
-
-def _print(world: DynareWorld, verdicts: Counter[int], target: Path) -> None:
-    from emulator.worlds import Status
-
-    found = world.found
-    typer.echo(f"{world.name}: {found.file}, {found.solved[0]} variables to solve of "
-               f"{found.solved[1]}{', with unit roots' if found.unit_roots else ''}")  # fmt: skip
-    for key, expression in found.observables.items():
-        typer.echo(f"  {key} = {expression}")
-    if found.rule is not None:
-        typer.echo(f"Policy rule in place of the file's own: {found.rule}")
-    print_table(
-        "Parameters (--bounds changes their boxes)",
-        ["name", "description", "lower", "upper", "default"],
-        [
-            [p.name, p.description, *(f"{v:.6g}" for v in (p.lower, p.upper, p.default))]
-            for p in world.parameters
-        ],
-        prose=("description",),
-    )
-    if found.fixed:
-        print_table(
-            "Numbers that stay",
-            ["name", "why"],
-            [[name, why] for name, why in found.fixed.items()],
-            prose=("why",),
-        )
-    print_table(
-        "Shocks",
-        ["name", "a positive one", "s.d. parameter"],
-        [[s.name, s.description, s.sigma or "-"] for s in world.shocks],
-        prose=("a positive one",),
-    )
-    if found.idle:
-        typer.echo(f"Shocks without an s.d., left out: {', '.join(found.idle)}")
-    for note in found.notes:
-        typer.echo(f"  {note}")
-    shares = ", ".join(f"{Status(s).message} {n / _TRIED:.1%}" for s, n in verdicts.most_common())
-    typer.echo(f"Of {_TRIED:,} draws: {shares}")
-    typer.echo(f"Written: {target}. Names shared with other worlds need not mean the same. Next: "
-               f"emulator worlds {target}")  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table
+from emulator.cli.imported import as_dict, print_equations, print_imported
 from emulator.errors import InputError
 from emulator.specs import WorldSpec
 
@@ -25,11 +26,20 @@ def worlds(
         else:
             _print_bank(specs)
         return
-    spec = get_world(name).spec
-    if output_format is Format.json:
-        print_json(spec.to_dict())
+    world = get_world(name)
+    from emulator.worlds.dynare import DynareWorld
+
+    if isinstance(world, DynareWorld):
+        if output_format is Format.json:
+            print_json(as_dict(world))
+            return
+        typer.echo(f"State at the end of a quarter: {', '.join(world.state_names)}")
+        print_imported(world)
+        print_equations(world)
+    elif output_format is Format.json:
+        print_json(world.spec.to_dict())
     else:
-        _print_world(spec)
+        _print_world(world.spec)
 
 
 def _all_that_load() -> list[WorldSpec]:

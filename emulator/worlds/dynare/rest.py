@@ -1,8 +1,7 @@
 """Parameters and the steady state of many draws.
 
 The file's own steady_state_model is evaluated as it stands; where its residuals are not zero, or
-there is none, Newton's method starts from it or from the calibration's steady state, and after that
-from initval. A model whose derivatives do not depend on its steady state needs none.
+there is none, Newton's method starts from it, from the calibration's steady state or from initval. A model whose derivatives do not depend on its steady state needs none.
 """
 
 from __future__ import annotations
@@ -130,22 +129,35 @@ class Rest:
         solved = np.ones(rows, dtype=np.bool_)
         if not self.system.needs_rest:
             return given, solved
-        points = np.empty((rows, count))
-        if self.model.steady is not None:
-            for j, value in enumerate(own[:count]):
-                points[:, j] = value
-        elif self._anchor is not None:
-            points[:] = self._anchor
-        else:
-            points[:] = self._initial.columns(given, rows)
-        points, solved = self._newton(given, points)
-        left = np.flatnonzero(~solved)
-        if left.size and (self.model.steady is not None or self._anchor is not None):
-            again = _pick(given, left)
-            start = self._initial.columns(again, len(left))
-            points[left], solved[left] = self._newton(again, start)
+        points, solved = np.empty((rows, count)), np.zeros(rows, dtype=np.bool_)
+        for start in self._starts:
+            left = np.flatnonzero(~solved)
+            if not left.size:
+                break
+            some = _pick(given, left)
+            first = np.empty((len(left), count))
+            if start == "anchor":
+                first[:] = self._anchor
+            elif start == "initval":
+                first[:] = self._initial.columns(some, len(left))
+            else:
+                for j, value in enumerate(own[:count]):
+                    first[:, j] = value[left] if np.ndim(value) else value
+            points[left], solved[left] = self._newton(some, first)
         given |= {s: np.ascontiguousarray(points[:, j]) for j, s in enumerate(self._symbols)}
         return given, solved
+
+    @property
+    def _starts(self) -> list[str]:
+        """Where Newton's method starts, in turn. An initval that moves with the parameters says in
+        each draw which of several steady states is meant; one of numbers says so at the
+        calibration, whose steady state then leads."""
+        if self.model.steady is not None:
+            return ["own", "initval"]
+        if self._anchor is None:
+            return ["initval"]
+        moves = any(symbol.kind in ("free", "parameter") for symbol in self._initial.symbols)
+        return ["initval", "anchor"] if moves else ["anchor", "initval"]
 
     def _newton(self, given: Given, points: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
         return newton.solve(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -22,6 +23,11 @@ from emulator.worlds.dynare.rest import Given, Rest
 from emulator.worlds.dynare.solution import FirstOrder
 from emulator.worlds.dynare.timing import first_order
 from emulator.worlds.linear import LinearWorld, StateSpace
+
+_OPENS = re.compile(r"model( ?\(.*\))?;")
+# Blanks beside brackets, before semicolons and around powers, and within leads: `( + 1 )`.
+_SPACES = re.compile(r"(?<=\w)\s+(?=\()|(?<=[(\[])\s+|\s+(?=[)\];,])|\s*(\^)\s*")
+_LEADS = re.compile(r"\(([+-])\s+(\d+)\)")
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,14 @@ class Found:
     unit_roots: bool
     rule: str | None
     notes: tuple[Note, ...] = field(repr=False)
+
+    @property
+    def equations(self) -> list[str]:
+        """The statements of the model block, after macros."""
+        lines = self.text.splitlines()
+        start = next(i for i, line in enumerate(lines) if _OPENS.match(line))
+        block = lines[start + 1 : lines.index("end;", start)]
+        return [_LEADS.sub(r"(\1\2)", _SPACES.sub(r"\1", line.strip())) for line in block]
 
 
 class DynareWorld(LinearWorld):
@@ -83,6 +97,15 @@ class DynareWorld(LinearWorld):
             for symbol, value in given.items()
             if symbol.kind == "steady" and symbol.name in self._model.model.endogenous
         }
+
+    def shock_sds(self) -> dict[str, float]:
+        """Each shock's s.d. at the defaults."""
+        free: Given = {s: np.float64(v) for s, v in self._constants.items()}
+        free |= {s: np.array([v]) for s, v in zip(self._leaves, self.pack(), strict=True)}
+        with np.errstate(all="ignore"):
+            factor = self._model.factor(self._model.rest(free, 1)[0], 1)[0]
+        sds = np.sqrt(np.square(factor).sum(axis=1))
+        return dict(zip(self.shock_names, sds.tolist(), strict=True))
 
 
 def imported(
@@ -234,7 +257,11 @@ def _as_stored(
         if parameter.name not in leaves:
             raise InputError(f"parameter {parameter.name}: the model text has none of this name")
     chosen = tuple(leaves[p.name] for p in parameters)
-    left = {n: r for n, r in choice.reasons.items() if leaves[n] not in chosen}
+    left = {
+        name: choice.reasons.get(name, "no parameter of the world file")
+        for name, leaf in leaves.items()
+        if leaf not in chosen
+    }
     return Choice(parameters, chosen, choice.fixed, left)
 
 

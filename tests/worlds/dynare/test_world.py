@@ -207,6 +207,22 @@ def test_several_steady_states_are_told_apart_by_the_files_start(tmp_path: Path)
         assert np.sign(world.steady_state({"phi": 0.52})["pi"]) == np.sign(start)
 
 
+def test_an_initval_that_moves_with_the_parameters_decides_in_each_draw(tmp_path: Path) -> None:
+    world = small(
+        tmp_path,
+        values="rho = 0.8;\nphi = 0.5;",
+        model="x = rho*x(-1) + e;\n(pi - phi)*(pi - 1) = 0.1*x;\ni = pi;",
+        after="initval; pi = phi; i = phi; end;",
+    )
+    # the two steady states cross at one
+    for phi in (0.4, 0.9, 0.99, 1.01, 3.0):
+        assert world.steady_state({"phi": phi})["pi"] == pytest.approx(phi, abs=1e-10)
+    theta = np.array([world.pack({"phi": phi}) for phi in (0.4, 3.0)])
+    np.testing.assert_allclose(
+        world.irf(theta, 0).values[:, 0, 0, 1], [400 * 0.001 / -0.6, 400 * 0.001 / 2.0]
+    )
+
+
 # ---------------------------------------------------------------------- files
 
 
