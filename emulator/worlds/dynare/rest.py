@@ -1,7 +1,8 @@
 """Parameters and the steady state of many draws.
 
 The file's own steady_state_model is evaluated as it stands; where its residuals are not zero, or
-there is none, Newton's method starts from it, from the calibration's steady state or from initval. A model whose derivatives do not depend on its steady state needs none.
+there is none, Newton's method starts from it, from the calibration's steady state or from initval.
+A model whose derivatives do not depend on its steady state needs none.
 """
 
 from __future__ import annotations
