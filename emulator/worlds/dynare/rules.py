@@ -171,7 +171,8 @@ def _shock(old: Sequence[Token], symbols: dict[str, set[str]]) -> list[Token]:
 def _terms(tokens: Sequence[Token]) -> list[tuple[str, list[Token]]]:
     """What pluses and minuses outside parentheses separate, with the sign of each."""
     out: list[tuple[str, list[Token]]] = []
-    level, sign, term = 0, "+", []
+    level, sign = 0, "+"
+    term: list[Token] = []
     for token in tokens:
         level += (token.text in ("(", "[")) - (token.text in (")", "]"))
         if level == 0 and token.text in ("+", "-") and (not term or term[-1].text not in "*/^"):
