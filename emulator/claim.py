@@ -16,7 +16,7 @@ from pathlib import Path
 
 from emulator.errors import EmulatorError
 
-LOCK = ".lock"  # in a folder that is held; its process id is in it
+LOCK = ".lock"  # in a folder that is held; who holds it is in it
 
 # What a file system says that has no locks (some network ones): there nothing can be promised.
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK}
@@ -36,7 +36,7 @@ def alone(lock: Path, place: Path, command: str) -> Iterator[None]:
     """
     new = not lock.parent.exists()
     try:
-        descriptor = _take(lock, place, command)
+        descriptor = _take(lock, place)
     except ClaimError:
         raise
     except OSError as error:
@@ -46,7 +46,7 @@ def alone(lock: Path, place: Path, command: str) -> Iterator[None]:
     try:
         with suppress(OSError):  # a full disk: locked all the same, by someone without a name
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n{command}\n".encode(), 0)
         yield
     finally:
         lock.unlink(missing_ok=True)
@@ -57,7 +57,7 @@ def alone(lock: Path, place: Path, command: str) -> Iterator[None]:
                 lock.parent.rmdir()
 
 
-def _take(lock: Path, place: Path, command: str) -> int:
+def _take(lock: Path, place: Path) -> int:
     """The descriptor of the file, once it is locked."""
     while True:
         lock.parent.mkdir(parents=True, exist_ok=True)
@@ -79,9 +79,10 @@ def _take(lock: Path, place: Path, command: str) -> int:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 if error.errno not in _NO_LOCKS:
+                    pid, command = _owner(descriptor)
                     raise ClaimError(
-                        f"{place}: another `{command}` is at work here, pid {_owner(descriptor)}; "
-                        "wait for it or choose another --output"
+                        f"{place}: another `{command}` is at work here, pid {pid}; wait for it or "
+                        "choose another --output"
                     ) from None
             # The last holder may have removed the file between our opening and locking it.
             with suppress(FileNotFoundError):
@@ -97,5 +98,7 @@ def _foreign(lock: Path) -> ClaimError:
     return ClaimError(f"{lock}: is a link, or no file; nothing here makes such: move it away")
 
 
-def _owner(descriptor: int) -> str:
-    return os.pread(descriptor, 20, 0).decode(errors="replace").strip() or "unknown"
+def _owner(descriptor: int) -> tuple[str, str]:
+    """Process id and command of who holds the lock."""
+    lines = os.pread(descriptor, 100, 0).decode(errors="replace").split("\n")
+    return lines[0] or "unknown", "".join(lines[1:2]) or "emulator"

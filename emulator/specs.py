@@ -7,7 +7,9 @@ model knows names, bounds and transforms without importing any world.
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 Transform = Literal["bounded", "scaled", "log"]
@@ -148,8 +150,9 @@ class WorldSpec:
         """The inverse of `to_dict` (JSON turns tuples into lists; this turns them back).
 
         Descriptions written before priors had notes and worlds stated restrictions have neither.
+        Raises KeyError, TypeError or ValueError for what is no description.
         """
-        return cls(
+        spec = cls(
             name=data["name"],
             title=data["title"],
             source=data["source"],
@@ -162,6 +165,16 @@ class WorldSpec:
             observables=tuple(Observable(**o) for o in data["observables"]),
             restrictions=tuple(data.get("restrictions", ())),
         )
+        # Data classes take anything; text in the place of a number would be met much later.
+        _schema().validate_json(json.dumps(spec.to_dict()), strict=True)
+        return spec
+
+
+@cache
+def _schema() -> Any:
+    from pydantic import TypeAdapter  # most programs read no description
+
+    return TypeAdapter(WorldSpec)
 
 
 def same_names(one: WorldSpec, other: WorldSpec) -> bool:

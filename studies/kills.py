@@ -99,7 +99,7 @@ class Call:
         """Wait until it holds its folder; False where it ends before."""
         while process.poll() is None:
             try:
-                if (self.folder / LOCK).read_text() == f"{process.pid}\n":
+                if (self.folder / LOCK).read_text().startswith(f"{process.pid}\n"):
                     return True
             except OSError:
                 pass

@@ -15,9 +15,12 @@ pytestmark = pytest.mark.fast
 def test_a_place_is_held_by_one_and_free_again(tmp_path: Path) -> None:
     place = tmp_path / "run"
     with alone(place / LOCK, place, "emulator train"):
-        assert (place / LOCK).read_text() == f"{os.getpid()}\n"
+        assert (place / LOCK).read_text() == f"{os.getpid()}\nemulator train\n"
         match = f"run: another `emulator train` is at work here, pid {os.getpid()}; wait for it"
-        with pytest.raises(ClaimError, match=match), alone(place / LOCK, place, "emulator train"):
+        with (
+            pytest.raises(ClaimError, match=match),
+            alone(place / LOCK, place, "emulator evaluate"),
+        ):
             pass
         assert (place / LOCK).exists()
     assert not place.exists()  # it was new, and nothing came into it

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -123,7 +125,12 @@ def test_a_description_that_does_not_fit_is_refused(folder: Path, change) -> Non
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("change", [{"horizon": -5}, {"horizon": 10**12}, {"worlds": []}])
+@pytest.mark.parametrize(
+    "change",
+    [{"horizon": -5}, {"horizon": 10**12}, {"horizon": True}, {"worlds": []}, {"provenance": {}},
+     {"provenance": provenance(["other"])}, {"provenance": provenance(["small"], commit=3)},
+     {"files": {"weights.safetensors": 3}}, {"model": []}, {"format": [5]}],
+)  # fmt: skip
 def test_an_impossible_description_with_a_right_checksum_is_refused(
     folder: Path, change: dict
 ) -> None:
@@ -131,6 +138,70 @@ def test_an_impossible_description_with_a_right_checksum_is_refused(
     description = {**json.loads(path.read_text()), **change}
     path.write_text(json.dumps(sealed(description)))
     with pytest.raises(WeightsError, match=r"model\.json|does not fit"):
+        load_weights(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda world: world.update(observables=2 * world["observables"]),
+        lambda world: world.update(shocks=[]),
+        lambda world: world.update(linear="yes"),
+        lambda world: world["parameters"][0].update(name=7),
+        lambda world: world["parameters"][0].update(transform="cubed"),
+        lambda world: world["parameters"].append(world["parameters"][0]),
+    ],
+)
+def test_a_description_of_no_world_with_a_right_checksum_is_refused(
+    folder: Path, change: Callable[[dict], None]
+) -> None:
+    path = folder / "model.json"
+    description = json.loads(path.read_text())
+    change(description["worlds"][0])
+    path.write_text(json.dumps(sealed(description)))
+    with pytest.raises(WeightsError, match=r"model\.json: damaged"):
+        load_weights(folder)
+
+
+@pytest.mark.parametrize("key", ["hidden_dim", "blocks", "poles", "expert_dim"])
+def test_no_model_is_built_that_is_larger_than_its_weights(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """Its description alone could ask for all memory: 10,000 of each would be gigabytes."""
+    sizes = {**CONFIG.model_dump(), key: 10_000}
+    monkeypatch.setitem(weights.KINDS, "universal", _Unchecked(sizes))
+    with pytest.raises(WeightsError, match="larger than the weights"):
+        load_weights(folder)
+
+
+class _Unchecked:
+    """A configuration's class that takes any size."""
+
+    def __init__(self, sizes: dict) -> None:
+        self.sizes = sizes
+
+    def model_validate(self, data: object) -> UniversalConfig:
+        return UniversalConfig.model_construct(**self.sizes)
+
+
+def test_weights_that_are_no_numbers_are_refused(folder: Path) -> None:
+    model = load_weights(folder).model
+    with torch.no_grad():
+        next(iter(model.parameters())).view(-1)[3] = torch.nan
+    save_weights(folder, model, PROVENANCE, "# card\n")
+    with pytest.raises(WeightsError, match="not finite"):
+        load_weights(folder)
+
+
+@pytest.mark.parametrize("name", ["model.json", "weights.safetensors"])
+def test_what_the_system_refuses_to_read_is_not_called_damaged(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    with pytest.raises(IsADirectoryError, match=name):
+        load_weights(folder)
+    (folder / name).rmdir()
+    os.mkfifo(folder / name)
+    with pytest.raises(OSError, match=f"a pipe or a device.*{name}"):
         load_weights(folder)
 
 

@@ -22,7 +22,7 @@ import os
 import re
 import shlex
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -311,9 +311,16 @@ def _known_keys(data: Any) -> Any:
     return data
 
 
+def _inside(name: str) -> str:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or str(path) != name or not path.parts:
+        raise ValueError(f"{name!r:.80} is no file of a data set")
+    return name
+
+
 class FileRecord(_Record):
     bytes: int = Field(ge=0)
-    sha256: str
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class WorldRecord(_Record):
@@ -346,7 +353,26 @@ class Manifest(_Record):
     contents: str
     code: Code
     worlds: dict[str, WorldRecord]
-    files: dict[str, FileRecord]
+    files: dict[Annotated[str, AfterValidator(_inside)], FileRecord]
+
+    @model_validator(mode="after")
+    def _of_one_data_set(self) -> Self:
+        if self.worlds.keys() != set(self.config.worlds):
+            raise ValueError("worlds are not those of the configuration")
+        if missing := {CONFIG, PARAMS, MOMENTS} - self.files.keys():
+            raise ValueError(f"files lack {min(missing)}")
+        for name, record in self.worlds.items():
+            try:
+                spec = WorldSpec.from_dict(record.spec)
+            except (AttributeError, KeyError, TypeError) as error:
+                raise ValueError(f"spec of {name} cannot be read ({error!r:.80})") from None
+            counts = record.splits.values()
+            counted = record.splits.keys() == set(SPLITS) and min(counts) >= 0
+            if not counted or sum(counts) != record.samples or spec.name != name:
+                raise ValueError(f"{name}: of other samples, or of another world")
+            if record.samples != self.config.samples:
+                raise ValueError(f"{name}: {record.samples} samples of {self.config.samples}")
+        return self
 
 
 def manifest_text(manifest: Manifest) -> str:

@@ -11,7 +11,7 @@ from emulator.errors import TrainingError
 from emulator.models.weights import load_weights
 from emulator.plans.jobs import Job
 from emulator.storage import write_atomically
-from emulator.training.logs import JSONL_FILE
+from emulator.training.logs import JSONL_FILE, read_rows
 
 TUNING_FILE = "tuning.json"
 DIVERGED_FILE = "diverged.txt"
@@ -26,14 +26,12 @@ def validation_score(run: Path) -> float:
         return math.inf
     # With early stopping the weights are an earlier step's; closed forms have the one step 0.
     step = load_weights(run).provenance.get("steps", 0)
-    log = run / JSONL_FILE
-    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
-    for row in map(json.loads, lines):
+    for row in read_rows(run):
         values = [value for key, value in row.items() if key.startswith("val_")]
         if row["step"] == step and values:
-            return float(sum(values) / len(values))
+            return sum(map(float, values)) / len(values)
     raise TrainingError(
-        f"{log}: no validation at step {step}; delete {run} to train this run again"
+        f"{run / JSONL_FILE}: no validation at step {step}; delete {run} to train this run again"
     )
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from emulator.storage import naming, write_atomically
+from emulator.storage import GONE, naming, parse_json, read_bytes, write_atomically
 from emulator.training.config import RunConfig
 from emulator.training.mirrors import open_mirror
 
@@ -48,7 +48,7 @@ class TrainingLog:
     def __init__(self, folder: Path, columns: list[str], first_step: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.columns = columns
-        kept = [row for row in _rows(folder / JSONL_FILE) if row["step"] <= first_step]
+        kept = [row for row in read_rows(folder) if row["step"] <= first_step]
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, columns)
         writer.writeheader()
@@ -77,16 +77,23 @@ class TrainingLog:
                 file.close()
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a JSONL log; what cannot be read (a row cut short by a kill) is left out."""
-    if not path.exists():
+def read_rows(folder: Path) -> list[Row]:
+    """The rows of a run's log; what is none (a row cut short by a kill) is left out."""
+    try:
+        text = read_bytes(folder / JSONL_FILE).decode("utf-8", errors="replace")
+    except GONE:
         return []
     rows = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in text.splitlines():
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except ValueError:
             continue
-        if isinstance(row, dict) and isinstance(row.get("step"), int):
-            rows.append(row)
+        if isinstance(row, dict) and type(row.get("step")) is int:
+            rows += [row] if all(map(_is_shown, row.values())) else []
     return rows
+
+
+def _is_shown(value: object) -> bool:
+    """Whether `TrainingLog.write` writes such a value: a number, or the name of one not finite."""
+    return type(value) in (int, float) or value in ("nan", "inf", "-inf")

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from emulator.cli.app import run
 from emulator.data import Dataset, StreamLoader
-from emulator.data.schema import FIELDS, manifest_text, read_manifest
+from emulator.data.schema import FIELDS, FileRecord, manifest_text, read_manifest
 from emulator.errors import DatasetError
+from emulator.storage import sealed, sha256
 from tests.data.configs import checksums
 
 pytestmark = pytest.mark.slow
@@ -139,6 +143,118 @@ def test_another_schema_version_is_refused(copy: Path, capsys: pytest.CaptureFix
     assert run(["validate", str(copy)]) == 2
     line = one_line(capsys)
     assert "schema version 2.0, this program reads 1.0; generate the data set again" in line
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m["files"].update({"/etc/passwd": m["files"]["config.json"]}),
+        lambda m: m["files"].update({"nk/../../other": m["files"]["config.json"]}),
+        lambda m: m["files"].update({"": m["files"]["config.json"]}),
+        lambda m: m["files"].pop("moments.json"),
+        lambda m: m["files"]["moments.json"].update(sha256="abc"),
+        lambda m: m["worlds"].pop("nk"),
+        lambda m: m["worlds"]["nk"].update(spec={}),
+        lambda m: m["worlds"]["nk"].update(spec=m["worlds"]["var"]["spec"]),
+        lambda m: m["worlds"]["nk"]["spec"].update(observables=[]),
+        lambda m: m["worlds"]["nk"]["splits"].update(train=-5),
+        lambda m: m["worlds"]["nk"].update(splits={}),
+        lambda m: m.update(worlds=[]),
+    ],
+)
+def test_a_manifest_of_something_else_with_a_right_checksum_is_refused(
+    copy: Path, change: Callable[[dict[str, Any]], object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = json.loads((copy / "manifest.json").read_text())
+    change(data)
+    (copy / "manifest.json").write_text(json.dumps(sealed(data)))
+    assert run(["validate", str(copy)]) == 2
+    line = one_line(capsys)
+    assert "manifest.json: " in line
+    assert "delete" not in line
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"seed": NaN}', '{"a": 1e999}', "\0", ""])
+def test_a_manifest_that_is_no_json_is_one_line(
+    copy: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (copy / "manifest.json").write_text(text)
+    assert run(["validate", str(copy)]) == 2
+    assert "manifest.json: damaged (" in one_line(capsys)
+
+
+def test_moments_of_something_else_are_refused(copy: Path) -> None:
+    for change in ({"nk": {}}, {"nk": None}, []):
+        text = json.dumps(change).encode()
+        (copy / "moments.json").write_bytes(text)
+        manifest = read_manifest(copy)
+        record = FileRecord(bytes=len(text), sha256=sha256(text))
+        files = {**manifest.files, "moments.json": record}
+        (copy / "manifest.json").write_text(
+            manifest_text(manifest.model_copy(update={"files": files}))
+        )
+        with pytest.raises(DatasetError, match=r"moments\.json: damaged"):
+            Dataset.open(copy).moments("nk")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "nk/irfs/c/0"), "nk/irfs/c/0: Permis"),
+        (MemoryError(), "out of memory"),
+    ],
+)
+def test_what_the_system_refuses_is_not_called_damage(
+    copy: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    said: str,
+) -> None:
+    class Refusing:
+        def __getitem__(self, rows: slice) -> None:
+            raise error
+
+    monkeypatch.setattr(Dataset, "array", lambda *_: Refusing())
+    assert run(["validate", str(copy)]) == 2
+    line = one_line(capsys)
+    assert said in line
+    assert "damaged" not in line
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "shards/nk/00000.json"])
+@pytest.mark.parametrize(
+    ("make", "said"), [(os.mkdir, "Is a directory"), (os.mkfifo, "Not a file but a pipe or a dev")]
+)
+def test_a_folder_or_a_pipe_in_place_of_a_file_is_neither_waited_for_nor_replaced(
+    copy: Path,
+    config_file: Path,
+    name: str,
+    make: Callable[[Path], None],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for file in {copy / "manifest.json", copy / name}:
+        file.unlink()
+    make(copy / name)
+    assert run(["generate", str(config_file), "--output", str(copy)]) == 2
+    line = one_line(capsys)
+    assert name in line
+    assert said in line
+    assert (copy / name).exists()
+
+
+def test_paths_that_are_no_text_and_paths_with_spaces_are_read(copy: Path, capsys) -> None:
+    odd = copy.with_name("my data \udcff")
+    copy.rename(odd)
+    data = Dataset.open(odd)
+    assert len(data.rows("nk", "train")) > 10
+    assert data.read("nk", [0, 50], FIELDS)["irfs"].shape[0] == 2
+    plain = odd.with_name("my data")
+    odd.rename(plain)
+    flip(plain / SHARD, 100)
+    assert run(["validate", str(plain)]) == 2
+    assert f"emulator generate '{plain / 'config.json'}' --output '{plain}'" in one_line(capsys)
 
 
 def test_what_is_no_data_set_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

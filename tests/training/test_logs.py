@@ -16,7 +16,7 @@ import yaml
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from emulator.errors import ConfigError
-from emulator.training.logs import training_log
+from emulator.training.logs import read_rows, training_log
 from emulator.training.trainer import train
 from tests.conftest import run_config
 from tests.training.runs import Stop, log_rows, weights_hash
@@ -148,3 +148,18 @@ def test_loggers_are_imported_only_when_asked_for() -> None:
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120
     )
     assert out.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{bad}", b'{"no": 1}', b"\xff", b'{"step": 4, "lo', b"[1]", b'{"step": true}', b"NaN",
+        b'{"step": 4, "loss": NaN}', b'{"step": 4, "loss": 1e999}', b'{"step": 4, "loss": [1]}',
+        b'{"step": 4, "loss": "x"}', b'{"step": "4"}', b"[" * 100_000,
+    ],
+)  # fmt: skip
+@pytest.mark.fast
+def test_what_is_no_row_is_left_out(tmp_path: Path, line: bytes) -> None:
+    good = b'{"step": 3, "loss": 0.5, "lr": 1, "val": "nan"}'
+    (tmp_path / "train_log.jsonl").write_bytes(line + b"\n" + good + b"\n" + line)
+    assert read_rows(tmp_path) == [{"step": 3, "loss": 0.5, "lr": 1, "val": "nan"}]

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from emulator.claim import LOCK, alone
 from emulator.errors import InputError
 from emulator.evaluation.scoring.ablations import SPLIT as ABLATION_SPLIT
 from emulator.evaluation.scoring.ablations import ablate
@@ -48,6 +49,7 @@ from emulator.provenance import commit
 from emulator.questions import Question
 from emulator.regimes import Regime, Task, tasks
 from emulator.specs import WorldSpec
+from emulator.storage import sweep
 
 
 def score(
@@ -68,7 +70,7 @@ def score(
     Raises WeightsError when the weights were trained on other draws than are scored, InputError
     when predictions are missing, not finite, the truth itself, or depend on what the regime
     forbids, DatasetError when a sample is in a split it does not belong to or a scale is not that
-    of the training rows.
+    of the training rows, ClaimError when another process is at work in the folder.
     """
     run = run.resolve()
     opened = open_run(run, dataset_path)
@@ -85,6 +87,12 @@ def score(
         )
     for world in worlds:
         audit_data(opened.dataset, world)
+    with alone(run / LOCK, run, "emulator evaluate"):
+        sweep([*run.iterdir(), *(run / "figures").glob(".*")])
+        return _score(run, opened, progress, ablations)
+
+
+def _score(run: Path, opened: Opened, progress: Progress, ablations: bool) -> EvaluatedRun:
     result = _head(opened)
     cases = list(opened.cases())
     drawn_in = (cases[0][0], Regime.B1)  # the run's first regime, and where bands tell most
