@@ -58,7 +58,8 @@ class Model:
     what they are. static_only, dynamic_only: which equations hold only in the steady state, or
     only off it (by position in `equations`). steady: the assignments of
     steady_state_model in order, parameters among them; None without the block. steady_file: the
-    MATLAB file beside the model that computes its steady state instead. covariance: by
+    MATLAB file beside the model that computes its steady state instead. unchecked: whether the
+    file has steady_state_model taken as it stands, though equations may not hold. covariance: by
     shock (a, a) or pair (a, b). rule: the policy rule that replaces the
     file's own, in words. kept: the statements that count, for printing.
     """
@@ -80,6 +81,7 @@ class Model:
     dynamic_only: set[int] = field(default_factory=set)
     steady: list[tuple[str, int]] | None = None
     steady_file: str | None = None
+    unchecked: bool = False
     initial: dict[str, int] = field(default_factory=dict)
     exogenous_steady: dict[str, int] = field(default_factory=dict)
     covariance: dict[tuple[str, str], Moment] = field(default_factory=dict)

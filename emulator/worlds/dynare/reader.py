@@ -120,6 +120,8 @@ class _Reader:
             kept = self.script.assign(statement)
         elif word == "native":
             kept = self.script.native(statement)
+        elif word in ("steady", "check") and any(t.text == "nocheck" for t in statement.tokens):
+            self.model.unchecked = True
         elif word == "planner_objective":
             self.objective = statement
         elif word == "ramsey_model":

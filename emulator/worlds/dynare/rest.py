@@ -144,7 +144,10 @@ class Rest:
             else:
                 for j, value in enumerate(own[:count]):
                     first[:, j] = value[left] if np.ndim(value) else value
-            points[left], solved[left] = self._newton(some, first)
+            if start == "own" and self.model.unchecked:
+                points[left], solved[left] = first, np.isfinite(first).all(axis=1)
+            else:
+                points[left], solved[left] = self._newton(some, first)
         given |= {s: np.ascontiguousarray(points[:, j]) for j, s in enumerate(self._symbols)}
         return given, solved
 

@@ -42,7 +42,8 @@ class ModelScope:
         return self.graph.substitute([node], lambda s: at_rest(self.model, s))[0]
 
     def expected(self, node: int, earlier: int, place: Place) -> int:
-        """E_{t-k} of an expression: a variable that is its expectation now, lagged k quarters."""
+        """E_{t-k} of an expression: a variable that is its expectation now, lagged k quarters (or
+        led, where k is negative)."""
         if not earlier:
             return node
         name = f"AUX_EXPECTED_{len(self.model.auxiliary) + 1}"

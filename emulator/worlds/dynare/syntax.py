@@ -55,7 +55,8 @@ class Scope(Protocol):
         ...
 
     def expected(self, node: int, earlier: int, place: Place) -> int | None:
-        """The expectation of `node` formed `earlier` quarters ago; None as in `steady`."""
+        """The expectation of `node` formed `earlier` quarters ago, or ahead where that is negative;
+        None as in `steady`."""
         ...
 
 
@@ -222,9 +223,9 @@ class _Parser:
         self.expect("(")
         node = self.expression(0)
         self.expect(")")
-        found = self.scope.expected(node, earlier, token.place) if earlier >= 0 else None
+        found = self.scope.expected(node, earlier, token.place)
         if found is None:
-            raise self.refusal("EXPECTATION is only read in a model, of now or earlier", token)
+            raise self.refusal("EXPECTATION is only read in a model", token)
         return found
 
     def call(self, token: Token, arguments: list[int]) -> int:

@@ -164,3 +164,35 @@ def test_negative_data_keep_their_sign_within_powers(tmp_path: Path) -> None:
     model = read(write(tmp_path, text(values="load numbers\nrho = 0.8;\nphi = c^2;")))
     assert values(model)["phi"] == 4.0
     assert Symbol("free", "phi") in model.defaults
+
+
+def test_a_steady_state_that_is_not_to_be_checked_is_taken_as_it_stands(tmp_path: Path) -> None:
+    """A level that grows has no steady state; its growth rate has."""
+    parts = {
+        "declarations": "var x pi i level; varexo e; parameters rho phi;",
+        "model": "log(x) = rho*log(x(-1)) + e;\npi = 0.1*log(x);\ni = phi*pi;\n"
+        "level/level(-1) = 1.01*x;",
+        "after": "steady_state_model; x = 1; pi = 0; i = 0; level = 1; end;\nsteady{};",
+    }
+    names = {"output": "100*log(level)", "inflation": "400*pi", "rate": "400*i"}
+    path = write(tmp_path, text(**parts).replace("{}", "(nocheck)"))
+    world = from_dynare(path, observables=names)
+    assert world.steady_state()["level"] == 1.0
+    values = world.irf(world.pack(), 40).values[0, 0, :, 0]
+    # the derivative of level/level(-1) in its lag is minus one, not minus 1.01
+    np.testing.assert_allclose(values, 1.01 * np.cumsum(0.8 ** np.arange(41)), rtol=1e-12)
+    with pytest.raises(Refusal, match="no steady state was found"):
+        from_dynare(write(tmp_path, text(**parts).replace("{}", "")), observables=names)
+
+
+def test_what_is_expected_to_be_expected_later_is_expected_now(tmp_path: Path) -> None:
+    """E_t of E_{t+1} of a quarter to come."""
+    lines = "x = rho*x(-1) + e;\npi = {};\ni = phi*pi;"
+    one = text(model=lines.format("EXPECTATION(1)(x(+1)*exp(x(+1)))"))
+    two = text(model=lines.format("x(+1)*exp(x(+1))"))
+    worlds = [
+        from_dynare(write(tmp_path, each, name), observables=GAP)
+        for each, name in ((one, "one.mod"), (two, "two.mod"))
+    ]
+    found, expected = (world.irf(world.pack(), 20).values for world in worlds)
+    np.testing.assert_allclose(found, expected, rtol=0.0, atol=1e-13)
