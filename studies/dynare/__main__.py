@@ -140,9 +140,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             name: {"commit": some[0].file.commit, **shares(some)} for name, some in by_name.items()
         },
     }
-    RESULTS.mkdir(parents=True, exist_ok=True)
+    records.write(RESULTS / "shares.json", facts)  # first, as it says whether files are changed
     write_atomically(RESULTS / "files.csv", table(rows).encode())
-    records.write(RESULTS / "shares.json", facts)
     for key, value in facts["all"].items():
         print(f"{key}: {value}")
 
