@@ -57,6 +57,7 @@ class Rest:
             np.array([j for _, j, _ in system.static_jacobian], dtype=np.intp),
         )
         self._anchor: FloatArray | None = None
+        self._direct = True  # whether Newton's method finds it from initval
         self._border: FloatArray | None = None
         self._elimination: Elimination | None = None
         self._check_parameters()
@@ -154,14 +155,14 @@ class Rest:
     @property
     def _starts(self) -> list[str]:
         """Where Newton's method starts, in turn. An initval that moves with the parameters says in
-        each draw which of several steady states is meant; one of numbers says so at the
-        calibration, whose steady state then leads."""
+        each draw which of several steady states is meant, where Newton's method finds that one; one
+        of numbers says so at the calibration, whose steady state then leads."""
         if self.model.steady is not None:
             return ["own", "initval"]
         if self._anchor is None:
             return ["initval"]
         moves = any(symbol.kind in ("free", "parameter") for symbol in self._initial.symbols)
-        return ["initval", "anchor"] if moves else ["anchor", "initval"]
+        return ["initval", "anchor"] if moves and self._direct else ["anchor", "initval"]
 
     def _newton(self, given: Given, points: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
         return newton.solve(
@@ -212,13 +213,14 @@ class Rest:
         with np.errstate(all="ignore"):
             given, solved = self(free, 1)
             point = np.array([float(np.ravel(given[s])[0]) for s in self._symbols])
+            first = point
             near = self._near(given) if self.model.steady is None else None
             if near is not None:
                 point = near if not solved[0] else self._nearer(given, near, point)
             elif not solved[0]:
                 self._check_file()
                 point = self._search(given, point)
-        self._anchor = point
+        self._anchor, self._direct = point, point is first
         self._find_order(free)
 
     def _find_order(self, free: Given) -> None:
