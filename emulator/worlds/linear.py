@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from jaxtyping import Float64, Int8
 
 
+# With more states than that, matrix products fill a processor without draws side by side.
+LARGE = 80
+
+
 class StateSpace(NamedTuple):
     """A (B, n, n), B (B, n, S), C (B, 3, n), D (B, 3, S), status (B,)."""
 
@@ -70,7 +74,29 @@ def responses(
     horizon: int,
 ) -> Float64[np.ndarray, "B S {horizon}+1 3"]:
     """Responses (B, S, H+1, 3) of a batch of state spaces to shocks of `size` (B, S)."""
+    if a.shape[1] > LARGE:
+        return _large_responses(a, b, c, d, size, horizon)
     return _responses(a, b, c, d, size, horizon, min(LANES, max(len(a), 1)))
+
+
+def _large_responses(
+    a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray, size: FloatArray, horizon: int
+) -> FloatArray:
+    """`responses` by BLAS, a few draws at a time."""
+    rows, outputs, n = c.shape
+    out = np.empty((rows, b.shape[2], horizon + 1, outputs))
+    step = max(1, LARGE**2 * LANES // n**2)
+    for start in range(0, rows, step):
+        some = slice(start, start + step)
+        carried = np.empty((len(c[some]), horizon, outputs, n))  # C A^{h-1}
+        for h in range(horizon):
+            carried[:, h] = carried[:, h - 1] @ a[some] if h else c[some]
+        later = carried.reshape(len(carried), horizon * outputs, n) @ b[some]
+        out[some, :, 0] = np.swapaxes(d[some], 1, 2)
+        out[some, :, 1:] = np.moveaxis(
+            later.reshape(len(later), horizon, outputs, b.shape[2]), 3, 1
+        )
+    return np.asarray(out * size[:, :, None, None], dtype=np.float64)
 
 
 @compiled()

@@ -140,12 +140,14 @@ def _double(
     own = x
     for _ in range(doubling.MAX_DOUBLINGS):
         if e.shape[1] >= ff.shape[1]:
-            own, e, ff, y, falling = _join(own, e, ff, y)
+            own, e, ff, y, falls = _join(own, e, ff, y)
         else:
-            y, ff, e, own, falling = _join(y, ff, e, own)
+            y, ff, e, own, falls = _join(y, ff, e, own)
         size_e, size_f = _largest(e), _largest(ff)
         # what is left of X's correction is the product
-        settled = falling & (size_e * size_f < doubling.VANISHED**2)
+        settled = size_e * size_f < doubling.VANISHED**2
+        if settled.any():
+            settled[settled] = (_norm(falls[0][settled]) < 0.5) & (_norm(falls[1][settled]) < 0.5)
         verdict[active[settled]] = Status.OK
         # The one is the powers of the m smallest roots, the other those of the inverse of the
         # others: where one vanishes and the other explodes, the circle does not part them.
@@ -163,17 +165,15 @@ def _double(
 
 def _join(
     x: FloatArray, e: FloatArray, ff: FloatArray, y: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]:
-    """X, E, F, Y of a spell twice as long, and in which rows both past and future fall over the
-    spell: where X has settled, M E and W F are powers of the solution's own matrices, and a norm
-    below one bounds their roots."""
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, tuple[FloatArray, FloatArray]]:
+    """X, E, F, Y of a spell twice as long, and M E and W F of the spell: where X has settled, these
+    are powers of the solution's own matrices, and a norm below one bounds their roots."""
     m = e.shape[1]
     # W [X E, F]
     w = _solve(np.eye(ff.shape[1]) - x @ y, np.concatenate([x @ e, ff], axis=2))
     w_x_e, w_f = np.ascontiguousarray(w[:, :, :m]), np.ascontiguousarray(w[:, :, m:])
     m_e = e + y @ w_x_e
-    falling = (_norm(m_e) < 0.5) & (_norm(w_f) < 0.5)
-    return x + ff @ w_x_e, e @ m_e, ff @ w_f, y + e @ (y @ w_f), falling
+    return x + ff @ w_x_e, e @ m_e, ff @ w_f, y + e @ (y @ w_f), (m_e, w_f)
 
 
 def _sum(
@@ -183,10 +183,10 @@ def _sum(
     total, done = total.copy(), np.zeros(len(total), dtype=np.bool_)
     active = np.arange(len(total))
     for _ in range(doubling.MAX_DOUBLINGS):
-        size = _largest(left) * _largest(right)
-        vanished = size < doubling.VANISHED**2
+        size_left = _largest(left)
+        vanished = size_left * _largest(right) < doubling.VANISHED**2
         done[active[vanished]] = True
-        go_on = ~vanished & (_largest(left) < doubling.DIVERGED)
+        go_on = ~vanished & (size_left < doubling.DIVERGED)
         active, left, right = active[go_on], left[go_on], right[go_on]
         if not active.size:
             break

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emulator.worlds import Status, base
+from emulator.worlds import Status, base, linear
 from emulator.worlds.dynare import decide, from_dynare, large
 from tests.worlds.dynare.files import GAP, MODELS, REFERENCES, text, write
 
@@ -82,3 +82,17 @@ def test_draws_are_solved_in_parts_that_fit_the_memory(monkeypatch: pytest.Monke
     np.testing.assert_array_equal(parts.values, whole.values)
     np.testing.assert_array_equal(parts.status, whole.status)
     np.testing.assert_array_equal(world.check(theta), whole.status)
+
+
+@pytest.mark.parametrize("horizon", [0, 1, 12])
+def test_responses_of_large_models_are_the_same(
+    horizon: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = from_dynare(MODELS / "rotemberg.mod")
+    theta = world.sample_parameters(5, np.random.default_rng(2))
+    size = np.random.default_rng(3).standard_normal((5, len(world.shocks)))
+    lanes = world.irf(theta, horizon, size).values
+    monkeypatch.setattr(linear, "LARGE", 1)
+    blas = world.irf(theta, horizon, size).values
+    np.testing.assert_allclose(blas, lanes, rtol=1e-12, atol=1e-13 * np.abs(lanes).max())
+    np.testing.assert_array_equal(world.irf(theta[3], horizon, size[3:4]).values[0], blas[3])
