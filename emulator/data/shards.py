@@ -41,6 +41,7 @@ from emulator.data.schema import (
     SPLITS,
     DamagedDataError,
     DataConfig,
+    FileRecord,
     Layout,
     layout,
     part_file,
@@ -321,8 +322,16 @@ def read_record(root: Path, config: DataConfig, world: str, shard: int) -> dict[
         if record["files"].keys() != names | {part_file(world, shard)}:
             return None
         for name, expected in record["files"].items():
-            if (root / name).stat().st_size != expected["bytes"]:
+            if (root / name).stat().st_size != FileRecord.model_validate(expected).bytes:
                 return None
+        rows, counts = len(config.shard_range(shard)), record["splits"]
+        numbers = [*counts.values(), *record["rejections"].values()]
+        if any(type(number) is not int or number < 0 for number in numbers):
+            return None
+        if counts.keys() != set(SPLITS) or sum(counts.values()) != rows:
+            return None
+        moments = WorldMoments.from_json(record["moments"])
+        moments.check(len(spec.shocks), config.horizon, len(spec.observables))
         read_part(root, world, shard, record)
     except (*GONE, DamagedDataError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -1,6 +1,6 @@
 """Checkpoints: everything that makes k steps + resume + k steps equal 2k steps, bit for bit.
 
-One file holds weights, optimiser, schedule, step, data position, the best weights so far, random
+One file holds weights, optimiser, step, data position, the best weights so far, random
 states, the configuration and the provenance, followed by the SHA-256 of all that. It is read with
 `weights_only=True`, so it cannot run code. The one before is kept: it is gone on from where the
 newest is damaged, or was not yet in its place.

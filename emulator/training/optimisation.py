@@ -31,22 +31,38 @@ def optimiser_and_schedule(
 
 
 def go_on(
-    optimiser: torch.optim.Optimizer,
-    schedule: LambdaLR,
-    optimiser_state: dict[str, Any],
-    schedule_state: dict[str, Any],
-    step: int,
+    optimiser: torch.optim.Optimizer, schedule: LambdaLR, state: dict[str, Any], step: int
 ) -> None:
-    """Take both up where a run left them. ValueError where they are not of this run and step."""
-    settings, rates = _settings(optimiser), schedule.base_lrs
-    optimiser.load_state_dict(optimiser_state)
-    schedule.load_state_dict(schedule_state)
-    expected = [base * rate(step) for base, rate in zip(rates, schedule.lr_lambdas, strict=True)]
-    found = [group["lr"] for group in optimiser.param_groups]
-    # Another processor's cosine may differ in the last digit.
-    same = all(math.isclose(a, b, rel_tol=1e-9) for a, b in zip(found, expected, strict=True))
-    if not same or _settings(optimiser) != settings or schedule.last_epoch != step:
-        raise ValueError("other settings, or another step")
+    """Take both up where a run left them: `state` of the optimiser, after so many steps. ValueError
+    and the like where it is not of this run and step."""
+    settings, known = _settings(optimiser), optimiser.state_dict()["param_groups"]
+    if [g["params"] for g in state["param_groups"]] != [g["params"] for g in known]:
+        raise ValueError("of other parameters")
+    optimiser.load_state_dict(state)
+    rates = [group["lr"] for group in optimiser.param_groups]
+    for rate, base, share in zip(rates, schedule.base_lrs, schedule.lr_lambdas, strict=True):
+        # Another processor's cosine may differ in the last digit.
+        if type(rate) is not float or not math.isclose(rate, base * share(step), rel_tol=1e-9):
+            raise ValueError("of another step")
+    if _settings(optimiser) != settings:
+        raise ValueError("of other settings")
+    for group in optimiser.param_groups:
+        _check([(p, optimiser.state[p]) for p in group["params"] if p in optimiser.state])
+    place = {"last_epoch": step, "_step_count": step + 1, "_last_lr": rates}
+    schedule.load_state_dict({**schedule.state_dict(), **place})
+
+
+def _check(states: list[tuple[torch.Tensor, dict[str, Any]]]) -> None:
+    """ValueError unless each parameter of a group has the same averages, of its own size."""
+    for parameter, state in states:
+        if state.keys() != states[0][1].keys():
+            raise ValueError("a parameter lacks what others have")
+        for value in state.values():
+            average = isinstance(value, torch.Tensor) and value.shape in (parameter.shape, ())
+            if not average and type(value) not in (int, float):
+                raise ValueError("of other sizes")
+            if average and not torch.isfinite(value).all():
+                raise ValueError("not finite")
 
 
 def _settings(optimiser: torch.optim.Optimizer) -> list[dict[str, Any]]:

@@ -307,7 +307,6 @@ class Trainer:
                 "step": self.step,
                 "model": self.model.state_dict(),
                 "optimiser": self.optimiser.state_dict(),
-                "schedule": self.schedule.state_dict(),
                 "data": self.batches.source.position(),
                 "best": self.best.state_dict(),
                 "config": self.config.model_dump(mode="json"),
@@ -329,7 +328,7 @@ class Trainer:
             self.batches.source.restore(state["data"])
             self.step = whole_number(state["step"], self.total)
             self.best.load_state_dict(state["best"], self.step)
-            go_on(self.optimiser, self.schedule, state["optimiser"], state["schedule"], self.step)
+            go_on(self.optimiser, self.schedule, state["optimiser"], self.step)
             self.provenance |= {
                 "commit": _all_commits(before, self.provenance),
                 "torch": str(before["torch"]),

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor, Future
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from emulator.data.schema import (
     read_manifest,
     record_file,
 )
+from emulator.data.shards import is_written
 from emulator.data.validate import validate
 from emulator.errors import ConfigError, DatasetError, UnknownNameError
 from emulator.storage import sealed
@@ -333,3 +335,26 @@ def test_too_little_memory_is_one_line(
     monkeypatch.setattr(generate_module, "write_shard", fail)
     assert run(["generate", str(config_file), "--output", str(tmp_path / "data")]) == 2
     assert capsys.readouterr().err.startswith("emulator: out of memory")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda r: r["files"][part_file("nk", 1)].pop("sha256"),
+        lambda r: r["files"].update({"../other": {"bytes": 1, "sha256": "a"}}),
+        lambda r: r["splits"].update(train=-1),
+        lambda r: r["splits"].update(train=r["splits"]["train"] + 1),
+        lambda r: r.update(rejections={"NO_STABLE_SOLUTION": "many"}),
+        lambda r: r["moments"]["irfs"].update(mean=[1.0]),
+        lambda r: r.update(moments={}),
+    ],
+)
+def test_a_record_of_something_else_with_a_right_checksum_is_drawn_again(
+    copy: Path, change: Callable[[dict[str, Any]], object]
+) -> None:
+    file = copy / record_file("nk", 1)
+    record = json.loads(file.read_text())
+    assert is_written(copy, small(), "nk", 1)
+    change(record)
+    file.write_text(json.dumps(sealed(record)))
+    assert not is_written(copy, small(), "nk", 1)

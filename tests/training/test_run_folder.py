@@ -234,7 +234,11 @@ def test_a_whole_checkpoint_of_something_else_is_refused(
     [
         lambda s: s["optimiser"]["param_groups"][0].update(lr=9.0),
         lambda s: s["optimiser"]["param_groups"][0].update(weight_decay=9.0),
-        lambda s: s["schedule"].update(last_epoch=2),
+        lambda s: s["optimiser"]["param_groups"][0].update(lr=None),
+        lambda s: s["optimiser"]["param_groups"][0]["params"].reverse(),
+        lambda s: s["optimiser"]["state"].update({0: 3}),
+        lambda s: next(iter(s["optimiser"]["state"].values())).clear(),
+        lambda s: next(iter(s["optimiser"]["state"].values())).update(mean=[]),
         lambda s: s["provenance"].update(samples_before={"A": 3}),
     ],
 )
