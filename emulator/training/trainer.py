@@ -390,6 +390,17 @@ def _worlds(dataset: Dataset, config: RunConfig) -> tuple[str, ...]:
     return config.data.worlds or dataset.worlds
 
 
+def _check_memory(parameters: int) -> None:
+    """Refuse what this machine cannot hold: allocating it would end the process without a word."""
+    needed = 4 * 4 * parameters  # bytes: weights, gradients and two moments of them
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise ConfigError(
+            f"model: {parameters:,} parameters take {needed / 1e9:,.0f} GB to train, and this "
+            f"machine has {there / 1e9:,.0f}; make it narrower or shallower"
+        )
+
+
 def main() -> None:
     """`python -m emulator.training.trainer --config CONFIG [--output RUN] [--resume]`."""
     parser = argparse.ArgumentParser(description="Train one model; as `emulator train`.")
@@ -411,14 +422,3 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-
-
-def _check_memory(parameters: int) -> None:
-    """Refuse what this machine cannot hold: allocating it would end the process without a word."""
-    needed = 4 * 4 * parameters  # bytes: weights, gradients and two moments of them
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > there:
-        raise ConfigError(
-            f"model: {parameters:,} parameters take {needed / 1e9:,.0f} GB to train, and this "
-            f"machine has {there / 1e9:,.0f}; make it narrower or shallower"
-        )
