@@ -55,11 +55,18 @@ def decision_rules(
     g = h_s + h_r @ on_s  # the columns of G that are not zero
     on_r += np.eye(f)
 
-    def respond(h_z: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
-        """Q for what z_t does to y_t now, the future known; and where it converges."""
+    def respond(h_z: FloatArray, moves: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Q for what z_t does to y_t now, the future known, where z_t = moves z_{t-1}; and where it
+        converges."""
         on_z = _solve(own, x @ h_z[:, lagged])
-        p_z, summed = _sum(ahead @ h_z + quarter @ on_z, quarter @ on_r, persistence)
-        return h_z + h_r @ (on_z + on_r @ (p_z @ persistence)), summed
+        p_z, summed = _sum(ahead @ h_z + quarter @ on_z, quarter @ on_r, moves)
+        return h_z + h_r @ (on_z + on_r @ (p_z @ moves)), summed
+
+    def unsolved(g: FloatArray) -> FloatArray:
+        """What is left of the equations in s_{t-1}."""
+        left = current @ g + lag[:, :, lagged]
+        left[:, forward] += (ahead @ g) @ g[:, lagged]
+        return left
 
     def unmet(response: FloatArray) -> FloatArray:
         """What is left of the equations in z_t."""
@@ -67,20 +74,24 @@ def decision_rules(
         left[:, forward] += ahead_g @ response[:, lagged] + ahead @ (response @ persistence)
         return left
 
-    ahead_g = ahead @ g
-    left = current @ g + lag[:, :, lagged]
-    left[:, forward] += ahead_g @ g[:, lagged]
+    # Where B all but loses a rank its inverse is large and costs digits. A Newton step returns them
+    # for G, and the same equation in what is left for Q.
+    left = unsolved(g)
     good = _small(left, current, g)
-    response, summed = respond(h_z)
+    settled = verdict == Status.OK
+    if not good[settled].all():
+        step, _ = respond(_divided(current, now, left), g[:, lagged])
+        g += np.where(good[:, None, None], 0.0, step)
+        good = _small(unsolved(g), current, g)
+    ahead_g = ahead @ g
+    response, summed = respond(h_z, persistence)
     left = unmet(response)
     small = _small(left, current, response)
-    if not small.all():
-        # where B all but loses a rank, its inverse is large and costs digits, which return
-        more = respond(_divided(current, now, left))[0]
+    if not small[settled].all():
+        more, _ = respond(_divided(current, now, left), persistence)
         response += np.where(small[:, None, None], 0.0, more)
         small = _small(unmet(response), current, response)
-    good &= summed & small
-    verdict[(verdict == Status.OK) & ~good] = UNCERTAIN
+    verdict[settled & ~(good & summed & small)] = UNCERTAIN
     transition = np.zeros((rows, n, n))
     transition[:, :, lagged] = g
     return transition, response, verdict
