@@ -69,31 +69,30 @@ def plan(
 ) -> Plan:
     """The plan that suits the first row of `model`."""
     rows, columns = _equilibrate(model)
-    roots = _roots(model.lead[0], model.now[0], model.lag[0], lagged)
+    places = np.array(cells, dtype=np.intp).reshape(-1, 2)
+    at = tuple(places.T)
+    values = model.now[0][at] * (rows[:, None] * columns)[at]
+    how = Plan(
+        forward, lagged, places, Elimination(len(rows), cells, values), rows, columns, threshold=1.0
+    )
+    with np.errstate(all="ignore"):
+        first = _scaled(Matrices(*(x[:1] for x in model)), how)
+        roots = large.roots(first, (how.now, how.cells), *_sides(how))[0]
+    if np.isnan(roots).any():
+        roots = _roots(model.lead[0], model.now[0], model.lag[0], lagged)
     if np.isfinite(model.persistence[0]).all():
         roots = np.concatenate([roots, np.abs(np.linalg.eigvals(model.persistence[0]))])
-    threshold = 1.0
     if ((roots > 1.0 - 1e-6) & (roots <= UNIT_ROOT)).any():
         # in the middle between unit roots and the next one; the nearer a root lies to the
         # threshold, the more digits it costs
         beyond = roots[np.isfinite(roots) & (roots > UNIT_ROOT)]
-        threshold = float(np.sqrt(beyond.min(initial=_FAR**2)))
-    places = np.array(cells, dtype=np.intp).reshape(-1, 2)
-    at = tuple(places.T)
-    values = model.now[0][at] * (rows[:, None] * columns)[at]
-    now = Elimination(len(rows), cells, values)
-    return Plan(forward, lagged, places, now, rows, columns, threshold)
+        how = how._replace(threshold=float(np.sqrt(beyond.min(initial=_FAR**2))))
+    return how
 
 
 def decide(model: Matrices, how: Plan) -> DecisionRule:
     """The decision rules of a batch, NaN for rows without a unique stable solution."""
-    both = how.rows[:, None] * how.columns
-    scaled = model._replace(
-        lead=model.lead * both,
-        now=model.now * both,
-        lag=model.lag * both,
-        load=model.load * how.rows[:, None],
-    )
+    scaled = _scaled(model, how)
     finite = np.logical_and.reduce([np.isfinite(x).all(axis=(1, 2)) for x in scaled])
     if not finite.all():
         scaled = Matrices(*(np.where(finite[:, None, None], x, 0.0) for x in scaled))
@@ -110,6 +109,17 @@ def decide(model: Matrices, how: Plan) -> DecisionRule:
     transition[verdict != Status.OK] = np.nan
     load[verdict != Status.OK] = np.nan
     return DecisionRule(transition, load, verdict)
+
+
+def _scaled(model: Matrices, how: Plan) -> Matrices:
+    """The equations and variables in the plan's units."""
+    both = how.rows[:, None] * how.columns
+    return model._replace(
+        lead=model.lead * both,
+        now=model.now * both,
+        lag=model.lag * both,
+        load=model.load * how.rows[:, None],
+    )
 
 
 def _double(model: Matrices, how: Plan) -> tuple[FloatArray, FloatArray, StatusArray]:
