@@ -24,6 +24,8 @@ UNCERTAIN = Status.NO_CONVERGENCE
 _SHIFT = -1.37
 # Powers of a matrix all of whose roots lie inside the circle may grow at first, not to this.
 _EXPLODED = doubling.DIVERGED**2
+# Residuals from which a Newton step restores all digits; larger ones are left to the Schur form.
+_NEAR = 1e-9
 
 
 def decision_rules(
@@ -80,9 +82,10 @@ def decision_rules(
     good = _small(left, current, g)
     settled = verdict == Status.OK
     if not good[settled].all():
+        near = _small(left, current, g, _NEAR)
         step, _ = respond(_divided(current, now, left), g[:, lagged])
         g += np.where(good[:, None, None], 0.0, step)
-        good = _small(unsolved(g), current, g)
+        good = near & _small(unsolved(g), current, g)
     ahead_g = ahead @ g
     response, summed = respond(h_z, persistence)
     left = unmet(response)
@@ -230,7 +233,12 @@ def _norm(matrices: FloatArray) -> FloatArray:
     return np.asarray(np.abs(matrices).sum(axis=2).max(axis=1, initial=0.0), dtype=np.float64)
 
 
-def _small(residual: FloatArray, now: FloatArray, solution: FloatArray) -> NDArray[np.bool_]:
+def _small(
+    residual: FloatArray,
+    now: FloatArray,
+    solution: FloatArray,
+    tolerance: float = doubling.RESIDUAL_TOLERANCE,
+) -> NDArray[np.bool_]:
     """Whether residuals are rounding beside what enters them; not where one is NaN."""
     scale = _largest(now) * np.maximum(_largest(solution), 1.0)
-    return np.asarray(_largest(residual) <= doubling.RESIDUAL_TOLERANCE * scale, dtype=np.bool_)
+    return np.asarray(_largest(residual) <= tolerance * scale, dtype=np.bool_)
