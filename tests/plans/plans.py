@@ -24,7 +24,9 @@ TUNED = {
     "name": "mlp", "config": "mlp", "role": "specialist", "per_world": True,
     "tuning": {"lr": [1e-5, 3e-3], "steps": 6, "worlds": ["nk"]},
 }  # fmt: skip
-WILD = {"name": "wild", "config": "mlp", "training": {"lr": 1e30, "warmup": 0.0}}  # diverges
+# Diverges: each step multiplies the weights by ten thousand.
+WILD = {"name": "wild", "config": "mlp",
+        "training": {"lr": 100.0, "weight_decay": 100.0, "warmup": 0.0}}  # fmt: skip
 
 
 class Folder:

@@ -204,16 +204,16 @@ def test_stopped_and_resumed_equals_one_go_bit_for_bit(
 
 @pytest.mark.slow
 def test_a_run_that_diverges_is_told_and_the_others_go_on(folder: Folder) -> None:
-    tuned = {"name": "tuned", "config": "mlp", "training": {"warmup": 0.0},
-             "tuning": {"lr": [1e30, 3e-3], "steps": 6}}  # fmt: skip
+    tuned = {"name": "tuned", "config": "mlp", "training": {"weight_decay": 100.0, "warmup": 0.0},
+             "tuning": {"lr": [100.0, 3e-3], "steps": 6}}  # fmt: skip
     report = carry_out(folder.plan(WILD, tuned))
     assert [outcome.label for outcome in report.failed] == ["wild/A"]
     assert "diverged at step" in report.failed[0].message
     assert json.loads((folder.out / "tuned/A/tuning.json").read_text())["chosen"] == 3e-3
     # The candidate that diverged is a result; it is not tried again.
-    before = (folder.out / "tuned/A/tuning/lr_1e+30/train_log.jsonl").stat().st_mtime_ns
+    before = (folder.out / "tuned/A/tuning/lr_100.0/train_log.jsonl").stat().st_mtime_ns
     carry_out(folder.plan(WILD, tuned), resume=True)
-    after = (folder.out / "tuned/A/tuning/lr_1e+30/train_log.jsonl").stat().st_mtime_ns
+    after = (folder.out / "tuned/A/tuning/lr_100.0/train_log.jsonl").stat().st_mtime_ns
     assert after == before
 
 

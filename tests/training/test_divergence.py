@@ -47,7 +47,7 @@ def test_the_last_good_checkpoint_stays_and_can_be_gone_on_from(
 def test_too_high_a_rate_is_caught_and_the_log_stays_valid_json(
     dataset_path: Path, tmp_path: Path
 ) -> None:
-    config = run_config(dataset_path, training={"lr": 1e30, "warmup": 0.0})
+    config = run_config(dataset_path, training={"lr": 100.0, "warmup": 0.0})
     with pytest.raises(TrainingError, match="lower lr"):
         train(config, tmp_path)
 
