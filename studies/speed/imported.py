@@ -1,9 +1,9 @@
 """Seconds for 10,000 draws of imported models, all responses, one thread, and memory at its peak.
 
-`python -m studies.speed.imported [FILE ...]` times a model of 150 variables that it writes itself
-and tests/references/sw.mod, or the .mod and world files named, and prints a line each. The work is
-to solve draws of the box and take their responses to every shock over 40 quarters. On a shared
-machine CPU time says what an idle core would do.
+`python -m studies.speed.imported [FILE ...]` times a model of 150 variables that it writes itself,
+tests/references/sw.mod and the .mod and world files named, into results/speed/imported.json. The
+work is to solve draws of the box and take their responses to every shock over 40 quarters. On a
+shared machine CPU time says what an idle core would do.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from threadpoolctl import threadpool_limits
 
 from emulator import get_world
 from emulator.worlds import Status, from_dynare
+from studies import records
 
 ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "results" / "speed" / "imported.json"
 DRAWS = 10_000
 HORIZON = 40
 
@@ -112,11 +114,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "sectors.mod"
         made.write_text(sectors(20))
-        for path in arguments.files or [made, ROOT / "tests" / "references" / "sw.mod"]:
+        rows = []
+        for path in [made, ROOT / "tests" / "references" / "sw.mod", *arguments.files]:
             # a process each, whose peak of memory is its own
             with multiprocessing.get_context("spawn").Pool(1) as pool:
-                row = pool.apply(measure, (path,))
-            print(", ".join(f"{key} {value}" for key, value in row.items()), flush=True)
+                rows.append(pool.apply(measure, (path,)))
+            print(", ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
+    facts = {"machine": records.machine(("numpy", "scipy", "numba")), "files": rows}
+    records.write(RESULTS, facts)
 
 
 if __name__ == "__main__":
