@@ -73,7 +73,7 @@ class _Entry(_Part):
     def _numbers(self) -> Self:
         for name, value in (self.model_extra or {}).items():
             if name in METRICS and isinstance(value, (str, bool)):
-                raise ValueError(f"{name} is no number")
+                raise ValueError(f"{name!r} is no number")
         return self
 
 
