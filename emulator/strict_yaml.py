@@ -71,7 +71,7 @@ class _Loader(yaml.SafeLoader):
                 raise _problem(key_node.start_mark, "a key is no word")
             key = self.construct_object(key_node)
             if key in keys:
-                raise _problem(node.start_mark, f"duplicate key {key!r}")
+                raise _problem(key_node.start_mark, f"duplicate key {key!r}")
             keys.add(key)
         return super().construct_mapping(node, deep)
 
@@ -114,7 +114,14 @@ def _scalar(loader: _Loader, node: yaml.Node) -> Any:
 
 for _kind in ("null", "bool", "int", "float", "str"):
     _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _scalar)
-for _tag in ("tag:yaml.org,2002:seq", "tag:yaml.org,2002:map", None):  # None: any other
+
+
+def _other(loader: _Loader, node: yaml.Node) -> Any:
+    raise _problem(node.start_mark, f"values of kind {node.tag} are not read")
+
+
+_Loader.add_constructor(None, _other)
+for _tag in ("tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"):
     _construct: Any = yaml.SafeLoader.yaml_constructors[_tag]
     _Loader.add_constructor(_tag, _construct)
 for _kind, _pattern, _first in (

@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 import typer
@@ -47,6 +48,7 @@ def program() -> TyperGroup:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line, as a process of its own, and exit with its code."""
     _open_streams()
+    warnings.formatwarning = lambda message, *_: f"emulator: {message}\n"
     # No command shows a window, and Jupyter hands its backend to every command of a cell.
     os.environ["MPLBACKEND"] = "agg"
     sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
@@ -128,7 +130,9 @@ def _how_to_go_on(arguments: list[str]) -> str:
 
 
 def _describe(error: OSError, arguments: list[str]) -> str:
-    place = error.filename or "a file"
+    place = error.filename or (
+        "standard output" if error.errno in (errno.ENOSPC, errno.EIO) else "a file"
+    )
     if error.errno == errno.ENOSPC:
         again = _how_to_go_on(arguments) or "run the same command again"
         return f"{place}: the disk is full; free some space and {again}"

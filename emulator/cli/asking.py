@@ -38,7 +38,7 @@ def check_known(model: Emulator, world: str) -> None:
         get_world(world)  # a file that is no world says so
         raise InputError(
             f"world {world!r}: these weights know {', '.join(model.worlds)}; train some that know "
-            f"it, or get the exact response with emulator.get_world({world!r}).irf(theta)"
+            f"it, or see the exact response with emulator compare --exact --worlds {world}"
         )
 
 

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +31,7 @@ DATES = (
     "",
     "unnamed: 0",
 )
-YEAR, QUARTER, MONTH = "year", ("quarter", "qtr"), "month"
+YEARS, QUARTERS, MONTHS = ("year", "yr"), ("quarter", "qtr"), ("month", "mon")
 FIRST_YEAR, LAST_YEAR = 1000, 3000  # smaller numbers count rows
 
 _TEXTS = (  # 1959Q2, Q2 1959, 1959:2
@@ -82,7 +83,11 @@ def span(
     rows = None if labels is None else list(labels)
     if rows and not _counted(rows):
         return _follow(where, "label", rows)
-    dated = [(name, cells) for name, cells in columns if cells and all(map(_looks_dated, cells))]
+    dated = [
+        (name, cells)
+        for name, cells in columns
+        if cells and (all(map(_looks_dated, cells)) or _days(cells) or _steps(cells))
+    ]
     errors = []
     for name, cells in dated:
         try:
@@ -100,23 +105,29 @@ def _usual(
     """The columns called as dates are; year and quarter, or year and month, together."""
     called = {str(name).strip().casefold(): cells for name, cells in columns}
     usual = [(name, cells) for name, cells in columns if str(name).strip().casefold() in DATES]
-    if YEAR not in called:
+    years = next((name for name in YEARS if name in called), None)
+    if years is None:
         return usual
-    for part, of_a_year in (*((name, 4) for name in QUARTER), (MONTH, 12)):
+    for part, of_a_year in (*((q, 4) for q in QUARTERS), *((m, 12) for m in MONTHS)):
         if part in called and all(_in_year(cell, of_a_year) for cell in called[part]):
             letter = "Q" if of_a_year == 4 else "M"
             both = [
-                f"{_plain(year)}{letter}{_plain(cell)}"
-                for year, cell in zip(called[YEAR], called[part], strict=True)
+                f"{_plain(year)}{letter}{_plain(_bare(cell))}"
+                for year, cell in zip(called[years], called[part], strict=True)
             ]
             others = [(n, cells) for n, cells in usual if str(n).strip().casefold() != part]
-            return [(f"{YEAR} and {part}", both), *others]
-    return [*usual, (YEAR, called[YEAR])]
+            return [(f"{years} and {part}", both), *others]
+    return [*usual, (years, called[years])]
 
 
 def _in_year(cell: Any, of_a_year: int) -> bool:
-    number = _number(cell)
+    number = _number(_bare(cell))
     return number is not None and number in range(1, of_a_year + 1)
+
+
+def _bare(cell: Any) -> Any:
+    """The number in Q3 or M11; other cells as they are."""
+    return cell.strip().lstrip("QqMm") if isinstance(cell, str) else cell
 
 
 def _plain(cell: Any) -> str:
@@ -134,6 +145,21 @@ def _counted(cells: Sequence[Any]) -> bool:
     """Whether cells count rows: whole numbers that are no years."""
     numbers = [_number(cell) for cell in cells]
     return all(n is not None and n.is_integer() and abs(n) < FIRST_YEAR for n in numbers)
+
+
+def _days(cells: Sequence[Any]) -> bool:
+    """Whether cells are days in eight digits, such as 19590401."""
+    return all(
+        n is not None and 1e7 < n < 1e8 and _of_number(n) is not None for n in map(_number, cells)
+    )
+
+
+def _steps(cells: Sequence[Any]) -> bool:
+    """Whether cells of any column count rows, up or down or some of them."""
+    if len(cells) < 3 or not _counted(cells):
+        return False
+    steps = {int(_number(b) or 0) - int(_number(a) or 0) for a, b in pairwise(cells)}
+    return len(steps) == 1 and steps != {0}
 
 
 def _follow(where: Where, name: str, cells: Sequence[Any]) -> Span | None:

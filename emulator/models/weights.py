@@ -164,6 +164,8 @@ def load_weights(folder: str | os.PathLike[str]) -> Loaded:
         raise DamagedWeightsError(f"{description_path}: damaged ({error}); {_REMEDY}") from None
     try:
         found = description["format"]
+        if not isinstance(found, int):
+            raise ValueError("format")
         if found != FORMAT or CHECKSUM not in description:
             raise WeightsError(
                 f"{description_path}: format {found!s:.20} of another version, this version reads "

@@ -57,6 +57,8 @@ def get_world(name: str) -> World[Any]:
             from emulator.worlds.dynare import read_world
 
             return read_world(file)
+        if Path(name).suffix in (".yaml", ".yml", ".mod"):
+            raise InputError(f"{name}: no such file; world files are made by `emulator import`")
     return _world(name)
 
 

@@ -30,7 +30,7 @@ def _nk() -> Any:
         (lambda m: emulator.load("nowhere"), "nowhere: no weights here"),
         (lambda m: _nk().pack({"phi_p": 2.0}), "did you mean 'phi_pi'"),
         (lambda m: _nk().pack(2.0), "expected names and numbers"),
-        (lambda m: _nk().irf({"phi_pi": 2.0}), "expected numbers"),
+        (lambda m: _nk().irf({"phi_pi": 2.0}), "parameter .beta. is missing"),
         (lambda m: _nk().irf(np.zeros(3)), "12 parameters"),
         (lambda m: _nk().irf(_nk().pack(), horizon=-1), "horizon"),
         (lambda m: _nk().irf(_nk().pack(), horizon=10**9), "at most 10,000 quarters, got 1,000,0"),

@@ -40,6 +40,8 @@ COMMANDS: list[tuple[list[str], str]] = [
     (["irf", "nk", "--size", "big"], "'--size': Input should be a valid number"),
     (["irf", "nk", "--horizon", "1.5"], "'--horizon': Input should be a valid integer"),
     (["irf", "nk", "--horizon", "-1"], "equal to 0"),
+    (["irf", "nk", "--horizon", "1_0"], "'1_0' is no number in plain digits"),
+    (["irf", "nk", "--size", "١"], "is no number in plain digits"),
     (["irf", "nk", "--plot", "DIR/x.pdf"], "ending in .png"),
     (["irf", "nk", "--plot", "CSV/x.png"], "us.csv is not a folder that can be written to"),
     (["irf", "nk", "--format", "jsn"], "'jsn' is not one of"),

@@ -51,7 +51,7 @@ def test_generate_then_validate(
     ("old", "new", "expected"),
     [
         ("samples: 60", "samples: 60\nseeds: 1", "did you mean 'seed'"),
-        ("worlds: [var]", "worlds: [vra]", "emulator.data.thresholds --worlds vra"),
+        ("worlds: [var]", "worlds: [vra]", "unknown world 'vra': did you mean 'var'"),
         ("horizon: 8", "horizon: 81", "horizon"),
         ("above: 0.93", "above: .nan", "above"),
         ("run_in: 20", "run_in: 58", "quarters must exceed run_in"),

@@ -37,9 +37,21 @@ def test_a_model_becomes_a_world_that_commands_take(capsys: pytest.CaptureFixtur
     assert about["equations"] == emulator.get_world("growth").found.equations
     assert about["shock_sds"].keys() == {"e_z", "e_n", "monetary"}
     assert sum(about["verdicts"].values()) == 1000
-    assert run(["compare", "--worlds", "nk,growth", "--shock", "monetary", "--exact"]) == 0
-    assert "growth" in capsys.readouterr().out
+    for name in ("growth", "growth.yaml", str(Path("growth.yaml").resolve())):
+        ask = ["compare", "--worlds", f"nk,{name}", "--shock", "monetary", "--exact"]
+        assert run([*ask, "--format", "json"]) == 0
+        assert json.loads(capsys.readouterr().out)["worlds"] == ["nk", name]
     assert emulator.get_world("growth").shock_names == ("e_z", "e_n", "monetary")
+
+
+def test_only_a_world_file_is_written_over(capsys: pytest.CaptureFixture[str]) -> None:
+    model = write(Path(), text())
+    before = model.read_bytes()
+    ask = ["import", str(model), "--observables", "output=100*x", "inflation=400*pi", "rate=400*i"]
+    refused(capsys, [*ask, "--output", str(model)], "is there and no world file")
+    assert model.read_bytes() == before
+    for _ in range(2):
+        assert run([*ask, "--output", "made.yaml"]) == 0
 
 
 def test_options_reach_the_world(capsys: pytest.CaptureFixture[str]) -> None:

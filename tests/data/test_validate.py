@@ -26,6 +26,7 @@ from emulator.data.schema import (
 )
 from emulator.data.shards import encode
 from emulator.data.validate import validate
+from emulator.limits import MOST_SEED
 from emulator.worlds import get_world
 from tests.data.configs import small
 
@@ -128,8 +129,8 @@ def test_noisy_data_are_valid(tmp_path: Path) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(
-    seed=st.integers(0, 2**64),
-    noise=st.floats(0, 1e9),
+    seed=st.integers(0, MOST_SEED),
+    noise=st.floats(0, 100),
     threshold=st.floats(-1e300, 1e300),
     rows=st.integers(1, 10**5),
 )

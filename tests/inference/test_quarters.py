@@ -55,6 +55,27 @@ def test_dates_of_every_kind_are_the_same_quarters() -> None:
     ):  # fmt: skip
         assert span(str, [("DATE", cells)]) == expected
         assert span(str, [], cells) == expected
-    years = [("Year", [1990.0] * 3), ("QTR", [1.0, 2.0, 3.0])]
+    years = [("Year", [1990.0] * 3), ("QTR", ["Q1", "q2", "3"])]
     assert span(str, years) == span(str, [years[0], ("month", ["3", "4", "9"])]) == expected
     assert [name_of(q) for q in expected] == ["1990Q1", "1990Q3"]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        [("yr", [1990] * 3), ("qtr", [3, 2, 1])],
+        [("when", ["19900930", "19900630", "19900331"])],
+        [("n", [3, 2, 1])],
+        [("row", [0, 2, 4])],
+        [("t", ["60", "59", "58"])],
+    ],
+    ids=str,
+)
+def test_rows_in_another_order_are_refused_whatever_the_column_is_called(columns: Any) -> None:
+    with pytest.raises(InputError, match="oldest first"):
+        span(str, columns)
+
+
+def test_numbers_that_count_no_rows_are_no_dates() -> None:
+    for cells in ([1, 2, 3], [5, 5, 5], [4.0, 2.0, 3.0], ["12345678", "87654321", "1"]):
+        assert span(str, [("vintage", cells)]) is None

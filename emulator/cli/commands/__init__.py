@@ -39,7 +39,29 @@ class Commands(Mapping[str, "TyperCommand"]):
         module, function = _declared(name)
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         alone.command(name, epilog=f"Example: {module.EXAMPLE}")(function)
-        return typer.main.get_command(alone)  # type: ignore[return-value]
+        command: TyperCommand = typer.main.get_command(alone)  # type: ignore[assignment]
+        for parameter in command.params:
+            annotation = inspect.signature(function).parameters.get(parameter.name or "")
+            if annotation is not None and annotation.annotation in _NUMBERS:
+                parameter.process_value = _plain(parameter)  # type: ignore[method-assign]
+        return command
+
+
+# Annotations as they are written: they are not evaluated.
+_NUMBERS = ("int", "float", "int | None", "float | None")
+
+
+def _plain(parameter: Any) -> Any:
+    """How a parameter takes a number: as files spell it, not 1_0 or in other scripts' digits, which
+    Python reads too."""
+    process = parameter.process_value
+
+    def checked(context: Any, value: Any) -> Any:
+        if isinstance(value, str) and (not value.isascii() or "_" in value):
+            raise typer.BadParameter(f"{value!r} is no number in plain digits.", param=parameter)
+        return process(context, value)
+
+    return checked
 
 
 def how_to_go_on(name: str, arguments: list[str]) -> str:

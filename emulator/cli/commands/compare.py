@@ -83,14 +83,14 @@ def compare(
     impact = None if normalize is None else _impact(normalize)
     if exact:
         specs = _installed(names, shock)
-        thetas = _share_out(specs, values)
+        thetas = _share_out(names, specs, values)
         quarters = EXACT_QUARTERS if horizon is None else horizon
         found = {name: solve(name, thetas[name], shock, size, quarters) for name in names}
         caveats = {}
     else:
         model = _knowing(names, weights)
         specs = [model.spec(name) for name in names]
-        thetas = _share_out(specs, values)
+        thetas = _share_out(names, specs, values)
         asked: dict[str, Any] = {"shock": shock, "size": size, "horizon": horizon}
         answers = {name: model.respond(name, thetas[name], **asked) for name in names}
         found = {name: response.values[0] for name, response in answers.items()}
@@ -140,14 +140,18 @@ def _impact(text: str) -> tuple[int, float]:
     return OBSERVABLE_NAMES.index(name), value
 
 
-def _share_out(specs: list[WorldSpec], values: dict[str, float]) -> dict[str, dict[str, float]]:
-    """Each world's part of the parameters; UnknownNameError for one that none has."""
+def _share_out(
+    names: list[str], specs: list[WorldSpec], values: dict[str, float]
+) -> dict[str, dict[str, float]]:
+    """Each world's part of the parameters, by the name it was asked for with, which for a file is a
+    path; UnknownNameError for one that none has."""
     known = dict.fromkeys(name for spec in specs for name in spec.parameter_names)
-    for name in values:
-        if name not in known:
-            raise unknown_name("parameter of these worlds", name, known)
+    for parameter in values:
+        if parameter not in known:
+            raise unknown_name("parameter of these worlds", parameter, known)
     return {
-        spec.name: {k: v for k, v in values.items() if k in spec.parameter_names} for spec in specs
+        asked: {k: v for k, v in values.items() if k in spec.parameter_names}
+        for asked, spec in zip(names, specs, strict=True)
     }
 
 

@@ -70,6 +70,7 @@ def import_(
         name=name,
     )
     target = output or Path(f"{world.name}.yaml")
+    _check_replaced(target)
     write_world(world, target)
     if output_format is Format.json:
         print_json({"world": str(target), **as_dict(world)})
@@ -79,6 +80,14 @@ def import_(
         typer.echo(f"  {note}")
     typer.echo(f"Written: {target}. Names shared with other worlds need not mean the same. Next: "
                f"emulator worlds {target}")  # fmt: skip
+
+
+def _check_replaced(target: Path) -> None:
+    """Refuse to write over what is there unless it is a world file."""
+    from emulator.worlds.dynare.files import is_world_file
+
+    if target.exists() and not is_world_file(target):
+        raise InputError(f"--output: {target} is there and no world file; name another")
 
 
 def _expressions(observables: tuple[str, str, str]) -> dict[str, str]:

@@ -13,10 +13,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from emulator.errors import InputError
+from emulator.errors import ConfigError, InputError
 from emulator.specs import OBSERVABLE_NAMES, Parameter
 from emulator.storage import write_atomically
-from emulator.strict_yaml import dump_yaml, parse_yaml
+from emulator.strict_yaml import dump_yaml, parse_yaml, read_yaml
 from emulator.worlds.dynare.boxes import Bounds
 from emulator.worlds.dynare.macro_values import Value
 from emulator.worlds.dynare.reader import read, read_text
@@ -103,6 +103,14 @@ def write_world(world: DynareWorld, path: Path) -> None:
     write_atomically(path, dump_yaml(to_data(world)).encode())
 
 
+def is_world_file(path: Path) -> bool:
+    """Whether the file says that it is a world, of this format or another."""
+    try:
+        return "format" in read_yaml(path)
+    except ConfigError:
+        return False
+
+
 def read_world(path: Path) -> DynareWorld:
     """The world in a file that `write_world` wrote. Any other file is refused, with ConfigError
     where it is no YAML and InputError otherwise."""
@@ -137,7 +145,11 @@ def _from_text(text: str, shown: str) -> DynareWorld:
         file, rule = str(data["file"]), data.get("rule")
         names = {str(k): str(v) for k, v in data["names"].items()}
         _check(parameters)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError):
+        raise InputError(
+            f"{shown}: lacks a part of a world file; write it again with `emulator import`"
+        ) from None
+    except ValueError as error:
         raise InputError(f"{shown}: {error}; write it again with `emulator import`") from None
     model = read_text(text, file)
     model.rule = None if rule is None else str(rule)
