@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emulator.errors import InputError
+from emulator.strict_yaml import read_number
 
 # What NumPy and float() raise for what is no number, or too large an integer for one, and torch for
 # a tensor that keeps gradients.
@@ -27,10 +28,19 @@ def real(values: Any) -> NDArray[np.float64]:
     array = np.ma.array(values, copy=False) if masked else np.asarray(values)
     if array.dtype.kind in NO_REAL:
         raise TypeError(f"expected real numbers, got {array.dtype}")
+    plain_digits(array)
     if masked:
         array = np.ma.filled(array.astype(np.float64), np.nan)
     # In order, which a reversed view is not: kernels and tensors take no negative strides.
     return np.asarray(array, dtype=np.float64, order="C")
+
+
+def plain_digits(array: Any) -> None:
+    """ValueError where texts among the cells are numbers to Python alone, as 1_0 is."""
+    if array.dtype.kind in "SUO":
+        for cell in np.asarray(array).flat:
+            if isinstance(cell, str):
+                read_number(cell)
 
 
 def numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.errors import InputError, nearest, unknown_name
-from emulator.worlds.arguments import NO_REAL, NOT_NUMBERS, real
+from emulator.worlds.arguments import NO_REAL, NOT_NUMBERS, plain_digits, real
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,6 +107,7 @@ def column_numbers(column: Any) -> NDArray[np.float64]:
     if is_pandas(column, "Series"):
         if column.dtype.kind in NO_REAL:
             raise TypeError(f"expected real numbers, got {column.dtype}")
+        plain_digits(column)
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
     if column is None:  # NaN to NumPy
         raise TypeError("expected a number, got None")

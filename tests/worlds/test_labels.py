@@ -129,3 +129,14 @@ def test_what_is_masked_is_missing() -> None:
 
 def test_views_that_run_backwards_say_the_same() -> None:
     np.testing.assert_array_equal(WORLD.irf(THETA[::-1]).values, WORLD.irf(THETA).values[::-1])
+
+
+@pytest.mark.parametrize("text", ["1_0", "١", "１.5"])
+def test_numbers_in_texts_are_in_plain_digits(text: str) -> None:
+    draw: dict[str, Any] = dict(zip(WORLD.parameter_names, THETA[0], strict=True))
+    plain = WORLD.irf({**draw, "phi_pi": "2.5"}).values
+    np.testing.assert_array_equal(plain, WORLD.irf({**draw, "phi_pi": 2.5}).values)
+    wrong = {**draw, "phi_pi": text}
+    for values in (wrong, pd.Series(wrong), pd.DataFrame([wrong])):
+        with pytest.raises(InputError, match="phi_pi"):
+            WORLD.irf(values)
