@@ -142,19 +142,23 @@ def _problem(mark: yaml.Mark, what: str) -> yaml.MarkedYAMLError:
 
 def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The mapping in a YAML file. Raises ConfigError naming the file and line."""
+    return parse_yaml(text_of(path), str(path))
+
+
+def text_of(path: str | os.PathLike[str]) -> str:
+    """What is in a YAML file. Raises ConfigError naming it, also for one that is too large."""
     try:
         with open_file(Path(path)) as file:
             data = file.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
             raise ConfigError(f"{path}: too large, at most {MOST_BYTES:,} bytes are read")
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; expected a YAML file") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from None
-    return parse_yaml(text, str(path))
 
 
 def parse_yaml(text: str, origin: str) -> dict[str, Any]:
@@ -177,10 +181,13 @@ def dump_yaml(data: Any) -> str:
 
 
 def read_number(text: str) -> float:
-    """The number that a text spells, which may be nan or inf. Raises ValueError.
-
-    Python's float also reads 1_000 and the digits of other scripts, which no table or form means.
-    """
-    if not text.isascii() or "_" in text:
+    """The number that a text spells in plain digits, which may be nan or inf. Raises ValueError."""
+    if not in_plain_digits(text):
         raise ValueError(f"no number: {text!r}")
     return float(text)
+
+
+def in_plain_digits(text: str) -> bool:
+    """Whether a number in the text would be one to everybody: Python also reads 1_000 and the
+    digits of other scripts, which no table or form means."""
+    return text.isascii() and "_" not in text

@@ -130,9 +130,8 @@ def _how_to_go_on(arguments: list[str]) -> str:
 
 
 def _describe(error: OSError, arguments: list[str]) -> str:
-    place = error.filename or (
-        "standard output" if error.errno in (errno.ENOSPC, errno.EIO) else "a file"
-    )
+    # Writes name their files (storage.naming); what has none was printed.
+    place = error.filename or ("standard output" if error.errno == errno.ENOSPC else "a file")
     if error.errno == errno.ENOSPC:
         again = _how_to_go_on(arguments) or "run the same command again"
         return f"{place}: the disk is full; free some space and {again}"

@@ -29,6 +29,7 @@ from emulator.inference.quarters import DATES, Span, name_of, span
 from emulator.limits import MAX_HISTORY, MIN_HISTORY
 from emulator.specs import OBSERVABLE_NAMES
 from emulator.storage import open_file
+from emulator.strict_yaml import read_number
 from emulator.worlds.arguments import NOT_NUMBERS, real
 from emulator.worlds.labels import Named, column_numbers, named, parts_of
 
@@ -232,8 +233,7 @@ def _number(where: str, name: str, cell: str, separator: str) -> float:
     if separator == ";" and text.count(",") == 1 and "." not in text:
         text = text.replace(",", ".")
     try:
-        # float also reads 1_000 and digits of other scripts, which a spreadsheet never writes.
-        value = float(text) if text.isascii() and "_" not in text else math.nan
+        value = read_number(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):

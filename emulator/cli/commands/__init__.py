@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from emulator.strict_yaml import in_plain_digits
+
 if TYPE_CHECKING:
     from typer.core import TyperCommand
 
@@ -40,9 +42,9 @@ class Commands(Mapping[str, "TyperCommand"]):
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         alone.command(name, epilog=f"Example: {module.EXAMPLE}")(function)
         command: TyperCommand = typer.main.get_command(alone)  # type: ignore[assignment]
+        takes = inspect.signature(function).parameters
         for parameter in command.params:
-            annotation = inspect.signature(function).parameters.get(parameter.name or "")
-            if annotation is not None and annotation.annotation in _NUMBERS:
+            if parameter.name in takes and takes[parameter.name].annotation in _NUMBERS:
                 parameter.process_value = _plain(parameter)  # type: ignore[method-assign]
         return command
 
@@ -52,12 +54,11 @@ _NUMBERS = ("int", "float", "int | None", "float | None")
 
 
 def _plain(parameter: Any) -> Any:
-    """How a parameter takes a number: as files spell it, not 1_0 or in other scripts' digits, which
-    Python reads too."""
+    """How a parameter takes a number: spelt as in files."""
     process = parameter.process_value
 
     def checked(context: Any, value: Any) -> Any:
-        if isinstance(value, str) and (not value.isascii() or "_" in value):
+        if isinstance(value, str) and not in_plain_digits(value):
             raise typer.BadParameter(f"{value!r} is no number in plain digits.", param=parameter)
         return process(context, value)
 

@@ -16,7 +16,7 @@ from typing import Any
 from emulator.errors import ConfigError, InputError
 from emulator.specs import OBSERVABLE_NAMES, Parameter
 from emulator.storage import write_atomically
-from emulator.strict_yaml import dump_yaml, parse_yaml, read_yaml
+from emulator.strict_yaml import dump_yaml, parse_yaml, read_yaml, text_of
 from emulator.worlds.dynare.boxes import Bounds
 from emulator.worlds.dynare.macro_values import Value
 from emulator.worlds.dynare.reader import read, read_text
@@ -113,21 +113,12 @@ def is_world_file(path: Path) -> bool:
 
 def read_world(path: Path) -> DynareWorld:
     """The world in a file that `write_world` wrote. Any other file is refused, with ConfigError
-    where it is no YAML and InputError otherwise."""
+    where it cannot be read as YAML and InputError otherwise."""
     if path.suffix == ".mod":
         raise InputError(
             f"{path}: is a Dynare model; make a world of it with `emulator import {path}`"
         )
-    try:
-        stat = path.stat()
-        if stat.st_size > 8_000_000:
-            raise InputError(f"{path}: is larger than 8 MB; no world file is")
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: is no text; name a world file or a .mod file") from None
-    return _from_text(text, path.name)
+    return _from_text(text_of(path), path.name)
 
 
 @lru_cache(maxsize=32)

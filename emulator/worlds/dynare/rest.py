@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import root
 
 from emulator.worlds.base import FloatArray
-from emulator.worlds.dynare import newton, trust
+from emulator.worlds.dynare import dogleg, newton
 from emulator.worlds.dynare.elimination import Elimination
 from emulator.worlds.dynare.graph import Graph, Symbol
 from emulator.worlds.dynare.model import Model
@@ -259,7 +259,7 @@ class Rest:
         """The steady state that is found from initval in guarded steps; None where none is."""
         row = np.zeros(1, dtype=np.intp)
         try:
-            found = trust.solve(
+            found = dogleg.solve(
                 self._initial.columns(given, 1)[0],
                 lambda x: self._residuals(given, row, x[None])[0],
                 lambda x: self._jacobians(given, row, x[None])[0],
