@@ -60,6 +60,7 @@ CHECKED = (
     "emulator.worlds.linear",
     "emulator.worlds.occasionally_binding",
     "emulator.worlds.rational_expectations",
+    "emulator.worlds.realisation",
 )
 
 
