@@ -111,7 +111,13 @@ MACRO_OBSERVABLES = (
 class WorldSpec:
     """A world's description without its code: names, bounds, transforms, units, state size.
 
-    restrictions: what binds parameters together beyond their bounds, a sentence each.
+    restrictions: what binds parameters together beyond their bounds, a sentence each. floors:
+    observables that never fall below the negative of a parameter, each with its name. recursive:
+    whether shock j moves no observable before the j-th on impact, and raises that one.
+
+    moves (P, S), size_moves (S,): which parameters, and whether the size, change the response to a
+    shock from rest, per unit of size and over its own s.d. (`emulator.worlds.dependence`). Empty
+    where it was not found; then everything may.
     """
 
     name: str
@@ -125,6 +131,10 @@ class WorldSpec:
     shocks: tuple[Shock, ...]
     observables: tuple[Observable, ...]
     restrictions: tuple[str, ...] = ()
+    floors: tuple[tuple[str, str], ...] = ()
+    recursive: bool = False
+    moves: tuple[tuple[bool, ...], ...] = ()
+    size_moves: tuple[bool, ...] = ()
 
     def __post_init__(self) -> None:
         if (names := tuple(o.name for o in self.observables)) != OBSERVABLE_NAMES:
@@ -132,6 +142,14 @@ class WorldSpec:
         for kind, named in (("parameter", self.parameter_names), ("shock", self.shock_names)):
             if not named or len(set(named)) < len(named):
                 raise ValueError(f"{self.name}: no {kind}, or one twice")
+        for observable, parameter in self.floors:
+            if observable not in OBSERVABLE_NAMES or parameter not in self.parameter_names:
+                raise ValueError(f"{self.name}: no such floor, {observable} at {parameter}")
+        shocks = [len(self.shocks)] * len(self.parameters)
+        if self.moves and [len(row) for row in self.moves] != shocks:
+            raise ValueError(f"{self.name}: moves is not of its parameters and shocks")
+        if self.size_moves and len(self.size_moves) != len(self.shocks):
+            raise ValueError(f"{self.name}: size_moves is not of its shocks")
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
@@ -149,7 +167,8 @@ class WorldSpec:
     def from_dict(cls, data: dict[str, Any]) -> WorldSpec:
         """The inverse of `to_dict` (JSON turns tuples into lists; this turns them back).
 
-        Descriptions written before priors had notes and worlds stated restrictions have neither.
+        Descriptions written before priors had notes and worlds stated restrictions, floors and what
+        moves what have none of them.
         Raises KeyError, TypeError or ValueError for what is no description.
         """
         spec = cls(
@@ -164,6 +183,10 @@ class WorldSpec:
             shocks=tuple(Shock(**s) for s in data["shocks"]),
             observables=tuple(Observable(**o) for o in data["observables"]),
             restrictions=tuple(data.get("restrictions", ())),
+            floors=tuple((o, p) for o, p in data.get("floors", ())),
+            recursive=data.get("recursive", False),
+            moves=tuple(map(tuple, data.get("moves", ()))),
+            size_moves=tuple(data.get("size_moves", ())),
         )
         # Data classes take anything; text in the place of a number would be met much later.
         _schema().validate_json(json.dumps(spec.to_dict()), strict=True)

@@ -44,6 +44,7 @@ from emulator.errors import DatasetError
 from emulator.provenance import commit
 from emulator.storage import file_sha256, json_sha256, sha256
 from emulator.worlds import get_world
+from emulator.worlds.dependence import described
 
 Records = dict[tuple[str, int], dict[str, Any]]
 
@@ -77,7 +78,7 @@ def finish(root: Path, config: DataConfig) -> Manifest:
         assert merged is not None
         moments[name] = merged.to_json()
         worlds[name] = WorldRecord(
-            spec=world.spec.to_dict(),
+            spec=described(world).to_dict(),
             samples=config.samples,
             splits={split: splits[split] for split in SPLITS},
             rejections=dict(sorted(rejections.items())),

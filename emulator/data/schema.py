@@ -441,8 +441,9 @@ def rerun(root: Path, name: str = "") -> str:
 
 # --------------------------------------------------------------------- what drew the samples
 
-# Keys of a spec that are prose: changing them changes no number.
+# Keys of a spec that change no number: prose, and what is known of the world besides.
 _PROSE = {"title", "source", "description", "label", "prior_note", "restrictions"}
+_BESIDES = {"floors", "recursive", "moves", "size_moves"}
 
 
 def fingerprint(spec: WorldSpec) -> str:
@@ -454,7 +455,7 @@ def fingerprint(spec: WorldSpec) -> str:
 
     def bare(value: Any) -> Any:
         if isinstance(value, dict):
-            return {k: bare(v) for k, v in value.items() if k not in _PROSE}
+            return {k: bare(v) for k, v in value.items() if k not in _PROSE | _BESIDES}
         return [bare(v) for v in value] if isinstance(value, (list, tuple)) else value
 
     data = bare(spec.to_dict())

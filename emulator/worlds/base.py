@@ -113,6 +113,7 @@ class World(ABC, Generic[SolutionT]):
     flag: what `Paths.flags` marks (a regime, a binding constraint); None when nothing.
     restrictions: what makes a row INADMISSIBLE, a sentence each.
     floors: observables that never fall below the negative of a parameter, each with its name.
+    recursive: whether shock j moves no observable before the j-th on impact, and raises that one.
     """
 
     name: ClassVar[str]
@@ -127,6 +128,7 @@ class World(ABC, Generic[SolutionT]):
     flag: ClassVar[str | None] = None
     restrictions: ClassVar[tuple[str, ...]] = ()
     floors: ClassVar[tuple[tuple[str, str], ...]] = ()
+    recursive: ClassVar[bool] = False
 
     # ------------------------------------------------------------------ to implement
 
@@ -185,6 +187,8 @@ class World(ABC, Generic[SolutionT]):
             shocks=self.shocks,
             observables=self.observables,
             restrictions=self.restrictions,
+            floors=self.floors,
+            recursive=self.recursive,
         )
 
     @property

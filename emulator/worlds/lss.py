@@ -100,6 +100,7 @@ class LinearStateSpace(LinearWorld):
         Observable("rate", "Third observable", "1"),
     )
     state_names = ("mode_1", "mode_2", "cycle_1", "cycle_2")
+    recursive = True
 
     restrictions = (
         "lambda2 is at least .05 below lambda1.",

@@ -25,6 +25,7 @@ from emulator.data.shards import encode
 from emulator.data.validate import validate
 from emulator.errors import ConfigError, DatasetError
 from emulator.worlds import get_world
+from emulator.worlds.dependence import described
 from tests.data.configs import RULES, WORLDS, checksums, small
 
 pytestmark = pytest.mark.slow
@@ -36,7 +37,7 @@ KILLS = int(os.environ.get("EMULATOR_KILLS", "2"))
 def test_every_array_is_there_as_the_schema_says(dataset: Dataset) -> None:
     config = dataset.manifest.config
     for world in WORLDS:
-        spec = get_world(world).spec
+        spec = described(get_world(world))
         assert dataset.spec(world) == spec
         names = {a.name for a in layout(spec, config)}
         assert ("irfs_state" in names) == (not spec.linear)

@@ -36,10 +36,13 @@ def worlds(
         typer.echo(f"State at the end of a quarter: {', '.join(world.state_names)}")
         print_imported(world)
         print_equations(world)
-    elif output_format is Format.json:
-        print_json(world.spec.to_dict())
+        return
+    from emulator.worlds.dependence import described
+
+    if output_format is Format.json:
+        print_json(described(world).to_dict())
     else:
-        _print_world(world.spec)
+        _print_world(described(world))
 
 
 def _all_that_load() -> list[WorldSpec]:
@@ -64,6 +67,14 @@ def _print_bank(specs: list[WorldSpec]) -> None:
     print_table("Worlds", header, rows, prose=("title", "shocks", "source"))
 
 
+def _moved(spec: WorldSpec, which: tuple[bool, ...]) -> str:
+    """The shocks that something moves, in words."""
+    if all(which):
+        return "all"
+    names = [name for name, moved in zip(spec.shock_names, which, strict=True) if moved]
+    return ", ".join(names) or "none"
+
+
 def _print_world(spec: WorldSpec) -> None:
     typer.echo(f"{spec.name}: {spec.title}\nSource: {spec.source}")
     typer.echo(f"State at the end of a quarter: {', '.join(spec.state_names)}")
@@ -71,14 +82,18 @@ def _print_world(spec: WorldSpec) -> None:
         typer.echo(f"Flag of a quarter: {spec.flag}")
     print_table(
         "Parameters",
-        ["name", "description", "unit", "lower", "upper", "default", "prior", "transform"],
+        ["name", "description", "unit", "lower", "upper", "default", "prior", "transform", "moves"],
         [
             [p.name, p.description, p.unit, *(f"{v:.6g}" for v in (p.lower, p.upper, p.default)),
-             p.prior_text, p.transform]
-            for p in spec.parameters
+             p.prior_text, p.transform, _moved(spec, row)]
+            for p, row in zip(spec.parameters, spec.moves, strict=True)
         ],
-        prose=("description", "unit", "prior", "transform"),
+        prose=("description", "unit", "prior", "transform", "moves"),
     )  # fmt: skip
+    typer.echo(
+        "moves: the shocks whose responses, over their own s.d., change with the parameter"
+        + (f"; with the size: {_moved(spec, spec.size_moves)}" if any(spec.size_moves) else "")
+    )
     if spec.restrictions:
         typer.echo("Draws must satisfy, besides their bounds:")
         for restriction in spec.restrictions:
