@@ -147,6 +147,23 @@ def contract(regime: Regime, without: Set[str] = frozenset()) -> Contract:
     return given
 
 
+def given(regime: Regime) -> frozenset[str]:
+    """The inputs that a regime gives, by their names in `REMOVABLE`."""
+    row = CONTRACTS[regime]
+    there = {
+        "world": row.world, "theta": row.theta, "eps": row.eps_sequence, "history": row.history
+    }  # fmt: skip
+    return frozenset(name for name in REMOVABLE if there[name])
+
+
+def telling(regime: Regime, task: Task) -> frozenset[str]:
+    """Of what a regime gives, what bears on the answer: where theta is known, the past does not
+    move the response from the steady state, so that A and C ask the same of it."""
+    if task is Task.steady_state and "theta" in given(regime):
+        return given(regime) - {"eps", "history"}
+    return given(regime)
+
+
 def fields_needed(
     regime: Regime,
     task: Task = Task.steady_state,

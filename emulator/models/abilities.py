@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from emulator.config import StrictModel
-from emulator.regimes import Regime
+from emulator.regimes import REMOVABLE, Regime, Task, given, telling
 from emulator.specs import WorldSpec
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ class ModelConfigBase(StrictModel, ABC):
 
     How it is trained
         regimes: values of `data.regime`; `all` where one set of weights serves every regime.
-        alike: groups of regimes in which it reads the same inputs, so that one trained in any of a
-        group is scored in all of it. extra_inputs: those beyond the contract that it can read.
+        reads: which of world, theta, eps and history it can read. theta_alone: whether it reads
+        none of the past where theta is known. Regimes in which it sees the same are alike: one
+        trained in any is scored in all. extra_inputs: those beyond the contract that it can read.
         fitted_at_once: by `Model.fit` in one pass, without steps or a learning rate.
         prepares: whether `Model.prepare` is to see every training row, all in memory.
         starts_from_weights: whether it knows by name what it learned, so that training can begin
@@ -50,12 +51,14 @@ class ModelConfigBase(StrictModel, ABC):
     Which part it plays
         label: what tables of rivals call it, in a word or two. universal: one set of weights for
         any world and regime, that does without any of its inputs: what criteria and ablations are
-        for. specialist: compared with a universal run where trained on one world alone. rival: what
-        a universal run is to beat with it, if anything.
+        for. specialist: compared with a universal run where trained on one world alone. needs: the
+        inputs without which that is asked of nobody. rival: what a universal run is to beat with
+        it, if anything.
     """
 
     regimes: ClassVar[tuple[str, ...]] = (*Regime, "all")
-    alike: ClassVar[tuple[frozenset[Regime], ...]] = ()
+    reads: ClassVar[frozenset[str]] = frozenset(REMOVABLE)
+    theta_alone: ClassVar[bool] = False
     extra_inputs: ClassVar[frozenset[str]] = frozenset()
     fitted_at_once: ClassVar[bool] = False
     prepares: ClassVar[bool] = False
@@ -70,9 +73,26 @@ class ModelConfigBase(StrictModel, ABC):
     label: ClassVar[str]
     universal: ClassVar[bool] = False
     specialist: ClassVar[bool] = False
+    needs: ClassVar[frozenset[str]] = frozenset()
     rival: ClassVar[Rival | None] = None
 
     type: str
+
+    @classmethod
+    def sees(cls, regime: Regime) -> frozenset[str]:
+        """The inputs of a regime that reach its answers."""
+        seen = given(regime) & cls.reads
+        return seen - {"eps", "history"} if cls.theta_alone and "theta" in seen else seen
+
+    @classmethod
+    def alike(cls, regime: Regime) -> tuple[Regime, ...]:
+        """The regimes in which it sees what it sees in this one."""
+        return tuple(r for r in Regime if r in cls.regimes and cls.sees(r) == cls.sees(regime))
+
+    @classmethod
+    def sees_all(cls, regime: Regime, task: Task) -> bool:
+        """Whether it sees everything that bears on the answer: only then it is beaten fairly."""
+        return regime in cls.regimes and telling(regime, task) <= cls.sees(regime)
 
     @abstractmethod
     def build(self, specs: Sequence[WorldSpec], horizon: int) -> Model:

@@ -92,16 +92,14 @@ def test_forbidden_inputs_change_no_bit(config: ModelConfigBase, regime: Regime,
 def test_what_a_baseline_answers_from_reaches_its_output(
     config: ModelConfigBase, regime: Regime
 ) -> None:
-    model, contract = _ready(config, regime), CONTRACTS[regime]
-    from_history = contract.history and (config.type != "baseline_mlp" or not contract.theta)
-    if config.type == "baseline_linear":
-        from_history = not contract.theta
-    from_theta = contract.theta and config.type not in ("baseline_var", "baseline_lp")
-    for field, used in (("theta", from_theta), ("trajectories", from_history)):
+    """And nothing else does: it sees what its kind says."""
+    model = _ready(config, regime)
+    for name, field in (("theta", "theta"), ("history", "trajectories"), ("eps", "eps")):
         fields = sample(LARGE)
         clean = model(build_inputs(fields, LARGE, regime))
         fields[field] = sample(LARGE, seed=1)[field]
-        assert torch.equal(model(build_inputs(fields, LARGE, regime)), clean) != used
+        reached = not torch.equal(model(build_inputs(fields, LARGE, regime)), clean)
+        assert reached is (name in config.sees(regime))
 
 
 @pytest.mark.fast
@@ -110,16 +108,12 @@ def test_regimes_alike_to_a_baseline_have_the_same_answers(
     config: ModelConfigBase, regime: Regime
 ) -> None:
     model = _ready(config, regime)
-    alike = [group for group in config.alike if regime in group]
-    if config.type == "baseline_gru":
-        assert not alike
-        return
-    assert len(alike) == (regime is not Regime.B2)
+    assert regime in config.alike(regime)
     for spec in SPECS:
         for task in tasks(spec):
             fields = sample(spec)
             answer = model(build_inputs(fields, spec, regime, task))
-            for other in frozenset().union(*alike):
+            for other in config.alike(regime):
                 assert torch.equal(model(build_inputs(fields, spec, other, task)), answer)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from emulator.evaluation.comparison import evidence
 from emulator.evaluation.comparison.evidence import Evidence, Found
-from emulator.evaluation.comparison.verdicts import Finding, Verdict, settled
+from emulator.evaluation.comparison.verdicts import SPLIT, Finding, Verdict, settled
 from emulator.evaluation.comparison.wording import (
     Level,
     Lines,
@@ -66,8 +66,8 @@ class Criterion:
 
 CRITERIA = (
     Criterion(
-        f"beats {', '.join(r.name for r in rivals())} and training mean wherever they apply",
-        "must: lower NRMSE on test; goal: paired 95 % interval clear of zero",
+        f"beats {', '.join(r.name for r in rivals())} wherever they see as much",
+        f"must: lower NRMSE on {SPLIT}; goal: paired 95 % interval clear of zero",
         must=lambda figure: figure.value < 0,
         goal=lambda figure: figure.value < 0 and figure.upper < 0,
         evidence=evidence.against_rivals, words=won, lines=unbeaten,
@@ -80,13 +80,13 @@ CRITERIA = (
         evidence=evidence.gaps_to_specialists, words=gaps, lines=each,
     ),
     Criterion(
-        "NRMSE on test, every world",
+        f"NRMSE on {SPLIT}, every world",
         f"goal: {NRMSE_GOAL} (steady state in A and C, state-dependent in A)",
         must=None, goal=at_most(NRMSE_GOAL),
         evidence=evidence.errors_to_be_small, words=largest(".4f"), lines=beyond(".4f"),
     ),
     Criterion(
-        "NRMSE on slice and corner / on test",
+        f"NRMSE on slice and corner / on {SPLIT}",
         f"must: {EDGE}; goal: {EDGE_GOAL}",
         must=at_most(EDGE), goal=at_most(EDGE_GOAL),
         evidence=evidence.errors_at_the_edges, words=largest(".2f"), lines=beyond(".2f"),

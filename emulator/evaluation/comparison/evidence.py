@@ -11,15 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from emulator.evaluation.comparison.gaps import checked, paired_difference
+from emulator.evaluation.comparison.gaps import paired_difference
 from emulator.evaluation.comparison.marks import marked
-from emulator.evaluation.comparison.verdicts import JUDGED
+from emulator.evaluation.comparison.verdicts import JUDGED, SPLIT
 from emulator.evaluation.floors.distances import WITHOUT_FLOOR
-from emulator.evaluation.metrics.nrmse import nrmse_per_sample
 from emulator.evaluation.scoring.bootstrap import mean_interval
 from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.models.configs import rivals
-from emulator.regimes import Regime, Task
+from emulator.regimes import Regime, Task, telling
 
 # Gaps, and errors at the edges, are those of responses: trajectories of the corner's volatile draws
 # have larger errors because they move more, and few specialists forecast.
@@ -71,11 +70,14 @@ Found = Evidence | str  # or why there is nothing
 
 
 def against_rivals(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
-    """NRMSE on test less that of each rival, by world, regime and task."""
+    """NRMSE less that of each rival that sees as much, by world, regime and task. Where two
+    regimes tell the same, as A and C of responses from rest, the first alone counts."""
     if not run.has_statistics:
         return "no statistics stored"
     figures, absent = [], []
-    for world, regime, task in run.cases("test"):
+    for world, regime, task in run.cases(SPLIT):
+        if _asked_before(regime, task, run.regimes):
+            continue
         for rival, difference in _differences(run, others, world, regime, task):
             case, judged = f"{_label(world, regime, task)} against {rival}", regime in JUDGED
             if difference is not None:
@@ -98,18 +100,19 @@ def _differences(
 
     Of several runs of a kind the best by validation is the rival.
     """
-    columns = ["sample", "mse", "null_mse", "sigma"]
-    frame = run.statistics(world, regime, "test", task, columns)
-    null = nrmse_per_sample(frame, mse="null_mse").to_numpy()
-    yield "training mean", checked(run, frame, world, regime, task) - null
     for rival, kinds in rivals().items():
-        answering = [k for k in kinds if k.forecasts or task != Task.trajectory]
-        if not any(regime in kind.regimes for kind in answering):
+        answering = [
+            kind
+            for kind in kinds
+            if kind.sees_all(Regime(regime), Task(task))
+            and (kind.forecasts or task != Task.trajectory)
+        ]
+        if not answering:
             continue
         scores = [
             (entry["nrmse"], other)
             for other in others
-            if other.kind in kinds
+            if other.kind in answering
             and other.has_statistics
             and (not rival.pooled or len(other.worlds) > 1)
             and (entry := other.entry(world, regime, "val", task)) is not None
@@ -157,9 +160,9 @@ def gaps_to_specialists(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Fo
 
 
 def errors_to_be_small(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
-    """NRMSE on test where responses can be exact."""
+    """NRMSE where responses can be exact."""
     asked = [(w, r, t) for w, r, t in _asked(run) if (r, t) in EXACT]
-    entries = {_label(w, r, t): run.entry(w, r, "test", t) for w, r, t in asked}
+    entries = {_label(w, r, t): run.entry(w, r, SPLIT, t) for w, r, t in asked}
     figures = [Figure(entry["nrmse"], case) for case, entry in entries.items() if entry]
     absent = [case for case, entry in entries.items() if entry is None]
     missing = [Missing(absent, "not answered")]
@@ -167,14 +170,14 @@ def errors_to_be_small(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Fou
 
 
 def errors_at_the_edges(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
-    """NRMSE on the hold-outs over that on test."""
+    """NRMSE on the hold-outs over that on `SPLIT`."""
     splits = ("slice", "corner")
     figures = [
         Figure(entry["nrmse"] / base["nrmse"], f"{_label(w, r, t)} {split}", judged=r in JUDGED)
-        for w, r, t in run.cases("test")
+        for w, r, t in run.cases(SPLIT)
         for split in splits
         if t in RESPONSES
-        and (base := run.entry(w, r, "test", t))
+        and (base := run.entry(w, r, SPLIT, t))
         and (entry := run.entry(w, r, split, t)) is not None
     ]
     missing = [Missing(_missing_of(run, _anything, splits), "not scored")]
@@ -186,8 +189,8 @@ def jaggedness(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
     """HF-ratios against the truth, beside that of the posterior mean, and the specialist."""
     keys = {"hf_ratio": "truth", "hf_ratio_specialist": "specialist"}
     figures = []
-    for w, r, t in run.cases("test"):
-        entry = run.entry(w, r, "test", t) or {}
+    for w, r, t in run.cases(SPLIT):
+        entry = run.entry(w, r, SPLIT, t) or {}
         for key, against in keys.items():
             if entry.get(key) is not None:
                 best = entry.get("floor_hf_ratio") if against == "truth" else None
@@ -209,7 +212,7 @@ def distances_to_the_floor(run: EvaluatedRun, others: Sequence[EvaluatedRun]) ->
     for w, r, t in _asked(run):
         if w in WITHOUT_FLOOR or r == Regime.A or (r == Regime.C and t == Task.steady_state):
             continue
-        case, entry = _label(w, r, t), run.entry(w, r, "test", t)
+        case, entry = _label(w, r, t), run.entry(w, r, "test", t)  # whose histories floors are of
         if entry is None:
             unanswered.append(case)
         elif "floor_ratio" not in entry:
@@ -236,8 +239,8 @@ def coverage_of_bands(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Foun
     """Coverage of the 90 % bands, in every regime there is."""
     figures = [
         Figure(entry["coverage_90"], _label(w, r, t))
-        for w, r, t in run.cases("test")
-        if (entry := run.entry(w, r, "test", t)) and entry.get("coverage_90") is not None
+        for w, r, t in run.cases(SPLIT)
+        if (entry := run.entry(w, r, SPLIT, t)) and entry.get("coverage_90") is not None
     ]
     missing = [Missing(_missing_of(run, _has("coverage_90")), "no bands")]
     return Evidence(figures, missing) if figures else "the model gives no bands"
@@ -254,11 +257,11 @@ def against_single_regimes(run: EvaluatedRun, others: Sequence[EvaluatedRun]) ->
     singles = [o for o in others if o.is_universal and o.is_whole and len(o.regimes) == 1]
     figures, absent = [], []
     for w, r, t in _asked(run):
-        ours, case = run.entry(w, r, "test", t), _label(w, r, t)
+        ours, case = run.entry(w, r, SPLIT, t), _label(w, r, t)
         scores = [
             (chosen["nrmse"], entry["nrmse"])
             for o in singles
-            if (chosen := o.entry(w, r, "val", t)) and (entry := o.entry(w, r, "test", t))
+            if (chosen := o.entry(w, r, "val", t)) and (entry := o.entry(w, r, SPLIT, t))
         ]
         if ours and scores:
             figures.append(Figure(ours["nrmse"] / min(scores)[1] - 1.0, case))
@@ -279,14 +282,20 @@ def _asked(run: EvaluatedRun) -> Iterator[tuple[str, str, str]]:
                 yield world, regime.value, task
 
 
+def _asked_before(regime: str, task: str, regimes: Sequence[str]) -> bool:
+    """Whether an earlier one of these regimes asks the same with inputs that tell the same."""
+    told = telling(Regime(regime), Task(task))
+    return any(telling(Regime(r), Task(task)) == told for r in regimes if r < regime)
+
+
 def _missing_of(
     run: EvaluatedRun,
     wanted: Callable[[Mapping[str, Any]], bool],
-    splits: Sequence[str] = ("test",),
+    splits: Sequence[str] = (SPLIT,),
 ) -> list[str]:
     """Responses asked for whose entry is not there, or not as wanted."""
     return [
-        _label(world, regime, task) + ("" if split == "test" else f" {split}")
+        _label(world, regime, task) + ("" if split == SPLIT else f" {split}")
         for world, regime, task in _asked(run)
         for split in splits
         if (entry := run.entry(world, regime, split, task)) is None or not wanted(entry)

@@ -1,11 +1,11 @@
 """The price of being universal: its error over that of the best specialist of each world.
 
-gap = NRMSE_universal / NRMSE_specialist - 1 on `test`. The specialist is the best, by NRMSE on
+gap = NRMSE_universal / NRMSE_specialist - 1 on `SPLIT`. The specialist is the best, by NRMSE on
 `val`, of the runs trained on that world alone (an MLP, a GRU, a copy of the universal
 architecture), among those that saw as many samples of it; where there is none of that kind, of all,
 and `equal_samples` is false. `gap_converged` is the gap to the best of all where some were trained
 longer, or until validation stalled, so that the budget does not choose the answer. Intervals are
-paired bootstrap ones over the samples of `test`.
+paired bootstrap ones over the samples of that split.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from emulator.errors import DatasetError
+from emulator.evaluation.comparison.verdicts import SPLIT
 from emulator.evaluation.metrics.hf_ratio import hf_share
 from emulator.evaluation.metrics.nrmse import nrmse_per_sample
 from emulator.evaluation.scoring.bootstrap import (
@@ -27,7 +28,6 @@ from emulator.evaluation.scoring.bootstrap import (
 from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.regimes import Task
 
-SPLIT = "test"
 # Epochs are whole, and the largest world sets a universal run's, so numbers of samples seen can
 # match only roughly; a tenth more or less moves NRMSE by a percent or two.
 SAME_SAMPLES = 0.1
@@ -47,7 +47,7 @@ def is_specialist_of(run: EvaluatedRun, universal: EvaluatedRun) -> bool:
 def fill_gaps(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> bool:
     """Put the gaps to the specialists among `others` into the run's metrics; whether there are any.
 
-    Each entry of `test` gets gap, gap_ci95, specialist, specialist_nrmse, equal_samples and
+    Each entry of `SPLIT` gets gap, gap_ci95, specialist, specialist_nrmse, equal_samples and
     hf_ratio_specialist, and gap_converged where it applies; the means over worlds of every regime
     and task go to metrics["gaps"].
     """
@@ -152,7 +152,7 @@ def _paired(
 def checked(
     run: EvaluatedRun, frame: pd.DataFrame, world: str, regime: str, task: str
 ) -> np.ndarray:
-    """NRMSE of every sample of `test`, (N,). Raises DatasetError when their mean is not what
+    """NRMSE of every sample of `SPLIT`, (N,). Raises DatasetError when their mean is not what
     metrics.json says."""
     scores = nrmse_per_sample(frame).to_numpy()
     entry = run.entry(world, regime, SPLIT, task)
@@ -167,7 +167,7 @@ def checked(
 def paired_difference(
     run: EvaluatedRun, other: EvaluatedRun, world: str, regime: str, task: str
 ) -> np.ndarray:
-    """NRMSE of every sample of `test`, the run's less the other's."""
+    """NRMSE of every sample of `SPLIT`, the run's less the other's."""
     ours, theirs = _paired(run, other, world, regime, task)
     return np.asarray(ours - theirs)
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from emulator.errors import DatasetError
 from emulator.evaluation.comparison.marks import DAGGER, MARKS, NOTES, UNEQUAL, marked
+from emulator.evaluation.comparison.verdicts import SPLIT
 from emulator.evaluation.stored.record import NULL_MODEL
 from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.regimes import Task
@@ -210,7 +211,9 @@ def _gap_lines(runs: Sequence[EvaluatedRun]) -> list[str]:
         return []
     header = ["run", "regime", "task", "mean gap", "95 %", "largest",
               "trained longer: mean / largest", "worlds"]  # fmt: skip
-    about = "NRMSE over that of each world's best specialist (chosen on val), less one; on test."
+    about = (
+        f"NRMSE over that of each world's best specialist (chosen on val), less one; on {SPLIT}."
+    )
     if any(UNEQUAL in row for row in rows):
         about += f" {UNEQUAL} in some world {NOTES[UNEQUAL]}."
     table = [_row(header), _row(["---"] * len(header)), *rows]

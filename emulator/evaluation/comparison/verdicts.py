@@ -15,8 +15,9 @@ from typing import Any
 from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.regimes import Regime
 
-# Regimes that criteria are judged in.
+# Regimes that criteria are judged in, and the split that they and gaps are of.
 JUDGED = (Regime.A, Regime.B1, Regime.C)
+SPLIT = "test"
 
 
 class Verdict(StrEnum):

@@ -42,9 +42,8 @@ class Opened:
         those in which its model reads the same."""
         answered = {regime: regime for regime in self.config.data.regimes}
         for regime in self.config.data.regimes:
-            for alike in self.config.model.alike:
-                if regime in alike and not self.extra:
-                    answered = dict.fromkeys(alike, regime) | answered
+            if not self.extra:
+                answered = dict.fromkeys(self.config.model.alike(regime), regime) | answered
         return {regime: answered[regime] for regime in Regime if regime in answered}
 
     def cases(self) -> Iterator[tuple[Regime, str, str, Task]]:

@@ -36,10 +36,12 @@ YEAR = 4  # quarters a step of the encoder: a quarter of the steps, and of the t
 class GRUConfig(ModelConfigBase):
     """`model:` of a recurrent baseline."""
 
+    reads = frozenset({"world", "theta", "history"})
     extra_inputs = frozenset({"history"})
     exports = (Regime.A,)  # how many years are read depends on the length of a history
     label = "GRU"
     specialist = True
+    needs = frozenset({"history"})
 
     type: Literal["baseline_gru"] = "baseline_gru"
     hidden_dim: int = Field(128, ge=1, le=MOST_WIDTH)

@@ -32,7 +32,8 @@ class LinearConfig(ModelConfigBase):
     """`model:` of a ridge baseline; leave-one-out on the training split sets the penalty."""
 
     regimes = (Regime.A, Regime.B1, Regime.C, Regime.D)  # it goes world by world
-    alike = (frozenset({Regime.A, Regime.C}), frozenset({Regime.B1, Regime.D}))
+    reads = frozenset({"world", "theta", "history"})
+    theta_alone = True
     fitted_at_once = True
     label = "linear"
     rival = Rival("linear")

@@ -33,7 +33,8 @@ class MLPConfig(ModelConfigBase):
     """`model:` of an MLP baseline."""
 
     regimes = tuple(Regime)  # one at a time, in which summaries are standardised
-    alike = (frozenset({Regime.A, Regime.C}), frozenset({Regime.B1, Regime.D}))
+    reads = frozenset({"world", "theta", "history"})
+    theta_alone = True
     prepares = True
     exports = (Regime.A,)  # how a history is summarised depends on its numbers
     label = "MLP"

@@ -55,7 +55,7 @@ class HistoryConfig(ModelConfigBase):
     """What both baselines on a history say of themselves: they need it, and go world by world."""
 
     regimes = (Regime.B1, Regime.C, Regime.D)
-    alike = (frozenset(regimes),)
+    reads = frozenset({"world", "history"})
     fitted_at_once = True
     rival = Rival("VAR")
 

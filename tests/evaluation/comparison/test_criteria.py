@@ -11,6 +11,8 @@ from emulator.evaluation.comparison.criteria import judge
 from emulator.evaluation.comparison.gaps import fill_gaps
 from emulator.evaluation.comparison.verdicts import Finding, Verdict, decides, unmet
 from emulator.evaluation.stored.runs import EvaluatedRun
+from emulator.models.configs import kind_of
+from emulator.regimes import Regime, Task
 from tests.evaluation.toys import JUDGED, evaluated
 
 pytestmark = pytest.mark.slow
@@ -79,8 +81,35 @@ def test_without_all_rivals_nothing_holds(tmp_path: Path) -> None:
     criterion = named(whole(tmp_path / "u", 0.1), [], "beats")
     assert criterion.must is Verdict.not_measured
     assert any("no such run" in line for line in criterion.details)
-    worse_than_the_mean = evaluated(tmp_path / "bad", 3.0)
-    assert named(worse_than_the_mean, [], "beats").must is Verdict.falls_short
+
+
+def test_comparisons_are_counted_once_and_with_rivals_that_see_as_much(tmp_path: Path) -> None:
+    """In two worlds: linear and MLP in A, they and VAR in B1. C asks of responses from rest what A
+    asks; in D nobody sees the innovations. The training mean is in tables alone."""
+    run = whole(tmp_path / "u", 3.0, more=("D",))  # worse than the training mean
+    criterion = named(run, rivals(tmp_path, 5.0), "beats")
+    assert criterion.must is Verdict.holds
+    assert "10 of 10 comparisons won, 10 clear of zero" in criterion.figures
+    alone = whole(tmp_path / "c", 3.0)
+    for world in alone.worlds:
+        del alone.metrics["worlds"][world]["A"]
+    alone.metrics["regimes"].remove("A")
+    criterion = named(alone, [whole(tmp_path / "l", 5.0, model="baseline_linear", seed=9)], "beats")
+    assert "4 of 4 comparisons won" in criterion.figures  # in B1, and in C without A
+
+
+def test_from_a_state_known_parameters_are_not_all_there_is_to_see() -> None:
+    """Innovations in A, a history in C: neither a linear model nor an MLP reads them, nor does a
+    VAR know theta."""
+    mlp, gru, var = kind_of("baseline_mlp"), kind_of("baseline_gru"), kind_of("baseline_var")
+    rest, state = Task.steady_state, Task.state_dependent
+    assert mlp.sees_all(Regime.A, rest)
+    assert mlp.sees_all(Regime.C, rest)
+    assert mlp.sees_all(Regime.B1, state)
+    assert not any(mlp.sees_all(regime, state) for regime in (Regime.A, Regime.C, Regime.D))
+    assert gru.sees_all(Regime.C, state)
+    assert var.sees_all(Regime.B1, state)
+    assert not var.sees_all(Regime.C, rest)
 
 
 SPECIALISTS = {"baseline_gru": ("one",), "baseline_mlp": ("two",)}
