@@ -57,6 +57,7 @@ CHECKED = (
     "emulator.questions",
     "emulator.regimes",
     "emulator.worlds.base",
+    "emulator.worlds.expected_paths",
     "emulator.worlds.linear",
     "emulator.worlds.occasionally_binding",
     "emulator.worlds.rational_expectations",

@@ -14,16 +14,10 @@ y_t = G_t y_{t-1} + h_t follow backwards from A y_{t+1} + B_t y_t + C_t y_{t-1} 
 (A G_{t+1} + B_t) y_t = -C_t y_{t-1} - A h_{t+1} - d_t (Eggertsson and Woodford 2003, BPEA 34(1);
 Guerrieri and Iacoviello 2015, JME 70). Binding quarters may form any number of disjoint spells.
 
-The set of binding quarters is found by guess and verify. The first guess is that none binds. Each
-round solves the guess, then flips every quarter that contradicts it: slack ones below the bound,
-binding ones whose shadow value is above it. That is OccBin's iteration, and it is also block
-principal pivoting on the linear complementarity problem "constrained path = slack path + M w,
-w >= 0" of Holden (2023, REStat 105(6)). When the number of contradictions has not fallen for a few
-rounds, one quarter at a time is flipped, the earliest first (Murty's rule) until it has; with this
-safeguard the search over any finite window ends at the solution whenever M is a P-matrix (Judice
-and Pires 1994, Computers and OR 21(5)), and then the solution is unique. Otherwise several
-solutions may exist, and this search takes the one that it reaches from the slack guess; where it
-reaches none the plan is NaN.
+The set of binding quarters is found by guess and verify (`complementarity`), starting from none.
+The solution is unique over any finite window of quarters in which Holden's M is a P-matrix.
+Otherwise several solutions may exist, and the search takes the one that it reaches from the slack
+guess; where it reaches none the plan is NaN.
 
 How far ahead the bound may bind is not assumed. On the slack rule the constrained variable k
 quarters on is r_k s, with s = (y_{t-1}[lagged], z_t), so |r_k s| <= reach |s| with
@@ -46,12 +40,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from emulator.compiled import compiled
 from emulator.worlds.base import FloatArray, Status
+from emulator.worlds.complementarity import EDGE, PATIENCE, ROUNDS, Flags, revise, solve_in_place
 from emulator.worlds.rational_expectations import DecisionRule
 
 if TYPE_CHECKING:
     from jaxtyping import Float64, Int8, Int64
 
-Flags = NDArray[np.int8]
 Indices = NDArray[np.int64]
 
 # The last quarter in which a plan may bind. In 478,000 plans of the zero-lower-bound prior the last
@@ -61,13 +55,6 @@ WINDOW = 400
 _LONGEST_TAIL = 50_000
 # Powers of the transition tried when proving that it contracts: roots up to about .9999.
 _LONGEST_POWER = 8_192
-# Rounds of guess and verify. Those 478,000 plans took 6 at most; single flips may take many more.
-_ROUNDS = 1_000
-# Rounds without fewer contradictions before quarters are flipped singly (Judice and Pires use 10).
-_PATIENCE = 10
-# A binding quarter stays binding while its shadow value is above the bound by less than this share
-# of the bound. A quarter on the edge within rounding could otherwise flip for ever.
-_EDGE = 1e-11
 
 
 class Economy(NamedTuple):
@@ -276,38 +263,6 @@ def _workspace(e: Economy) -> _Workspace:
 
 
 @compiled()
-def _solve_in_place(a: FloatArray, b: FloatArray) -> bool:
-    """Overwrite b (n, c) with a^-1 b, by elimination with partial pivoting; False if singular."""
-    n, c = b.shape
-    for i in range(n):
-        pivot = i
-        for row in range(i + 1, n):
-            if abs(a[row, i]) > abs(a[pivot, i]):
-                pivot = row
-        if not abs(a[pivot, i]) > 0.0:
-            return False
-        if pivot != i:
-            for j in range(n):
-                a[i, j], a[pivot, j] = a[pivot, j], a[i, j]
-            for j in range(c):
-                b[i, j], b[pivot, j] = b[pivot, j], b[i, j]
-        for row in range(i + 1, n):
-            factor = a[row, i] / a[i, i]
-            if factor != 0.0:
-                for j in range(i + 1, n):
-                    a[row, j] -= factor * a[i, j]
-                for j in range(c):
-                    b[row, j] -= factor * b[i, j]
-    for i in range(n - 1, -1, -1):
-        for j in range(c):
-            total = b[i, j]
-            for row in range(i + 1, n):
-                total -= a[i, row] * b[row, j]
-            b[i, j] = total / a[i, i]
-    return True
-
-
-@compiled()
 def _slack_value(e: Economy, r: int, v: int, lags: FloatArray, shocks: FloatArray) -> float:
     """y_t[v] under the slack rule, from y_{t-1}[lagged] and z_t."""
     total = 0.0
@@ -354,7 +309,7 @@ def _backward(e: Economy, r: int, length: int, work: _Workspace) -> bool:
                 matrix[i, e.lagged[x]] += total
                 columns[i, x] = -e.lag[r, i, x]
             columns[i, m] = -constant
-        if not _solve_in_place(matrix, columns):
+        if not solve_in_place(matrix, columns):
             return False
         for i in range(n):
             for x in range(m):
@@ -432,7 +387,7 @@ def _contradictions(
     for t in range(length):
         if work.binding[t]:
             shadow = _shadow(e, r, t, start, work.path, work.exogenous[t])
-            wrong = not shadow <= -bound * (1.0 - _EDGE)
+            wrong = not shadow <= -bound * (1.0 - EDGE)
         else:
             wrong = not work.path[t, e.variable] >= -bound
         work.wrong[t] = wrong
@@ -486,8 +441,8 @@ def _search(e: Economy, r: int, start: FloatArray, z0: FloatArray, work: _Worksp
         work.binding[t] = 0
     length = 0
     best = WINDOW + 1
-    patience = _PATIENCE
-    for _ in range(_ROUNDS):
+    patience = PATIENCE
+    for _ in range(ROUNDS):
         if not _backward(e, r, length, work):
             return -1
         _forward(e, r, length, start, work)
@@ -496,17 +451,7 @@ def _search(e: Economy, r: int, start: FloatArray, z0: FloatArray, work: _Worksp
             return length
         if count < 0:
             return -1
-        if count < best:
-            best = count
-            patience = _PATIENCE
-        else:
-            patience -= 1
-        if patience > 0:
-            for t in range(end):
-                if work.wrong[t]:
-                    work.binding[t] = 1 - work.binding[t]
-        else:
-            work.binding[first] = 1 - work.binding[first]
+        best, patience = revise(work.binding, work.wrong, end, count, first, best, patience)
         length = 0
         for t in range(end):
             if work.binding[t]:
