@@ -13,7 +13,7 @@ import pytest
 
 from emulator.errors import InputError
 from emulator.evaluation import evaluate
-from emulator.evaluation.scoring.statistics import Scored, statistics
+from emulator.evaluation.scoring.statistics import Scored, of_null, statistics
 from emulator.evaluation.scoring.summarise import accuracy, summarise
 from emulator.evaluation.stored.record import NULL_MODEL, write_metrics
 from emulator.evaluation.stored.runs import EvaluatedRun
@@ -100,7 +100,7 @@ def evaluated(
                     entry |= summarise(part)
                     entry |= {"spectrum": {"prediction": [1.0] * 5, "truth": [1.0] * 5}}
                     entry |= entries
-                mean = accuracy(part, "null_mse")
+                mean = summarise(of_null(part))
                 for regime in regimes:
                     writer.add(part.assign(regime=regime))
                     tree[world][regime][split] = deepcopy(entry)

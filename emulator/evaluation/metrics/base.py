@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,20 @@ Array = NDArray[np.floating]
 class Answers:
     """Responses per s.d. of the shock beside the exact ones, in the observable's unit.
 
-    prediction, truth: (..., H+1), horizons last. quantiles: (..., H+1, 5) at the levels of
-    `limits.QUANTILES`; None of a model without bands.
+    prediction, truth: (..., H+1), horizons last; one curve predicted may stand for many. quantiles:
+    (..., H+1, 5) at the levels of `limits.QUANTILES`; None of a model without bands.
     """
 
     prediction: Array
     truth: Array
     quantiles: Array | None = None
+
+
+class Table(StrEnum):
+    """The tables of the report, by heading."""
+
+    errors = "Errors people feel"
+    shapes = "Shapes and bands"
 
 
 Statistic = Callable[[Answers], NDArray[Any]]  # a number a response, (...)
@@ -47,6 +55,7 @@ class Metric:
     beside: str = ""
     digits: int = 3
     of_bands: bool = False
+    table: Table = Table.shapes
 
     @property
     def name(self) -> str:
@@ -66,15 +75,16 @@ def of_both(name: str, measure: Callable[[Array], NDArray[Any]]) -> dict[str, St
     }
 
 
-def in_bands(measure: Callable[[Array, Array], NDArray[Any]]) -> Statistic:
-    """A measure of truth and quantiles; NaN of a model without bands."""
+@dataclass(frozen=True)
+class InBands:
+    """A statistic of truth and quantiles; NaN of a model without bands."""
 
-    def statistic(answers: Answers) -> NDArray[Any]:
+    measure: Callable[[Array, Array], NDArray[Any]]
+
+    def __call__(self, answers: Answers) -> NDArray[Any]:
         if answers.quantiles is None:
             return np.full(answers.truth.shape[:-1], np.nan, dtype=np.float32)
-        return measure(answers.truth, answers.quantiles)
-
-    return statistic
+        return self.measure(answers.truth, answers.quantiles)
 
 
 def means_by(values: pd.Series[float], key: pd.Series[str]) -> dict[str, float]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from emulator.evaluation.metrics.base import Metric, in_bands
+from emulator.evaluation.metrics.base import InBands, Metric
 from emulator.limits import QUANTILES
 
 if TYPE_CHECKING:
@@ -36,5 +36,5 @@ def _below(
     return np.asarray(below(truth, quantiles[..., [level]])[..., 0])
 
 
-STATISTICS = {name: in_bands(partial(_below, level=k)) for k, name in enumerate(LEVELS)}
+STATISTICS = {name: InBands(partial(_below, level=k)) for k, name in enumerate(LEVELS)}
 METRICS = (Metric(calibration, place=140, unit="shares", of_bands=True),)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from emulator.evaluation.metrics.base import Metric, in_bands, means_by
+from emulator.evaluation.metrics.base import InBands, Metric, means_by
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -41,7 +41,7 @@ def coverage_by_observable(frame: pd.DataFrame) -> dict[str, dict[str, float]]:
     return {str(band): means_by(frame[f"coverage_{band}"], frame["observable"]) for band in BANDS}
 
 
-STATISTICS = {f"coverage_{band}": in_bands(partial(coverage, band=band)) for band in BANDS}
+STATISTICS = {f"coverage_{band}": InBands(partial(coverage, band=band)) for band in BANDS}
 METRICS = (
     Metric(coverage_50, place=120, unit="share", heading="coverage 50 %", of_bands=True),
     Metric(coverage_90, place=121, unit="share", heading="coverage 90 %", of_bands=True),

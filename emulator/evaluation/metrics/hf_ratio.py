@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,8 +55,13 @@ def energy_high(values: Float[np.ndarray, "*B points"]) -> Float[np.ndarray, "*B
 
 def _share_high(frame: pd.DataFrame, suffix: str) -> float:
     scale = frame["sigma"] ** 2
-    high = (frame[f"energy_high{suffix}"] / scale).sum()
-    return float(high / (frame[f"energy{suffix}"] / scale).sum())
+    high = float((frame[f"energy_high{suffix}"] / scale).sum())
+    return _ratio(high, float((frame[f"energy{suffix}"] / scale).sum()))
+
+
+def _ratio(part: float, whole: float) -> float:
+    """NaN where the whole is zero: flat responses have no energy, constant ones no high one."""
+    return part / whole if whole else math.nan
 
 
 def hf_share(frame: pd.DataFrame) -> float:
@@ -72,7 +78,7 @@ def hf_share_truth(frame: pd.DataFrame) -> float:
 def hf_ratio(frame: pd.DataFrame) -> float:
     """hf_share / hf_share_truth: above 1 the emulator is more jagged than the truth, below 1 it
     smooths. Small wiggles that hardly move nrmse show here. No unit; 1 is perfect."""
-    return hf_share(frame) / hf_share_truth(frame)
+    return _ratio(hf_share(frame), hf_share_truth(frame))
 
 
 STATISTICS = {**of_both("energy", energy), **of_both("energy_high", energy_high)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from emulator.evaluation.metrics.base import Metric, in_bands
+from emulator.evaluation.metrics.base import InBands, Metric
 from emulator.evaluation.metrics.coverage import BANDS
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def _width(
     return width(quantiles, band)
 
 
-STATISTICS = {f"width_{band}": in_bands(partial(_width, band=band)) for band in BANDS}
+STATISTICS = {f"width_{band}": InBands(partial(_width, band=band)) for band in BANDS}
 METRICS = (
     Metric(width_50, place=130, unit="s.d.s", heading="width 50 %", of_bands=True),
     Metric(width_90, place=131, unit="s.d.s", heading="width 90 %", of_bands=True),

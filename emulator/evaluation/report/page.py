@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.evaluation.comparison.marks import UNEQUAL, marked
+from emulator.evaluation.metrics.base import Table
 from emulator.evaluation.metrics.registry import METRICS
 from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.regimes import Task
@@ -83,7 +84,11 @@ def _page(run: EvaluatedRun) -> dict[str, Any]:
         (
             regime,
             [
-                (marked(world, task), run.entry(world, regime, "test", task) or {})
+                (
+                    marked(world, task),
+                    run.entry(world, regime, "test", task) or {},
+                    run.null_entry(world, regime, "test", task) or {},
+                )
                 for world, r, task in run.cases("test")
                 if r == regime and task != Task.trajectory
             ],
@@ -100,12 +105,15 @@ def _page(run: EvaluatedRun) -> dict[str, Any]:
             (regime, [_accuracy_row(run, *case) for case in run.cases("test") if case[1] == regime])
             for regime in run.regimes
         ],
-        "columns": [metric for metric in METRICS.values() if metric.heading],
+        "tables": [
+            (table, [m for m in METRICS.values() if m.heading and m.table is table])
+            for table in Table
+        ],
         "responses": responses,
         "bound": [
             (world, regime, entry)
             for regime, rows in responses
-            for world, entry in rows
+            for world, entry, _ in rows
             if "binding" in entry
         ],
         "figures": [

@@ -30,10 +30,11 @@ from emulator.evaluation.scoring.statistics import (
     Scored,
     error_by_horizon,
     mean_spectrum,
+    of_null,
     score_model,
     statistics,
 )
-from emulator.evaluation.scoring.summarise import accuracy, summarise
+from emulator.evaluation.scoring.summarise import summarise
 from emulator.evaluation.stored.panels import Panel, write_panels
 from emulator.evaluation.stored.record import NULL_MODEL
 from emulator.evaluation.stored.runs import EvaluatedRun
@@ -117,7 +118,7 @@ def _score(run: Path, opened: Opened, progress: Progress, ablations: bool) -> Ev
                 frame = compact(statistics(scored))
                 responses.add(frame)
                 entry = {**summarise(frame), "by_horizon": error_by_horizon(scored).tolist()}
-                null = accuracy(frame, "null_mse")
+                null = summarise(of_null(frame))
                 if split == "test":
                     entry["spectrum"] = {
                         "prediction": mean_spectrum(scored.prediction, scored.sigma).tolist(),

@@ -6,11 +6,13 @@ spectra are means taken while scoring and do not follow from the rows. Rows with
 (responses that are identically zero in the world) are not scored and not stored.
 
     sigma, sigma_pooled   s.d. of training responses (pooled over shocks), own
-    null_mse, linear_mse  mean squared error over horizons of the training mean, of the world's
-                          linear response, own squared; NaN where nothing can bind
+    linear_mse            mean squared error over horizons of the world's linear response, own
+                          squared; NaN where nothing can bind
     binds                 whether a constraint binds; see `binding`
 
-and the columns that `metrics` store, of the model's answer and, `_truth` behind, the exact one.
+and the columns that `metrics` store, of the model's answer, of the training mean's with `null_`
+before the name, and of the exact one with `_truth` behind. The training mean is one curve, so that
+what is measured of it alone takes no room on disk.
 "own" is the observable's unit per s.d. of the shock. Models without bands have NaN in their place.
 """
 
@@ -24,7 +26,7 @@ import torch
 
 from emulator.data import Dataset
 from emulator.errors import InputError
-from emulator.evaluation.metrics.base import Answers
+from emulator.evaluation.metrics.base import Answers, InBands
 from emulator.evaluation.metrics.hf_ratio import spectrum
 from emulator.evaluation.metrics.nrmse import mse
 from emulator.evaluation.metrics.registry import STATISTICS
@@ -38,6 +40,8 @@ from emulator.specs import OBSERVABLE_NAMES
 # Closer than this to the truth everywhere, in s.d.s, no float32 network gets: its own rounding is
 # larger after a few layers.
 IMPOSSIBLY_CLOSE = 1e-6
+
+NULL = "null_"  # before the names of the training mean's statistics
 
 
 @dataclass(frozen=True)
@@ -161,13 +165,20 @@ def statistics(scored: Scored) -> pd.DataFrame:
     """One row a response; the module docstring names the columns."""
     prediction, truth = (np.moveaxis(a, 2, -1) for a in (scored.prediction, scored.truth))
     bands = None if scored.quantiles is None else np.moveaxis(scored.quantiles, 2, -2)
-    answers = Answers(prediction, truth, bands)
+    answers, null = (
+        Answers(prediction, truth, bands),
+        Answers(np.moveaxis(scored.null, 1, -1), truth),
+    )
     n, s, v = truth.shape[:3]
     columns: dict[str, np.ndarray] = {
         "sigma": np.broadcast_to(scored.sigma, (n, s, v)),
         "sigma_pooled": np.broadcast_to(scored.sigma_pooled, (n, s, v)),
-        "null_mse": mse(np.moveaxis(scored.null, 1, -1), truth),
         **{name: statistic(answers) for name, statistic in STATISTICS.items()},
+        **{
+            f"{NULL}{name}": np.broadcast_to(statistic(null), (n, s, v))
+            for name, statistic in STATISTICS.items()
+            if not name.endswith("_truth") and not isinstance(statistic, InBands)
+        },
     }
     if scored.linear is None:
         columns["linear_mse"] = np.full((n, s, v), np.nan)
@@ -190,6 +201,15 @@ def statistics(scored: Scored) -> pd.DataFrame:
         }
     )
     return frame[frame["sigma"] > 0].reset_index(drop=True)
+
+
+def of_null(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same responses, answered by the training mean: a frame whose metrics are the null
+    model's."""
+    names = [str(name) for name in frame.columns]
+    answers = {name.removeprefix(NULL): frame[name] for name in names if name.startswith(NULL)}
+    no_bands = [name for name, statistic in STATISTICS.items() if isinstance(statistic, InBands)]
+    return frame.assign(**answers, **dict.fromkeys(no_bands, np.nan), linear_mse=np.nan)
 
 
 def error_by_horizon(scored: Scored) -> np.ndarray:

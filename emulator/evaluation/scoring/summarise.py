@@ -14,17 +14,14 @@ from emulator.evaluation.scoring.binding import beside_linear
 from emulator.evaluation.scoring.bootstrap import mean_interval
 
 
-def accuracy(frame: pd.DataFrame, mse: str = "mse") -> dict[str, object]:
-    """NRMSE with its bootstrap interval over samples, by observable and by shock.
-
-    mse: the column of squared errors; `null_mse` is the training mean's.
-    """
-    per_sample = nrmse_per_sample(frame, mse=mse)
-    ratio = np.sqrt(frame[mse]) / frame["sigma"]
+def accuracy(frame: pd.DataFrame) -> dict[str, object]:
+    """NRMSE with its bootstrap interval over samples, by observable and by shock."""
+    per_sample = nrmse_per_sample(frame)
+    ratio = np.sqrt(frame["mse"]) / frame["sigma"]
     return {
         "nrmse": float(per_sample.mean()),
         "ci95": list(mean_interval(per_sample.to_numpy())),
-        "nrmse_pooled": float(nrmse_per_sample(frame, "sigma_pooled", mse).mean()),
+        "nrmse_pooled": float(nrmse_per_sample(frame, "sigma_pooled").mean()),
         "by_observable": means_by(ratio, frame["observable"]),
         "by_shock": means_by(ratio, frame["shock"]),
         "samples": len(per_sample),

@@ -14,6 +14,7 @@ from emulator.evaluation.stored.runs import EvaluatedRun, find_runs
 from tests.evaluation.toys import evaluated
 
 pytestmark = pytest.mark.fast
+CASE = ("one", "A", "test", "steady_state")
 
 
 def test_runs_are_ranked_by_their_mean_beside_the_null_model(tmp_path: Path) -> None:
@@ -147,3 +148,25 @@ def test_trajectories_have_columns_of_their_own_outside_the_mean(tmp_path: Path)
     wide = ranked(collect(find_runs(tmp_path)), "test")
     assert (wide["one†"] == 50.0).all()
     assert (wide["mean"] < 5.0).all()
+
+
+def test_errors_people_feel_stand_beside_the_training_mean_once(tmp_path: Path) -> None:
+    runs = [evaluated(tmp_path / name, error) for name, error in (("a", 0.1), ("b", 0.2))]
+    evaluated(tmp_path / "c", 0.3, model="baseline_mlp")
+    write_leaderboard(find_runs(tmp_path), tmp_path)
+    text = (tmp_path / "leaderboard.md").read_text()
+    section = text.split("## errors people feel")[1].split("\n## ")[0]
+    rows = [line.split("|")[1:-1] for line in section.splitlines() if line.startswith("| ")][2:]
+    cells = [[cell.strip() for cell in row] for row in rows]
+    assert [row[:2] for row in cells] == [
+        [name, world] for world in ("one", "two") for name in ("a", "b", "training_mean")
+    ]
+    entry, null = runs[0].entry(*CASE), runs[0].null_entry(*CASE)
+    assert entry
+    assert null
+    for row, expected in ((cells[0], entry), (cells[2], null)):
+        assert row[2:5] == [
+            f"{expected['nrmse']:.4f}", f"{expected['rmse']:.4f}",
+            f"{expected['relative_error_median']:.3f}",
+        ]  # fmt: skip
+    assert null["rmse"] > entry["rmse"]

@@ -40,22 +40,22 @@ def test_the_table_of_metrics_in_the_documentation_is_that_of_the_code() -> None
 def test_a_new_metric_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file that the documentation shows, put beside the others."""
     (code,) = [part.split("```")[0] for part in PAGE.split("```python\n")[1:2]]
-    (tmp_path / "largest_error.py").write_text(code)
+    (tmp_path / "first_year.py").write_text(code)
     monkeypatch.setattr(metrics, "__path__", [*metrics.__path__, str(tmp_path)])
     statistics, found = registry.find()
-    assert list(found)[-1] == "largest_error"
-    assert found.keys() - METRICS.keys() == {"largest_error"}
-    assert statistics.keys() - STATISTICS.keys() == {"largest_error"}
+    assert list(found)[-1] == "first_year_error"
+    assert found.keys() - METRICS.keys() == {"first_year_error"}
+    assert statistics.keys() - STATISTICS.keys() == {"first_year"}
     assert list(STATISTICS) == [name for name in statistics if name in STATISTICS]
-    monkeypatch.setitem(STATISTICS, "largest_error", statistics["largest_error"])  # type: ignore[arg-type]
-    monkeypatch.setitem(METRICS, "largest_error", found["largest_error"])  # type: ignore[arg-type]
+    monkeypatch.setitem(STATISTICS, "first_year", statistics["first_year"])  # type: ignore[arg-type]
+    monkeypatch.setitem(METRICS, "first_year_error", found["first_year_error"])  # type: ignore[arg-type]
     table = frame(noise())
-    value = summarise(table)["largest_error"]
-    assert value == pytest.approx((table["largest_error"] / table["sigma"]).mean())
+    value = summarise(table)["first_year_error"]
+    assert value == pytest.approx((table["first_year"] / table["sigma"]).mean())
     run = evaluated(tmp_path / "run", 0.1)
     text = write_report(run).read_text()
-    assert "<th>largest error</th>" in text
-    assert "<dt>largest error</dt>" in text
+    assert "<th>first year</th>" in text
+    assert "<dt>first year error</dt>" in text
     record.read_metrics(run.folder)
 
 

@@ -1,0 +1,68 @@
+"""Errors people feel, as tables of the leaderboard: universal runs beside the training mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from emulator.evaluation.comparison.marks import marked
+from emulator.evaluation.metrics.base import Table
+from emulator.evaluation.metrics.registry import METRICS
+from emulator.evaluation.stored.record import NULL_MODEL
+from emulator.evaluation.stored.runs import EvaluatedRun
+from emulator.regimes import Task
+
+ABOUT = """
+"Of peak" is the error of a response in its worst quarter over the response's own peak: of the
+median response, those at 90 and 99 %, and the worst. Responses with a peak under 2 % of the s.d.
+are apart, here and in signs at the peak. The last columns are of the 90 % bands: whole curves that
+they hold, and points of the largest tenth of responses.
+""".strip().splitlines()
+
+
+def error_lines(runs: Sequence[EvaluatedRun], split: str) -> list[str]:
+    """Markdown, a table a regime, the training mean once a world; none where nothing is stored."""
+    columns = [metric for metric in METRICS.values() if metric.table is Table.errors]
+    tables = {
+        regime: rows
+        for regime in dict.fromkeys(regime for run in runs for regime in run.regimes)
+        if (rows := list(_rows([run for run in runs if run.is_universal], regime, split)))
+    }
+    lines = [f"## errors people feel, {split}", "", *ABOUT, ""]
+    for regime, rows in tables.items():
+        header = ["run", "world", "NRMSE", *(metric.heading for metric in columns)]
+        lines += [f"Regime {regime}:", "", _line(header)]
+        lines.append("| --- | --- |" + " ---: |" * (len(header) - 2))
+        for name, world, entry in rows:
+            cells = [_number(entry.get(metric.name), metric.digits) for metric in columns]
+            lines.append(_line([name, world, _number(entry["nrmse"], 4), *cells]))
+        lines.append("")
+    return lines if tables else []
+
+
+def _rows(
+    runs: Sequence[EvaluatedRun], regime: str, split: str
+) -> list[tuple[str, str, dict[str, Any]]]:
+    """Name, world and metrics of each run, world by world, and the training mean after them."""
+    cases = [
+        (world, task)
+        for world in dict.fromkeys(world for run in runs for world in run.worlds)
+        for task in Task
+        if task is not Task.trajectory
+    ]
+    rows = []
+    for world, task in cases:
+        found = [(r, e) for r in runs if (e := r.entry(world, regime, split, task)) is not None]
+        known = [(run, entry) for run, entry in found if "rmse" in entry]
+        rows += [(run.name, marked(world, task), entry) for run, entry in known]
+        nulls = (run.null_entry(world, regime, split, task) for run, _ in known)
+        rows += [(NULL_MODEL, marked(world, task), null) for null in nulls if null][:1]
+    return rows
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
