@@ -4,6 +4,7 @@
     comparison   a run beside others: gaps, criteria, leaderboard
     floors       the lowest expected error that any method can have
     scoring      from a run to its statistics and metrics; audit, ablations, forecasts
+    calibrations errors at parameters of the literature, at defaults and at edges
     stored       what an evaluation leaves on disk
     metrics      what is measured: a metric a file
 

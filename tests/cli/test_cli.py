@@ -49,6 +49,24 @@ def test_irf_prints_json_that_matches_the_api(
     assert plot.read_bytes()[:4] == b"\x89PNG"
 
 
+def test_calibrations_are_printed_the_worst_first(
+    run_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["calibrations", "--worlds", "nk", "--weights", str(run_path)]
+    assert run([*asked, "--format", "json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    found, ends = answer["customary"], answer["edges"]
+    assert {row["name"] for row in found} == {"Gali", "flat Phillips curve, smoothing", "default"}
+    assert len(ends) == 2 * len(emulator.get_world("nk").parameters)
+    errors = [row["nrmse"] for row in ends]
+    assert errors == sorted(errors, reverse=True)
+    assert run(asked) == 0
+    out = capsys.readouterr().out
+    assert "the worst 20 of 24" in out
+    assert f"{ends[0]['nrmse']:.4f}" in out
+    assert "rbc" in _refused(capsys, [*asked[:1], "--worlds", "rbc", *asked[3:]])
+
+
 @pytest.mark.parametrize("output_format", ["table", "csv"])
 def test_irf_prints_tables_and_csv(
     run_path: Path, capsys: pytest.CaptureFixture[str], output_format: str
