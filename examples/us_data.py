@@ -17,7 +17,8 @@ import torch
 
 import emulator
 from emulator.evaluation.report.canvas import response_figure
-from emulator.models.baselines.var import estimate, local_projections, moving_average
+from emulator.models.baselines.history import moving_average
+from emulator.models.baselines.var import estimate, local_projections
 from emulator.specs import MACRO_OBSERVABLES
 from emulator.storage import write_atomically
 

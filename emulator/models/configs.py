@@ -8,6 +8,7 @@ from pydantic import Field
 
 from emulator.errors import unknown_name
 from emulator.models.abilities import ModelConfigBase, Rival
+from emulator.models.baselines.bvar import BVARConfig
 from emulator.models.baselines.gru import GRUConfig
 from emulator.models.baselines.linear import LinearConfig
 from emulator.models.baselines.mlp import MLPConfig
@@ -15,7 +16,7 @@ from emulator.models.baselines.var import LPConfig, VARConfig
 from emulator.models.universal import UniversalConfig
 
 ModelConfig = Annotated[
-    UniversalConfig | LinearConfig | MLPConfig | GRUConfig | VARConfig | LPConfig,
+    UniversalConfig | LinearConfig | MLPConfig | GRUConfig | VARConfig | LPConfig | BVARConfig,
     Field(discriminator="type"),
 ]
 

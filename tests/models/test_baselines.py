@@ -17,19 +17,13 @@ from emulator.errors import ConfigError, InputError
 from emulator.evaluation.scoring.statistics import score_model, statistics
 from emulator.models.abilities import ModelConfigBase
 from emulator.models.base import Answered, Model
+from emulator.models.baselines.bvar import BVARConfig
 from emulator.models.baselines.gru import GRUConfig
+from emulator.models.baselines.history import ORDERINGS, candidates, moving_average
 from emulator.models.baselines.linear import LinearConfig
 from emulator.models.baselines.mlp import MLPConfig
 from emulator.models.baselines.summary import Summaries, summarise
-from emulator.models.baselines.var import (
-    ORDERINGS,
-    LPConfig,
-    VARConfig,
-    candidates,
-    estimate,
-    local_projections,
-    moving_average,
-)
+from emulator.models.baselines.var import LPConfig, VARConfig, estimate, local_projections
 from emulator.models.weights import load_weights
 from emulator.questions import Question
 from emulator.regimes import CONTRACTS, Inputs, Regime, Task, build_inputs, tasks
@@ -39,10 +33,11 @@ from tests.specs import LARGE, SMALL, SPECS, sample
 
 GRU, MLP, LINEAR = GRUConfig(hidden_dim=8), MLPConfig(hidden_dim=8), LinearConfig()
 VAR, VAR_FITTED, LP = VARConfig(), VARConfig(rotation="fitted"), LPConfig()
+BVAR, INFORMED = BVARConfig(), BVARConfig(prior="informed")
 HORIZON = 10
 PAIRS = [
     (config, regime)
-    for config in (GRU, MLP, LINEAR, VAR, VAR_FITTED, LP)
+    for config in (GRU, MLP, LINEAR, VAR, VAR_FITTED, LP, BVAR, INFORMED)
     for regime in Regime
     if regime in config.regimes
 ]
@@ -143,7 +138,7 @@ def test_regimes_a_baseline_cannot_answer_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.fast
-@pytest.mark.parametrize("config", [LINEAR, MLP, VAR, VAR_FITTED, LP])
+@pytest.mark.parametrize("config", [LINEAR, MLP, VAR, VAR_FITTED, LP, BVAR, INFORMED])
 def test_a_model_that_was_not_fitted_on_histories_refuses_them(config: ModelConfigBase) -> None:
     model = config.build(SPECS, HORIZON)
     if Regime.A in config.regimes:
@@ -296,7 +291,7 @@ def _var_world(rows: int, quarters: int, seed: int) -> Answered:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("config", [VAR, VAR_FITTED, LP])
+@pytest.mark.parametrize("config", [VAR, VAR_FITTED, LP, BVAR, INFORMED])
 def test_the_truth_of_the_var_world_is_found_as_histories_grow(config: ModelConfigBase) -> None:
     errors = {}
     for quarters in (200, 1800, 16200):
@@ -340,7 +335,8 @@ def test_local_projections_and_the_var_agree_in_long_samples() -> None:
 
 
 def _type(config: ModelConfigBase) -> str:
-    return config.type.removeprefix("baseline_") + ("_fitted" if config is VAR_FITTED else "")
+    kind = config.type.removeprefix("baseline_")
+    return kind + {id(VAR_FITTED): "_fitted", id(INFORMED): "_informed"}.get(id(config), "")
 
 
 @pytest.mark.slow
@@ -348,7 +344,7 @@ def _type(config: ModelConfigBase) -> str:
     ("config", "regime"),
     [
         *((config, regime) for config in (GRU, LINEAR, MLP) for regime in ("A", "B1", "C")),
-        *((config, "B1") for config in (VAR, VAR_FITTED, LP)),
+        *((config, "B1") for config in (VAR, VAR_FITTED, LP, BVAR, INFORMED)),
         *((config, "B2") for config in (GRU, MLP)),
     ],
     ids=lambda value: value if isinstance(value, str) else _type(value),

@@ -30,10 +30,10 @@ def whole(folder: Path, error: float, more: tuple[str, ...] = (), **options: Any
 
 
 def rivals(tmp_path: Path, error: float) -> list[EvaluatedRun]:
-    """A linear run, a pooled MLP and a VAR."""
+    """A linear run, a pooled MLP, a VAR and a Bayesian VAR."""
     return [
         whole(tmp_path / name, error, model=name, seed=9)
-        for name in ("baseline_linear", "baseline_mlp", "baseline_var")
+        for name in ("baseline_linear", "baseline_mlp", "baseline_var", "baseline_bvar")
     ]
 
 
@@ -66,7 +66,8 @@ def test_a_rival_just_beaten_misses_the_goal_alone(tmp_path: Path) -> None:
     """Errors of the same size from other draws: lower by luck, the interval holds zero."""
     run = whole(tmp_path / "u", 0.3, seed=0)
     others = [
-        whole(tmp_path / kind, 0.3002, model=f"baseline_{kind}") for kind in ("linear", "var")
+        whole(tmp_path / kind, 0.3002, model=f"baseline_{kind}")
+        for kind in ("linear", "var", "bvar")
     ]
     for seed in range(1, 7):
         pooled = whole(tmp_path / f"m{seed}", 0.3, model="baseline_mlp", seed=seed)
@@ -84,12 +85,12 @@ def test_without_all_rivals_nothing_holds(tmp_path: Path) -> None:
 
 
 def test_comparisons_are_counted_once_and_with_rivals_that_see_as_much(tmp_path: Path) -> None:
-    """In two worlds: linear and MLP in A, they and VAR in B1. C asks of responses from rest what A
+    """In two worlds: linear and MLP in A, they and VARs in B1. C asks of responses from rest what A
     asks; in D nobody sees the innovations. The training mean is in tables alone."""
     run = whole(tmp_path / "u", 3.0, more=("D",))  # worse than the training mean
     criterion = named(run, rivals(tmp_path, 5.0), "beats")
     assert criterion.must is Verdict.holds
-    assert "10 of 10 comparisons won, 10 clear of zero" in criterion.figures
+    assert "12 of 12 comparisons won, 12 clear of zero" in criterion.figures
     alone = whole(tmp_path / "c", 3.0)
     for world in alone.worlds:
         del alone.metrics["worlds"][world]["A"]
