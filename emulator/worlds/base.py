@@ -114,6 +114,8 @@ class World(ABC, Generic[SolutionT]):
     restrictions: what makes a row INADMISSIBLE, a sentence each.
     floors: observables that never fall below the negative of a parameter, each with its name.
     recursive: whether shock j moves no observable before the j-th on impact, and raises that one.
+    dear: parameters whose new values cost nearly all of a solution. Draws that have them in common
+        are siblings, and `siblings` of them are drawn together for a data set.
     """
 
     name: ClassVar[str]
@@ -129,6 +131,8 @@ class World(ABC, Generic[SolutionT]):
     restrictions: ClassVar[tuple[str, ...]] = ()
     floors: ClassVar[tuple[tuple[str, str], ...]] = ()
     recursive: ClassVar[bool] = False
+    dear: ClassVar[tuple[str, ...]] = ()
+    siblings: ClassVar[int] = 1
 
     # ------------------------------------------------------------------ to implement
 
@@ -243,7 +247,8 @@ class World(ABC, Generic[SolutionT]):
         have, drawn = 0, 0
         rejected: Counter[Status] = Counter()
         while have < n:
-            batch = min(max(64, 2 * (n - have)), 65_536)
+            # Where a draw is dear, none is made that is not asked for.
+            batch = n - have if self.dear else min(max(64, 2 * (n - have)), 65_536)
             theta = self.from_uniforms(rng.random((batch, len(self.parameters))))
             status = self.check(theta)
             drawn += batch

@@ -16,10 +16,8 @@ other half, dense at short lags and sparse at long ones, which loses little and 
 Observables and shocks are first scaled to have norm one each, so units and standard deviations do
 not decide what matters. States are balanced: O' O = K K' = diagonal, as far as the lags reach.
 
-Where A has a root on or outside the unit circle, it is replaced by the least-squares fit of the
-shift that takes the responses to be zero after the last row of O: with orthonormal columns O, A
-= O' (O[1:]; 0) is a compression of a nilpotent shift, all of whose roots lie inside (Maciejowski
-1995, Systems and Control Letters 26(2)). What that costs is in the error.
+Where A has a root on or outside the unit circle, states are left out, the least first, until it has
+none. What that costs is in the error.
 """
 
 from __future__ import annotations
@@ -121,13 +119,11 @@ def _realise(
     scaled = given / by_output / by_shock[:, None, None]
     later = np.ascontiguousarray(scaled.transpose(1, 2, 0))[1:]  # (T-1, 3, S)
     observability, size = _leading(later, n, depth, lags)
-    rank = len(size)
+    shift = _stable_shift(observability, outputs)
+    rank = len(shift)
+    observability, size = observability[:, :rank], size[:rank]
     fitted = np.zeros_like(later)
     if rank:
-        tail = slice(outputs, None), slice(None, -outputs)
-        shift, *_ = np.linalg.lstsq(observability[tail[1]], observability[tail[0]], rcond=None)
-        if not np.abs(np.linalg.eigvals(shift)).max() < 1.0:
-            shift = observability[:-outputs].T @ observability[outputs:]
         states = np.empty((quarters - 1, outputs, rank))  # C A^h
         states[0] = observability[:outputs]
         for h in range(1, quarters - 1):
@@ -141,6 +137,16 @@ def _realise(
         c[:, :rank] = observability[:outputs] * root * by_output[:, None]
     scale = np.maximum(np.abs(scaled).max(axis=1).T, _SMALL)
     return a, b, c, float((np.abs(fitted - later).max(axis=0) / scale).max())
+
+
+def _stable_shift(observability: FloatArray, outputs: int) -> FloatArray:
+    """A (r, r), which moves the leading columns of O by a quarter, r the largest that is stable."""
+    for rank in range(observability.shape[1], 0, -1):
+        leading = observability[:, :rank]
+        shift, *_ = np.linalg.lstsq(leading[:-outputs], leading[outputs:], rcond=None)
+        if np.abs(np.linalg.eigvals(shift)).max() < 1.0:
+            return np.asarray(shift)
+    return np.zeros((0, 0))
 
 
 def _scales(norms: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -30,13 +30,14 @@ pytestmark = pytest.mark.fast
 @every_world
 def test_draws_are_valid_and_follow_the_generator(name: str) -> None:
     world = get_world(name)
-    theta, rejected = world.draw(40, np.random.default_rng(1))
+    count = 4 if world.dear else 40
+    theta, rejected = world.draw(count, np.random.default_rng(1))
     lower, upper = box(world)
-    assert theta.shape == (40, len(world.parameters))
+    assert theta.shape == (count, len(world.parameters))
     assert ((theta >= lower) & (theta <= upper)).all()
     assert (world.check(theta) == Status.OK).all()
     assert Status.OK not in rejected
-    np.testing.assert_array_equal(theta, world.sample_parameters(40, np.random.default_rng(1)))
+    np.testing.assert_array_equal(theta, world.sample_parameters(count, np.random.default_rng(1)))
     assert world.sample_parameters(0, np.random.default_rng(1)).shape == (0, theta.shape[1])
 
 
@@ -186,6 +187,8 @@ def test_anywhere_in_the_box_there_is_a_verdict_and_it_is_kept(
         )
     )
     theta = np.minimum(lower + position * (upper - lower), upper)
+    dear = [world.parameter_names.index(p) for p in world.dear]
+    theta[:, dear] = theta[0, dear]
     responses = world.irf(theta, 8)
     paths = world.simulate(theta, innovations(world, rows=3, quarters=6))
     np.testing.assert_array_equal(responses.status, paths.status)

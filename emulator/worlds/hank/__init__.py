@@ -1,0 +1,202 @@
+"""hank: a one-asset New Keynesian economy with heterogeneous households.
+
+Quarterly. Households differ in skill e, a Markov chain (Rouwenhorst's, 7 states) for an AR(1) of
+log e with persistence rho_e and cross-sectional s.d. sigma_e, mean one, and in assets a >= 0:
+
+    max E sum beta^t b_t (c^{1-sigma} / (1-sigma) - weight n^{1+1/frisch} / (1+1/frisch))
+    c + a' = (1+r_t) a + w_t e n + Div_t e^gamma_d / E[e^gamma_d] - Tax_t e + t_t
+
+With aggregates in levels, output one in the steady state, and Z productivity:
+
+    firms           L_t = Y_t / Z_t,   Div_t = Y_t - w_t L_t - (price cost, of second order)
+    Phillips        pi_t = kappa (w_t / Z_t - 1/markup) + E_t pi_{t+1} / (1 + r) + u_t
+    Taylor rule     i_t = (1 - rho_i) (phi_pi pi_t + phi_y Y_t) + rho_i i_{t-1} + m_t
+    real rate       1 + r_t = (1 + i_{t-1}) / (1 + pi_t)
+    debt            B_t - B = rho_d (B_{t-1} - B + G_t + t_t)
+    budget          Tax_t = (1 + r_t) B_{t-1} + G_t + t_t - B_t
+    markets         households hold B_t and supply L_t units of skill times hours
+
+with i and Y deviations in the rule, and six AR(1) processes with zero mean: m, minus log b, u,
+log Z, G, t. In the steady state pi = 0, w = 1/markup, B = 4 debt, r = r_ss / 400; beta and weight
+make the markets clear. Linear in aggregates, exact in the households' choices.
+
+Observables: output 100 Y, inflation 400 pi, rate 400 i, deviations. State: that of a linear state
+space which reproduces the moving average, the solution proper; it has no meaning of its own.
+
+Identities that must hold: output is consumption and spending in every quarter (Walras' law).
+
+Solved in the sequence space, 300 quarters ahead (`equilibrium`), on 7 skills and 200 assets
+(`steady_state`, `jacobians`). The eight parameters up to gamma_d need a new household, which takes
+some hundred times as long as the others on a household that is solved.
+
+Source: Auclert, Bardoczy, Rognlie and Straub (2021, Econometrica 89(5)), the one-asset economy of
+section 2 with public debt, transfers and further shocks.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from emulator.specs import Parameter, Shock
+from emulator.worlds.base import FloatArray, Status, worst
+from emulator.worlds.hank.equilibrium import (
+    QUARTERS,
+    Rules,
+    Solved,
+    determinacy,
+    responses,
+    solve_household,
+    system,
+)
+from emulator.worlds.hank.steady_state import Household
+from emulator.worlds.linear import LinearWorld, StateSpace
+from emulator.worlds.realisation import realise
+
+# The state space, and the quarters it is fitted to: towards the last one, beyond which all is at
+# rest, the sequence space's responses bend. Its distance from them as a share of each series has a
+# median of 3e-8 over the prior; draws beyond the tolerance are not solved.
+STATES, FITTED = 50, 200
+TOLERANCE = 1e-5
+# Largest responses to one s.d. of an admissible draw, in the observables' units.
+PEAKS = np.array([5.0, 15.0, 15.0])
+
+PARAMETERS = (
+    Parameter(
+        "r_ss", "steady-state rate, real and nominal", "percent a year", 1.0, 4.0, 2.0,
+    ),
+    Parameter("sigma", "inverse intertemporal elasticity of substitution", "1", 0.75, 3.0, 2.0),
+    Parameter("frisch", "Frisch elasticity of labour supply", "1", 0.25, 1.5, 0.5),
+    Parameter(
+        "debt", "public debt, all that households save in", "years of output",
+        0.4, 2.5, 1.4, "log", "log_uniform",
+    ),
+    Parameter("markup", "price over marginal cost", "1", 1.08, 1.35, 1.2),
+    Parameter("rho_e", "persistence of log skill", "1", 0.92, 0.985, 0.966, "bounded"),
+    Parameter("sigma_e", "cross-sectional s.d. of log skill", "log points", 0.3, 0.7, 0.5),
+    Parameter("gamma_d", "dividends go to skill e in proportion to e^gamma_d", "1", 0.0, 1.5, 1.0),
+    Parameter(
+        "kappa", "slope of the Phillips curve", "1", 0.005, 0.2, 0.05, "log", "log_uniform"
+    ),
+    Parameter("phi_pi", "Taylor rule: reaction to inflation", "1", 1.05, 3.5, 1.5),
+    Parameter("phi_y", "Taylor rule: reaction to output", "1", 0.0, 1.0, 0.125),
+    Parameter("rho_i", "Taylor rule: interest-rate smoothing", "1", 0.0, 0.9, 0.8, "bounded"),
+    Parameter(
+        "rho_d", "persistence of public debt; 0 balances the budget", "1",
+        0.0, 0.95, 0.7, "bounded",
+    ),
+    Parameter("rho_m", "persistence of the monetary shock", "1", 0.0, 0.9, 0.5, "bounded"),
+    Parameter("rho_b", "persistence of the demand shock", "1", 0.0, 0.9, 0.7, "bounded"),
+    Parameter("rho_u", "persistence of the cost-push shock", "1", 0.0, 0.9, 0.5, "bounded"),
+    Parameter("rho_z", "persistence of productivity", "1", 0.0, 0.95, 0.9, "bounded"),
+    Parameter("rho_g", "persistence of public spending", "1", 0.0, 0.95, 0.8, "bounded"),
+    Parameter("rho_t", "persistence of transfers", "1", 0.0, 0.9, 0.3, "bounded"),
+    Parameter(
+        "sigma_m", "s.d. of the monetary innovation", "log points a quarter",
+        0.001, 0.01, 0.0025, "log", "log_uniform",
+    ),
+    Parameter(
+        "sigma_b", "s.d. of the demand innovation", "log points a quarter",
+        0.001, 0.01, 0.004, "log", "log_uniform",
+    ),
+    Parameter(
+        "sigma_u", "s.d. of the cost-push innovation", "log points a quarter",
+        0.001, 0.01, 0.003, "log", "log_uniform",
+    ),
+    Parameter(
+        "sigma_z", "s.d. of the technology innovation", "log points", 0.003, 0.015, 0.007, "log"
+    ),
+    Parameter(
+        "sigma_g", "s.d. of the spending innovation", "share of output", 0.002, 0.01, 0.005, "log"
+    ),
+    Parameter(
+        "sigma_t", "s.d. of the transfer innovation", "share of output", 0.002, 0.02, 0.01, "log"
+    ),
+)  # fmt: skip
+
+SHOCKS = (
+    Shock("monetary", "raises the rule rate; output and inflation fall", "sigma_m"),
+    Shock(
+        "demand", "lowers the discount factor: output, inflation and the rate rise", "sigma_b"
+    ),
+    Shock("cost_push", "raises inflation directly; the rate rises, output falls", "sigma_u"),
+    Shock(
+        "technology", "raises productivity: inflation and the rate fall", "sigma_z"
+    ),
+    Shock("spending", "raises public spending: output, inflation and the rate rise", "sigma_g"),
+    Shock(
+        "transfer",
+        "pays everybody the same, by debt and then by taxes in proportion to skill: output, "
+        "inflation and the rate rise",
+        "sigma_t",
+    ),
+)  # fmt: skip
+
+
+class HeterogeneousAgents(LinearWorld):
+    """The `hank` world; equations, units and source are in the module docstring."""
+
+    name = "hank"
+    title = "One-asset HANK"
+    source = "Auclert, Bardoczy, Rognlie and Straub (2021, Econometrica 89(5))"
+    parameters = PARAMETERS
+    shocks = SHOCKS
+    state_names = tuple(f"x{k}" for k in range(1, STATES + 1))
+    dear = Household._fields
+    siblings = 10
+    restrictions = (
+        "no response to one s.d. peaks above 5 percent of output or 15 annualised percentage "
+        "points of inflation or the rate",
+    )
+
+    def _solve(self, theta: FloatArray) -> StateSpace:
+        values = np.full((len(theta), len(SHOCKS), QUARTERS, 3), np.nan)
+        status = np.empty(len(theta), dtype=np.int8)
+        count = len(Household._fields)
+        with _blas().limit(limits=1, user_api="blas"):
+            # Siblings, draws with one household, come together: it is solved once for all.
+            for row in np.lexsort(theta[:, :count].T[::-1]):
+                solved = solve_household(Household(*theta[row, :count].tolist()))
+                values[row], status[row] = _solution(solved, theta[row, count:])
+            system, error = realise(values[:, :, :FITTED], STATES)
+        scale = theta[:, -len(SHOCKS) :]
+        peaks = np.abs(values * scale[:, :, None, None]).max(axis=(1, 2))
+        small = (peaks < PEAKS).all(axis=1)
+        admissible = np.where(small, Status.OK, Status.INADMISSIBLE).astype(np.int8)
+        far = np.where(error > TOLERANCE, Status.NO_CONVERGENCE, Status.OK).astype(np.int8)
+        # A row without responses has NaN for its peaks; its own verdict is worse.
+        return system._replace(
+            b=system.b * scale[:, None],
+            d=system.d * scale[:, None],
+            status=worst(status, admissible, far),
+        )
+
+
+def _solution(solved: Solved | None, theta: FloatArray) -> tuple[FloatArray, Status]:
+    """Responses (S, T, 3) to unit innovations, NaN without a solution, and the verdict.
+
+    theta: the parameters after the household's.
+    """
+    none = np.full((len(SHOCKS), QUARTERS, 3), np.nan)
+    if solved is None:
+        return none, Status.NO_CONVERGENCE
+    kappa, phi_pi, phi_y, rho_i, rho_d = theta[:5].tolist()
+    rules = Rules(kappa, phi_pi, phi_y, rho_i, rho_d, theta[5 : 5 + len(SHOCKS)])
+    h = system(solved, rules)
+    verdict = determinacy(h)
+    if max(abs(rho_i), abs(rho_d), np.abs(rules.persistence).max()) >= 1.0:
+        verdict = max(verdict, Status.NO_STABLE_SOLUTION)
+    if not verdict.solved:
+        return none, verdict
+    try:
+        return responses(solved, rules, h), verdict
+    except np.linalg.LinAlgError:  # H is singular where a root passes the unit circle
+        return none, Status.NO_STABLE_SOLUTION
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """What sets the threads of linear algebra: one, or results would depend on their number."""
+    return ThreadpoolController()
