@@ -31,6 +31,7 @@ ship: setup
 	$(BIN)/emulator publish shipped
 	$(BIN)/python -m studies.pages.ship_weights $(SHIPPED)
 	$(BIN)/python -m studies.references
+	$(BIN)/emulator calibrations --format json > results/calibrations/shipped.json
 	$(MAKE) tables notebooks
 
 # Stored results, between the markers of README and pages.

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import emulator
+from emulator.evaluation.calibrations.declared import CUSTOMARY
 from emulator.evaluation.comparison import criteria
 from emulator.inference.onnx import export_onnx
 from studies.pages import fill_tables
@@ -92,6 +93,20 @@ def test_the_table_of_ablations_is_that_of_the_stored_metrics() -> None:
     rows = [row for row in page.splitlines() if row.startswith("| B1 | from rest | history |")]
     assert len(rows) == 1
     assert all(float(cell.replace(",", "")) > 1 for cell in rows[0].split("|")[4:-1])
+
+
+@pytest.mark.fast
+def test_the_tables_of_calibrations_are_those_of_the_stored_errors() -> None:
+    page = (DOCS / "calibrations.md").read_text(encoding="utf-8")
+    assert fill_tables.filled(page) == page
+    shipped = json.loads((ROOT / "emulator" / "pretrained" / "model.json").read_text())[
+        "provenance"
+    ]
+    stored = json.loads((ROOT / "results" / "calibrations" / "shipped.json").read_text())
+    assert stored["config_sha"] == shipped["config_sha"], "emulator calibrations --format json"
+    for calibration in CUSTOMARY:
+        assert f"| `{calibration.world}` | {calibration.name} |" in page
+        assert f"| {calibration.world} | {calibration.name} | 0." in page
 
 
 @pytest.mark.fast

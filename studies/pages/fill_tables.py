@@ -6,8 +6,10 @@ A page names what it wants, and from which folder, in a marker: `<!-- leaderboar
 -->` takes the test tables of a leaderboard in these regimes, without columns of trajectories,
 `<!-- summary: FOLDER RUN -->` how far a run of all worlds and its best rivals are off,
 `<!-- floors: FOLDER -->` those of the summaries that `emulator floors` leaves,
-`<!-- ablations: FOLDER -->` what `emulator evaluate --ablations` put into its metrics.json. What
-stands between it and `<!-- end -->` is replaced; `make tables` runs this.
+`<!-- ablations: FOLDER -->` what `emulator evaluate --ablations` put into its metrics.json,
+`<!-- calibrations: FOLDER -->` and `<!-- edges: FOLDER -->` what `emulator calibrations` printed
+into its shipped.json. What stands between it and `<!-- end -->` is replaced; `make tables` runs
+this.
 """
 
 from __future__ import annotations
@@ -25,10 +27,14 @@ ROOT = Path(__file__).resolve().parents[2]
 TRAJECTORY = "†"
 PAGES = (
     ROOT / "README.md",
-    *(ROOT / "docs" / f"{name}.md" for name in ("leaderboard", "floors", "regimes")),
+    *(
+        ROOT / "docs" / f"{name}.md"
+        for name in ("leaderboard", "floors", "regimes", "calibrations")
+    ),
 )
 MARKED = re.compile(
-    r"(<!-- (leaderboard|summary|floors|ablations): (\S+)((?: [\w/]+)*) -->\n).*?(<!-- end -->)",
+    r"(<!-- (leaderboard|summary|floors|ablations|calibrations|edges): (\S+)((?: [\w/]+)*) -->\n)"
+    r".*?(<!-- end -->)",
     re.DOTALL,
 )
 HEADER = ("world", "quarters", "regime", "floor", "95 %", "Monte Carlo", "training mean",
@@ -154,7 +160,42 @@ def _ratio(value: float) -> str:
     return f"{value:#.3g}" if value >= 2 else f"{value:.2f}"
 
 
-TABLES = {"leaderboard": leaderboard, "summary": summary, "floors": floors, "ablations": ablations}
+def calibrations(folder: Path) -> str:
+    """Errors at customary calibrations and defaults, the worst first."""
+    return _calibrations(folder, "customary", 1000)
+
+
+def edges(folder: Path) -> str:
+    """Errors with one parameter at an end of its range, the five worst of each world."""
+    return _calibrations(folder, "edges", 5)
+
+
+def _calibrations(folder: Path, part: str, most: int) -> str:
+    found = json.loads((folder / "shipped.json").read_text(encoding="utf-8"))
+    lines = [
+        "| world | calibration | NRMSE | of peak: median | worst | where | wrong signs | caveats |",
+        "| --- | --- | ---: | ---: | ---: | --- | ---: | --- |",
+    ]
+    shown: dict[str, int] = {}
+    for row in found[part]:
+        shown[row["world"]] = shown.get(row["world"], 0) + 1
+        if row["nrmse"] is None or shown[row["world"]] > most:
+            continue
+        cells = [
+            row["world"], row["name"], f"{row['nrmse']:.4f}", f"{row['relative_median']:.1%}",
+            f"{row['relative_worst']:.1%}", f"{row['observable']} to {row['shock']}",
+            f"{row['wrong_signs']:.0f} of {row['responses']:.0f}",
+            row["caveats"].replace("_", " "),
+        ]  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    made = f"Weights {found['weights_sha256'][:12]}, commit {found['commit']}."
+    return "\n".join([*lines, "", made])
+
+
+TABLES = {
+    "leaderboard": leaderboard, "summary": summary, "floors": floors, "ablations": ablations,
+    "calibrations": calibrations, "edges": edges,
+}  # fmt: skip
 
 
 def filled(page: str) -> str:
