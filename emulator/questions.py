@@ -11,7 +11,7 @@ floors ask through it, so that all ask the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 1024  # rows at once; bounds memory, does not change the result
 
 Fields = dict[str, torch.Tensor]
+Change = Callable[[Fields, np.ndarray], Fields]  # of the fields of some rows
 
 
 class Batch(NamedTuple):
@@ -125,13 +126,17 @@ def pose_all(
     questions: Sequence[Question],
     rows: Int64[np.ndarray, " B"],
     device: str | torch.device = "cpu",
+    change: Change | None = None,
 ) -> Iterator[Batch]:
     """Questions about the same samples of one world: for `ROWS_AT_ONCE` rows after the other, a
-    batch a question."""
+    batch a question. change: what becomes of the fields before anything is asked."""
     (world,) = {question.world for question in questions}
     names = needed(questions)
     for first in range(0, len(rows), ROWS_AT_ONCE):
-        fields = read(dataset, world, rows[first : first + ROWS_AT_ONCE], names, device)
+        some = rows[first : first + ROWS_AT_ONCE]
+        fields = read(dataset, world, some, names, device)
+        if change is not None:
+            fields = change(fields, some)
         for question in questions:
             yield pose(dataset, question, fields)
 

@@ -39,6 +39,7 @@ CHECKED = (
     "emulator.evaluation.metrics.sign_flips",
     "emulator.evaluation.metrics.width",
     "emulator.evaluation.metrics.wrong_sign_at_peak",
+    "emulator.evaluation.scoring.rough_histories",
     "emulator.models.bands",
     "emulator.models.base",
     "emulator.models.baselines.bvar",

@@ -31,6 +31,7 @@ def evaluate(
     others: Sequence[EvaluatedRun] = (),
     floors: Sequence[Floors] = (),
     ablations: bool = False,
+    rough_histories: bool = False,
     criteria: bool = False,
 ) -> EvaluatedRun:
     """Score the weights of a run folder, compare the run with others and with floors, and draw.
@@ -38,7 +39,10 @@ def evaluate(
     Arguments and errors are those of `score`; others: evaluated runs, specialists and baselines;
     floors: of its data, to say how far it is from them.
     """
-    scored = score(run, dataset_path, progress, ablations=ablations, criteria=criteria)
+    scored = score(
+        run, dataset_path, progress,
+        ablations=ablations, rough_histories=rough_histories, criteria=criteria,
+    )  # fmt: skip
     return conclude(scored, others, floors)
 
 

@@ -83,7 +83,8 @@ def perform(job: Job, threads: int, progress: Progress) -> Outcome:
         if job.is_candidate or is_evaluated(job.folder, job.scored_on):
             return outcome
         started = time.perf_counter()
-        scored = score(job.folder, job.scored_on, progress, ablations=job.role == "universal")
+        whole = job.role == "universal"
+        scored = score(job.folder, job.scored_on, progress, ablations=whole, rough_histories=whole)
         if not scored.is_universal:  # those wait for the runs that they are compared with
             conclude(scored)
         return replace(outcome, evaluation_seconds=time.perf_counter() - started)

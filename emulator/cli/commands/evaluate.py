@@ -27,6 +27,12 @@ def evaluate(
     ablations: bool = typer.Option(
         False, "--ablations", help="Also score the test split with each input masked."
     ),
+    rough_histories: bool = typer.Option(
+        False,
+        "--rough-histories",
+        help="Also score it with histories as they come: with measurement noise, rounded, less "
+        "their means, output a quarter late.",
+    ),
     floors: Path = FLOORS_OPTION,
     criteria: bool = CRITERIA_OPTION,
     output_format: Format = FORMAT_OPTION,
@@ -44,8 +50,9 @@ def evaluate(
     found = find_floors(floors)
     with progress_bar(f"evaluate {run.name}") as progress:
         evaluated = evaluation.evaluate(
-            run, data, progress, others=others, floors=found, ablations=ablations, criteria=criteria
-        )
+            run, data, progress, others=others, floors=found, ablations=ablations,
+            rough_histories=rough_histories, criteria=criteria,
+        )  # fmt: skip
     if output_format is Format.json:
         print_json(evaluated.metrics)
     else:

@@ -1,4 +1,8 @@
-"""Errors people feel, as tables of the leaderboard: universal runs beside the training mean."""
+"""Tables of what a user feels, for the leaderboard and the report.
+
+Errors people feel, of universal runs beside the training mean; and errors with histories as they
+come, beside those with exact ones.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ from typing import Any
 from emulator.evaluation.comparison.marks import marked
 from emulator.evaluation.metrics.base import Table
 from emulator.evaluation.metrics.registry import METRICS
+from emulator.evaluation.scoring.ablations import SPLIT
+from emulator.evaluation.scoring.rough_histories import ROUGH
 from emulator.evaluation.stored.record import NULL_MODEL
 from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.regimes import Task
@@ -18,6 +24,12 @@ median response, those at 90 and 99 %, and the worst. Responses with a peak unde
 are apart, here and in signs at the peak. The last columns are of the 90 % bands: whole curves that
 they hold, and points of the largest tenth of responses.
 """.strip().splitlines()
+
+ROUGH_ABOUT = (
+    "NRMSE on the same samples with histories as a user's table has them: measurement noise of a "
+    "share of each series' s.d., values rounded to .1, each series less its mean, and output a "
+    "quarter late (its last value is not there yet, so that the series is moved up by a quarter)."
+)
 
 
 def error_lines(runs: Sequence[EvaluatedRun], split: str) -> list[str]:
@@ -58,6 +70,32 @@ def _rows(
         nulls = (run.null_entry(world, regime, split, task) for run, _ in known)
         rows += [(NULL_MODEL, marked(world, task), null) for null in nulls if null][:1]
     return rows
+
+
+def rough_table(run: EvaluatedRun) -> list[list[str]]:
+    """Rows of text: errors with exact histories, as they come, and the training mean's, a row a
+    world and regime; the first is the header. The header alone where none were scored."""
+    rows = [["world", "regime", "exact", *(kind.words for kind in ROUGH.values()), NULL_MODEL]]
+    for world, by_regime in (run.metrics.get("rough_histories") or {}).items():
+        for regime, by_task in by_regime.items():
+            for task, found in by_task.items():
+                clean = run.entry(world, regime, SPLIT, task) or {}
+                null = run.null_entry(world, regime, SPLIT, task) or {}
+                scores = [clean.get("nrmse"), *(found.get(n, {}).get("nrmse") for n in ROUGH)]
+                cells = [_number(score, 4) for score in (*scores, null.get("nrmse"))]
+                rows.append([marked(world, task), regime, *cells])
+    return rows
+
+
+def rough_lines(runs: Sequence[EvaluatedRun]) -> list[str]:
+    """Markdown: `rough_table` of every run that was so scored."""
+    lines = []
+    for run in runs:
+        header, *rows = rough_table(run)
+        if rows:
+            rule = "| --- | --- |" + " ---: |" * (len(header) - 2)
+            lines += [f"### {run.name}", "", _line(header), rule, *map(_line, rows), ""]
+    return ["## data as they come", "", ROUGH_ABOUT, "", *lines] if lines else []
 
 
 def _number(value: float | None, digits: int) -> str:

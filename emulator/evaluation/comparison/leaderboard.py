@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from emulator.errors import DatasetError
-from emulator.evaluation.comparison.felt import error_lines
+from emulator.evaluation.comparison.felt import error_lines, rough_lines
 from emulator.evaluation.comparison.marks import DAGGER, MARKS, NOTES, UNEQUAL, marked
 from emulator.evaluation.comparison.verdicts import SPLIT
 from emulator.evaluation.stored.record import NULL_MODEL
@@ -183,7 +183,8 @@ def _markdown(table: pd.DataFrame, runs: Sequence[EvaluatedRun]) -> str:
                 values = [row.get("mean", np.nan), *row[worlds]]
                 lines.append(_row([row["model"], row["run"], *map(_number, values)]))
             lines.append("")
-    lines += error_lines(runs, RANKED_SPLITS[0]) + _gap_lines(runs) + _floor_lines(runs)
+    lines += error_lines(runs, RANKED_SPLITS[0]) + rough_lines(runs)
+    lines += _gap_lines(runs) + _floor_lines(runs)
     lines += [
         "## origins",
         "",

@@ -11,6 +11,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
+from emulator.evaluation.comparison.felt import ROUGH_ABOUT, rough_table
 from emulator.evaluation.comparison.marks import UNEQUAL, marked
 from emulator.evaluation.metrics.base import Table
 from emulator.evaluation.metrics.registry import METRICS
@@ -128,6 +129,8 @@ def _page(run: EvaluatedRun) -> dict[str, Any]:
             for task, by_name in by_task.items()
             for values in by_name.values()
         ],
+        "rough": rough_table(run),
+        "rough_about": ROUGH_ABOUT,
         "definitions": [(name.replace("_", " "), metric.words) for name, metric in METRICS.items()],
         "provenance": [
             (key.replace("_", " "), str(metrics[key]))

@@ -7,9 +7,10 @@
 
 metrics.json comes last and records the checksums of the others: where it is there and they match,
 the run is scored. Its entries are those of the steady-state response; `state_dependent` and
-`trajectory` are nested in them. `by_horizon` and `spectrum` are computed while scoring; every other
-number follows from the statistics. The split `val` is scored too: specialists are chosen on it,
-never on `test`.
+`trajectory` are nested in them. `ablations` and `rough_histories` hold, by world, regime and task,
+scores with an input masked and with histories as they come. `by_horizon` and `spectrum` are
+computed while scoring; every other number follows from the statistics. The split `val` is scored
+too: specialists are chosen on it, never on `test`.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ import numpy as np
 
 from emulator.claim import LOCK, alone
 from emulator.errors import InputError
-from emulator.evaluation.scoring.ablations import SPLIT as ABLATION_SPLIT
+from emulator.evaluation.scoring.ablations import SPLIT as COMPARED_SPLIT
 from emulator.evaluation.scoring.ablations import ablate
 from emulator.evaluation.scoring.audit import audit_data, audit_inputs
 from emulator.evaluation.scoring.forecasts import score_forecasts, summarise_forecasts
 from emulator.evaluation.scoring.opened import Opened, open_run
+from emulator.evaluation.scoring.rough_histories import score_rough, shows_history
 from emulator.evaluation.scoring.statistics import (
     Scored,
     error_by_horizon,
@@ -59,13 +61,15 @@ def score(
     progress: Progress = silent,
     *,
     ablations: bool = False,
+    rough_histories: bool = False,
     criteria: bool = False,
 ) -> EvaluatedRun:
     """Score the weights of a run folder.
 
     The files named in the module docstring go to the run folder, metrics.json only when everything
     else is there. dataset_path None is the data set the run was trained on; one with
-    fewer or more of the same draws will do. ablations: also score `test` with each input masked.
+    fewer or more of the same draws will do. ablations: also score `test` with each input masked;
+    rough_histories: with histories as they come.
     criteria: refuse a run that the criteria are not for.
 
     Raises WeightsError when the weights were trained on other draws than are scored, InputError
@@ -90,10 +94,12 @@ def score(
         audit_data(opened.dataset, world)
     with alone(run / LOCK, run, "emulator evaluate"):
         sweep([*run.iterdir(), *(run / "figures").glob(".*")])
-        return _score(run, opened, progress, ablations)
+        return _score(run, opened, progress, ablations, rough_histories)
 
 
-def _score(run: Path, opened: Opened, progress: Progress, ablations: bool) -> EvaluatedRun:
+def _score(
+    run: Path, opened: Opened, progress: Progress, ablations: bool, rough_histories: bool
+) -> EvaluatedRun:
     result = _head(opened)
     cases = list(opened.cases())
     drawn_in = (cases[0][0], Regime.B1)  # the run's first regime, and where bands tell most
@@ -132,9 +138,13 @@ def _score(run: Path, opened: Opened, progress: Progress, ablations: bool) -> Ev
                     splits[split] = values
                 else:
                     splits[split][task.value] = values
-            if ablations and split == ABLATION_SPLIT:
-                by_regime = result["ablations"].setdefault(world, {}).setdefault(regime.value, {})
-                by_regime[task.value] = ablate(*case, frame)
+            for name, wanted, compare in (
+                ("ablations", ablations, ablate),
+                ("rough_histories", rough_histories and shows_history(*case[::2]), score_rough),
+            ):
+                if wanted and split == COMPARED_SPLIT:
+                    by_regime = result[name].setdefault(world, {}).setdefault(regime.value, {})
+                    by_regime[task.value] = compare(*case, frame)
     write_panels(run, panels)
     result["statistics"] = checksums(run)
     scored_run = EvaluatedRun(run.name, run, result)
@@ -158,6 +168,7 @@ def _head(opened: Opened) -> dict[str, Any]:
         "worlds": {world: {} for world in worlds},
         NULL_MODEL: {world: {} for world in worlds},
         "ablations": {},
+        "rough_histories": {},
         "samples_seen": {
             regime.value: {world: seen[trained_in][world] for world in worlds}
             for regime, trained_in in opened.regimes.items()

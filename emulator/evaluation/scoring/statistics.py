@@ -33,7 +33,7 @@ from emulator.evaluation.metrics.registry import STATISTICS
 from emulator.evaluation.scoring.binding import binds, is_constrained, linear_responses
 from emulator.limits import QUANTILES
 from emulator.models.base import Model
-from emulator.questions import Question, device_of, pose_all
+from emulator.questions import Change, Question, device_of, pose_all
 from emulator.regimes import Regime, Task
 from emulator.specs import OBSERVABLE_NAMES
 
@@ -124,15 +124,18 @@ def refuse_the_truth(
         )
 
 
-def score_model(model: Model, dataset: Dataset, question: Question, split: str) -> Scored:
-    """Ask about every sample of a split, then look at the truth."""
+def score_model(
+    model: Model, dataset: Dataset, question: Question, split: str, change: Change | None = None
+) -> Scored:
+    """Ask about every sample of a split, then look at the truth. change: what becomes of the fields
+    before they are shown."""
     world, task = question.world, question.task
     rows = dataset.rows(world, split)
     spec, horizon = dataset.spec(world), dataset.manifest.config.horizon
     responses, quantiles, truth = [], [], []
     model.eval()
     with torch.no_grad():
-        for inputs, target in pose_all(dataset, [question], rows, device_of(model)):
+        for inputs, target in pose_all(dataset, [question], rows, device_of(model), change):
             answer = model.answer([inputs], horizon)[0]
             responses.append(answer.response.cpu().numpy())
             truth.append(target.cpu().numpy())

@@ -82,6 +82,14 @@ class _Split(_Entry):
     trajectory: _Entry | None = None
 
 
+class _Rough(_Part):
+    """A score with histories as they come, and what it is more than with exact ones."""
+
+    nrmse: float
+    increase: float
+    ci95: list[float] = Field(min_length=2, max_length=2)
+
+
 _RegimeName = Annotated[str, AfterValidator(_regime)]
 _Tree = dict[str, dict[_RegimeName, dict[str, _Split]]]
 
@@ -94,6 +102,7 @@ class _Metrics(_Part):
     worlds: _Tree = Field(min_length=1)
     training_mean: _Tree
     ablations: dict[str, dict[_RegimeName, dict[str, Any]]]
+    rough_histories: dict[str, dict[_RegimeName, dict[str, dict[str, _Rough]]]] | None = None
     samples_seen: dict[_RegimeName, dict[str, NonNegativeInt]]
     until_stalled: bool
     statistics: dict[str, str]
