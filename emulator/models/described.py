@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveInt
 from torch.overrides import TorchFunctionMode
 
 from emulator.models.base import Model
@@ -38,6 +38,7 @@ class Provenance(BaseModel):
     processes: PositiveInt
     steps: PositiveInt | None = None
     samples_seen: dict[str, dict[str, NonNegativeInt]]
+    processor_seconds: NonNegativeFloat | None = None  # of training; None where it is not known
 
     def check(self, specs: Sequence[WorldSpec]) -> None:
         """ValueError where it is not of these worlds, or of other regimes than it says."""

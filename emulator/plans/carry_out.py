@@ -90,7 +90,7 @@ def carry_out(
         outcomes.append(outcome)
         job = next(job for job in jobs if job.label == outcome.label)
         record.add(job, outcome)
-        if outcome.status is Status.done and not job.is_candidate:
+        if outcome.evaluated and not job.is_candidate:
             write_leaderboard(find_runs(output, of_this_version=True), output)
         say(f"{len(outcomes)}/{len(jobs)} {describe(outcome)}")
 
@@ -101,7 +101,7 @@ def carry_out(
             going = perform_all(jobs, workers, plan.threads, ended, progress)
     evaluated = {job.label for job in jobs if not job.is_candidate}
     universal: tuple[EvaluatedRun, ...] = ()
-    if going and any(o.label in evaluated and o.status is Status.done for o in outcomes):
+    if going and any(o.label in evaluated and o.evaluated for o in outcomes):
         universal = _compare(plan, say, bar)
     return Report(output, tuple(outcomes), not going, universal)
 

@@ -22,8 +22,9 @@ class Job:
 
     label is the folder's path from the plan's output: `mlp_nk/A/nk`. scored_on: the data set it is
     evaluated on. candidates: for a tuned run, the folders whose validation decides its learning
-    rate, by rate; they are trained before it. start: the folder of the run whose weights it starts
-    from.
+    rate, by rate; they are trained before it. is_candidate: whether it is only such a folder.
+    one_of_several: whether others differ from it in the rate alone, so that it may diverge. start:
+    the folder of the run whose weights it starts from.
     """
 
     label: str
@@ -33,6 +34,7 @@ class Job:
     scored_on: str
     candidates: Mapping[float, tuple[Path, ...]] = field(default_factory=dict)
     is_candidate: bool = False
+    one_of_several: bool = False
     start: Path | None = None
 
     def with_rate(self, lr: float) -> RunConfig:
@@ -72,7 +74,8 @@ def _jobs(plan: Plan, entry: Entry, origin: str, there: Sequence[str]) -> Iterat
     for world in (*worlds, *((entry.tuning and entry.tuning.worlds) or ())):
         if world not in there:
             raise unknown_name(f"world of {plan.data.path}", world, there)
-    if base.model.fitted_at_once and (entry.tuning or entry.steps or "steps" in entry.training):
+    several = entry.tuning or entry.rates
+    if base.model.fitted_at_once and (several or entry.steps or "steps" in entry.training):
         raise ConfigError(f"{origin}: {base.model.type} is fitted at once: no tuning, no steps")
     start = None if entry.start_from is None else Path(plan.output, entry.start_from)
     for regime in entry.regimes or (base.data.regime,):
@@ -101,18 +104,44 @@ def _jobs(plan: Plan, entry: Entry, origin: str, there: Sequence[str]) -> Iterat
                             short,
                             scored_on,
                             is_candidate=True,
+                            one_of_several=True,
                             start=start,
                         )
-            for place, run in _repeats(entry, folder, config, origin):
+            seeds = entry.seeds
+            if entry.rates is not None:
+                # The first seed at every rate, the others at the one that these choose.
+                first, *others = seeds or (config.training.seed,)
+                seeds = tuple(others)
+                for lr in entry.rates:
+                    place, run = folder / f"rate_{lr}", _with(config, origin, lr=lr, seed=first)
+                    candidates[lr] = (place,)
+                    label = place.relative_to(plan.output).as_posix()
+                    yield Job(
+                        label, entry.role, place, run, scored_on, one_of_several=True, start=start
+                    )
+                if not seeds:
+                    continue
+            for place, run in _repeats(entry.rows, seeds, folder, config, origin):
                 label = place.relative_to(plan.output).as_posix()
                 yield Job(label, entry.role, place, run, scored_on, candidates, start=start)
 
 
+def _with(config: RunConfig, origin: str, **training: float) -> RunConfig:
+    """The configuration with other keys of `training:`."""
+    data = config.model_dump(mode="json")
+    data["training"] |= training
+    return parse_config(data, RunConfig, origin)
+
+
 def _repeats(
-    entry: Entry, folder: Path, config: RunConfig, origin: str
+    rows: Sequence[int] | None,
+    seeds: Sequence[int] | None,
+    folder: Path,
+    config: RunConfig,
+    origin: str,
 ) -> Iterator[tuple[Path, RunConfig]]:
-    """A run for each number of rows and each seed that an entry lists, in folders of their own."""
-    for count, seed in itertools.product(entry.rows or (None,), entry.seeds or (None,)):
+    """A run for each number of rows and each seed that are listed, in folders of their own."""
+    for count, seed in itertools.product(rows or (None,), seeds or (None,)):
         place, data = folder, config.model_dump(mode="json")
         if count is not None:
             place, data["data"]["rows"] = place / f"rows_{count}", count

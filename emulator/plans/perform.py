@@ -51,6 +51,11 @@ class Outcome:
     evaluation_seconds: float = 0.0
     message: str = ""
 
+    @property
+    def evaluated(self) -> bool:
+        """Whether it is done, and not because it diverged as one rate of several."""
+        return self.status is Status.done and self.validation is not None
+
 
 def perform(job: Job, threads: int, progress: Progress) -> Outcome:
     """Do what is left of a job on this many threads. Raises what training and evaluation raise,
@@ -63,7 +68,7 @@ def perform(job: Job, threads: int, progress: Progress) -> Outcome:
                 settings = config.training
                 epochs = settings.epochs if settings.steps is None else None
                 outcome = replace(outcome, lr=settings.lr, epochs=epochs, steps=settings.steps)
-            if job.is_candidate and (job.folder / DIVERGED_FILE).exists():
+            if job.one_of_several and (job.folder / DIVERGED_FILE).exists():
                 return replace(outcome, validation=None, message="diverged before")
             trained_before = (job.folder / DESCRIPTION_FILE).exists()
             started = time.perf_counter()
@@ -74,7 +79,7 @@ def perform(job: Job, threads: int, progress: Progress) -> Outcome:
             if not finished:
                 return replace(outcome, status=Status.stopped)
         except TrainingError as error:
-            if not job.is_candidate:
+            if not job.one_of_several:
                 return replace(outcome, status=Status.failed, message=str(error))
             # One of several rates may be too high: that is a result, and not tried again.
             write_atomically(job.folder / DIVERGED_FILE, f"{error}\n".encode())

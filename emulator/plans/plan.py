@@ -77,8 +77,9 @@ class Entry(StrictModel):
     worlds: the worlds to train on; all of the data set when left out. steps: the training budget;
     runs of equal steps see the same number of samples of each world.
     training: replaces keys of the file's `training:`. rows: a run for each number of training rows,
-    seeds: for each seed. start_from: the run of the plan, entry and regime, whose weights it starts
-    from, as `without_zlb/A`.
+    seeds: for each seed. rates: a run for each learning rate, in full; with it the first seed is
+    theirs, and each further one trains at the rate of the lowest validation NRMSE. start_from: the
+    run of the plan, entry and regime, whose weights it starts from, as `without_zlb/A`.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
@@ -93,6 +94,7 @@ class Entry(StrictModel):
     training: dict[str, Any] = Field(default_factory=dict)
     rows: Annotated[tuple[Count, ...], AfterValidator(_distinct)] | None = Field(None, min_length=1)
     seeds: Annotated[tuple[Seed, ...], AfterValidator(_distinct)] | None = Field(None, min_length=1)
+    rates: Annotated[tuple[Rate, ...], AfterValidator(_distinct)] | None = Field(None, min_length=2)
     start_from: str | None = None
     tuning: Tuning | None = None
 
@@ -101,13 +103,16 @@ class Entry(StrictModel):
         for key in ("epochs", "steps") if self.steps is not None else ():
             if key in self.training:
                 raise ValueError(f"give steps or training.{key}, not both")
-        if self.tuning is not None and "lr" in self.training:
-            raise ValueError("give tuning or training.lr, not both")
+        given = [self.tuning is not None, self.rates is not None, "lr" in self.training]
+        if sum(given) > 1:
+            raise ValueError("give one of tuning, rates and training.lr")
         for key, listed in (("seed", self.seeds), ("start_from", self.start_from)):
             if listed is not None and key in self.training:
                 raise ValueError(f"{key} is in training, too; leave it out there")
         if self.tuning is not None and (self.rows or self.seeds):
-            raise ValueError("tuning is for one run: leave out rows and seeds")
+            raise ValueError("tuning is for one run: leave out rows and seeds, or give rates")
+        if self.rates is not None and self.rows is not None:
+            raise ValueError("rates are for runs on all rows: leave out rows")
         if self.tuning is not None and self.tuning.worlds and not self.per_world:
             raise ValueError("tuning.worlds is for runs a world: add per_world: true, or leave it")
         return self
@@ -144,7 +149,7 @@ class Plan(StrictModel):
                     f"runs: {entry.name} starts from {entry.start_from!r}, which is no run "
                     "before it; give NAME/REGIME of one"
                 )
-            one_a_regime = not (entry.per_world or entry.rows or entry.seeds)
+            one_a_regime = not (entry.per_world or entry.rows or entry.seeds or entry.rates)
             regimes[entry.name] = entry.regimes if one_a_regime else ()
         if self.publish is not None and is_no_run(self.publish):
             raise ValueError(

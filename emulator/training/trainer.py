@@ -143,6 +143,7 @@ class Trainer:
         self.step = 0
         self.total = self.settings.steps or self.settings.epochs * self.batches.steps_per_epoch
         self.best = Best(self.settings.patience)
+        self.clock = time.process_time()
         self.provenance: dict[str, Any] = {
             "commit": commit(),
             "config_sha": config_hash(config),
@@ -152,6 +153,7 @@ class Trainer:
             "held_out": dataset.held_out(worlds),
             "started_from": None,
             "samples_before": {},
+            "processor_seconds": 0.0,
             "torch": str(torch.__version__),
             "regime": config.data.regime,
             "device": ranks.device.partition(":")[0],
@@ -238,6 +240,7 @@ class Trainer:
         adopt(self.model, loaded, str(folder))
         self.provenance["started_from"] = loaded.sha256
         self.provenance["samples_before"] = loaded.samples_seen
+        self.provenance["processor_seconds"] = loaded.provenance.get("processor_seconds")
 
     @property
     def ended(self) -> bool:
@@ -303,6 +306,7 @@ class Trainer:
     def checkpoint(self) -> None:
         """Save all it takes to go on; rank 0's is everyone's."""
         if self.ranks.first:
+            self.spend()
             state = {
                 "step": self.step,
                 "model": self.model.state_dict(),
@@ -333,6 +337,7 @@ class Trainer:
                 "commit": _all_commits(before, self.provenance),
                 "torch": str(before["torch"]),
                 "started_from": before["started_from"],
+                "processor_seconds": before["processor_seconds"],
                 "samples_before": {
                     str(regime): {str(world): whole_number(n) for world, n in seen.items()}
                     for regime, seen in before["samples_before"].items()
@@ -346,11 +351,20 @@ class Trainer:
                 "it is another version's or another model's: train into another folder"
             ) from None
 
+    def spend(self) -> None:
+        """Count the processor time since the last count, of all processes; weights whose start
+        nobody counted are of unknown time."""
+        now = time.process_time()
+        if self.provenance["processor_seconds"] is not None:
+            self.provenance["processor_seconds"] += (now - self.clock) * self.ranks.count
+        self.clock = now
+
     def finish(self) -> None:
         """Write the weights: the last ones, or the best where `patience` asks for them."""
         self.best.restore_into(self.model)
         self.model.measure(self.batches.shown.measured())
         self.model.calibrate(self.batches.shown.validated())
+        self.spend()
         provenance = dict(self.provenance)
         seen = dict(provenance["training_rows"])
         if self.step:  # closed forms take none

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,7 @@ def evaluated(
     worlds: tuple[str, ...] = WORLDS,
     regimes: tuple[str, ...] = ("A",),
     seen: int = 1000,
+    seconds: float | None = 100.0,
     seed: int = 0,
     val: float | None = None,
     **entries: Any,
@@ -110,7 +112,7 @@ def evaluated(
         "data_worlds": {world: ["steady_state"] for world in WORLDS}, NULL_MODEL: null,
         "statistics": checksums(folder), "ablations": {},
         "samples_seen": {regime: dict.fromkeys(worlds, seen) for regime in regimes},
-        "until_stalled": False,
+        "until_stalled": False, "lr": 1e-3, "seed": 1, "processor_seconds": seconds,
         "commit": "c", "config_sha": "f", "data_sha": "d", "samples_sha": "s",
         "weights_sha256": "w",
         "training_commit": "t",
@@ -121,6 +123,17 @@ def evaluated(
     }  # fmt: skip
     write_metrics(folder, metrics)
     return EvaluatedRun(folder.name, folder, metrics)
+
+
+def tuned(runs: list[EvaluatedRun]) -> list[EvaluatedRun]:
+    """Each run at three learning rates, and at the first of them with two seeds."""
+    return [
+        replace(
+            run, name=f"{run.name}-{lr}-{seed}", metrics={**run.metrics, "lr": lr, "seed": seed}
+        )
+        for run in runs
+        for lr, seed in ((1e-3, 1), (1e-3, 2), (2e-3, 1), (4e-3, 1))
+    ]
 
 
 def metrics_of(run: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from emulator.data import Dataset
 from emulator.errors import ConfigError, DatasetError, TrainingError
 from emulator.evaluation.scoring.opened import SCORED_SPLITS
 from emulator.evaluation.stored.record import write_metrics
+from emulator.evaluation.stored.runs import find_runs
 from emulator.plans.carry_out import carry_out
 from emulator.plans.estimate import estimate, evaluation_seconds
 from emulator.plans.perform import Status, is_evaluated
@@ -215,6 +216,23 @@ def test_a_run_that_diverges_is_told_and_the_others_go_on(folder: Folder) -> Non
     carry_out(folder.plan(WILD, tuned), resume=True)
     after = (folder.out / "tuned/A/tuning/lr_100.0/train_log.jsonl").stat().st_mtime_ns
     assert after == before
+
+
+@pytest.mark.slow
+def test_rates_in_full_are_evaluated_but_for_one_that_diverged(folder: Folder) -> None:
+    entry = {"name": "mlp", "config": "mlp", "role": "specialist", "worlds": ["nk"], "steps": 6,
+             "per_world": True, "training": {"weight_decay": 100.0, "warmup": 0.0},
+             "rates": [100.0, 3e-3], "seeds": [1, 2]}  # fmt: skip
+    report = carry_out(folder.plan(entry))
+    assert not report.failed
+    runs = {run.name: run.metrics for run in find_runs(folder.out)}
+    assert {(name, m["lr"], m["seed"]) for name, m in runs.items()} == {
+        ("mlp/A/nk/rate_0.003", 3e-3, 1), ("mlp/A/nk/seed_2", 3e-3, 2),
+    }  # fmt: skip
+    assert all(metrics["processor_seconds"] > 0 for metrics in runs.values())
+    before = weights(folder.out)
+    assert len(carry_out(folder.plan(entry), resume=True).outcomes) == 3
+    assert weights(folder.out) == before
 
 
 @pytest.mark.slow

@@ -122,6 +122,8 @@ def test_a_plan_starts_from_its_own_runs_and_is_scored_on_fewer_of_the_same_draw
     assert not report.failed
     few = folder.path / "out" / "few" / "A" / "rows_20"
     provenance = load_weights(few).provenance
+    before = load_weights(folder.path / "out" / "others" / "A").provenance
+    assert provenance["processor_seconds"] > before["processor_seconds"] > 0
     whole = Dataset.open(folder.path / "more")
     assert provenance["data_sha"] == whole.hash != dataset.hash
     assert provenance["draws_sha"] == whole.draws == dataset.draws

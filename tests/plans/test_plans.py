@@ -47,6 +47,28 @@ def test_a_budget_in_steps_gives_pooled_and_single_runs_the_same_samples(folder:
 
 
 @pytest.mark.fast
+def test_rates_are_tried_in_full_by_the_first_seed_and_the_best_serves_the_others(
+    folder: Folder,
+) -> None:
+    jobs = folder.jobs({
+        "name": "mlp", "config": "mlp", "worlds": ["nk"], "per_world": True, "steps": 6,
+        "rates": [1e-3, 2e-3, 4e-3], "seeds": [7, 8],
+    })  # fmt: skip
+    *rates, other = jobs
+    assert [job.label for job in jobs] == [
+        "mlp/A/nk/rate_0.001", "mlp/A/nk/rate_0.002", "mlp/A/nk/rate_0.004", "mlp/A/nk/seed_8",
+    ]  # fmt: skip
+    settings = [(job.config.training.lr, job.config.training.seed) for job in rates]
+    assert settings == [(1e-3, 7), (2e-3, 7), (4e-3, 7)]
+    assert {job.config.training.steps for job in jobs} == {6}
+    assert other.config.training.seed == 8
+    assert other.waits_for() == {job.folder for job in rates}
+    assert not any(job.is_candidate for job in jobs)  # all are evaluated
+    alone = folder.jobs({"name": "mlp", "config": "mlp", "rates": [1e-3, 2e-3]})
+    assert [job.label for job in alone] == ["mlp/A/rate_0.001", "mlp/A/rate_0.002"]
+
+
+@pytest.mark.fast
 def test_candidates_come_before_the_run_that_waits_for_them(folder: Folder) -> None:
     tuning = {"lr": [1e-3, 4e-3], "steps": 6}
     own = {"name": "own", "config": "mlp", "per_world": True, "tuning": tuning}
@@ -104,7 +126,11 @@ def test_training_keys_of_an_entry_replace_those_of_the_file(folder: Folder) -> 
     [
         ({"training": {"lrr": 1}}, ConfigError, "run a: unknown key 'training.lrr'.*'lr'"),
         ({"steps": 5, "training": {"epochs": 2}}, ConfigError, "not both"),
-        ({"training": {"lr": 1e-3}, "tuning": {"lr": [1, 2], "steps": 1}}, ConfigError, "not both"),
+        ({"training": {"lr": 1}, "tuning": {"lr": [1, 2], "steps": 1}}, ConfigError, "give one of"),
+        ({"training": {"lr": 1}, "rates": [1e-3, 2e-3]}, ConfigError, "give one of tuning, rates"),
+        ({"rates": [1e-3]}, ConfigError, "at least 2 items"),
+        ({"rates": [1, 2], "rows": [5]}, ConfigError, "leave out rows"),
+        ({"config": "linear", "rates": [1e-3, 2e-3]}, ConfigError, "fitted at once"),
         ({"tuning": {"lr": [1e-3], "steps": 1}}, ConfigError, "at least 2 items"),
         ({"tuning": {"lr": [1e-3, 1e-3], "steps": 1}}, ConfigError, "twice"),
         ({"tuning": {"lr": [1, 2], "steps": 1, "worlds": ["nk"]}}, ConfigError, "per_world"),

@@ -19,6 +19,7 @@ from emulator.cli.app import run as command_line
 from emulator.cli.commands import train as command
 from emulator.errors import ConfigError, WeightsError
 from emulator.evaluation.scoring.opened import open_run
+from emulator.models.weights import load_weights
 from emulator.plans.perform import threads_of
 from emulator.progress import Progress
 from emulator.training import trainer
@@ -88,8 +89,12 @@ def test_data_that_have_moved_may_be_named_in_the_folders_configuration(
     moved = tmp_path / "moved"
     moved.symlink_to(dataset_path)
     alter(stopped, "data", dataset_path=str(moved))
+    checkpoint = load_checkpoint(stopped, "cpu")
+    assert checkpoint is not None
     train(run_config(moved), stopped, resume=True)
     assert weights_hash(stopped) == weights_hash(run_path)
+    spent, whole = checkpoint["provenance"], load_weights(stopped).provenance
+    assert 0 < spent["processor_seconds"] < whole["processor_seconds"]  # those of both parts
     assert open_run(stopped).dataset.path == moved  # what evaluates it finds the data there
 
 

@@ -81,7 +81,8 @@ def _print_scores(run: Path, evaluated: Any) -> None:
     print_table(
         f"NRMSE of {evaluated.model} in {run}",
         ["world", "regime", "split", "NRMSE", "95 %", "output", "inflation", "rate",
-         "worst h", "training mean", "samples", *(["gap", "trained longer"] if with_gaps else [])],
+         "worst h", "training mean", "samples",
+         *(["gap", "equal compute", "trained longer"] if with_gaps else [])],
         rows,
     )  # fmt: skip
     cells = [cell for row in rows for cell in row]
@@ -91,15 +92,15 @@ def _print_scores(run: Path, evaluated: Any) -> None:
 
 
 def _gap(entry: dict[str, Any]) -> list[str]:
-    """The gap to the specialist, and to specialists trained longer."""
-    from emulator.evaluation.comparison.marks import UNEQUAL
+    """The gap to the specialist, and to specialists of equal compute and trained longer."""
+    from emulator.evaluation.comparison.marks import told
 
     if "gap" not in entry:
-        return ["-", "-"]
-    longer = entry.get("gap_converged")
+        return ["not measured", "-", "-"]
+    beside = (entry.get(key) for key in ("gap_compute", "gap_converged"))
     return [
-        f"{entry['gap']:+.1%}" + ("" if entry["equal_samples"] else UNEQUAL),
-        "-" if longer is None else f"{longer:+.1%}",
+        told(entry["gap"], entry["unmeasured"]),
+        *("-" if gap is None else f"{gap:+.1%}" for gap in beside),
     ]
 
 

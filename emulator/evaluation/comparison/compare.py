@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from emulator.evaluation.comparison.criteria import judge
-from emulator.evaluation.comparison.gaps import fill_gaps, is_specialist_of
+from emulator.evaluation.comparison.gaps import fill_gaps
+from emulator.evaluation.comparison.specialists import is_specialist_of
 from emulator.evaluation.floors.distances import fill_floors
 from emulator.evaluation.floors.floors_on_disk import Floors
 from emulator.evaluation.stored.runs import EvaluatedRun

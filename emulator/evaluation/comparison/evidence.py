@@ -129,33 +129,34 @@ def gaps_to_specialists(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Fo
     figures, longer = [], []
     for regime, by_task in run.metrics.get("gaps", {}).items():
         for task, v in by_task.items():
-            if task not in RESPONSES:
+            if task not in RESPONSES or _asked_before(regime, task, run.regimes):
                 continue
             case, judged = f"{regime} {task.replace('_', ' ')}", regime in JUDGED
             line = (
                 f"{case}: mean {v['mean']:+.1%} ({v['ci95'][0]:+.1%} to {v['ci95'][1]:+.1%}), max "
                 f"{v['max']:+.1%} ({v['max_world']}), {v['worlds']} worlds"
             )
-            if c := v.get("converged"):
-                line += (
-                    f"; to specialists trained longer: mean {c['mean']:+.1%}, max {c['max']:+.1%} "
-                    f"({c['max_world']}), {c['worlds']} worlds"
-                )
-                longer += [c["max"]] if judged else []
+            for budget, words in (("compute", "of equal compute"), ("converged", "trained longer")):
+                if c := v.get(budget):
+                    line += (
+                        f"; to specialists {words}: mean {c['mean']:+.1%}, max {c['max']:+.1%} "
+                        f"({c['max_world']}), {c['worlds']} worlds"
+                    )
+            if judged and "converged" in v:
+                longer.append(v["converged"]["max"])
             figures.append(Figure(v["mean"], case, v["max"], judged, line))
     if not any(figure.judged for figure in figures):
         return "no specialists beside this run"
-    absent = _missing_of(run, _has("gap"))
-    unequal = _missing_of(run, lambda entry: entry.get("equal_samples", True))
-    unequal = [case for case in unequal if case not in absent]
-    note = f"; to specialists trained longer at most {max(longer):+.1%}" if longer else ""
-    note += f"; {len(absent)} cases lack a specialist" if absent else ""
-    if unequal:
-        note += f"; in {len(unequal)} the specialist saw another number of samples"
-    missing = [
-        Missing(unequal, "specialists saw other numbers of samples"),
-        Missing(absent, "no specialist"),
+    absent = _missing_of(run, _has("gap"), once=True)
+    lacking = [
+        f"{_label(w, r, t)}, {line}"
+        for w, r, t in _asked(run, once=True)
+        for line in (run.entry(w, r, SPLIT, t) or {}).get("unmeasured", [])
     ]
+    note = f"; to specialists trained longer at most {max(longer):+.1%}" if longer else ""
+    note += f"; {len(absent)} lack a specialist" if absent else ""
+    note += f"; not measured: {len(lacking)} kinds, rates or seeds missing" if lacking else ""
+    missing = [Missing(absent, "no specialist"), Missing(lacking, "not measured", apart=True)]
     return Evidence(figures, missing, note)
 
 
@@ -198,7 +199,9 @@ def jaggedness(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
                 case = f"{_label(w, r, t)} against {against}{beyond}"
                 figures.append(Figure(entry[key], case, judged=r in JUDGED))
     missing = [
-        Missing(_missing_of(run, _has(key)), f"no ratio to the {against}")
+        Missing(
+            _missing_of(run, _has(key), once=against == "specialist"), f"no ratio to the {against}"
+        )
         for key, against in keys.items()
     ]
     scored = any(figure.judged for figure in figures)
@@ -274,12 +277,14 @@ def against_single_regimes(run: EvaluatedRun, others: Sequence[EvaluatedRun]) ->
 # --------------------------------------------------------------------- what is asked for
 
 
-def _asked(run: EvaluatedRun) -> Iterator[tuple[str, str, str]]:
-    """(world, regime, task) of every response the criteria ask for, answered by the run or not."""
+def _asked(run: EvaluatedRun, once: bool = False) -> Iterator[tuple[str, str, str]]:
+    """(world, regime, task) of every response the criteria ask for, answered by the run or not.
+    once: only in the first of regimes that tell the same."""
     for world, tasks in run.metrics["data_worlds"].items():
         for regime in JUDGED:
             for task in tasks:
-                yield world, regime.value, task
+                if not (once and _asked_before(regime, task, JUDGED)):
+                    yield world, regime.value, task
 
 
 def _asked_before(regime: str, task: str, regimes: Sequence[str]) -> bool:
@@ -292,11 +297,12 @@ def _missing_of(
     run: EvaluatedRun,
     wanted: Callable[[Mapping[str, Any]], bool],
     splits: Sequence[str] = (SPLIT,),
+    once: bool = False,
 ) -> list[str]:
     """Responses asked for whose entry is not there, or not as wanted."""
     return [
         _label(world, regime, task) + ("" if split == SPLIT else f" {split}")
-        for world, regime, task in _asked(run)
+        for world, regime, task in _asked(run, once)
         for split in splits
         if (entry := run.entry(world, regime, split, task)) is None or not wanted(entry)
     ]

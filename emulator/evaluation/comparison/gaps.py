@@ -2,9 +2,12 @@
 
 gap = NRMSE_universal / NRMSE_specialist - 1 on `SPLIT`. The specialist is the best, by NRMSE on
 `val`, of the runs trained on that world alone (an MLP, a GRU, a copy of the universal
-architecture), among those that saw as many samples of it; where there is none of that kind, of all,
-and `equal_samples` is false. `gap_converged` is the gap to the best of all where some were trained
-longer, or until validation stalled, so that the budget does not choose the answer. Intervals are
+architecture), among those that saw as many samples of it; where there is none of that kind, of all.
+`unmeasured` says what is missing for it to be the gap to specialists (specialists.py).
+
+`gap_compute` is the gap to the best of those that took as much processor time, for which the run
+answers in all its regimes; `gap_converged` to the best of all where some were trained longer, or
+until validation stalled: so that the budget does not choose the answer. Intervals are
 paired bootstrap ones over the samples of that split.
 """
 
@@ -17,6 +20,15 @@ import numpy as np
 import pandas as pd
 
 from emulator.errors import DatasetError
+from emulator.evaluation.comparison.specialists import (
+    SAME_SAMPLES,
+    best,
+    is_specialist_of,
+    more_samples,
+    of_equal_compute,
+    unmeasured,
+    validation,
+)
 from emulator.evaluation.comparison.verdicts import SPLIT
 from emulator.evaluation.metrics.hf_ratio import hf_share
 from emulator.evaluation.metrics.nrmse import nrmse_per_sample
@@ -28,9 +40,7 @@ from emulator.evaluation.scoring.bootstrap import (
 from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.regimes import Task
 
-# Epochs are whole, and the largest world sets a universal run's, so numbers of samples seen can
-# match only roughly; a tenth more or less moves NRMSE by a percent or two.
-SAME_SAMPLES = 0.1
+BUDGETS = ("gap", "gap_compute", "gap_converged")
 # The same sum of the same float64 numbers, perhaps in another order.
 SAME_MEAN = 1e-9
 
@@ -38,64 +48,64 @@ _COLUMNS = ["sample", "shock", "observable", "mse", "sigma", "energy", "energy_h
 _PATH_COLUMNS = ["sample", "observable", "mse", "sigma"]
 
 
-def is_specialist_of(run: EvaluatedRun, universal: EvaluatedRun) -> bool:
-    """Whether the run can be compared with the universal run as its specialist."""
-    same = run.data == universal.data and run.trained_as(universal)
-    return run.is_specialist and run.has_statistics and same
-
-
 def fill_gaps(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> bool:
     """Put the gaps to the specialists among `others` into the run's metrics; whether there are any.
 
-    Each entry of `SPLIT` gets gap, gap_ci95, specialist, specialist_nrmse, equal_samples and
-    hf_ratio_specialist, and gap_converged where it applies; the means over worlds of every regime
-    and task go to metrics["gaps"].
+    Each entry of `SPLIT` gets gap, gap_ci95, specialist, specialist_nrmse, unmeasured and
+    hf_ratio_specialist, and gap_compute and gap_converged where they apply; the means over worlds
+    of every regime and task go to metrics["gaps"].
     """
     chosen = [s for s in others if is_specialist_of(s, run)]
     pairs: dict[tuple[str, str], list[tuple[np.ndarray, np.ndarray]]] = {}
-    gaps: dict[tuple[str, str], dict[str, float]] = {}
-    converged: dict[tuple[str, str], dict[str, float]] = {}
-    unequal: set[tuple[str, str]] = set()
+    gaps: dict[str, dict[tuple[str, str], dict[str, float]]] = {name: {} for name in BUDGETS}
+    lacking: dict[tuple[str, str], list[str]] = {}
     for world, regime, task in run.cases(SPLIT):
         entry = run.entry(world, regime, SPLIT, task)
         assert entry is not None
         _forget(entry)
-        specialists = [s for s in chosen if _validation(s, world, regime, task) is not None]
+        specialists = [s for s in chosen if validation(s, world, regime, task) is not None]
         if not specialists:
             continue
-        more = {s.name: _more_samples(s, run, world, regime) for s in specialists}
+        more = {s.name: more_samples(s, run, world, regime) for s in specialists}
         equal = [s for s in specialists if abs(more[s.name]) <= SAME_SAMPLES]
         longer = [
             s for s in specialists if s.metrics["until_stalled"] or more[s.name] > SAME_SAMPLES
         ]
-        best = _best(equal or specialists, world, regime, task)
-        pair = _paired(run, best, world, regime, task)
+        compared = best(equal or specialists, world, regime, task)
+        pair = _paired(run, compared, world, regime, task)
         entry |= _gap(pair, "gap")
         entry |= {
-            "specialist": best.name,
+            "specialist": compared.name,
             "specialist_nrmse": float(pair[1].mean()),
-            "equal_samples": bool(equal),
+            "unmeasured": unmeasured(equal, world, regime, task),
         }
         if task != Task.trajectory:
-            entry["hf_ratio_specialist"] = _hf_ratio(run, best, world, regime, task)
-        if longer:
-            final = _best(specialists, world, regime, task)
-            entry |= _gap(_paired(run, final, world, regime, task), "gap_converged")
-            entry["specialist_converged"] = final.name
-            converged.setdefault((regime, task), {})[world] = entry["gap_converged"]
-        if not equal:
-            unequal.add((regime, task))
+            entry["hf_ratio_specialist"] = _hf_ratio(run, compared, world, regime, task)
+        others_of = {
+            "compute": [s for s in specialists if of_equal_compute(s, run)],
+            "converged": specialists if longer else [],
+        }
+        for budget, those in others_of.items():
+            if those:
+                other = best(those, world, regime, task)
+                entry |= _gap(_paired(run, other, world, regime, task), f"gap_{budget}")
+                entry[f"specialist_{budget}"] = other.name
+        if entry["unmeasured"]:
+            lacking.setdefault((regime, task), []).append(world)
         pairs.setdefault((regime, task), []).append(pair)
-        gaps.setdefault((regime, task), {})[world] = entry["gap"]
+        for name, by_case in gaps.items():
+            if name in entry:
+                by_case.setdefault((regime, task), {})[world] = entry[name]
     summary: dict[str, Any] = {}
-    for (regime, task), values in gaps.items():
+    for (regime, task), values in gaps["gap"].items():
         low, high = mean_ratio_interval(pairs[regime, task])
         row = _over_worlds(values) | {
             "ci95": [low - 1.0, high - 1.0],
-            "equal_samples": (regime, task) not in unequal,
+            "unmeasured": lacking.get((regime, task), []),
         }
-        if longer_trained := converged.get((regime, task)):
-            row["converged"] = _over_worlds(longer_trained)
+        for name in BUDGETS[1:]:
+            if there := gaps[name].get((regime, task)):
+                row[name.removeprefix("gap_")] = _over_worlds(there)
         summary.setdefault(regime, {})[task] = row
     run.metrics["gaps"] = summary
     return bool(summary)
@@ -110,24 +120,8 @@ def _over_worlds(gaps: dict[str, float]) -> dict[str, Any]:
 def _forget(entry: dict[str, Any]) -> None:
     """Drop an earlier comparison from an entry."""
     for key in list(entry):
-        if key.startswith(("gap", "specialist", "hf_ratio_specialist", "equal_samples")):
+        if key.startswith(("gap", "specialist", "hf_ratio_specialist", "unmeasured")):
             del entry[key]
-
-
-def _validation(run: EvaluatedRun, world: str, regime: str, task: str) -> float | None:
-    entry = run.entry(world, regime, "val", task)
-    return None if entry is None else float(entry["nrmse"])
-
-
-def _best(runs: Sequence[EvaluatedRun], world: str, regime: str, task: str) -> EvaluatedRun:
-    """The run with the lowest NRMSE on the validation split."""
-    return min(runs, key=lambda run: _validation(run, world, regime, task) or 0.0)
-
-
-def _more_samples(specialist: EvaluatedRun, run: EvaluatedRun, world: str, regime: str) -> float:
-    """How many more samples of the world the specialist saw, as a share of the run's."""
-    theirs, own = (r.metrics["samples_seen"][regime][world] for r in (specialist, run))
-    return float(theirs / own - 1.0)
 
 
 def _paired(

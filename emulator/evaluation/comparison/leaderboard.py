@@ -16,7 +16,7 @@ import pandas as pd
 
 from emulator.errors import DatasetError
 from emulator.evaluation.comparison.felt import error_lines, rough_lines
-from emulator.evaluation.comparison.marks import DAGGER, MARKS, NOTES, UNEQUAL, marked
+from emulator.evaluation.comparison.marks import DAGGER, MARKS, marked, told
 from emulator.evaluation.comparison.verdicts import SPLIT
 from emulator.evaluation.stored.record import NULL_MODEL
 from emulator.evaluation.stored.runs import EvaluatedRun
@@ -131,12 +131,15 @@ def ranked(table: pd.DataFrame, split: str) -> pd.DataFrame:
 
 
 def _families(table: pd.DataFrame) -> pd.Series[str]:
-    """The run of each row; NAME/* for runs NAME/nk, NAME/var, ... that know the one world."""
+    """The run of each row; NAME/* for runs NAME/nk, NAME/var, ... that know the one world, and
+    NAME/*/seed_2 likewise."""
     families: dict[str, list[str]] = {}
     for run, worlds in table.groupby("run")["world"].agg(set).items():
         name, (world, *more) = str(run), worlds
-        if not more and name.endswith(f"/{world}"):
-            families.setdefault(f"{name.removesuffix(world)}*", []).append(name)
+        head, *parts = name.split("/")
+        if not more and world in parts:
+            family = "/".join([head, *("*" if part == world else part for part in parts)])
+            families.setdefault(family, []).append(name)
     names = {r: family for family, runs in families.items() for r in runs if len(runs) > 1}
     return table["run"].replace(names)
 
@@ -200,10 +203,10 @@ def _gap_lines(runs: Sequence[EvaluatedRun]) -> list[str]:
     """Gaps to specialists, where `emulator leaderboard` or `evaluate --against` found some."""
     rows = [
         _row([
-            run.name, regime, task.replace("_", " "), f"{v['mean']:+.1%}",
+            run.name, regime, task.replace("_", " "), told(v["mean"], v["unmeasured"]),
             f"{v['ci95'][0]:+.1%} to {v['ci95'][1]:+.1%}",
-            f"{v['max']:+.1%} ({v['max_world']})" + ("" if v["equal_samples"] else f" {UNEQUAL}"),
-            _longer(v.get("converged")), str(v["worlds"]),
+            f"{told(v['max'], v['unmeasured'])}, {v['max_world']}",
+            _beside(v.get("compute")), _beside(v.get("converged")), str(v["worlds"]),
         ])
         for run in runs
         for regime, by_task in run.metrics.get("gaps", {}).items()
@@ -212,12 +215,16 @@ def _gap_lines(runs: Sequence[EvaluatedRun]) -> list[str]:
     if not rows:
         return []
     header = ["run", "regime", "task", "mean gap", "95 %", "largest",
-              "trained longer: mean / largest", "worlds"]  # fmt: skip
+              "equal compute: mean / largest", "trained longer: mean / largest",
+              "worlds"]  # fmt: skip
     about = (
         f"NRMSE over that of each world's best specialist (chosen on val), less one; on {SPLIT}."
     )
-    if any(UNEQUAL in row for row in rows):
-        about += f" {UNEQUAL} in some world {NOTES[UNEQUAL]}."
+    if any("not measured" in row for row in rows):
+        about += (
+            " Not measured: to the specialists that there are, in some world without one of the "
+            "kinds that apply, three learning rates or two seeds."
+        )
     table = [_row(header), _row(["---"] * len(header)), *rows]
     return ["## gaps to specialists", "", about, "", *table, ""]
 
@@ -243,7 +250,7 @@ def _floor_lines(runs: Sequence[EvaluatedRun]) -> list[str]:
     return ["## distances to the floor", "", about, "", *table, ""]
 
 
-def _longer(v: dict[str, Any] | None) -> str:
+def _beside(v: dict[str, Any] | None) -> str:
     return f"{v['mean']:+.1%} / {v['max']:+.1%} ({v['max_world']})" if v else ""
 
 

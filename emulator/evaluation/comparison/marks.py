@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from emulator.regimes import Task
 
@@ -12,19 +12,22 @@ MARKS: Mapping[Task, str] = {
     Task.trajectory: "†",
 }
 DAGGER = MARKS[Task.trajectory]
-UNEQUAL = "‡"  # behind a gap
 
 # What the marks mean, for the foot of a table.
 NOTES: Mapping[str, str] = {
     MARKS[Task.state_dependent]: "responses from the state at the end of a history",
     DAGGER: "trajectories, in s.d.s of the observables",
-    UNEQUAL: "the specialist saw another number of samples of the world; no criterion holds by it",
 }
 
 
 def marked(world: str, task: str) -> str:
     """A world's name with the mark of the task."""
     return world + MARKS[Task(task)]
+
+
+def told(gap: float, unmeasured: Sequence[str]) -> str:
+    """A gap in words: a number where it is measured."""
+    return f"not measured ({gap:+.1%})" if unmeasured else f"{gap:+.1%}"
 
 
 def bare(name: str) -> str:

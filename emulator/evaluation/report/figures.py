@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from emulator.evaluation.comparison.marks import UNEQUAL, marked
+from emulator.evaluation.comparison.marks import marked
 from emulator.evaluation.report.canvas import (
     BLACK,
     BLUE,
@@ -98,7 +98,7 @@ def gap_bars(run: EvaluatedRun, path: Path) -> None:
     regimes = [r for r in run.regimes if run.metrics["gaps"].get(r)]
     bars = {
         regime: [
-            (marked(world, task) + ("" if entry["equal_samples"] else UNEQUAL), entry)
+            (marked(world, task), entry)
             for world in run.worlds
             for task in Task
             if (entry := run.entry(world, regime, "test", task)) is not None and "gap" in entry
@@ -110,14 +110,15 @@ def gap_bars(run: EvaluatedRun, path: Path) -> None:
     for axis, (regime, rows) in zip(axes[:, 0], bars.items(), strict=True):
         for k, (_, entry) in enumerate(rows):
             gap, (low, high) = entry["gap"], entry["gap_ci95"]
-            fair = entry["equal_samples"]
+            fair = not entry["unmeasured"]
             axis.barh(
                 k, 100 * gap, height=0.62, alpha=1.0 if fair else 0.4,
                 color=VERMILLION if gap > 0 else BLUE, hatch=None if fair else "///",
             )  # fmt: skip
             axis.plot([100 * low, 100 * high], [k, k], color=BLACK, lw=1.3)
-            if "gap_converged" in entry:
-                axis.plot(100 * entry["gap_converged"], k, "D", color=BLACK, ms=4, mfc="white")
+            for budget, marker in (("gap_compute", "o"), ("gap_converged", "D")):
+                if budget in entry:
+                    axis.plot(100 * entry[budget], k, marker, color=BLACK, ms=4, mfc="white")
         axis.axvline(0.0, color=BLACK, lw=0.8)
         for level in (20, 35):
             axis.axvline(level, color=GREY, lw=0.8, ls=":")
@@ -128,9 +129,12 @@ def gap_bars(run: EvaluatedRun, path: Path) -> None:
     axes[-1, 0].set_xlabel(
         "NRMSE over the best specialist's, less one, percent (dotted: 20 and 35 %)", fontsize=8
     )
-    title = "Gap to specialists on test (line: 95 % interval; diamond: specialists trained longer)"
-    if any(not entry["equal_samples"] for rows in bars.values() for _, entry in rows):
-        title += f"\n{UNEQUAL} hatched: the specialist saw another number of samples"
+    title = (
+        "Gap to specialists on test (line: 95 % interval; specialists of as much processor time: "
+    )
+    title += "circle; trained longer: diamond)"
+    if any(entry["unmeasured"] for rows in bars.values() for _, entry in rows):
+        title += "\nhatched: not measured, a kind of specialist, a rate or a seed is missing"
     canvas.suptitle(title, fontsize=9)
     save(canvas, path)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.evaluation.comparison.felt import ROUGH_ABOUT, rough_table
-from emulator.evaluation.comparison.marks import UNEQUAL, marked
+from emulator.evaluation.comparison.marks import marked, told
 from emulator.evaluation.metrics.base import Table
 from emulator.evaluation.metrics.registry import METRICS
 from emulator.evaluation.stored.runs import EvaluatedRun
@@ -100,7 +100,7 @@ def _page(run: EvaluatedRun) -> dict[str, Any]:
         "name": run.name,
         "metrics": metrics,
         "criteria": metrics.get("criteria", []),
-        "unequal": UNEQUAL,
+        "told": told,
         # A table a regime: a run in five regimes has some eighty rows.
         "accuracy": [
             (regime, [_accuracy_row(run, *case) for case in run.cases("test") if case[1] == regime])

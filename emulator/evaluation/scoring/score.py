@@ -173,6 +173,9 @@ def _head(opened: Opened) -> dict[str, Any]:
             regime.value: {world: seen[trained_in][world] for world in worlds}
             for regime, trained_in in opened.regimes.items()
         },
+        "lr": None if opened.config.model.fitted_at_once else opened.config.training.lr,
+        "seed": opened.config.training.seed,
+        "processor_seconds": provenance.get("processor_seconds"),
         "until_stalled": opened.config.training.patience is not None,
         "commit": commit(),
         "config_sha": provenance["config_sha"],

@@ -7,8 +7,9 @@
 
 data_worlds: the worlds of the data set, whether or not the run answers them, and the responses that
 are distinct in each. samples_sha, training_draws_sha: which samples were scored, and which draws
-trained, whatever processor drew them; data_sha and training_data_sha are of every bit. The checksum
-is `emulator.storage.sealed`'s.
+trained, whatever processor drew them; data_sha and training_data_sha are of every bit. lr, seed,
+processor_seconds: of training, None where not known or, as the rate of a closed form, not there.
+The checksum is `emulator.storage.sealed`'s.
 """
 
 from __future__ import annotations
@@ -105,6 +106,9 @@ class _Metrics(_Part):
     rough_histories: dict[str, dict[_RegimeName, dict[str, dict[str, _Rough]]]] | None = None
     samples_seen: dict[_RegimeName, dict[str, NonNegativeInt]]
     until_stalled: bool
+    lr: float | None = None
+    seed: int | None = None
+    processor_seconds: float | None = None
     statistics: dict[str, str]
     commit: str
     config_sha: str

@@ -83,6 +83,12 @@ class EvaluatedRun:
         return self.kind.specialist and alone and not self.has_more_inputs
 
     @property
+    def processor_seconds(self) -> float | None:
+        """Of training, for each world of the run; None where it is not known."""
+        spent = self.metrics.get("processor_seconds")
+        return None if spent is None else float(spent) / len(self.worlds)
+
+    @property
     def has_more_inputs(self) -> bool:
         """Whether the run sees more than its regime's contract; then it is in no comparison."""
         return bool(self.metrics["extra_inputs"])

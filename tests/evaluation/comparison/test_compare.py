@@ -8,10 +8,9 @@ import pytest
 
 from emulator.evaluation import compare_all, conclude
 from emulator.evaluation.comparison.leaderboard import write_leaderboard
-from emulator.evaluation.comparison.marks import UNEQUAL
 from emulator.evaluation.stored.runs import EvaluatedRun, find_runs
 from emulator.evaluation.stored.statistics_files import RESPONSES_FILE
-from tests.evaluation.toys import evaluated
+from tests.evaluation.toys import evaluated, tuned
 
 pytestmark = pytest.mark.fast
 
@@ -21,21 +20,20 @@ def universal(tmp_path: Path) -> EvaluatedRun:
     return evaluated(tmp_path / "universal", 0.3)
 
 
-def test_unequal_specialists_are_marked_wherever_gaps_are_shown(
+def test_gaps_that_are_not_measured_say_so_wherever_gaps_are_shown(
     universal: EvaluatedRun, tmp_path: Path
 ) -> None:
-    specialist = evaluated(tmp_path / "s", 0.1, worlds=("one",), seen=300)
-    runs = [universal, specialist]
-    conclude(universal, [specialist])
-    assert not universal.metrics["gaps"]["A"]["steady_state"]["equal_samples"]
-    write_leaderboard(runs, tmp_path)
-    assert UNEQUAL in (tmp_path / "leaderboard.md").read_text()
-    assert f"{UNEQUAL}</td>" in (universal.folder / "report.html").read_text()
-    even = evaluated(tmp_path / "even", 0.1, worlds=("one",))
-    conclude(universal, [even])
-    write_leaderboard([universal, even], tmp_path)
-    assert UNEQUAL not in (tmp_path / "leaderboard.md").read_text()
-    assert f"{UNEQUAL}</td>" not in (universal.folder / "report.html").read_text()
+    copy = evaluated(tmp_path / "s", 0.1, worlds=("one",))
+    conclude(universal, [copy])
+    assert universal.metrics["gaps"]["A"]["steady_state"]["unmeasured"] == ["one"]
+    write_leaderboard([universal, copy], tmp_path)
+    assert "not measured (+" in (tmp_path / "leaderboard.md").read_text()
+    assert "not measured (+" in (universal.folder / "report.html").read_text()
+    mlp = evaluated(tmp_path / "m", 0.2, model="baseline_mlp", worlds=("one",))
+    conclude(universal, tuned([copy, mlp]))
+    write_leaderboard([universal], tmp_path)
+    assert "not measured (+" not in (tmp_path / "leaderboard.md").read_text()
+    assert "not measured (+" not in (universal.folder / "report.html").read_text()
 
 
 def test_a_comparison_over_fewer_runs_takes_nothing_away(tmp_path: Path) -> None:

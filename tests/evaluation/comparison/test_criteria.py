@@ -13,7 +13,7 @@ from emulator.evaluation.comparison.verdicts import Finding, Verdict, decides, u
 from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.models.configs import kind_of
 from emulator.regimes import Regime, Task
-from tests.evaluation.toys import JUDGED, evaluated
+from tests.evaluation.toys import JUDGED, evaluated, tuned
 
 pytestmark = pytest.mark.slow
 
@@ -113,14 +113,16 @@ def test_from_a_state_known_parameters_are_not_all_there_is_to_see() -> None:
     assert not var.sees_all(Regime.C, rest)
 
 
-SPECIALISTS = {"baseline_gru": ("one",), "baseline_mlp": ("two",)}
+SPECIALISTS = ("baseline_gru", "baseline_mlp", "universal")
 
 
 def specialists(tmp_path: Path, error: float, **options: Any) -> list[EvaluatedRun]:
-    return [
-        whole(tmp_path / model, error, model=model, worlds=worlds, **options)
-        for model, worlds in SPECIALISTS.items()
-    ]
+    """Every kind in both worlds, tuned, of two seeds."""
+    return tuned([
+        whole(tmp_path / "own" / f"{model}_{world}", error, model=model, worlds=(world,), **options)
+        for model in SPECIALISTS
+        for world in ("one", "two")
+    ])  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -150,7 +152,8 @@ def test_a_gap_to_specialists_of_other_budgets_cannot_hold_but_can_fall_short(
     fill_gaps(run, specialists(tmp_path, 0.1, seen=300))
     criterion = named(run, [], "mean gap")
     assert criterion.must is verdict
-    assert any("other numbers of samples: one A" in line for line in criterion.details)
+    line = "not measured: one A, copy: no run of as many samples"
+    assert line in criterion.details
 
 
 def test_the_gap_to_specialists_trained_longer_is_told_beside(tmp_path: Path) -> None:
@@ -162,12 +165,24 @@ def test_the_gap_to_specialists_trained_longer_is_told_beside(tmp_path: Path) ->
     assert "trained longer at most +100.0%" in criterion.figures
 
 
-def test_a_world_without_specialist_keeps_the_gap_from_holding(tmp_path: Path) -> None:
+def test_a_world_a_kind_or_a_seed_that_is_missing_keeps_the_gap_from_holding(
+    tmp_path: Path,
+) -> None:
     run = whole(tmp_path / "u", 0.1)
-    fill_gaps(run, [whole(tmp_path / "s", 0.1, worlds=("one",))])
-    criterion = named(run, [], "mean gap")
-    assert criterion.must is Verdict.not_measured
-    assert any("no specialist: two A" in line for line in criterion.details)
+    there = specialists(tmp_path, 0.1)
+    for left_out, line in (
+        (lambda s: s.worlds == ("two",), "no specialist: two A, two B1"),
+        (lambda s: s.model == "baseline_gru", "not measured: one B1, GRU: no run of as many "
+         "samples"),
+        (lambda s: s.metrics["seed"] == 2, "not measured: two A, MLP: 1 of 2 seeds"),
+        (lambda s: s.metrics["lr"] == 4e-3, "not measured: two A, copy: 2 of 3 learning rates"),
+    ):  # fmt: skip
+        fill_gaps(run, [s for s in there if not left_out(s)])
+        criterion = named(run, [], "mean gap")
+        assert criterion.must is Verdict.not_measured
+        assert line in criterion.details
+    fill_gaps(run, there)
+    assert named(run, [], "mean gap").must is Verdict.holds
 
 
 def measured(folder: Path, others: Path, **options: Any) -> tuple[EvaluatedRun, list[EvaluatedRun]]:
@@ -234,7 +249,7 @@ def test_regimes_that_are_not_judged_are_shown_and_decide_nothing(tmp_path: Path
         splits["corner"]["nrmse"] = 9.0
     run.metrics["gaps"]["D"] = {"steady_state": {
         "mean": 9.0, "ci95": [8.0, 10.0], "max": 9.0, "max_world": "one", "worlds": 2,
-        "equal_samples": True,
+        "unmeasured": [],
     }}  # fmt: skip
     assert verdicts(run, beside) == {start: {Verdict.holds} for start in MEASURABLE}
     for start in ("mean gap", "NRMSE on slice", "HF-ratio"):

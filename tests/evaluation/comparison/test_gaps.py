@@ -9,9 +9,10 @@ import pytest
 
 from emulator.errors import DatasetError
 from emulator.evaluation.comparison.gaps import fill_gaps, paired_difference
+from emulator.evaluation.comparison.specialists import asked_kinds
 from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.evaluation.stored.statistics_files import RESPONSES_FILE, checksums
-from tests.evaluation.toys import evaluated
+from tests.evaluation.toys import evaluated, tuned
 
 pytestmark = pytest.mark.fast
 
@@ -62,11 +63,73 @@ def test_equal_samples_come_before_longer_training_which_is_reported_beside(
     longer = evaluated(tmp_path / "longer", 0.1, worlds=("one",), seen=5000)
     fill_gaps(universal, [equal, longer])
     found = entry(universal)
-    assert (found["specialist"], found["equal_samples"]) == ("equal", True)
+    assert found["specialist"] == "equal"
+    assert "copy: no run of as many samples" not in found["unmeasured"]
     assert found["specialist_converged"] == "longer"
     assert found["gap_converged"] == pytest.approx(2.0)
     fill_gaps(universal, [longer])
-    assert (entry(universal)["specialist"], entry(universal)["equal_samples"]) == ("longer", False)
+    assert entry(universal)["specialist"] == "longer"
+    assert "copy: no run of as many samples" in entry(universal)["unmeasured"]
+
+
+def test_a_gap_is_measured_by_every_kind_three_rates_and_two_seeds(
+    universal: EvaluatedRun, tmp_path: Path
+) -> None:
+    """In A of copies and MLPs: there is no history that a GRU could read."""
+    copy = evaluated(tmp_path / "copy", 0.25, worlds=("one",))
+    mlp = evaluated(tmp_path / "mlp", 0.3, model="baseline_mlp", worlds=("one",))
+    fill_gaps(universal, [copy, mlp])
+    assert sorted(entry(universal)["unmeasured"]) == sorted(
+        f"{kind}: {there}"
+        for kind in ("copy", "MLP")
+        for there in ("1 of 3 learning rates", "1 of 2 seeds")
+    )
+    fill_gaps(universal, tuned([copy]))
+    assert entry(universal)["unmeasured"] == ["MLP: no run of as many samples"]
+    assert universal.metrics["gaps"]["A"]["steady_state"]["unmeasured"] == ["one"]
+    fill_gaps(universal, tuned([copy, mlp]))
+    assert entry(universal)["unmeasured"] == []
+    assert universal.metrics["gaps"]["A"]["steady_state"]["unmeasured"] == []
+    elsewhere = [s for s in tuned([copy, mlp]) if s.metrics["seed"] == 1]
+    fill_gaps(universal, elsewhere)
+    assert entry(universal)["unmeasured"] == ["copy: 1 of 2 seeds", "MLP: 1 of 2 seeds"]
+
+
+@pytest.mark.parametrize(
+    ("regime", "task", "kinds"),
+    [
+        ("A", "steady_state", {"copy", "MLP"}),
+        ("A", "state_dependent", {"copy"}),
+        ("A", "trajectory", {"copy"}),
+        ("B1", "steady_state", {"copy", "MLP", "GRU"}),
+        ("B1", "state_dependent", {"copy", "MLP", "GRU"}),
+        ("C", "state_dependent", {"copy", "GRU"}),
+    ],
+)
+def test_kinds_are_asked_for_where_they_see_all_that_tells(
+    regime: str, task: str, kinds: set[str]
+) -> None:
+    assert {kind.label for kind in asked_kinds(regime, task)} == kinds
+
+
+def test_the_gap_at_equal_compute_is_to_those_of_as_much_time_a_world(
+    universal: EvaluatedRun, tmp_path: Path
+) -> None:
+    """The run took 100 s for two worlds."""
+    short = evaluated(tmp_path / "short", 0.25, worlds=("one",), seconds=5.0)
+    fair = evaluated(tmp_path / "fair", 0.1, worlds=("one",), seconds=55.0, seen=5000)
+    longer = evaluated(tmp_path / "longer", 0.05, worlds=("one",), seconds=500.0, seen=50_000)
+    unknown = evaluated(tmp_path / "unknown", 0.01, worlds=("one",), seconds=None, seen=9000)
+    fill_gaps(universal, [short, fair, longer])
+    found = entry(universal)
+    assert (found["specialist"], found["specialist_compute"]) == ("short", "fair")
+    assert found["gap_compute"] == pytest.approx(2.0)
+    assert found["specialist_converged"] == "longer"
+    summary = universal.metrics["gaps"]["A"]["steady_state"]
+    assert summary["compute"]["mean"] == pytest.approx(2.0)
+    fill_gaps(universal, [short, unknown])
+    assert "gap_compute" not in entry(universal)
+    assert "compute" not in universal.metrics["gaps"]["A"]["steady_state"]
 
 
 def test_who_is_no_specialist_of_these_data_is_not_compared(
@@ -99,7 +162,7 @@ def test_a_gap_is_forgotten_when_its_specialist_is_gone(
     fill_gaps(universal, [evaluated(tmp_path / "one", 0.1, worlds=("one",))])
     assert "gap" in entry(universal)
     fill_gaps(universal, [])
-    leftover = [k for k in entry(universal) if "gap" in k or "specialist" in k or "equal" in k]
+    leftover = [k for k in entry(universal) if "gap" in k or "specialist" in k or "unme" in k]
     assert leftover == []
     assert universal.metrics["gaps"] == {}
 

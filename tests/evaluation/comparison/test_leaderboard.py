@@ -54,6 +54,15 @@ def test_runs_of_one_world_each_share_a_row_and_are_ranked(tmp_path: Path) -> No
     assert "one" in set(alone["run"])
 
 
+def test_seeds_of_runs_of_one_world_each_have_a_row_each(tmp_path: Path) -> None:
+    evaluated(tmp_path / "all", 0.1)
+    for world in ("one", "two"):
+        for seed in (1, 2):
+            evaluated(tmp_path / "own" / world / f"seed_{seed}", 0.02 * seed, worlds=(world,))
+    wide = ranked(collect(find_runs(tmp_path)), "test")
+    assert list(wide["run"]) == ["own/*/seed_1", "own/*/seed_2", "all", "training_mean"]
+
+
 def test_worlds_come_in_the_order_of_the_run_that_knows_most(tmp_path: Path) -> None:
     for world in ("one", "two"):
         evaluated(tmp_path / "a" / world, 0.02, worlds=(world,))
