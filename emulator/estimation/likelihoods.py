@@ -10,7 +10,8 @@ space (see `emulator.worlds.linear`) with x_{t-1} ~ N(m, P) given the quarters b
 
 and each quarter adds log N(v; 0, F) (Hamilton 1994, Time Series Analysis, ch. 13). Observables
 carry no noise; F is regular because as many shocks as observables, or more, move them on impact.
-Regimes are in `hamilton`.
+Parameters are filtered side by side (`emulator.worlds.lanes`): a row's likelihood has the same bits
+whatever its neighbours are. Regimes are in `hamilton`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from emulator.compiled import compiled
 from emulator.errors import InputError
 from emulator.estimation import hamilton
 from emulator.worlds.base import FloatArray
+from emulator.worlds.lanes import LANES, IndexArray, add_product, gather, multiply, subtract_product
 from emulator.worlds.linear import StateSpace
 from emulator.worlds.switching import SwitchingSolution
 
@@ -31,9 +33,8 @@ from emulator.worlds.switching import SwitchingSolution
 # then leave it within 25 times as much, and a log likelihood within about 1e-8 of the exact one.
 STANDSTILL = 1e-12
 
-# Sums may be taken in another order, which lets them use the processor's vectors; NaN and infinity
-# keep their meaning.
-REORDERED = {"reassoc", "contract"}
+# Products may be added without rounding in between; NaN and infinity keep their meaning.
+FUSED = {"contract"}
 
 _LOG_2_PI = math.log(2.0 * math.pi)
 
@@ -54,162 +55,218 @@ def log_likelihood(solution: Any, history: FloatArray, run_in: int) -> FloatArra
     )
 
 
-@compiled(error_model="numpy")
 def kalman(
     a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray, history: FloatArray, run_in: int
 ) -> FloatArray:
     """log p(history | A, B, C, D) (B,) of rows that started at rest `run_in` quarters before."""
-    rows = len(b)
-    out = np.empty(rows)
-    for r in range(rows):
-        if np.isfinite(a[r]).all() and np.isfinite(b[r]).all():
-            start = covariance_after(a[r], b[r], run_in)
-            out[r] = _filter(a[r], b[r], c[r], d[r], history, start)
-        else:
-            out[r] = np.nan
-    return out
+    return _kalman(a, b, c, d, history, run_in, min(LANES, max(len(b), 1)))
 
 
 @compiled(error_model="numpy")
+def _kalman(
+    a: FloatArray,
+    b: FloatArray,
+    c: FloatArray,
+    d: FloatArray,
+    history: FloatArray,
+    run_in: int,
+    lanes: int,
+) -> FloatArray:
+    rows, n, shocks = b.shape
+    out = np.empty(rows)
+    transition, load = np.empty((n, n, lanes)), np.empty((n, shocks, lanes))
+    shown, direct = np.empty((3, n, lanes)), np.empty((3, shocks, lanes))
+    for start in range(0, rows, lanes):
+        gather(transition, a, start, n, n)
+        gather(load, b, start, n, shocks)
+        gather(shown, c, start, 3, n)
+        gather(direct, d, start, 3, shocks)
+        p = covariance_after(transition, load, run_in)
+        total = _filter(transition, load, shown, direct, history, p)
+        for row in range(start, min(start + lanes, rows)):
+            solved = np.isfinite(a[row]).all() and np.isfinite(b[row]).all()
+            out[row] = total[row - start] if solved else np.nan
+    return out
+
+
+@compiled(error_model="numpy", fastmath=FUSED)
 def covariance_after(a: FloatArray, b: FloatArray, quarters: int) -> FloatArray:
-    """Cov x_k (n, n) after `quarters` from rest, by the binary digits of k.
+    """Cov x_k (n, n, L) after `quarters` from rest, a (n, n, L), b (n, S, L), by k's binary digits.
 
     V_{2j} = V_j + A^j V_j A^j' and V_{j+1} = A V_j A' + B B'.
     """
-    n = a.shape[0]
-    shocks = b @ b.T
-    v = np.zeros((n, n))
-    power = np.eye(n)
+    n, shocks, lanes = b.shape
+    noise, v = np.zeros((n, n, lanes)), np.zeros((n, n, lanes))
+    power, half, more = np.zeros((n, n, lanes)), np.empty((n, n, lanes)), np.empty((n, n, lanes))
+    _square(noise, b, b, n, n, shocks)
+    for i in range(n):
+        power[i, i] = 1.0
     bits = 0
     while quarters >> bits:
         bits += 1
     for bit in range(bits - 1, -1, -1):
-        v = v + power @ v @ np.ascontiguousarray(power.T)
-        power = power @ power
+        multiply(half, power, v, n, n, n)
+        _square(v, half, power, n, n, n)
+        multiply(more, power, power, n, n, n)
+        power, more = more, power
         if (quarters >> bit) & 1:
-            v = a @ v @ np.ascontiguousarray(a.T) + shocks
-            power = power @ a
+            multiply(half, a, v, n, n, n)
+            v[:] = noise
+            _square(v, half, a, n, n, n)
+            multiply(more, power, a, n, n, n)
+            power, more = more, power
     return v
 
 
-@compiled(error_model="numpy", fastmath=REORDERED)
+@compiled(error_model="numpy", fastmath=FUSED)
+def _square(out: FloatArray, a: FloatArray, b: FloatArray, p: int, r: int, q: int) -> None:
+    """out (p, r, L) += a (p, q, L) b' for b (r, q, L)."""
+    for i in range(p):
+        for j in range(r):
+            for k in range(q):
+                add_product(out[i, j], a[i, k], b[j, k])
+
+
+@compiled(error_model="numpy")
+def _entries(a: FloatArray) -> tuple[IndexArray, IndexArray]:
+    """Which entries of a (p, q, L) are not zero in every lane: their columns by row (p, q), of
+    which the first counts (p,) are set. Exogenous processes load on one variable each."""
+    p, q, _ = a.shape
+    columns, counts = np.empty((p, q), dtype=np.int64), np.zeros(p, dtype=np.int64)
+    for i in range(p):
+        for k in range(q):
+            if np.any(a[i, k] != 0.0):
+                columns[i, counts[i]] = k
+                counts[i] += 1
+    return columns, counts
+
+
+@compiled(error_model="numpy", fastmath=FUSED)
 def _filter(
     a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray, history: FloatArray, p: FloatArray
-) -> float:
-    n = len(a)
-    quarters = history.shape[0]
-    noise, impact = b @ b.T, b @ d.T  # B B' (n, n), B D' (n, 3)
-    direct = d @ d.T
-    spread = np.empty(n)
+) -> FloatArray:
+    """The log likelihood (L,) of lanes that start with covariance p (n, n, L); p is lost."""
+    n, shocks, lanes = b.shape
+    columns, counts = _entries(a)
+    noise, impact = np.zeros((n, n, lanes)), np.zeros((n, 3, lanes))  # B B', B D'
+    direct = np.zeros((3, 3, lanes))  # D D'
+    _square(noise, b, b, n, n, shocks)
+    _square(impact, b, d, n, 3, shocks)
+    _square(direct, d, d, 3, 3, shocks)
+    spread = np.empty((n, lanes))
     for i in range(n):
-        spread[i] = math.sqrt(max(p[i, i], 0.0))
-    m, following = np.zeros(n), np.empty(n)
-    carried, pc = np.empty((n, n)), np.empty((n, 3))
-    gain, g = np.empty((n, 3)), np.empty((n, 3))
-    root = np.zeros((3, 3))  # lower Cholesky factor of F
-    v, w = np.empty(3), np.empty(3)
-    log_det = 0.0
-    moving = True
-    total = 0.0
-    for t in range(quarters):
-        if moving:
-            # P C', F and its factor
-            for i in range(n):
-                for j in range(3):
-                    s = 0.0
-                    for k in range(n):
-                        s += p[i, k] * c[j, k]
-                    pc[i, j] = s
+        for lane in range(lanes):
+            spread[i, lane] = math.sqrt(max(p[i, i, lane], 0.0))
+    m, following = np.zeros((n, lanes)), np.empty((n, lanes))
+    pc, gain = np.empty((n, 3, lanes)), np.empty((n, 3, lanes))
+    carried, fresh = np.empty((n, n, lanes)), np.empty((n, n, lanes))
+    root = np.zeros((3, 3, lanes))  # lower Cholesky factor of F, its diagonal inverted
+    w, s = np.empty((3, lanes)), np.empty(lanes)
+    log_det, total = np.zeros(lanes), np.zeros(lanes)
+    moving, regular = np.ones(lanes), np.ones(lanes)
+    any_moves = True
+    for t in range(history.shape[0]):
+        if any_moves:
+            pc[:] = 0.0
+            _square(pc, p, c, n, 3, n)
+            log_det[:] = 0.0
             for i in range(3):
                 for j in range(i + 1):
-                    s = direct[i, j]
+                    s[:] = direct[i, j]
                     for k in range(n):
-                        s += c[i, k] * pc[k, j]
+                        add_product(s, c[i, k], pc[k, j])
                     for k in range(j):
-                        s -= root[i, k] * root[j, k]
-                    if i == j:
-                        if not s > 0.0:
-                            return -np.inf
-                        root[i, i] = math.sqrt(s)
-                    else:
-                        root[i, j] = s / root[j, j]
-            log_det = 2.0 * math.log(root[0, 0] * root[1, 1] * root[2, 2])
-            # G = A P C' + B D', and G R'^{-1} with F = R R', so that K F K' is its square
+                        subtract_product(s, root[i, k], root[j, k])
+                    for lane in range(lanes):
+                        if i == j:
+                            if not s[lane] > 0.0:
+                                regular[lane] = 0.0
+                            root[i, i, lane] = 1.0 / math.sqrt(s[lane] if s[lane] > 0.0 else 1.0)
+                            log_det[lane] -= 2.0 * math.log(root[i, i, lane])
+                        else:
+                            root[i, j, lane] = s[lane] * root[j, j, lane]
+            # G R'^{-1} with G = A P C' + B D' and F = R R', so that K F K' is its square
+            gain[:] = impact
             for i in range(n):
                 for j in range(3):
-                    s = impact[i, j]
-                    for k in range(n):
-                        s += a[i, k] * pc[k, j]
-                    g[i, j] = s
-                for j in range(3):
-                    s = g[i, j]
+                    for q in range(counts[i]):
+                        add_product(gain[i, j], a[i, columns[i, q]], pc[columns[i, q], j])
                     for k in range(j):
-                        s -= gain[i, k] * root[j, k]
-                    gain[i, j] = s / root[j, j]
+                        subtract_product(gain[i, j], gain[i, k], root[j, k])
+                    gain[i, j] *= root[j, j]
         # w = R^{-1} (y - C m)
         for j in range(3):
-            s = history[t, j]
+            w[j] = history[t, j]
             for k in range(n):
-                s -= c[j, k] * m[k]
-            v[j] = s
-        for j in range(3):
-            s = v[j]
+                subtract_product(w[j], c[j, k], m[k])
             for k in range(j):
-                s -= root[j, k] * w[k]
-            w[j] = s / root[j, j]
-        total -= 0.5 * (log_det + w[0] ** 2 + w[1] ** 2 + w[2] ** 2 + 3.0 * _LOG_2_PI)
+                subtract_product(w[j], root[j, k], w[k])
+            w[j] *= root[j, j]
+        for lane in range(lanes):
+            square = w[0, lane] ** 2 + w[1, lane] ** 2 + w[2, lane] ** 2
+            total[lane] -= 0.5 * (log_det[lane] + square + 3.0 * _LOG_2_PI)
         for i in range(n):
-            s = gain[i, 0] * w[0] + gain[i, 1] * w[1] + gain[i, 2] * w[2]
-            for k in range(n):
-                s += a[i, k] * m[k]
-            following[i] = s
-        m[:] = following
-        if moving:
-            moving = _step(a, p, noise, gain, carried, following, spread)
+            following[i] = 0.0
+            for q in range(counts[i]):
+                add_product(following[i], a[i, columns[i, q]], m[columns[i, q]])
+            for k in range(3):
+                add_product(following[i], gain[i, k], w[k])
+        m, following = following, m
+        if any_moves:
+            _step(p, a, noise, gain, columns, counts, carried, fresh)
+            _settle(p, fresh, spread, moving)
+            any_moves = moving.any()
+    for lane in range(lanes):
+        if regular[lane] == 0.0:
+            total[lane] = -np.inf
     return total
 
 
-@compiled(error_model="numpy", fastmath=REORDERED)
+@compiled(error_model="numpy", fastmath=FUSED)
 def _step(
-    a: FloatArray,
     p: FloatArray,
+    a: FloatArray,
     noise: FloatArray,
     gain: FloatArray,
+    columns: IndexArray,
+    counts: IndexArray,
     carried: FloatArray,
-    work: FloatArray,
-    spread: FloatArray,
-) -> bool:
-    """P <- A P A' + B B' - gain gain' in place; whether it still moves.
-
-    carried (n, n) and work (n,) are scratch. spread (n,): s.d.s that say what is still.
-    """
-    # Row by row, entries of A that are zero skipped: exogenous processes load on one variable each.
-    n = a.shape[0]
-    for j in range(n):  # P A'
-        work[:] = 0.0
-        for k in range(n):
-            if a[j, k] != 0.0:
-                x, row = a[j, k], p[k]
-                for i in range(n):
-                    work[i] += x * row[i]
-        for i in range(n):
-            carried[i, j] = work[i]
-    moving = False
+    fresh: FloatArray,
+) -> None:
+    """The lower triangle of fresh = A P A' + B B' - gain gain'. carried (n, n, L) is scratch."""
+    n = p.shape[0]
+    for i in range(n):  # A P
+        for j in range(n):
+            carried[i, j] = 0.0
+            for q in range(counts[i]):
+                add_product(carried[i, j], a[i, columns[i, q]], p[columns[i, q], j])
     for i in range(n):
         for j in range(i + 1):
-            work[j] = noise[i, j]
+            fresh[i, j] = noise[i, j]
             for k in range(3):
-                work[j] -= gain[i, k] * gain[j, k]
-        for k in range(n):
-            if a[i, k] != 0.0:
-                x, row = a[i, k], carried[k]
-                for j in range(i + 1):
-                    work[j] += x * row[j]
-        for j in range(i + 1):
-            if abs(work[j] - p[i, j]) > STANDSTILL * spread[i] * spread[j]:
-                moving = True
-            p[i, j] = work[j]
+                subtract_product(fresh[i, j], gain[i, k], gain[j, k])
+            for q in range(counts[j]):
+                add_product(fresh[i, j], carried[i, columns[j, q]], a[j, columns[j, q]])
+
+
+@compiled(error_model="numpy")
+def _settle(p: FloatArray, fresh: FloatArray, spread: FloatArray, moving: FloatArray) -> None:
+    """Move p to `fresh` in the lanes where it still moves, and say in `moving` (L,) which do.
+
+    A lane that stands still keeps its p, so that its gain is the same whatever other lanes do.
+    """
+    n, _, lanes = p.shape
+    moves = np.zeros(lanes)
     for i in range(n):
-        for j in range(i):
-            p[j, i] = p[i, j]
-    return moving
+        for j in range(i + 1):
+            for lane in range(lanes):
+                change = abs(fresh[i, j, lane] - p[i, j, lane])
+                if change > STANDSTILL * spread[i, lane] * spread[j, lane]:
+                    moves[lane] = 1.0
+    moving *= moves
+    for i in range(n):
+        for j in range(i + 1):
+            for lane in range(lanes):
+                value = fresh[i, j, lane] if moving[lane] != 0.0 else p[i, j, lane]
+                p[i, j, lane] = value
+                p[j, i, lane] = value

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from emulator.compiled import compiled
 from emulator.worlds.base import FloatArray
 
 # Particles for each coefficient of a regression: with fewer it follows their noise.
@@ -52,9 +53,7 @@ class Transport:
     def colour(self, x: FloatArray) -> FloatArray:
         """z (N, P) of x (N, P), the inverse of `whiten`."""
         e = x @ self.root.T
-        for k in range(1, self.widest):
-            known = _terms(e[:, :k])
-            e[:, k] += known @ self.bends[: known.shape[1], k]
+        _bend(e, self.bends, self.widest)
         e[:, self.widest :] += _terms(e[:, : self.widest]) @ self.bends[:, self.widest :]
         return np.asarray(self.mean + e @ self.axes.T)
 
@@ -92,7 +91,28 @@ def _pairs(count: int) -> int:
     return count * (count + 1) // 2
 
 
+@compiled()
 def _terms(e: FloatArray) -> FloatArray:
     """e_i e_j - 1(i = j) (N, pairs) for j <= i, ordered by i, then j."""
-    i, j = np.tril_indices(e.shape[1])
-    return np.asarray(e[:, i] * e[:, j] - (i == j))
+    count, axes = e.shape
+    out = np.empty((count, axes * (axes + 1) // 2))
+    for row in range(count):
+        term = 0
+        for i in range(axes):
+            for j in range(i + 1):
+                out[row, term] = e[row, i] * e[row, j] - (1.0 if i == j else 0.0)
+                term += 1
+    return out
+
+
+@compiled()
+def _bend(e: FloatArray, bends: FloatArray, widest: int) -> None:
+    """Add to each of the widest axes of e (N, P) its regression on those before it, in place."""
+    for row in range(len(e)):
+        for k in range(1, widest):
+            bent, term = 0.0, 0
+            for i in range(k):
+                for j in range(i + 1):
+                    bent += (e[row, i] * e[row, j] - (1.0 if i == j else 0.0)) * bends[term, k]
+                    term += 1
+            e[row, k] += bent

@@ -78,13 +78,13 @@ def solve_in_place(a: FloatArray, b: FloatArray, n: int, columns: int, scratch: 
             for lane in range(diagonal.size):
                 second[lane] = below[lane] * first[lane]
             for j in range(k + 1, n):
-                _subtract_product(a[i, j], second, a[k, j])
+                subtract_product(a[i, j], second, a[k, j])
             for j in range(columns):
-                _subtract_product(b[i, j], second, b[k, j])
+                subtract_product(b[i, j], second, b[k, j])
     for i in range(n - 1, -1, -1):
         for k in range(i + 1, n):
             for j in range(columns):
-                _subtract_product(b[i, j], a[i, k], b[k, j])
+                subtract_product(b[i, j], a[i, k], b[k, j])
         diagonal = a[i, i]
         for j in range(columns):
             o = b[i, j]
@@ -93,7 +93,14 @@ def solve_in_place(a: FloatArray, b: FloatArray, n: int, columns: int, scratch: 
 
 
 @compiled(error_model="numpy")
-def _subtract_product(out: FloatArray, x: FloatArray, y: FloatArray) -> None:
+def add_product(out: FloatArray, x: FloatArray, y: FloatArray) -> None:
+    """out += x y, lane by lane."""
+    for lane in range(out.size):
+        out[lane] += x[lane] * y[lane]
+
+
+@compiled(error_model="numpy")
+def subtract_product(out: FloatArray, x: FloatArray, y: FloatArray) -> None:
     """out -= x y, lane by lane."""
     for lane in range(out.size):
         out[lane] -= x[lane] * y[lane]
