@@ -161,9 +161,11 @@ def gaps_to_specialists(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Fo
 
 
 def errors_to_be_small(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
-    """NRMSE where responses can be exact."""
+    """NRMSE where responses can be exact: not where even the best answer to these inputs errs, as
+    from the state of `switching` in A, whose distance to that answer is told elsewhere."""
     asked = [(w, r, t) for w, r, t in _asked(run) if (r, t) in EXACT]
     entries = {_label(w, r, t): run.entry(w, r, SPLIT, t) for w, r, t in asked}
+    entries = {case: entry for case, entry in entries.items() if "floor_rmse" not in (entry or {})}
     figures = [Figure(entry["nrmse"], case) for case, entry in entries.items() if entry]
     absent = [case for case, entry in entries.items() if entry is None]
     missing = [Missing(absent, "not answered")]
@@ -209,13 +211,16 @@ def jaggedness(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
 
 
 def distances_to_the_floor(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
-    """RMSE over the floor's. In C the floor is positive where parameters and history leave the
-    state open, that is in responses from it; what is left open elsewhere is nothing."""
+    """RMSE over the floor's. Where parameters are known the floor is positive in responses from a
+    state that the inputs leave open; in A, where nobody could know it, it is shown and not judged.
+    """
     figures, absent, unanswered = [], [], []
     for w, r, t in _asked(run):
-        if w in WITHOUT_FLOOR or r == Regime.A or (r == Regime.C and t == Task.steady_state):
+        if w in WITHOUT_FLOOR or (r in (Regime.A, Regime.C) and t == Task.steady_state):
             continue
-        case, entry = _label(w, r, t), run.entry(w, r, "test", t)  # whose histories floors are of
+        case, entry = _label(w, r, t), run.entry(w, r, SPLIT, t)
+        if r == Regime.A and "floor_ratio" not in (entry or {}):
+            continue
         if entry is None:
             unanswered.append(case)
         elif "floor_ratio" not in entry:
@@ -226,8 +231,8 @@ def distances_to_the_floor(run: EvaluatedRun, others: Sequence[EvaluatedRun]) ->
                 f"{case}: {ratio:.2f} ({low:.2f} to {high:.2f}), the floor "
                 f"{entry['floor_rmse']:.4f}, {entry['floor_histories']} histories"
             )
-            figures.append(Figure(ratio, case, high, line=line))
-    if not figures:
+            figures.append(Figure(ratio, case, high, judged=r != Regime.A, line=line))
+    if not any(figure.judged for figure in figures):
         return (
             "no floors of this data at the length of history an evaluation shows; `emulator floors "
             "WORLD --length 200` computes them"

@@ -8,6 +8,8 @@ spectra are means taken while scoring and do not follow from the rows. Rows with
     sigma, sigma_pooled   s.d. of training responses (pooled over shocks), own
     linear_mse            mean squared error over horizons of the world's linear response, own
                           squared; NaN where nothing can bind
+    best_mse              that of the exact conditional mean, where the inputs leave the state open
+                          and parameters are known (`best_from_state`); NaN elsewhere
     binds                 whether a constraint binds; see `binding`
 
 and the columns that `metrics` store, of the model's answer, of the training mean's with `null_`
@@ -30,6 +32,7 @@ from emulator.evaluation.metrics.base import Answers, InBands
 from emulator.evaluation.metrics.hf_ratio import spectrum
 from emulator.evaluation.metrics.nrmse import mse
 from emulator.evaluation.metrics.registry import STATISTICS
+from emulator.evaluation.scoring.best_from_state import conditional_means
 from emulator.evaluation.scoring.binding import binds, is_constrained, linear_responses
 from emulator.limits import QUANTILES
 from emulator.models.base import Model
@@ -51,7 +54,8 @@ class Scored:
     prediction, truth: (N, S, H+1, 3). rows: (N,) sample indices. sigma: (S, 3), the s.d. over
     training samples and horizons; sigma_pooled: (3,), shocks pooled too. null: (S, H+1, 3), the
     training mean. quantiles: (N, S, H+1, 3, 5), for models with bands. linear: (N, S, H+1, 3), the
-    world's linear responses, where a constraint may bind.
+    world's linear responses, where a constraint may bind. best: the exact conditional means, where
+    they are not the truth.
 
     Raises InputError when something is missing, not finite, out of order, or too good to be a
     prediction in any one sample.
@@ -70,6 +74,7 @@ class Scored:
     shocks: tuple[str, ...]
     quantiles: np.ndarray | None = field(default=None)
     linear: np.ndarray | None = field(default=None)
+    best: np.ndarray | None = field(default=None)
 
     def __post_init__(self) -> None:
         where = f"{self.world}, regime {self.regime}, {self.task}, split {self.split}"
@@ -88,6 +93,7 @@ class Scored:
         for name, known in (
             ("sigma", self.sigma), ("pooled sigma", self.sigma_pooled),
             ("the training mean", self.null), ("the linear responses", self.linear),
+            ("the conditional means", self.best),
         ):  # fmt: skip
             if known is not None and not np.isfinite(known).all():
                 raise InputError(f"{where}: {name} not finite")
@@ -153,6 +159,7 @@ def score_model(
         quantiles=_joined(quantiles) if quantiles else None,
         truth=_joined(truth).astype(np.float64),
         linear=linear_responses(dataset, world, rows) if is_constrained(spec) else None,
+        best=conditional_means(dataset, question, rows),
         sigma=np.asarray(moments.irf_sd if steady else moments.irf_state_sd),
         sigma_pooled=np.asarray(moments.irf_sd_pooled if steady else moments.irf_state_sd_pooled),
         null=np.asarray(moments.irf_mean if steady else moments.irf_state_mean),
@@ -183,6 +190,11 @@ def statistics(scored: Scored) -> pd.DataFrame:
             if not name.endswith("_truth") and not isinstance(statistic, InBands)
         },
     }
+    columns["best_mse"] = (
+        np.full((n, s, v), np.nan)
+        if scored.best is None
+        else mse(np.moveaxis(scored.best, 2, -1), truth)
+    )
     if scored.linear is None:
         columns["linear_mse"] = np.full((n, s, v), np.nan)
         columns["binds"] = np.zeros((n, s, v), dtype=bool)

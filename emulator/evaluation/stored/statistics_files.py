@@ -25,7 +25,7 @@ RESPONSES_FILE, TRAJECTORIES_FILE = "statistics.parquet", "trajectory_statistics
 PANELS_FILE = "panels.safetensors"
 _KEYS = ("world", "regime", "task", "split")
 # Errors keep their digits, so that metrics follow from the file exactly; shapes and bands need few.
-_EXACT = ("mse", "null_mse", "linear_mse", "sigma", "sigma_pooled")
+_EXACT = ("mse", "null_mse", "linear_mse", "best_mse", "sigma", "sigma_pooled")
 
 
 def compact(frame: pd.DataFrame) -> pd.DataFrame:

@@ -387,6 +387,28 @@ def test_only_what_a_floor_can_bound_is_asked_for(tmp_path: Path) -> None:
     assert "not answered: one* B1, one* C" in criterion.details
 
 
+def test_where_the_best_answer_errs_no_small_error_is_asked_for(tmp_path: Path) -> None:
+    """From a state that A does not show: set beside the exact conditional mean, not judged."""
+    run = whole(tmp_path / "u", 0.005)
+    for world in run.worlds:
+        run.metrics["data_worlds"][world] = ["steady_state", "state_dependent"]
+        for regime in ("A", "B1", "C"):
+            entry = run.metrics["worlds"][world][regime]["test"]
+            entry["state_dependent"] = {**entry, "nrmse": 0.5}
+    assert named(run, [], "NRMSE on test").goal is Verdict.falls_short
+    beside = {"floor_ratio": 3.0, "floor_ratio_ci95": [2.9, 3.1], "floor_rmse": 0.5}
+    for world in run.worlds:
+        for regime in ("A", "B1", "C"):
+            ratio = {} if regime == "A" else {"floor_ratio": 1.05, "floor_ratio_ci95": [1.0, 1.1]}
+            entry = run.metrics["worlds"][world][regime]["test"]
+            entry["state_dependent"] |= {**beside, **ratio, "floor_histories": 50}
+    floored(run, 1.05)
+    assert named(run, [], "NRMSE on test").goal is Verdict.holds
+    criterion = named(run, [], "RMSE / floor")
+    assert criterion.goal is Verdict.holds
+    assert any(line.startswith("not judged: one* A: 3.00") for line in criterion.details)
+
+
 def test_one_checkpoint_is_compared_with_those_of_single_regimes(tmp_path: Path) -> None:
     singles = [evaluated(tmp_path / r, 0.1, regimes=(r,)) for r in JUDGED]
     for error, verdict in ((0.104, Verdict.holds), (0.106, Verdict.falls_short)):
