@@ -113,23 +113,24 @@ def test_the_tables_of_calibrations_are_those_of_the_stored_errors() -> None:
 def test_a_table_of_floors_has_a_row_a_case_and_its_origin(tmp_path: Path) -> None:
     assert "emulator floors WORLD" in fill_tables.floors(tmp_path)
     case = {
-        "regime": "B1", "task": "steady_state", "rmse": 0.1833, "ci95": [0.1529, 0.2139],
+        "task": "steady_state", "rmse": 0.1833, "ci95": [0.1529, 0.2139],
         "monte_carlo_rmse": 0.0061, "training_mean_rmse": 0.9278, "coverage_90": 0.893,
         "hf_ratio": 1.2, "hf_ratio_ci95": [1.085, 1.33],
     }  # fmt: skip
     summary = {
         "world": "switching", "length": 120, "particles": 500, "histories": 50, "commit": "c0ffee",
-        "data_sha": "da7a", "not_forgotten": 2, "ranks_p_value": 0.4, "seconds_a_history": 1.76,
-        "cases": [case, {**case, "regime": "C", "task": "state_dependent"}],
+        "split": "prior", "draws_sha": "da7a", "not_forgotten": 2, "ranks_p_value": 0.4,
+        "seconds_a_history": 1.76,
+        "cases": [case, {**case, "task": "state_dependent"}],
     }  # fmt: skip
     (tmp_path / "switching-120.json").write_text(json.dumps(summary))
     lines = fill_tables.floors(tmp_path).splitlines()
     assert lines[2] == (
-        "| switching | 120 | B1 | 0.183 | 0.153 to 0.214 | 0.006 | 0.928 | 89.3% | "
+        "| switching | 120 | prior | 0.183 | 0.153 to 0.214 | 0.006 | 0.928 | 89.3% | "
         "1.20 (1.08 to 1.33) | 0.40 | 50 | 2 | 1.8 |"
     )
-    assert lines[3].startswith("| switching* | 120 | C | 0.183 |")
-    assert lines[-1] == "Commit c0ffee, data da7a, 500 particles."
+    assert lines[3].startswith("| switching* | 120 | prior | 0.183 |")
+    assert lines[-1] == "Commit c0ffee, draws da7a, 500 particles."
 
 
 @pytest.mark.fast

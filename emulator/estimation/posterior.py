@@ -2,8 +2,7 @@
 
 Parameters are sampled as z ~ N(0, I): theta = F^{-1}(Phi(z)) with the world's own inverse prior
 distributions, so that the prior is normal whatever the parameters' bounds. Draws that the world's
-`check` refuses, or that the slice rules of a data set hold out, have no density: the prior is the
-one that training samples came from.
+`check` refuses have no density. The prior is the world's whole one, whatever training held out.
 
 Particles move from prior to posterior through p(z) p(history | z)^l, l from 0 to 1 in steps that
 leave half of the effective sample size (Del Moral, Doucet and Jasra 2006; Herbst and Schorfheide
@@ -31,8 +30,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from emulator.data.schema import WorldRules
-from emulator.data.splits import in_slice
 from emulator.errors import InputError
 from emulator.estimation.likelihoods import log_likelihood
 from emulator.estimation.transport import Transport, fit
@@ -57,16 +54,14 @@ _LARGEST = math.nextafter(1.0, 0.0)  # uniforms end below one
 
 @dataclass(frozen=True)
 class Target:
-    """A posterior: the prior of a world's training samples times the likelihood of a history.
+    """A posterior: a world's prior times the likelihood of a history.
 
-    history: (L, 3); run_in: quarters from rest before it; rules: the hold-outs, None for the
-    world's whole prior. The corner rule is of data, not parameters: see docs/floors.md.
+    history: (L, 3); run_in: quarters from rest before it.
     """
 
     world: World[Any]
     history: FloatArray
     run_in: int
-    rules: WorldRules | None = None
 
     def theta(self, z: FloatArray) -> FloatArray:
         """Parameters (B, P) of z (B, P)."""
@@ -78,20 +73,12 @@ class Target:
         values = log_likelihood(solution, self.history, self.run_in)
         return np.where((solution.status == Status.OK) & np.isfinite(values), values, -np.inf)
 
-    def held_out(self, z: FloatArray) -> NDArray[np.bool_]:
-        """Whether the slice rules hold these out (B,)."""
-        if self.rules is None or not self.rules.slice or not len(z):
-            return np.zeros(len(z), dtype=bool)
-        theta = self.theta(z)
-        return in_slice(self.world, self.rules, theta, self.world.solve(theta))
-
     def prior(self, count: int, rng: np.random.Generator) -> FloatArray:
         """Draws z (count, P) from the prior."""
         kept: list[FloatArray] = []
         while sum(map(len, kept)) < count:
             z = ndtri(rng.random((4 * count, len(self.world.parameters))))
-            z = z[self.world.check(self.theta(z)) == Status.OK]
-            kept.append(z[~self.held_out(z)])
+            kept.append(z[self.world.check(self.theta(z)) == Status.OK])
         return np.concatenate(kept)[:count]
 
 
@@ -133,13 +120,13 @@ def sample(target: Target, particles: int, rng: np.random.Generator) -> Posterio
         chosen = systematic(weights, rng)
         last = power == 1.0
         mover = _Mover(target, transport, z[chosen], log_l[chosen], power, scale)
-        start = transport.whiten(mover.z)
+        start = mover.x
         limit = forgotten(particles)
         done = 0
         while done < (MOST_MOVES_AT_LAST if last else MOST_MOVES):
             acceptance = mover.move(rng)
             done += 1
-            correlation = _largest_correlation(start, transport.whiten(mover.z))
+            correlation = _largest_correlation(start, mover.x)
             if correlation < limit:
                 break
         z, log_l, scale = mover.z, mover.log_l, mover.scale
@@ -188,7 +175,7 @@ def systematic(weights: FloatArray, rng: np.random.Generator) -> NDArray[np.int6
 
 
 class _Mover:
-    """Particles z (N, P), their log likelihoods (N,) and the moves at one power."""
+    """Particles z (N, P), x of them (N, P), their log likelihoods (N,), and moves at one power."""
 
     def __init__(
         self,
@@ -200,6 +187,7 @@ class _Mover:
         scale: float,
     ) -> None:
         self.z, self.log_l, self.scale = z, log_l, scale
+        self.x = transport.whiten(z)
         self._target, self._transport, self._power = target, transport, power
         self._done = 0
 
@@ -208,20 +196,18 @@ class _Mover:
         n, d = self.z.shape
         # lengths differ between particles, so that narrow places are left as well
         b = np.minimum(self.scale * rng.uniform(0.3, 1.4, n), 1.0)[:, None]
-        x = self._transport.whiten(self.z)
-        distance = np.square(x).sum(axis=1)
+        distance = np.square(self.x).sum(axis=1)
         s = 0.5 * (DEGREES + distance) / rng.standard_gamma(0.5 * (d + DEGREES), n)
         noise = np.sqrt(s)[:, None] * rng.standard_normal((n, d))
-        proposed_x = np.sqrt(1.0 - b * b) * x + b * noise
+        proposed_x = np.sqrt(1.0 - b * b) * self.x + b * noise
         proposed = self._transport.colour(proposed_x)
         log_l = self._target.log_likelihood(proposed)
         gain = self._power * (log_l - self.log_l)
         gain -= 0.5 * (np.square(proposed) - np.square(self.z)).sum(axis=1)
         gain -= _log_t(np.square(proposed_x).sum(axis=1), d) - _log_t(distance, d)
         taken = np.log(rng.random(n)) < gain
-        rows = np.flatnonzero(taken)
-        taken[rows] = ~self._target.held_out(proposed[rows])
         self.z = np.where(taken[:, None], proposed, self.z)
+        self.x = np.where(taken[:, None], proposed_x, self.x)
         self.log_l = np.where(taken, log_l, self.log_l)
         share = float(taken.mean())
         self._done += 1

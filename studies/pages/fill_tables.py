@@ -37,7 +37,7 @@ MARKED = re.compile(
     r".*?(<!-- end -->)",
     re.DOTALL,
 )
-HEADER = ("world", "quarters", "regime", "floor", "95 %", "Monte Carlo", "training mean",
+HEADER = ("world", "quarters", "split", "floor", "95 %", "Monte Carlo", "training mean",
           "in 90 % bands", "HF-ratio", "ranks, p", "histories", "not forgotten",
           "seconds")  # fmt: skip
 
@@ -95,27 +95,26 @@ def _percent(row: dict[str, str]) -> str:
 
 
 def floors(folder: Path) -> str:
-    """The floors of a folder, a row a world, length, regime and task."""
+    """The floors of a folder, a row a world, length and task."""
     summaries = [json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*-*.json")]
     summaries.sort(key=lambda s: (s["world"], s["length"]))
     if not summaries:
         return "No floors are stored yet: `emulator floors WORLD` computes them."
     rows = [_row(summary, case) for summary in summaries for case in summary["cases"]]
     rule = ["---", "---:", "---"] + ["---:"] * (len(HEADER) - 3)
-    origins = sorted({(s["commit"], s["data_sha"], s["particles"]) for s in summaries})
+    origins = sorted({(s["commit"], s["draws_sha"], s["particles"]) for s in summaries})
     made = [
-        f"Commit {commit}, data {data}, {particles} particles."
-        for commit, data, particles in origins
+        f"Commit {commit}, draws {draws}, {particles} particles."
+        for commit, draws, particles in origins
     ]
     return "\n".join(["| " + " | ".join(row) + " |" for row in (HEADER, rule, *rows)] + ["", *made])
 
 
 def _row(summary: dict[str, Any], case: dict[str, Any]) -> list[str]:
     star = "" if case["task"] == "steady_state" else "*"
-    # in C parameters are known, and so is everything but the state
-    first = case["regime"] == "B1" and not star
+    first = not star
     return [
-        summary["world"] + star, str(summary["length"]), case["regime"], f"{case['rmse']:.3f}",
+        summary["world"] + star, str(summary["length"]), summary["split"], f"{case['rmse']:.3f}",
         "{:.3f} to {:.3f}".format(*case["ci95"]), f"{case['monte_carlo_rmse']:.3f}",
         f"{case['training_mean_rmse']:.3f}", f"{case['coverage_90']:.1%}",
         f"{case['hf_ratio']:.2f} ({{:.2f}} to {{:.2f}})".format(*case["hf_ratio_ci95"]),

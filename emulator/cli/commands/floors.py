@@ -54,10 +54,9 @@ def floors(
     print_table(
         f"The Bayes floor of {world}, {length} quarters of history, "
         f"{summary['histories']} histories",
-        ["regime", "response", "RMSE", "95 %", "Monte Carlo", "training mean", "in 90 % bands"],
+        ["response", "RMSE", "95 %", "Monte Carlo", "training mean", "in 90 % bands"],
         [
             [
-                case["regime"],
                 case["task"].replace("_", " "),
                 f"{case['rmse']:.4f}",
                 "{:.4f} to {:.4f}".format(*case["ci95"]),

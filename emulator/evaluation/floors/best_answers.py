@@ -1,15 +1,16 @@
-"""The best answers from one history: posterior means and quantiles of responses, and their cost.
+"""The best answers from one history: posterior means of responses, their bands, and their cost.
 
 Responses are per unit of the shock's size, from the steady state and, in worlds that are not
-linear, from the state at the end of the history. There the posterior mixes over parameters (regime
-B1; in C they are known) and over the hidden regime, whose probability given parameters and history
-is exact. Two independent runs are made; their average is the answer and their difference its Monte
-Carlo error.
+linear, from the state at the end of the history. There the posterior mixes over parameters and over
+the hidden regime, whose probability given parameters and history is exact. (With parameters known,
+regime C, `emulator.estimation.from_state` has the answer without sampling.) Two independent runs
+are made; their average is the answer and their difference its Monte Carlo error.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,12 +18,14 @@ from numpy.typing import NDArray
 
 from emulator.estimation import hamilton
 from emulator.estimation.posterior import Posterior, Target, sample
+from emulator.evaluation.metrics.coverage import BANDS, coverage
 from emulator.limits import QUANTILES
-from emulator.regimes import Regime, Task
+from emulator.regimes import Task
 from emulator.seeding import derived_seed
 from emulator.worlds.base import FloatArray
 
 RUNS = 2
+HORIZONS = (0, 4, 12)  # of ranks: impact, a year, three years; later responses are mostly near zero
 
 
 @dataclass(frozen=True)
@@ -35,14 +38,15 @@ class Truth:
 
 @dataclass(frozen=True)
 class Answer:
-    """first, second: posterior means (S, H+1, 3) of two runs. quantiles: (S, H+1, 3, 5) of both.
-    rank: (S, H+1, 3), the share of draws below the truth, ties counted by half."""
+    """mean: the posterior mean (S, H+1, 3). apart: its Monte Carlo error squared, the mean over
+    horizons (S, 3). coverage: the share of horizons at which the bands of both runs' draws hold the
+    truth (S, 3, 2), in the order of `BANDS`. rank: the share of draws below the truth, ties counted
+    by half, at `HORIZONS` as far as there are, (S, horizons, 3)."""
 
-    regime: Regime
     task: Task
-    first: FloatArray
-    second: FloatArray
-    quantiles: FloatArray
+    mean: FloatArray
+    apart: FloatArray
+    coverage: FloatArray
     rank: FloatArray
 
 
@@ -67,16 +71,16 @@ def answer(target: Target, truth: Truth, particles: int, horizon: int, seed: int
     rngs = [np.random.default_rng(derived_seed(seed, "floor", run)) for run in range(RUNS)]
     posteriors = [sample(target, particles, rng) for rng in rngs]
     steady = [world.irf(p.theta, horizon).values for p in posteriors]
-    answers = [
-        _summarise(Regime.B1, Task.steady_state, [r.mean(axis=0) for r in steady], steady, truth)
-    ]
+    answers = [_summarise(Task.steady_state, [r.mean(axis=0) for r in steady], steady, truth)]
     if not world.linear:
-        both = [_from_state(target, p.theta, horizon, rng)
-                for p, rng in zip(posteriors, rngs, strict=True)]  # fmt: skip
-        known = _from_state(target, np.repeat(truth.theta[None], particles, 0), horizon, rngs[0])
-        for regime, pairs in ((Regime.B1, both), (Regime.C, [known, known])):
-            means, draws = zip(*pairs, strict=True)
-            answers.append(_summarise(regime, Task.state_dependent, means, draws, truth))
+        means, draws = zip(
+            *(
+                _from_state(target, p.theta, horizon, rng)
+                for p, rng in zip(posteriors, rngs, strict=True)
+            ),
+            strict=True,
+        )
+        answers.append(_summarise(Task.state_dependent, means, draws, truth))
     theta_rank = _rank(np.concatenate([p.theta for p in posteriors]), truth.theta)
     return Answered(answers, theta_rank, posteriors, time.process_time() - began)
 
@@ -100,16 +104,20 @@ def _from_state(
 
 
 def _summarise(
-    regime: Regime,
-    task: Task,
-    means: list[FloatArray] | tuple[FloatArray, ...],
-    draws: list[FloatArray] | tuple[FloatArray, ...],
-    truth: Truth,
+    task: Task, means: Sequence[FloatArray], draws: Sequence[FloatArray], truth: Truth
 ) -> Answer:
-    pooled = np.concatenate(draws)
+    pooled, exact = np.concatenate(draws), truth.responses[task]
     quantiles = np.moveaxis(np.quantile(pooled, QUANTILES, axis=0), 0, -1)
-    rank = _rank(pooled, truth.responses[task])
-    return Answer(regime, task, means[0], means[1], quantiles, rank)
+    held = [coverage(np.moveaxis(exact, 1, -1), np.moveaxis(quantiles, 1, -2), b) for b in BANDS]
+    ranked = [h for h in HORIZONS if h < exact.shape[1]]
+    return Answer(
+        task,
+        mean=0.5 * (means[0] + means[1]),
+        # the variance of a mean of two runs is a quarter of their squared difference's mean
+        apart=np.square(0.5 * (means[0] - means[1])).mean(axis=1),
+        coverage=np.stack(held, axis=-1),
+        rank=_rank(pooled[:, :, ranked], exact[:, ranked]),
+    )
 
 
 def _rank(draws: FloatArray, truth: FloatArray) -> FloatArray:

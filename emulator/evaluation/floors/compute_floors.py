@@ -1,8 +1,9 @@
 """Floors of many histories of a world, in processes, restartable after any history.
 
-Histories are the first samples of a data set's test split, so that any run evaluated on it is
-compared on the same ones. A history's numbers depend on (data set, world, length, sample,
-particles) alone, never on the number of workers or on what was done before.
+Histories are the first samples of the whole prior that a data set keeps from training (`prior`,
+see `emulator.data.splits`), so that any run evaluated on it is compared on the same ones. A
+history's numbers depend on (seed of the data, world, length, sample, particles) alone, never on the
+number of workers or on what was done before.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from emulator.claim import LOCK, alone
 from emulator.data import Dataset
 from emulator.data.schema import DataConfig, fingerprint
+from emulator.data.splits import split_uniforms
 from emulator.errors import DatasetError, InputError
 from emulator.estimation import hamilton, posterior, transport
 from emulator.estimation.likelihoods import log_likelihood
@@ -43,7 +46,7 @@ from emulator.storage import json_sha256, sweep
 from emulator.worlds import get_world
 from emulator.worlds.base import FloatArray
 
-SPLIT = "test"
+SPLIT = "prior"
 SEED = 2007  # of the sampler; histories have streams of their own under it
 
 
@@ -70,14 +73,14 @@ def compute_floors(
     resume: bool = False,
     progress: Progress = silent,
 ) -> Floors:
-    """The floors of the first test samples of a world, written to `folder` after every history.
+    """The floors of the first samples of a world's prior, written to `folder` after every history.
 
     resume: go on with the file there, of the same settings. Raises InputError for arguments that
     cannot be met, DatasetError when the file exists already or is of other settings, ClaimError
     when another process computes the same floors.
     """
     settings = _settings(dataset, world, length, particles)
-    rows = dataset.rows(world, SPLIT)
+    rows = _rows(dataset, world)
     if not 0 < histories <= len(rows):
         raise InputError(
             f"histories: expected 1 to {len(rows)}, the samples in split {SPLIT!r} of world "
@@ -101,6 +104,14 @@ def compute_floors(
             progress(len(floors.samples), total, f"{new[0]['seconds']:.1f} s a history")
         write_summary(path, floors)
         return floors
+
+
+def _rows(dataset: Dataset, world: str) -> NDArray[np.int64]:
+    """The samples of the whole prior that no training has seen, ascending."""
+    config = dataset.manifest.config
+    indices = np.arange(config.samples)
+    uniforms = split_uniforms(config.seed, world, indices)
+    return indices[uniforms >= config.shares.train + config.shares.val]
 
 
 def _settings(dataset: Dataset, world: str, length: int, particles: int) -> Settings:
@@ -129,8 +140,7 @@ def _settings(dataset: Dataset, world: str, length: int, particles: int) -> Sett
         horizon=config.horizon,
         split=SPLIT,
         longest=longest,
-        data_sha=dataset.hash,
-        samples_sha=dataset.samples_sha,
+        draws_sha=dataset.draws,
         method=_method(),
         parameters=spec.parameter_names,
         shocks=spec.shock_names,
@@ -212,11 +222,9 @@ def _work(job: _Job) -> list[dict[str, Any]]:
     """The rows of one history."""
     settings, config = job.settings, job.config
     run_in = config.quarters - settings.length
-    target = posterior.Target(
-        get_world(settings.world), job.history, run_in, config.rules[settings.world]
-    )
+    target = posterior.Target(get_world(settings.world), job.history, run_in)
     seed = derived_seed(
-        SEED, settings.data_sha, settings.world, settings.length, job.sample, settings.particles
+        SEED, config.seed, settings.world, settings.length, job.sample, settings.particles
     )
     with threadpool_limits(limits=1):
         done = answer(target, job.truth, settings.particles, settings.horizon, seed)

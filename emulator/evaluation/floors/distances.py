@@ -1,9 +1,11 @@
 """Runs beside the floor: how far from the best possible, on the same histories.
 
-A ratio is RMSE of the run / RMSE of the posterior mean, both over the floor's histories (see
-`posterior_mean_errors`), with a bootstrap interval paired by history. One is the best possible; a
-ratio can fall below one by chance, by the floor's own Monte Carlo error, and because a corner
-hold-out bears on quarters before a short history (docs/floors.md).
+A ratio is RMSE of the run / RMSE of the best answer, both over the same histories, with a bootstrap
+interval paired by history. One is the best possible; a ratio can fall below one by chance and by
+the floor's own Monte Carlo error. Of histories alone, B1, the best answer is the posterior mean of
+the floors (see `posterior_mean_errors`), on those of its histories that the run was scored on. Of
+parameters and inputs that leave the state open it is the exact conditional mean, whose error an
+evaluation stores (`emulator.estimation.from_state`), on all that the run was scored on.
 
 `stored_ratios` takes the errors an evaluation stored, which are at the longest history;
 `distances_at_any_length` asks a model again.
@@ -17,6 +19,7 @@ from dataclasses import asdict, dataclass, fields, replace
 import numpy as np
 import pandas as pd
 
+from emulator.data.schema import HOLD_OUTS
 from emulator.errors import DatasetError
 from emulator.evaluation.floors.floors_on_disk import Floors
 from emulator.evaluation.floors.posterior_mean_errors import errors, mean_squares, rmse
@@ -27,21 +30,22 @@ from emulator.regimes import Regime, Task
 
 KEYS = ["sample", "shock", "observable"]
 ENERGIES = ["energy", "energy_high"]
-# Worlds whose likelihood no recursion gives (docs/floors.md); no criterion waits for their floors.
-WITHOUT_FLOOR = ("zlb", "hank_zlb")
+SPLIT, PRIOR = "test", "prior"
+# The world whose likelihood no recursion gives (docs/floors.md); no criterion waits for its floor.
+WITHOUT_FLOOR = ("zlb",)
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """A run on the histories of one file of floors, in one regime and task.
+    """A run beside the best answer on the same histories, in one regime and task.
 
-    hf_ratio: the run's share of energy at high frequencies over the posterior mean's; None where
-    only errors were asked for.
+    length: of the histories, None where it is that of an evaluation. hf_ratio: the run's share of
+    energy at high frequencies over the posterior mean's; None where only errors were asked for.
     """
 
     run: str
     world: str
-    length: int
+    length: int | None
     regime: str
     task: str
     histories: int
@@ -54,89 +58,113 @@ class Ratio:
 
 
 def stored_ratios(run: EvaluatedRun, floors: Sequence[Floors]) -> list[Ratio]:
-    """The ratios of an evaluated run wherever there are floors of its data at the length its
-    evaluation showed. Raises DatasetError when the evaluation lacks a floor's histories."""
-    out = []
+    """The ratios of an evaluated run: to the exact conditional means that its evaluation stored,
+    and wherever there are floors of its data at the length its evaluation showed. Raises
+    DatasetError when the evaluation has none of a floor's histories."""
+    to_means = (_to_conditional_mean(run, *case) for case in run.cases(SPLIT))
+    out = [found for found in to_means if found is not None]
     for found in floors:
-        settings = found.settings
+        world = found.settings.world
         if not _is_shown(found, run):
             continue
-        for regime, task in found.cases():
-            if run.entry(settings.world, regime, settings.split, task) is None:
+        for task in found.tasks():
+            if run.entry(world, Regime.B1, SPLIT, task) is None:
                 continue
-            theirs = run.statistics(
-                settings.world, regime, settings.split, task, [*KEYS, "sigma", "mse", *ENERGIES]
-            )
-            hf = _hf_ratio(found, regime, task, theirs)
-            out.append(replace(ratio(run.name, found, regime, task, theirs), hf_ratio=hf))
+            theirs = _scored(run, world, Regime.B1, task, [*KEYS, "sigma", "mse", *ENERGIES])
+            ours = errors(found, task)
+            same = [frame[frame["sample"].isin(other["sample"])]
+                    for frame, other in ((theirs, ours), (ours, theirs))]  # fmt: skip
+            closest = ratio(run.name, found, task, theirs)
+            out.append(replace(closest, hf_ratio=hf_share(same[0]) / hf_share(same[1])))
     return out
 
 
-def _hf_ratio(floors: Floors, regime: Regime, task: Task, theirs: pd.DataFrame) -> float:
-    """The run's `hf_share` over the posterior mean's, on the floor's histories."""
-    same = theirs[theirs["sample"].isin(floors.samples)]
-    return hf_share(same) / hf_share(errors(floors, regime, task))
+def _scored(
+    run: EvaluatedRun, world: str, regime: str, task: str, columns: list[str]
+) -> pd.DataFrame:
+    """The stored statistics of a case over every split that is not trained on."""
+    parts = [
+        run.statistics(world, regime, split, task, columns)
+        for split in (SPLIT, *HOLD_OUTS)
+        if run.entry(world, regime, split, task) is not None
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _to_conditional_mean(run: EvaluatedRun, world: str, regime: str, task: str) -> Ratio | None:
+    """The ratio to the exact conditional mean; None where the inputs leave nothing open."""
+    if task == Task.trajectory:
+        return None
+    frame = _scored(run, world, regime, task, ["sample", "sigma", "mse", "null_mse", "best_mse"])
+    if not frame["best_mse"].notna().all():
+        return None
+    return Ratio(run.name, world, None, regime, task, *_compared(frame, "best_mse", "mse"))
 
 
 def fill_floors(run: EvaluatedRun, floors: Sequence[Floors]) -> None:
     """Put the distances to the floor into the run's metrics.
 
-    Each entry of `test` that there is a floor of gets floor_ratio, floor_ratio_ci95, floor_rmse,
+    Each entry of `SPLIT` that there is a floor of gets floor_ratio, floor_ratio_ci95, floor_rmse,
     floor_histories and floor_hf_ratio, others lose them; metrics["floors"] says which file each
     world's came from. Raises DatasetError as `stored_ratios`.
     """
-    for world, regime, task in run.cases("test"):
-        entry = run.entry(world, regime, "test", task)
+    for world, regime, task in run.cases(SPLIT):
+        entry = run.entry(world, regime, SPLIT, task)
         assert entry is not None
         for key in [key for key in entry if key.startswith("floor_")]:
             del entry[key]
     shas = {f.settings.world: f.settings.sha for f in floors if _is_shown(f, run)}
     run.metrics["floors"] = {}
     for found in stored_ratios(run, floors) if run.has_statistics else []:
-        entry = run.entry(found.world, found.regime, "test", found.task)
+        entry = run.entry(found.world, found.regime, SPLIT, found.task)
         assert entry is not None
         entry |= {
             "floor_ratio": found.ratio,
             "floor_ratio_ci95": list(found.ci95),
             "floor_rmse": found.floor_rmse,
             "floor_histories": found.histories,
-            "floor_hf_ratio": found.hf_ratio,
         }
-        run.metrics["floors"][found.world] = shas[found.world]
+        if found.length is not None:
+            entry["floor_hf_ratio"] = found.hf_ratio
+            run.metrics["floors"][found.world] = shas[found.world]
 
 
 def _is_shown(floors: Floors, run: EvaluatedRun) -> bool:
-    """Whether floors are of the run's data and of histories as long as its evaluation showed."""
+    """Whether floors are of the run's draws, which are those it was trained on, over the same
+    prior, and of histories as long as its evaluation showed."""
     settings = floors.settings
-    same = settings.samples_sha == run.data and settings.split == "test"
+    same = settings.draws_sha == run.metrics["training_draws_sha"] and settings.split == PRIOR
     return same and settings.length == settings.longest
 
 
-def ratio(name: str, floors: Floors, regime: Regime, task: Task, theirs: pd.DataFrame) -> Ratio:
-    """From a run's squared errors: sample, shock, observable, mse."""
-    ours = errors(floors, regime, task)
-    joined = ours.merge(theirs[[*KEYS, "mse"]], on=KEYS, how="left", suffixes=("", "_run"))
+def ratio(name: str, floors: Floors, task: Task, theirs: pd.DataFrame) -> Ratio:
+    """From a run's squared errors, sample, shock, observable, mse, on the histories of both. Raises
+    DatasetError where there is none."""
     settings = floors.settings
-    if joined["mse_run"].isna().any() or len(joined) != len(ours):
-        missing = joined.loc[joined["mse_run"].isna(), "sample"].nunique()
+    ours = errors(floors, task)
+    joined = ours.merge(theirs[[*KEYS, "mse"]], on=KEYS, suffixes=("", "_run"))
+    if joined.empty:
         raise DatasetError(
-            f"{name}: has no errors of {missing} of the {len(floors.samples)} histories of the "
-            f"floor of {settings.world}; evaluate it on the samples {settings.samples_sha} again"
+            f"{name}: has errors of none of the {len(floors.samples)} histories of the floor of "
+            f"{settings.world}; evaluate it on draws {settings.draws_sha} again"
         )
-    best, run = (mean_squares(joined, column) for column in ("mse", "mse_run"))
-    draws = resampled_means(np.column_stack([run, best]))
-    return Ratio(
-        run=name,
-        world=settings.world,
-        length=settings.length,
-        regime=regime.value,
-        task=task.value,
-        histories=len(best),
-        floor_rmse=rmse(joined),
-        run_rmse=rmse(joined, "mse_run"),
-        training_mean_rmse=rmse(joined, "null_mse"),
-        ratio=float(np.sqrt(run.mean() / best.mean())),
-        ci95=percentile_interval(np.sqrt(draws[:, 0] / draws[:, 1])),
+    compared = _compared(joined, "mse", "mse_run")
+    return Ratio(name, settings.world, settings.length, Regime.B1.value, task.value, *compared)
+
+
+def _compared(
+    frame: pd.DataFrame, best: str, run: str
+) -> tuple[int, float, float, float, float, tuple[float, float]]:
+    """What `Ratio` has from histories to ci95, of squared errors in these columns."""
+    floor, theirs = (mean_squares(frame, column) for column in (best, run))
+    draws = resampled_means(np.column_stack([theirs, floor]))
+    return (
+        len(floor),
+        rmse(frame, best),
+        rmse(frame, run),
+        rmse(frame, "null_mse"),
+        float(np.sqrt(theirs.mean() / floor.mean())),
+        percentile_interval(np.sqrt(draws[:, 0] / draws[:, 1])),
     )
 
 

@@ -31,10 +31,10 @@ def predicted_ratios(
     InputError where floors are of another data set, WeightsError where a run is.
     """
     for found in floors:
-        if found.settings.samples_sha != dataset.samples_sha:
+        if found.settings.draws_sha != dataset.draws:
             raise InputError(
-                f"floors of {found.settings.world}: computed on samples "
-                f"{found.settings.samples_sha}, but {dataset.path} holds {dataset.samples_sha}; "
+                f"floors of {found.settings.world}: computed on draws "
+                f"{found.settings.draws_sha}, but {dataset.path} holds {dataset.draws}; "
                 "name the right data set"
             )
     for path, label in zip(runs, labels(runs), strict=True):
@@ -43,10 +43,10 @@ def predicted_ratios(
             short = found.settings.length < MIN_HISTORY
             if short or found.settings.world not in run.loaded.model.specs:
                 continue
-            for regime, task in found.cases():
-                if regime in run.regimes:
-                    theirs = predicted(run.loaded.model, found, dataset, regime, task)
-                    yield ratio(label, found, regime, task, theirs)
+            if Regime.B1 in run.regimes:
+                for task in found.tasks():
+                    theirs = predicted(run.loaded.model, found, dataset, task)
+                    yield ratio(label, found, task, theirs)
 
 
 def labels(runs: Sequence[Path]) -> list[str]:
@@ -60,19 +60,20 @@ def labels(runs: Sequence[Path]) -> list[str]:
     return [place.relative_to(root).as_posix() for place in places]
 
 
-def predicted(
-    model: Model, floors: Floors, dataset: Dataset, regime: Regime, task: Task
-) -> pd.DataFrame:
-    """A model's squared errors on the floor's histories: sample, shock, observable, mse."""
+def predicted(model: Model, floors: Floors, dataset: Dataset, task: Task) -> pd.DataFrame:
+    """A model's squared errors on those of the floor's histories that the data set has: sample,
+    shock, observable, mse."""
     settings = floors.settings
     samples = np.asarray(floors.samples, dtype=np.int64)
-    question = Question(settings.world, regime, task, settings.length)
+    samples = samples[samples < dataset.manifest.config.samples]
+    question = Question(settings.world, Regime.B1, task, settings.length)
     fields = read(dataset, settings.world, samples, needed([question]), device_of(model))
     model.eval()
     with torch.no_grad():
         inputs, target = pose(dataset, question, fields)
         answer = model.answer([inputs], dataset.manifest.config.horizon)[0].response.cpu().numpy()
-    frame = errors(floors, regime, task)[KEYS]
+    frame = errors(floors, task)[KEYS]
+    frame = frame[frame["sample"].isin(samples)]
     mse = np.square(answer.astype(np.float64) - target.cpu().numpy()).mean(axis=2)
     spec = dataset.spec(settings.world)
     place = {sample: k for k, sample in enumerate(samples.tolist())}

@@ -25,13 +25,12 @@ from emulator.storage import write_atomically
 def summarise(floors: Floors) -> dict[str, Any]:
     """The figures of a file of floors, ready for JSON."""
     cases = []
-    for regime, task in floors.cases():
-        frame = errors(floors, regime, task)
+    for task in floors.tasks():
+        frame = errors(floors, task)
         low, high = np.sqrt(mean_interval(mean_squares(frame)))
         by_sample = frame.groupby("sample", sort=False)["coverage_90"].mean().to_numpy()
         cases.append(
             {
-                "regime": regime.value,
                 "task": task.value,
                 "rmse": rmse(frame),
                 "ci95": [float(low), float(high)],
@@ -49,6 +48,7 @@ def summarise(floors: Floors) -> dict[str, Any]:
     return {
         "world": floors.settings.world,
         "length": floors.settings.length,
+        "split": floors.settings.split,
         "particles": particles,
         "histories": len(floors.samples),
         "seconds_a_history": float(each["seconds"].first().mean()),
@@ -60,8 +60,7 @@ def summarise(floors: Floors) -> dict[str, Any]:
         "cases": cases,
         "commit": ", ".join(floors.commits),
         "config_sha": floors.settings.sha,
-        "data_sha": floors.settings.data_sha,
-        "samples_sha": floors.settings.samples_sha,
+        "draws_sha": floors.settings.draws_sha,
     }
 
 

@@ -1,18 +1,18 @@
 """Floors on disk: one Parquet file a world and length of history, with a JSON summary beside it.
 
-A row is one history, regime and task:
+A row is one history and task, in regime B1:
 
-    sample, regime, task       which
-    truth, first, second, rank (S, H+1, 3) flattened: the exact response, the posterior means of two
-                               runs, the share of draws below the truth
-    quantiles                  (S, H+1, 3, 5) flattened, at the levels of `limits.QUANTILES`
-    theta_rank                 (P,); empty but in the rows of B1 from the steady state
+    sample, task               which
+    truth, mean                (S, H+1, 3) flattened: the exact response, the posterior mean
+    apart, coverage, rank      flattened, see `best_answers.Answer`
+    theta_rank                 (P,); empty but in the rows from the steady state
     log_evidence               log p(history), the mean of the two runs
     moves, correlation         of each particle; the largest correlation left when moving ended
     seconds                    of the processor, for both runs and all tasks of the history
 
 The file's metadata hold `Settings` and the scales of the data set, so that it is read alone, and a
-checksum of these and of the rows.
+checksum of these and of the rows. Histories are told by the sample's index in draws that data sets
+of any size and hold-outs share: more can be added whenever one of them is at hand.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from emulator.errors import DatasetError
-from emulator.evaluation.floors.best_answers import Answered, Truth
-from emulator.limits import QUANTILES
-from emulator.regimes import Regime, Task
+from emulator.evaluation.floors.best_answers import HORIZONS, Answered, Truth
+from emulator.evaluation.metrics.coverage import BANDS
+from emulator.regimes import Task
 from emulator.storage import (
     GONE,
     is_sealed,
@@ -52,9 +52,8 @@ _KEY = b"floors"
 class Settings:
     """What the rows of a file share; rows of others never join them.
 
-    length: L. longest: the length of history that evaluations of this data set show. data_sha,
-    samples_sha: of the data set, see `Dataset.hash` and `Dataset.samples_sha`; runs are compared by
-    the second. parameters, shocks: names. method: a hash of what the sampler does.
+    length: L. longest: the length of history that evaluations of this data set show. draws_sha: see
+    `Dataset.draws`. parameters, shocks: names. method: a hash of what the sampler does.
     """
 
     world: str
@@ -63,8 +62,7 @@ class Settings:
     horizon: int
     split: str
     longest: int
-    data_sha: str
-    samples_sha: str
+    draws_sha: str
     method: str
     parameters: tuple[str, ...]
     shocks: tuple[str, ...]
@@ -98,18 +96,21 @@ class Floors:
         """The histories done, in the order of the file."""
         return list(dict.fromkeys(self.frame["sample"].tolist())) if len(self.frame) else []
 
-    def cases(self) -> list[tuple[Regime, Task]]:
-        """The regimes and tasks there are rows of."""
-        pairs = dict.fromkeys(zip(self.frame["regime"], self.frame["task"], strict=True))
-        return [(Regime(regime), Task(task)) for regime, task in pairs]
+    def tasks(self) -> list[Task]:
+        """The tasks there are rows of."""
+        return [Task(task) for task in dict.fromkeys(self.frame["task"])]
 
-    def arrays(self, regime: Regime, task: Task, name: str) -> FloatArray:
-        """A column of one case, (N, S, H+1, 3), quantiles (N, S, H+1, 3, 5)."""
-        rows = self.frame[(self.frame["regime"] == regime) & (self.frame["task"] == task)]
-        shape = (len(self.settings.shocks), self.settings.horizon + 1, 3)
-        last = (len(QUANTILES),) if name == "quantiles" else ()
+    def arrays(self, task: Task, name: str) -> FloatArray:
+        """A column of one task, each history's in the shape that `best_answers.Answer` says."""
+        rows = self.frame[self.frame["task"] == task]
+        points = self.settings.horizon + 1
+        shape = {
+            "apart": (3,),
+            "coverage": (3, len(BANDS)),
+            "rank": (sum(h < points for h in HORIZONS), 3),
+        }.get(name, (points, 3))
         stacked = np.stack(rows[name].to_list()).astype(np.float64)
-        return stacked.reshape(len(rows), *shape, *last)
+        return stacked.reshape(len(rows), len(self.settings.shocks), *shape)
 
 
 def floor_file(folder: Path, world: str, length: int) -> Path:
@@ -122,13 +123,12 @@ def rows_of(sample: int, done: Answered, truth: Truth) -> list[dict[str, Any]]:
     return [
         {
             "sample": sample,
-            "regime": a.regime.value,
             "task": a.task.value,
             "truth": _flat(truth.responses[a.task]),
-            "first": _flat(a.first),
-            "second": _flat(a.second),
+            "mean": _flat(a.mean),
+            "apart": _flat(a.apart),
+            "coverage": _flat(a.coverage),
             "rank": _flat(a.rank),
-            "quantiles": _flat(a.quantiles),
             "theta_rank": _flat(done.theta_rank if k == 0 else np.empty(0)),
             "log_evidence": float(np.mean([p.log_evidence for p in done.posteriors])),
             "moves": max(p.moves for p in done.posteriors),
@@ -222,11 +222,11 @@ def _check(floors: Floors) -> None:
     for scale in floors.scales.values():
         if (scale.sigma.shape, scale.sigma_pooled.shape, scale.mean.shape) != shapes:
             raise ValueError("scales of another world or horizon")
-    for regime, task in floors.cases():
+    for task in floors.tasks():
         if task not in floors.scales:
             raise ValueError(f"no scale of {task}")
-        for name in ("truth", "first", "second", "rank", "quantiles"):
-            floors.arrays(regime, task, name)
+        for name in ("truth", "mean", "apart", "coverage", "rank"):
+            floors.arrays(task, name)
 
 
 def find_floors(folder: Path) -> list[Floors]:

@@ -13,34 +13,31 @@ import numpy as np
 import pandas as pd
 
 from emulator.evaluation.floors.floors_on_disk import Floors
-from emulator.evaluation.metrics.coverage import BANDS, coverage
+from emulator.evaluation.metrics.coverage import BANDS
 from emulator.evaluation.metrics.hf_ratio import energy, energy_high
-from emulator.regimes import Regime, Task
+from emulator.regimes import Task
 from emulator.specs import OBSERVABLE_NAMES
 
 
-def errors(floors: Floors, regime: Regime, task: Task) -> pd.DataFrame:
-    """One row a response: sample, shock, observable, sigma, and in units squared mse (of the mean
-    of the two runs), mc_mse (its part that is Monte Carlo error), null_mse (of the training mean),
-    energy and energy_high of the mean and, ending in _truth, of the truth, as evaluations have
-    them; coverage_50 and coverage_90, shares of horizons."""
-    truth, first, second, quantiles = (
-        floors.arrays(regime, task, name) for name in ("truth", "first", "second", "quantiles")
-    )
+def errors(floors: Floors, task: Task) -> pd.DataFrame:
+    """One row a response: sample, shock, observable, sigma, and in units squared mse, mc_mse (its
+    part that is Monte Carlo error), null_mse (of the training mean), energy and energy_high of the
+    posterior mean and, ending in _truth, of the truth, as evaluations have them; coverage_50 and
+    coverage_90, shares of horizons."""
+    truth, mean = floors.arrays(task, "truth"), floors.arrays(task, "mean")
     scale = floors.scales[task]
     columns: dict[str, Any] = {
         "sigma": np.broadcast_to(scale.sigma, (len(truth), *scale.sigma.shape)),
-        "mse": np.square(0.5 * (first + second) - truth).mean(axis=2),
-        # the variance of a mean of two runs is a quarter of their squared difference's mean
-        "mc_mse": np.square(0.5 * (first - second)).mean(axis=2),
+        "mse": np.square(mean - truth).mean(axis=2),
+        "mc_mse": floors.arrays(task, "apart"),
         "null_mse": np.square(scale.mean - truth).mean(axis=2),
     }
-    for suffix, values in (("", 0.5 * (first + second)), ("_truth", truth)):
+    for suffix, values in (("", mean), ("_truth", truth)):
         columns[f"energy{suffix}"] = energy(np.moveaxis(values, 2, -1))
         columns[f"energy_high{suffix}"] = energy_high(np.moveaxis(values, 2, -1))
-    swapped, bands = np.moveaxis(truth, 2, -1), np.moveaxis(quantiles, 2, -2)
-    for band in BANDS:
-        columns[f"coverage_{band}"] = coverage(swapped, bands, band)
+    held = floors.arrays(task, "coverage")
+    for k, band in enumerate(BANDS):
+        columns[f"coverage_{band}"] = held[..., k]
     shocks = np.asarray(floors.settings.shocks)
     sample, shock, observable = np.meshgrid(
         floors.samples, np.arange(len(shocks)), np.arange(3), indexing="ij"

@@ -15,16 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
+from emulator.evaluation.floors.best_answers import HORIZONS
 from emulator.evaluation.floors.floors_on_disk import Floors
 from emulator.evaluation.floors.posterior_mean_errors import errors
 from emulator.evaluation.scoring.bootstrap import mean_interval
-from emulator.regimes import Regime, Task
+from emulator.regimes import Task
 from emulator.specs import OBSERVABLE_NAMES
 from emulator.worlds.base import FloatArray
 
 # The chi-square approximation wants five expected a bin.
 FEWEST_A_BIN, MOST_BINS = 5, 20
-HORIZONS = (0, 4, 12)  # impact, a year, three years: later responses are mostly near zero
 
 
 @dataclass(frozen=True)
@@ -41,20 +41,18 @@ class Calibration:
 
 def calibrate(floors: Floors) -> Calibration:
     """Calibration of the parameters and steady-state responses in regime B1."""
-    frame = floors.frame[
-        (floors.frame["regime"] == Regime.B1) & (floors.frame["task"] == Task.steady_state)
-    ]
+    frame = floors.frame[floors.frame["task"] == Task.steady_state]
     theta = np.stack(frame["theta_rank"].to_list())
     ranks = {name: theta[:, j] for j, name in enumerate(floors.settings.parameters)}
-    response = floors.arrays(Regime.B1, Task.steady_state, "rank")
-    truth = floors.arrays(Regime.B1, Task.steady_state, "truth")
+    response = floors.arrays(Task.steady_state, "rank")
+    truth = floors.arrays(Task.steady_state, "truth")
     for s, shock in enumerate(floors.settings.shocks):
-        for h in (h for h in HORIZONS if h < response.shape[2]):
+        for k, h in enumerate(HORIZONS[: response.shape[2]]):
             for v, observable in enumerate(OBSERVABLE_NAMES):
                 if truth[:, s, h, v].any():  # zero by construction: nothing to rank
-                    ranks[f"{observable} to {shock}, h = {h}"] = response[:, s, h, v]
+                    ranks[f"{observable} to {shock}, h = {h}"] = response[:, s, k, v]
     p_values = {name: uniformity(values) for name, values in ranks.items()}
-    errors_frame = errors(floors, Regime.B1, Task.steady_state)
+    errors_frame = errors(floors, Task.steady_state)
     covered = errors_frame.groupby("sample", sort=False)["coverage_90"].mean().to_numpy()
     return Calibration(
         ranks,

@@ -15,18 +15,20 @@ from tests.evaluation.floors.toys import CASE, evaluated_at, others_than, theirs
 @pytest.mark.fast
 def test_a_run_with_twice_the_error_has_ratio_two() -> None:
     floors = toy()
-    found = ratio("run", floors, *CASE, theirs(floors, 2.0))
+    found = ratio("run", floors, CASE, theirs(floors, 2.0))
     assert found.ratio == pytest.approx(2.0)
     assert found.ci95 == pytest.approx((2.0, 2.0))  # pairing leaves nothing to chance
     assert found.histories == 40
 
 
 @pytest.mark.fast
-def test_a_run_without_the_floors_histories_is_refused() -> None:
+def test_the_histories_of_both_are_compared_and_a_run_with_none_of_them_is_refused() -> None:
     floors = toy()
-    errors = theirs(floors, 1.0)
-    with pytest.raises(DatasetError, match="no errors of 1 of the 40 histories"):
-        ratio("run", floors, *CASE, errors[errors["sample"] != 7])
+    errors = theirs(floors, 2.0)
+    found = ratio("run", floors, CASE, errors[errors["sample"] > 9])
+    assert (found.histories, found.ratio) == (37, pytest.approx(2.0))
+    with pytest.raises(DatasetError, match="errors of none of the 40 histories"):
+        ratio("run", floors, CASE, errors[errors["sample"] < 7])
 
 
 @pytest.mark.fast
@@ -39,6 +41,18 @@ def test_stored_errors_are_joined_where_data_and_length_agree(tmp_path: Path) ->
     assert "hf_ratio" not in table([dataclasses.replace(found, hf_ratio=None)])
     assert table([]).empty
     assert stored_ratios(run, others_than(floors)) == []
+
+
+@pytest.mark.fast
+def test_errors_of_an_exact_conditional_mean_need_no_floor(tmp_path: Path) -> None:
+    run = evaluated_at(toy(), 1.5, tmp_path, best_mse=lambda errors: errors["mse"] / 9.0)
+    (found,) = stored_ratios(run, [])
+    assert (found.ratio, found.length, found.histories) == (pytest.approx(3.0), None, 40)
+    fill_floors(run, [])
+    entry = run.entry("toy", "B1", "test", "steady_state")
+    assert entry is not None
+    assert entry["floor_ratio"] == pytest.approx(3.0)
+    assert "floor_hf_ratio" not in entry
 
 
 @pytest.mark.fast

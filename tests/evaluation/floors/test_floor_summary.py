@@ -14,13 +14,11 @@ from tests.evaluation.floors.toys import toy
 @pytest.mark.fast
 def test_a_floor_as_jagged_as_the_truth_has_an_hf_ratio_of_one() -> None:
     floors = toy()
-    exact = floors.frame.assign(first=floors.frame["truth"], second=floors.frame["truth"])
+    exact = floors.frame.assign(mean=floors.frame["truth"])
     (case,) = summarise(dataclasses.replace(floors, frame=exact))["cases"]
     assert (case["hf_ratio"], case["hf_ratio_ci95"]) == (1.0, [1.0, 1.0])
     smooth = [np.full_like(values, values.mean()) for values in exact["truth"]]
-    (case,) = summarise(
-        dataclasses.replace(floors, frame=exact.assign(first=smooth, second=smooth))
-    )["cases"]
+    (case,) = summarise(dataclasses.replace(floors, frame=exact.assign(mean=smooth)))["cases"]
     assert 0.0 <= case["hf_ratio_ci95"][0] <= case["hf_ratio"] <= case["hf_ratio_ci95"][1] < 0.1
 
 

@@ -28,8 +28,8 @@ def test_floors_survive_the_disk_and_damage_is_named(tmp_path: Path) -> None:
     again = read_floors(path)
     assert again.settings == floors.settings
     assert again.commits == floors.commits
-    for name in ("truth", "first", "quantiles"):
-        assert np.array_equal(again.arrays(*CASE, name), floors.arrays(*CASE, name))
+    for name in ("truth", "mean", "coverage"):
+        assert np.array_equal(again.arrays(CASE, name), floors.arrays(CASE, name))
     assert [f.settings.world for f in find_floors(tmp_path)] == ["toy"]
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(DatasetError, match=r"toy-40\.parquet: damaged"):
@@ -56,8 +56,8 @@ def test_a_flipped_bit_is_refused_or_changes_nothing(tmp_path: Path) -> None:
             refused += 1
             continue
         assert (found.settings, found.commits) == (expected.settings, expected.commits)
-        for name in ("truth", "first", "second", "rank", "quantiles"):
-            assert np.array_equal(found.arrays(*CASE, name), expected.arrays(*CASE, name))
+        for name in ("truth", "mean", "apart", "rank", "coverage"):
+            assert np.array_equal(found.arrays(CASE, name), expected.arrays(CASE, name))
         assert found.frame["seconds"].equals(expected.frame["seconds"])
     assert refused > 20
 
@@ -71,7 +71,7 @@ def test_a_flipped_bit_is_refused_or_changes_nothing(tmp_path: Path) -> None:
         lambda f: replace(f, settings=replace(f.settings, length="long")),
         lambda f: replace(f, scales={}),
         lambda f: replace(f, frame=f.frame.drop(columns="truth")),
-        lambda f: replace(f, frame=f.frame.assign(regime="Z")),
+        lambda f: replace(f, frame=f.frame.assign(task="Z")),
     ],
 )
 def test_a_whole_file_of_something_else_is_refused(

@@ -16,22 +16,22 @@ from emulator.evaluation.floors.floors_on_disk import (
 from emulator.evaluation.floors.posterior_mean_errors import errors
 from emulator.evaluation.stored.runs import NULL_MODEL, EvaluatedRun
 from emulator.evaluation.stored.statistics_files import RESPONSES_FILE, StatisticsWriter, checksums
-from emulator.regimes import Regime, Task
+from emulator.regimes import Task
 from tests.evaluation.toys import SIGMA
 
 TINY = {"length": 40, "particles": 60}
-CASE = (Regime.B1, Task.steady_state)
+CASE = Task.steady_state
 
 
 def toy(samples: int = 40, quarters: int = 3, seed: int = 0) -> Floors:
-    """Floors whose two means are off by N(0, sigma) together and N(0, .1 sigma) apart."""
+    """Floors whose mean is off by N(0, sigma), with a Monte Carlo error of N(0, .1 sigma)."""
     rng = np.random.default_rng(seed)
     shape = (samples, 2, quarters, 3)
     scale = SIGMA[:, None]
     truth = scale * rng.standard_normal(shape)
     centre = truth + scale * rng.standard_normal(shape)
     apart = 0.1 * scale * rng.standard_normal(shape)
-    quantiles = centre[..., None] + scale[..., None] * np.array([-1.645, -0.674, 0, 0.674, 1.645])
+    held = [(np.abs(truth - centre) <= z * scale).mean(axis=2) for z in (0.674, 1.645)]
 
     def flat(values: np.ndarray) -> list[np.ndarray]:
         return [v.astype(np.float32).ravel() for v in values]
@@ -39,13 +39,12 @@ def toy(samples: int = 40, quarters: int = 3, seed: int = 0) -> Floors:
     frame = pd.DataFrame(
         {
             "sample": np.arange(samples) + 7,
-            "regime": "B1",
             "task": "steady_state",
             "truth": flat(truth),
-            "first": flat(centre + apart),
-            "second": flat(centre - apart),
-            "rank": flat(rng.random(shape)),
-            "quantiles": flat(quantiles),
+            "mean": flat(centre),
+            "apart": flat(np.square(apart).mean(axis=2)),
+            "coverage": flat(np.stack(held, axis=-1)),
+            "rank": flat(rng.random((samples, 2, 1, 3))),
             "theta_rank": flat(rng.random((samples, 2))),
             "log_evidence": 0.0,
             "moves": 5,
@@ -54,8 +53,8 @@ def toy(samples: int = 40, quarters: int = 3, seed: int = 0) -> Floors:
         }
     )
     settings = Settings(
-        world="toy", length=40, particles=10, horizon=quarters - 1, split="test", longest=40,
-        data_sha="d", samples_sha="s", method="m", parameters=("a", "b"),
+        world="toy", length=40, particles=10, horizon=quarters - 1, split="prior", longest=40,
+        draws_sha="d", method="m", parameters=("a", "b"),
         shocks=("first", "second"),
     )  # fmt: skip
     scales = {Task.steady_state: Scale(SIGMA, SIGMA[0], np.zeros(shape[1:]))}
@@ -64,17 +63,20 @@ def toy(samples: int = 40, quarters: int = 3, seed: int = 0) -> Floors:
 
 def theirs(floors: Floors, factor: float) -> pd.DataFrame:
     """The floor's errors, each this many times as large."""
-    ours = errors(floors, *CASE)
+    ours = errors(floors, CASE)
     return ours.assign(mse=factor**2 * ours["mse"])
 
 
-def evaluated_at(floors: Floors, factor: float, folder: Path) -> EvaluatedRun:
-    """A run of regime B1 whose stored errors are `factor` times the floor's."""
+def evaluated_at(
+    floors: Floors, factor: float, folder: Path, best_mse: object = np.nan
+) -> EvaluatedRun:
+    """A run of regime B1 whose stored errors are `factor` times the floor's. best_mse: as `assign`
+    of a frame takes it."""
     keys = {"world": "toy", "regime": "B1", "task": "steady_state", "split": "test"}
     with StatisticsWriter(folder / RESPONSES_FILE) as writer:
-        writer.add(theirs(floors, factor).assign(**keys))
+        writer.add(theirs(floors, factor).assign(**keys, best_mse=best_mse))
     tree = {"toy": {"B1": {"test": {"nrmse": 1.0}}}}
-    metrics = {"model": "universal", "worlds": tree, "regimes": ["B1"], "samples_sha": "s",
+    metrics = {"model": "universal", "worlds": tree, "regimes": ["B1"], "training_draws_sha": "d",
                "extra_inputs": [], NULL_MODEL: tree, "statistics": checksums(folder)}  # fmt: skip
     return EvaluatedRun("universal", folder, metrics)
 
@@ -82,5 +84,5 @@ def evaluated_at(floors: Floors, factor: float, folder: Path) -> EvaluatedRun:
 def others_than(floors: Floors) -> list[Floors]:
     """Floors at another length than evaluations show, and of other data."""
     short = dataclasses.replace(floors.settings, length=20)
-    other = dataclasses.replace(floors.settings, samples_sha="another")
+    other = dataclasses.replace(floors.settings, draws_sha="another")
     return [dataclasses.replace(floors, settings=settings) for settings in (short, other)]
