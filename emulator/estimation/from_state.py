@@ -35,7 +35,11 @@ def mean_response(
     solution = world.solve(theta)
     state = np.zeros((len(theta), len(world.state_names)))
     for row, history in enumerate(histories):
-        one = SwitchingSolution(*(part[row : row + 1] for part in solution))
+        some = slice(row, row + 1)
+        one = SwitchingSolution(
+            solution.stay[some], solution.lags[some], solution.impact[some],
+            solution.ergodic[some], solution.status[some],
+        )  # fmt: skip
         found = hamilton.filtered(one, np.ascontiguousarray(history), run_in)
         state[row, world.state_names.index("probability_turbulent")] = found.turbulent[0]
     return world.irf(theta, horizon, state=state, solution=solution).values

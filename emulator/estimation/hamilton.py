@@ -266,4 +266,5 @@ def _density(v: FloatArray, y: FloatArray) -> FloatArray:
         q = (y[1] - b * p) / d
         r = (y[2] - c * p - e * q) / f
         out[lane] = math.exp(-0.5 * (p * p + q * q + r * r)) / (a * d * f)
-    return out * (2.0 * math.pi) ** -1.5
+    out *= (2.0 * math.pi) ** -1.5
+    return out

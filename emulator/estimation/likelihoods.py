@@ -215,7 +215,7 @@ def _filter(
         if any_moves:
             _step(p, a, noise, gain, columns, counts, carried, fresh)
             _settle(p, fresh, spread, moving)
-            any_moves = moving.any()
+            any_moves = bool(moving.any())
     for lane in range(lanes):
         if regular[lane] == 0.0:
             total[lane] = -np.inf

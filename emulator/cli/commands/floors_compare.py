@@ -39,9 +39,7 @@ def floors_compare(
         ratios = list(predicted_ratios(runs, found, Dataset.open(data)))
         progress(1, 1, "")
     if not ratios:
-        raise InputError(
-            "no run answers a world and regime of these floors (B1, and C with states)"
-        )
+        raise InputError("no run answers a world of these floors in regime B1")
     frame = table(ratios)
     csv = frame.drop(columns="ci95").assign(
         low=[r.ci95[0] for r in ratios], high=[r.ci95[1] for r in ratios]

@@ -7,7 +7,7 @@ the floors (see `posterior_mean_errors`), on those of its histories that the run
 parameters and inputs that leave the state open it is the exact conditional mean, whose error an
 evaluation stores (`emulator.estimation.from_state`), on all that the run was scored on.
 
-`stored_ratios` takes the errors an evaluation stored, which are at the longest history;
+`fill_floors` takes the errors an evaluation stored, which are at the longest history;
 `distances_at_any_length` asks a model again.
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -35,17 +36,29 @@ SPLIT, PRIOR = "test", "prior"
 WITHOUT_FLOOR = ("zlb",)
 
 
+class Compared(NamedTuple):
+    """RMSEs of the best answer, a run and the training mean on the same histories, the ratio of the
+    first two and its 95 % interval."""
+
+    histories: int
+    floor_rmse: float
+    run_rmse: float
+    training_mean_rmse: float
+    ratio: float
+    ci95: tuple[float, float]
+
+
 @dataclass(frozen=True)
 class Ratio:
     """A run beside the best answer on the same histories, in one regime and task.
 
-    length: of the histories, None where it is that of an evaluation. hf_ratio: the run's share of
-    energy at high frequencies over the posterior mean's; None where only errors were asked for.
+    hf_ratio: the run's share of energy at high frequencies over the posterior mean's; None where
+    only errors were asked for.
     """
 
     run: str
     world: str
-    length: int | None
+    length: int
     regime: str
     task: str
     histories: int
@@ -58,11 +71,9 @@ class Ratio:
 
 
 def stored_ratios(run: EvaluatedRun, floors: Sequence[Floors]) -> list[Ratio]:
-    """The ratios of an evaluated run: to the exact conditional means that its evaluation stored,
-    and wherever there are floors of its data at the length its evaluation showed. Raises
-    DatasetError when the evaluation has none of a floor's histories."""
-    to_means = (_to_conditional_mean(run, *case) for case in run.cases(SPLIT))
-    out = [found for found in to_means if found is not None]
+    """The ratios of an evaluated run wherever there are floors of its data at the length its
+    evaluation showed. Raises DatasetError when the evaluation has none of a floor's histories."""
+    out = []
     for found in floors:
         world = found.settings.world
         if not _is_shown(found, run):
@@ -82,7 +93,7 @@ def stored_ratios(run: EvaluatedRun, floors: Sequence[Floors]) -> list[Ratio]:
 def _scored(
     run: EvaluatedRun, world: str, regime: str, task: str, columns: list[str]
 ) -> pd.DataFrame:
-    """The stored statistics of a case over every split that is not trained on."""
+    """The stored statistics of a case in every split that floors have histories of."""
     parts = [
         run.statistics(world, regime, split, task, columns)
         for split in (SPLIT, *HOLD_OUTS)
@@ -91,42 +102,49 @@ def _scored(
     return pd.concat(parts, ignore_index=True)
 
 
-def _to_conditional_mean(run: EvaluatedRun, world: str, regime: str, task: str) -> Ratio | None:
-    """The ratio to the exact conditional mean; None where the inputs leave nothing open."""
+def to_conditional_mean(run: EvaluatedRun, world: str, regime: str, task: str) -> Compared | None:
+    """The run beside the exact conditional mean; None where the inputs leave nothing open, or more
+    than the state."""
     if task == Task.trajectory:
         return None
-    frame = _scored(run, world, regime, task, ["sample", "sigma", "mse", "null_mse", "best_mse"])
+    columns = ["sample", "sigma", "mse", "null_mse", "best_mse"]
+    frame = run.statistics(world, regime, SPLIT, task, columns)
     if not frame["best_mse"].notna().all():
         return None
-    return Ratio(run.name, world, None, regime, task, *_compared(frame, "best_mse", "mse"))
+    return _compared(frame, "best_mse", "mse")
 
 
 def fill_floors(run: EvaluatedRun, floors: Sequence[Floors]) -> None:
-    """Put the distances to the floor into the run's metrics.
+    """Put the distances to the best answers into the run's metrics.
 
-    Each entry of `SPLIT` that there is a floor of gets floor_ratio, floor_ratio_ci95, floor_rmse,
-    floor_histories and floor_hf_ratio, others lose them; metrics["floors"] says which file each
-    world's came from. Raises DatasetError as `stored_ratios`.
+    Each entry of `SPLIT` that there is a floor or an exact conditional mean of gets floor_ratio,
+    floor_ratio_ci95, floor_rmse and floor_histories, of a floor floor_hf_ratio besides, others lose
+    them; metrics["floors"] says which file each world's came from. Raises DatasetError as
+    `stored_ratios`.
     """
     for world, regime, task in run.cases(SPLIT):
         entry = run.entry(world, regime, SPLIT, task)
         assert entry is not None
         for key in [key for key in entry if key.startswith("floor_")]:
             del entry[key]
+        if run.has_statistics and (mean := to_conditional_mean(run, world, regime, task)):
+            entry |= _entries(mean)
     shas = {f.settings.world: f.settings.sha for f in floors if _is_shown(f, run)}
     run.metrics["floors"] = {}
     for found in stored_ratios(run, floors) if run.has_statistics else []:
         entry = run.entry(found.world, found.regime, SPLIT, found.task)
         assert entry is not None
-        entry |= {
-            "floor_ratio": found.ratio,
-            "floor_ratio_ci95": list(found.ci95),
-            "floor_rmse": found.floor_rmse,
-            "floor_histories": found.histories,
-        }
-        if found.length is not None:
-            entry["floor_hf_ratio"] = found.hf_ratio
-            run.metrics["floors"][found.world] = shas[found.world]
+        entry |= {**_entries(found), "floor_hf_ratio": found.hf_ratio}
+        run.metrics["floors"][found.world] = shas[found.world]
+
+
+def _entries(found: Compared | Ratio) -> dict[str, Any]:
+    return {
+        "floor_ratio": found.ratio,
+        "floor_ratio_ci95": list(found.ci95),
+        "floor_rmse": found.floor_rmse,
+        "floor_histories": found.histories,
+    }
 
 
 def _is_shown(floors: Floors, run: EvaluatedRun) -> bool:
@@ -152,13 +170,11 @@ def ratio(name: str, floors: Floors, task: Task, theirs: pd.DataFrame) -> Ratio:
     return Ratio(name, settings.world, settings.length, Regime.B1.value, task.value, *compared)
 
 
-def _compared(
-    frame: pd.DataFrame, best: str, run: str
-) -> tuple[int, float, float, float, float, tuple[float, float]]:
-    """What `Ratio` has from histories to ci95, of squared errors in these columns."""
+def _compared(frame: pd.DataFrame, best: str, run: str) -> Compared:
+    """The comparison of squared errors in these columns."""
     floor, theirs = (mean_squares(frame, column) for column in (best, run))
     draws = resampled_means(np.column_stack([theirs, floor]))
-    return (
+    return Compared(
         len(floor),
         rmse(frame, best),
         rmse(frame, run),

@@ -17,7 +17,7 @@ from tests.evaluation.floors.toys import CASE, theirs, toy
 def test_figures_are_written(tmp_path: Path) -> None:
     floors = toy()
     ratios = [
-        ratio(name, dataclasses.replace(floors, settings=settings), *CASE, theirs(floors, factor))
+        ratio(name, dataclasses.replace(floors, settings=settings), CASE, theirs(floors, factor))
         for name, factor in (("universal", 1.1), ("var", 1.6))
         for length in (40, 120)
         for settings in [dataclasses.replace(floors.settings, length=length)]
