@@ -11,11 +11,12 @@ import pytest
 
 from emulator.cli.app import run as command
 from emulator.evaluation import compare_all, evaluate
+from emulator.evaluation.stored.record import write_metrics
 from emulator.evaluation.stored.runs import find_runs
 from emulator.plans.perform import is_evaluated
 from emulator.training.trainer import train
 from tests.conftest import run_config
-from tests.evaluation.toys import JUDGED, evaluated, killed_at, metrics_of
+from tests.evaluation.toys import JUDGED, evaluated, killed_at, metrics_of, tuned
 
 
 @pytest.mark.slow
@@ -87,10 +88,16 @@ def test_a_leaderboard_fills_in_gaps_and_its_exit_code_is_that_of_the_criteria(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     evaluated(tmp_path / "universal", 0.1, hf_ratio=1.0, regimes=JUDGED)
-    for model in ("baseline_linear", "baseline_mlp", "baseline_var"):
+    for model in ("baseline_linear", "baseline_mlp", "baseline_var", "baseline_bvar"):
         evaluated(tmp_path / model, 0.5, model=model, regimes=JUDGED)
-    for world in ("one", "two"):
-        evaluated(tmp_path / "specialists" / world, 0.095, worlds=(world,), regimes=JUDGED)
+    for model, error in (("universal", 0.095), ("baseline_mlp", 0.2), ("baseline_gru", 0.2)):
+        for world in ("one", "two"):
+            folder = tmp_path / "specialists" / model / world
+            first = evaluated(folder, error, model=model, worlds=(world,), regimes=JUDGED)
+            for run in tuned([first])[1:]:
+                place = folder.with_name(run.name)
+                shutil.copytree(folder, place)
+                write_metrics(place, run.metrics)
     assert command(["leaderboard", str(tmp_path), "--criteria"]) == 0
     out = capsys.readouterr().out
     assert "beats linear" in out
@@ -98,7 +105,8 @@ def test_a_leaderboard_fills_in_gaps_and_its_exit_code_is_that_of_the_criteria(
     metrics = metrics_of(tmp_path / "universal")
     entry = metrics["worlds"]["one"]["A"]["test"]
     assert entry["gap"] == pytest.approx(0.1 / 0.095 - 1)
-    assert entry["specialist"] == "specialists/one"
+    assert entry["specialist"].startswith("specialists/universal/one")
+    assert entry["unmeasured"] == []
     assert "gaps to specialists" in (tmp_path / "leaderboard.md").read_text()
     assert f"{entry['gap']:+.1%}" in (tmp_path / "universal" / "report.html").read_text()
 

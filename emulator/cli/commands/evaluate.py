@@ -68,6 +68,7 @@ def _print_scores(run: Path, evaluated: Any) -> None:
     """A table of the errors on every split that ranks, gaps where specialists were found."""
     from emulator.evaluation.comparison.leaderboard import RANKED_SPLITS
     from emulator.evaluation.comparison.marks import NOTES, bare, marked
+    from emulator.evaluation.comparison.verdicts import SPLIT
 
     with_gaps = bool(evaluated.metrics.get("gaps"))
     rows = []
@@ -76,7 +77,8 @@ def _print_scores(run: Path, evaluated: Any) -> None:
             entry = evaluated.entry(world, regime, split, task)
             null = evaluated.null_entry(world, regime, split, task)
             names = [marked(world, task), regime, split]
-            rows.append(_row(names, entry, null) + (_gap(entry) if with_gaps else []))
+            gap = _gap(entry) if split == SPLIT else ["-"] * 3
+            rows.append(_row(names, entry, null) + (gap if with_gaps else []))
     rows.sort(key=lambda row: (evaluated.worlds.index(bare(row[0])), row[1]))
     print_table(
         f"NRMSE of {evaluated.model} in {run}",
