@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from emulator.data.schema import PRIOR
 from emulator.errors import InputError
 from emulator.evaluation.metrics.coverage import BANDS, coverage
 from emulator.evaluation.scoring.opened import open_run
@@ -34,7 +35,7 @@ def main() -> None:
         for regime in map(Regime, options.regimes):
             for task in tasks(run.dataset.spec(world)):
                 question = Question(world, regime, task)
-                scored = score_model(run.loaded.model, run.dataset, question, "test")
+                scored = score_model(run.loaded.model, run.dataset, question, PRIOR)
                 if scored.quantiles is None:
                     raise InputError(f"{options.run}: answers without bands")
                 truth, quantiles = scored.truth.swapaxes(-1, -2), scored.quantiles.swapaxes(2, 3)

@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 
 from emulator.data import Dataset
+from emulator.data.schema import PRIOR
 from emulator.evaluation.comparison.leaderboard import CSV_FILE
 from emulator.evaluation.metrics.nrmse import nrmse
 from emulator.evaluation.report import canvas as plots
@@ -69,7 +70,7 @@ def zero_shot(run: Path, dataset: Dataset, world: str) -> dict[str, Any] | None:
     assert isinstance(model, Universal)
     if not set(dataset.spec(world).shock_names) <= set(model.shock.rows):
         return None
-    scored = score_model(model, dataset, Question(world, Regime.B2), "test")
+    scored = score_model(model, dataset, Question(world, Regime.B2), PRIOR)
     return {
         "nrmse": round(nrmse(statistics(scored)), 4),
         "without_training_on": world,
@@ -112,7 +113,7 @@ def main() -> None:
     torch.set_num_threads(1)
     dataset = Dataset.open(options.data)
     table = pd.read_csv(options.runs / CSV_FILE)
-    table = table[(table["split"] == "test") & (table["regime"] == "A")]
+    table = table[(table["split"] == PRIOR) & (table["regime"] == "A")]
     worlds: dict[str, dict[str, Any]] = {}
     for world in WORLDS:
         curves = few_shot(table, world, Task.steady_state)

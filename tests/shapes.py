@@ -65,6 +65,7 @@ CHECKED = (
     "emulator.worlds.base",
     "emulator.worlds.expected_paths",
     "emulator.worlds.linear",
+    "emulator.worlds.population",
     "emulator.worlds.occasionally_binding",
     "emulator.worlds.rational_expectations",
     "emulator.worlds.realisation",

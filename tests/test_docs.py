@@ -66,13 +66,13 @@ def test_a_summary_sets_the_model_of_all_worlds_beside_its_best_rival(tmp_path: 
         for regime in ("A", "B1"):
             scale = 10 if regime == "B1" else 1
             for name, error in errors.items():
-                lines.append(f"{regime},test,{world},steady_state,{name},{scale * error}")
+                lines.append(f"{regime},prior,{world},steady_state,{name},{scale * error}")
                 lines += [
-                    f"{regime},slice,{world},steady_state,{name},0.0",
-                    f"{regime},test,{world},state_dependent,{name},0.0",
+                    f"{regime},test,{world},steady_state,{name},0.0",
+                    f"{regime},prior,{world},state_dependent,{name},0.0",
                 ]
     (tmp_path / "leaderboard.csv").write_text("\n".join(lines))
-    rows = fill_tables.summary(tmp_path, "best/all").splitlines()[2:]
+    rows = fill_tables.summary(tmp_path, "prior", "best/all").splitlines()[2:]
     assert len(rows) == len(emulator.list_worlds())
     assert (
         "| `nk`: Three-equation New Keynesian | 0.26 % | 0.79 % (MLP) | 2.6 % | 7.9 % (MLP) |"

@@ -19,8 +19,11 @@ from numpy.typing import ArrayLike, NDArray
 from emulator.data.moments import Moments, WorldMoments
 from emulator.data.schema import (
     FIELDS,
+    HOLD_OUTS,
     MOMENTS,
+    OF_PRIOR,
     PARAMS,
+    PRIOR,
     SPLITS,
     DamagedDataError,
     Layout,
@@ -30,9 +33,18 @@ from emulator.data.schema import (
     rerun,
     shard_file,
 )
+from emulator.data.splits import in_prior
 from emulator.errors import DatasetError, InputError, unknown_name
 from emulator.specs import WorldSpec
-from emulator.storage import GONE, file_sha256, open_file, parse_json, read_bytes, sha256
+from emulator.storage import (
+    GONE,
+    file_sha256,
+    json_sha256,
+    open_file,
+    parse_json,
+    read_bytes,
+    sha256,
+)
 
 FIRST_SAMPLES = 50  # enough to tell: one sample of other equations differs
 DIGITS = 4  # of a sample's sums; processors differ in the seventh digit of single numbers
@@ -80,11 +92,12 @@ class Dataset:
 
     @property
     def draws(self) -> str:
-        """16 hex digits that data sets share whose samples are the same as far as both go.
+        """16 hex digits that data sets share whose samples are the same as far as both go, whatever
+        they hold out: weights trained on one have not seen `prior` of another.
 
-        Of the configuration but for its size, and of sums over the first samples of every world, to
-        four digits: equations that have changed since draw others, a processor that rounds another
-        way draws the same.
+        Of the configuration but for size and rules, and of sums over the first samples of every
+        world, to four digits: equations that have changed since draw others, a processor that
+        rounds another way draws the same.
         """
         known = (self.manifest.config.draws, self.hash)
         if known in _DRAWS:
@@ -98,16 +111,15 @@ class Dataset:
 
     @property
     def samples_sha(self) -> str:
-        """16 hex digits of which samples these are and how many: `hash` but for rounding."""
-        return sha256(f"{self.draws} {self.manifest.config.samples}".encode())[:16]
+        """16 hex digits of which samples these are, how many, and in which splits: `hash` but for
+        rounding."""
+        config = self.manifest.config
+        rules = json_sha256({world: config.rules_of(world).records for world in self.worlds})
+        return sha256(f"{self.draws} {config.samples} {rules}".encode())[:16]
 
     def held_out(self, worlds: Sequence[str]) -> dict[str, list[dict[str, str | float]]]:
-        """The slice rules of some worlds: no training sample satisfies any of them."""
-        rules = self.manifest.config.rules
-        return {
-            world: [rule.model_dump(exclude_none=True) for rule in rules[world].slice]
-            for world in worlds
-        }
+        """The hold-outs of some worlds: no training sample is in any of them."""
+        return {world: self.manifest.config.rules_of(world).records for world in worlds}
 
     def spec(self, world: str) -> WorldSpec:
         """The world's description as it was when the data were drawn."""
@@ -119,6 +131,17 @@ class Dataset:
         if split not in SPLITS:
             raise unknown_name("split", split, SPLITS)
         return np.flatnonzero(self._split_codes(world) == SPLITS.index(split)).astype(np.int64)
+
+    def scored(self, world: str, split: str) -> NDArray[np.int64]:
+        """Sample indices to be scored of one split, ascending (K,).
+
+        No weights were trained on any, whatever their hold-outs: of `slice` and `corner` they are
+        the part in `prior`, which is a split here. Raises UnknownNameError.
+        """
+        if split == PRIOR:
+            return np.sort(np.concatenate([self.scored(world, part) for part in OF_PRIOR]))
+        rows = self.rows(world, split)
+        return rows[in_prior(self.manifest.config, world, rows)] if split in HOLD_OUTS else rows
 
     def read(self, world: str, rows: ArrayLike, fields: Sequence[str]) -> dict[str, NDArray[Any]]:
         """The named fields of samples `rows` (K,), each (K, ...) in the order of `rows`.

@@ -93,7 +93,7 @@ def _check_config(config: DataConfig) -> None:
         if not has_world(name):
             raise unknown_name("world in `rules`", name, list_worlds())
     for name in config.worlds:
-        check_rules(get_world(name), config.rules[name])
+        check_rules(get_world(name), config.rules_of(name))
     parameter_columns(config)
 
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from emulator.data.dataset import Dataset
 from emulator.data.samples import draw_samples
-from emulator.data.schema import FIELDS, HOLD_OUTS, SPLITS, DataConfig
-from emulator.data.splits import BLOCK, assign, check_rules, summarise
+from emulator.data.schema import FIELDS, DataConfig
+from emulator.data.splits import BLOCK, check_rules, held_out
 from emulator.errors import ConfigError, DatasetError, InputError, unknown_name
 from emulator.seeding import derived_seed
 from emulator.worlds import get_world
@@ -220,7 +220,7 @@ class FreshLoader:
         self._sizes = _batch_sizes(batch_size, config.worlds)
         _check_fields(fields)
         for name in self._sizes:
-            check_rules(get_world(name), config.rules[name])
+            check_rules(get_world(name), config.rules_of(name))
         self._config = config
         self._fields = tuple(fields)
         self._seed = derived_seed(seed, "fresh", config.seed)
@@ -285,9 +285,8 @@ class FreshLoader:
         self._drawn[name] = first + BLOCK
         samples = draw_samples(world, self._seed, range(first, first + BLOCK), self._config)
         arrays = samples.arrays
-        summary = summarise(arrays["trajectories"], self._config.run_in)
-        codes = assign(world, samples, summary, self._config)
-        keep = ~np.isin(codes, [SPLITS.index(split) for split in HOLD_OUTS])
+        rules = self._config.rules_of(name)
+        keep = ~held_out(world, rules, arrays["theta"], samples.solution)
         out = {"index": samples.indices[keep]}
         for field in self._fields:
             if field in arrays:

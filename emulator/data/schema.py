@@ -43,10 +43,13 @@ from emulator.specs import WorldSpec
 from emulator.storage import CHECKSUM, GONE, is_sealed, json_sha256, read_json, sealed
 from emulator.worlds import has_world, list_worlds
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "2.0"
 
 SPLITS = ("train", "val", "test", "slice", "corner")
 HOLD_OUTS = ("slice", "corner")
+# A draw of the whole prior, hold-outs in their natural share: the parts of these splits whose
+# number is in the share of `test` (see `splits`).
+PRIOR, OF_PRIOR = "prior", ("test", *HOLD_OUTS)
 
 MANIFEST = "manifest.json"
 CONFIG = "config.json"
@@ -91,17 +94,29 @@ class SliceRule(StrictModel):
 
 
 class CornerRule(StrictModel):
-    """Persistence and volatility (see `splits.summarise`) both above their thresholds."""
+    """Persistence and volatility of theta (see `worlds.population`) both above thresholds."""
 
     persistence: float
     volatility: float
 
 
 class WorldRules(StrictModel):
-    """The hold-outs of one world. A sample is in `slice` when any of the slice rules holds."""
+    """The hold-outs of one world, none where nothing is said. A sample is in `slice` when any of
+    the slice rules holds."""
 
     slice: tuple[SliceRule, ...] = ()
-    corner: CornerRule
+    corner: CornerRule | None = None
+
+    @property
+    def hold_outs(self) -> tuple[str, ...]:
+        """The names of those there are."""
+        return tuple(split for split in HOLD_OUTS if getattr(self, split))
+
+    @property
+    def records(self) -> list[dict[str, str | float]]:
+        """What is held out, a record a region, for those who load weights trained without it."""
+        parts = [*self.slice, *([self.corner] if self.corner else [])]
+        return [part.model_dump(exclude_none=True) for part in parts]
 
 
 class Shares(StrictModel):
@@ -145,7 +160,8 @@ class DataConfig(Design):
     """What `emulator generate` is asked for.
 
     samples: per world. shard_rows, chunk_rows: samples in one file and in the pieces that can be
-    read alone; they change the layout, never the contents. rules: the hold-outs of each world.
+    read alone; they change the layout, never the contents. rules: the hold-outs by world; those of
+    worlds it does not name, as of all without it, are empty.
     """
 
     worlds: tuple[WorldName, ...] = Field(min_length=1)
@@ -173,21 +189,20 @@ class DataConfig(Design):
                 f"{self.shards} files an array, at most {MOST_SHARDS}; raise shard_rows"
             )
         for world in self.worlds:
-            if world not in self.rules:
-                if not has_world(world):
-                    raise ValueError(str(unknown_name("world", world, list_worlds())))
-                raise ValueError(
-                    f"rules: world {world!r} has none; "
-                    f"`python -m emulator.data.thresholds --worlds {world}` prints them"
-                )
+            if world not in self.rules and not has_world(world):
+                raise ValueError(str(unknown_name("world", world, list_worlds())))
         return self
+
+    def rules_of(self, world: str) -> WorldRules:
+        """The hold-outs of one world."""
+        return self.rules.get(world, WorldRules())
 
     @property
     def draws(self) -> str:
-        """16 hex digits of all but the size: by the same worlds, a data set with fewer samples
-        holds the first ones of a larger one, in the same splits."""
-        size = {"samples", "shard_rows", "chunk_rows"}
-        return json_sha256(self.model_dump(mode="json", exclude=size))[:16]
+        """16 hex digits of all but size and rules: by the same worlds, a data set with fewer
+        samples holds the first ones of a larger one, with the same numbers of `prior`."""
+        other = {"samples", "shard_rows", "chunk_rows", "rules"}
+        return json_sha256(self.model_dump(mode="json", exclude=other))[:16]
 
     @property
     def shards(self) -> int:

@@ -49,7 +49,7 @@ from emulator.data.schema import (
     record_file,
     shard_file,
 )
-from emulator.data.splits import BLOCK, Summary, assign, summarise
+from emulator.data.splits import BLOCK, assign
 from emulator.errors import ConfigError, DatasetError
 from emulator.storage import (
     GONE,
@@ -62,11 +62,11 @@ from emulator.storage import (
     writing,
 )
 from emulator.worlds import Status, World, get_world
+from emulator.worlds.population import path_moments
 
 SUMMARY_COLUMNS = (
     "sd_output", "sd_inflation", "sd_rate",
-    "autocorrelation_output", "autocorrelation_inflation", "autocorrelation_rate",
-    "persistence", "volatility", "flag_share",
+    "autocorrelation_output", "autocorrelation_inflation", "autocorrelation_rate", "flag_share",
 )  # fmt: skip
 LABEL_COLUMNS = ("world", "index", "split", "status")
 
@@ -102,18 +102,14 @@ def _draw_shard(
     # Blocks bound what the simulation holds in float64; the arrays themselves are float32.
     values = {a.name: np.empty((len(indices), *a.shape), dtype=a.dtype) for a in arrays}
     codes = np.empty(len(indices), dtype=np.int8)
-    summaries: list[Summary] = []
     rejections: Counter[str] = Counter()
     for start in range(0, len(indices), BLOCK):
         samples = draw_samples(world, config.seed, indices[start : start + BLOCK], config)
         here = slice(start, start + len(samples.indices))
         for array in arrays:
             values[array.name][here] = samples.arrays[array.name]
-        summary = summarise(samples.arrays["trajectories"], config.run_in)
-        codes[here] = assign(world, samples, summary, config)
-        summaries.append(summary)
+        codes[here] = assign(world, samples, config)
         rejections.update(samples.rejections)
-    summary = Summary(*(np.concatenate(column) for column in zip(*summaries, strict=True)))
     train = codes == SPLITS.index("train")
     moments = WorldMoments.of(
         values["irfs"][train],
@@ -121,7 +117,7 @@ def _draw_shard(
         values["trajectories"][train, config.run_in :],
     )
     files = {shard_file(world.name, a, shard): encode(a, values[a.name], config) for a in arrays}
-    table = _params_table(config, world, indices, values, codes, summary)
+    table = _params_table(config, world, indices, values, codes)
     files[part_file(world.name, shard)] = _parquet(table)
     counts = np.bincount(codes, minlength=len(SPLITS))
     record = {
@@ -155,7 +151,6 @@ def _params_table(
     indices: range,
     values: dict[str, NDArray[Any]],
     codes: NDArray[np.int8],
-    summary: Summary,
 ) -> pa.Table:
     """The shard's rows of params.parquet."""
     rows = len(indices)
@@ -175,12 +170,8 @@ def _params_table(
         if flags is None
         else pa.array((flags[:, config.run_in :] != 0).mean(axis=1))
     )
-    statistics = [
-        *summary.sd.T,
-        *summary.autocorrelation.T,
-        summary.persistence,
-        summary.volatility,
-    ]
+    moments = path_moments(values["trajectories"], config.run_in)
+    statistics = [*moments.sd.T, *moments.autocorrelation.T]
     columns |= dict(zip(SUMMARY_COLUMNS, [*map(pa.array, statistics), share], strict=True))
     checksums = sample_checksums(values, layout(world.spec, config), codes)
     columns["crc32c"] = pa.array(checksums, pa.uint32())

@@ -1,81 +1,39 @@
-"""Which split a sample belongs to, by rules that look at that sample alone.
+"""Which split a sample belongs to, by rules that look at its parameters and its number alone.
 
     slice    a policy-relevant edge of the parameter space (any of the world's slice rules)
-    corner   persistence and volatility of the trajectory both above the world's thresholds
+    corner   persistence and volatility of theta both above the world's thresholds
     train, val, test   the rest, by a number drawn from (seed, world, index)
 
-A sample that satisfies both hold-outs is in `slice`. Persistence is the mean lag-one
-autocorrelation of the observables, volatility the mean log s.d., both of the trajectory as stored
-and after the run-in. `python -m emulator.data.thresholds --worlds nk` prints a world's thresholds.
+A sample that satisfies both hold-outs is in `slice`; a world without rules has none. Persistence
+and volatility are `worlds.population`'s. `python -m emulator.data.thresholds --worlds nk` prints a
+world's thresholds.
+
+    prior    every sample whose number is in the share of `test`, hold-outs included
+
+is no split of its own: it is a draw of the whole prior that no weights were ever trained on,
+whatever was held out of their training.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from emulator.compiled import compiled
 from emulator.data.samples import Samples, draw_samples
 from emulator.data.schema import HOLD_OUTS, SPLITS, DataConfig, SliceRule, WorldRules
 from emulator.errors import ConfigError, unknown_name
 from emulator.seeding import derived_seed, stream_key
 from emulator.worlds import World
+from emulator.worlds.population import has_state_space, largest_root, population_moments
 
 FloatArray = NDArray[np.float64]
 
 # Samples drawn at once: keeps states (B, T, n) within tens of megabytes for the largest world.
 BLOCK = 250
-
-
-class Summary(NamedTuple):
-    """Of trajectories after the run-in: sd and autocorrelation (B, 3), their two means (B,)."""
-
-    sd: FloatArray
-    autocorrelation: FloatArray
-    persistence: FloatArray
-    volatility: FloatArray
-
-
-def summarise(trajectories: NDArray[np.float32], run_in: int) -> Summary:
-    """Summary statistics of trajectories (B, T, 3); a constant series has autocorrelation NaN."""
-    sd, autocorrelation = _second_moments(trajectories, run_in)
-    with np.errstate(divide="ignore"):
-        volatility = np.log(sd).mean(axis=1)
-    return Summary(sd, autocorrelation, autocorrelation.mean(axis=1), volatility)
-
-
-@compiled()
-def _second_moments(paths: NDArray[np.float32], run_in: int) -> tuple[FloatArray, FloatArray]:
-    """S.d. and lag-one autocorrelation (B, 3), each row summed in the same order in any batch."""
-    rows, quarters, series = paths.shape
-    sd = np.empty((rows, series))
-    autocorrelation = np.empty((rows, series))
-    length = quarters - run_in
-    for r in range(rows):
-        for v in range(series):
-            mean = 0.0
-            for t in range(run_in, quarters):
-                mean += paths[r, t, v]
-            mean /= length
-            variance, covariance, before = 0.0, 0.0, 0.0
-            for t in range(run_in, quarters):
-                now = paths[r, t, v] - mean
-                variance += now * now
-                covariance += now * before
-                before = now
-            sd[r, v] = math.sqrt(variance / length)
-            autocorrelation[r, v] = covariance / variance if variance > 0.0 else math.nan
-    return sd, autocorrelation
-
-
-def largest_root(solution: Any) -> FloatArray:
-    """Spectral radius (B,) of the transition matrices of a `StateSpace`."""
-    return np.asarray(np.abs(np.linalg.eigvals(solution.a)).max(axis=1))
 
 
 def check_rules(world: World[Any], rules: WorldRules) -> None:
@@ -90,7 +48,7 @@ def check_rules(world: World[Any], rules: WorldRules) -> None:
             )
         if rule.parameter is not None:
             _check_cut(world, rule)
-        if rule.statistic is not None and not hasattr(world.solve(world.pack()[None]), "a"):
+        if rule.statistic is not None and not has_state_space(world):
             raise ConfigError(
                 f"rules: world {world.name!r} has no statistic {rule.statistic!r}: its solution is "
                 "not a linear state space"
@@ -124,14 +82,13 @@ def expect_splits(world: World[Any], config: DataConfig) -> None:
         for first in range(0, count, BLOCK):
             block = range(first, min(first + BLOCK, count))
             samples = draw_samples(world, config.seed, block, config, responses=False)
-            summary = summarise(samples.arrays["trajectories"], config.run_in)
-            codes.append(assign(world, samples, summary, config))
+            codes.append(assign(world, samples, config))
     found = np.bincount(np.concatenate(codes), minlength=len(SPLITS))
     counts = dict(zip(SPLITS, found.tolist(), strict=True))
     if count == config.samples:
         refuse_empty(config, world.name, counts)
         return
-    hold_outs = ["corner", *(["slice"] if config.rules[world.name].slice else [])]
+    hold_outs = config.rules_of(world.name).hold_outs
     for split in hold_outs:
         if not counts[split]:
             raise ConfigError(
@@ -149,9 +106,10 @@ def expect_splits(world: World[Any], config: DataConfig) -> None:
 
 
 def refuse_empty(config: DataConfig, world: str, counts: Mapping[str, int]) -> None:
-    """ConfigError when a split has no sample, unless it is a slice without rules."""
+    """ConfigError when a split has no sample, unless it is a hold-out without rules."""
     for split in SPLITS:
-        if not counts[split] and (split != "slice" or config.rules[world].slice):
+        known = split not in HOLD_OUTS or split in config.rules_of(world).hold_outs
+        if not counts[split] and known:
             remedy = "its rule" if split in HOLD_OUTS else "the hold-outs"
             raise ConfigError(
                 f"world {world!r}: no sample of {config.samples} falls into split {split!r}; raise "
@@ -182,11 +140,23 @@ def _holds(
     return np.asarray(value < rule.below)
 
 
-def in_corner(rules: WorldRules, summary: Summary) -> NDArray[np.bool_]:
+def in_corner(
+    world: World[Any], rules: WorldRules, theta: FloatArray, solution: Any
+) -> NDArray[np.bool_]:
     """Whether persistence and volatility are both above their thresholds (B,)."""
-    return (summary.persistence > rules.corner.persistence) & (
-        summary.volatility > rules.corner.volatility
+    if rules.corner is None:
+        return np.zeros(len(theta), dtype=bool)
+    moments = population_moments(world, theta, solution)
+    return (moments.persistence > rules.corner.persistence) & (
+        moments.volatility > rules.corner.volatility
     )
+
+
+def held_out(
+    world: World[Any], rules: WorldRules, theta: FloatArray, solution: Any
+) -> NDArray[np.bool_]:
+    """Whether either hold-out has these parameters (B,)."""
+    return in_slice(world, rules, theta, solution) | in_corner(world, rules, theta, solution)
 
 
 def split_uniforms(seed: int, world: str, indices: NDArray[np.int64]) -> FloatArray:
@@ -202,13 +172,14 @@ def split_uniforms(seed: int, world: str, indices: NDArray[np.int64]) -> FloatAr
     return np.asarray((z >> np.uint64(11)) * 2.0**-53)
 
 
-def assign(
-    world: World[Any], samples: Samples, summary: Summary, config: DataConfig
-) -> NDArray[np.int8]:
+def in_prior(config: DataConfig, world: str, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether samples (B,) are in `prior`: their number is in the share of `test`."""
+    return split_uniforms(config.seed, world, indices) >= config.shares.train + config.shares.val
+
+
+def assign(world: World[Any], samples: Samples, config: DataConfig) -> NDArray[np.int8]:
     """The split of each sample (B,), as its position in SPLITS."""
-    return split_codes(
-        world, config, samples.indices, samples.arrays["theta"], samples.solution, summary
-    )
+    return split_codes(world, config, samples.indices, samples.arrays["theta"], samples.solution)
 
 
 def split_codes(
@@ -217,15 +188,13 @@ def split_codes(
     indices: NDArray[np.int64],
     theta: FloatArray,
     solution: Any,
-    summary: Summary,
 ) -> NDArray[np.int8]:
     """`assign` from its ingredients: indices (B,), theta (B, P) and its solution."""
-    rules = config.rules[world.name]
+    rules = config.rules_of(world.name)
+    code = np.full(len(indices), SPLITS.index("val"), dtype=np.int8)
     u = split_uniforms(config.seed, world.name, indices)
-    shares = config.shares
-    code = np.full(len(u), SPLITS.index("test"), dtype=np.int8)
-    code[u < shares.train + shares.val] = SPLITS.index("val")
-    code[u < shares.train] = SPLITS.index("train")
-    code[in_corner(rules, summary)] = SPLITS.index("corner")
+    code[u < config.shares.train] = SPLITS.index("train")
+    code[in_prior(config, world.name, indices)] = SPLITS.index("test")
+    code[in_corner(world, rules, theta, solution)] = SPLITS.index("corner")
     code[in_slice(world, rules, theta, solution)] = SPLITS.index("slice")
     return code

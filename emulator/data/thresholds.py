@@ -1,8 +1,8 @@
 """`python -m emulator.data.thresholds --worlds nk`: the corner thresholds of a configuration.
 
-They are quantiles of 20,000 prior draws under a seed of their own, at the default length of a
-trajectory and without measurement noise, and are written into the configuration as numbers, so
-that a sample's split depends on nothing but the sample.
+They are upper quantiles, each on its own, of persistence and volatility (`worlds.population`) over
+20,000 prior draws under a seed of their own, and are written into the configuration as numbers, so
+that a sample's split depends on nothing but its parameters and its number.
 """
 
 from __future__ import annotations
@@ -15,22 +15,23 @@ import numpy as np
 
 from emulator.data.samples import draw_samples
 from emulator.data.schema import Design
-from emulator.data.splits import BLOCK, summarise
+from emulator.data.splits import BLOCK
 from emulator.worlds import World, get_world
+from emulator.worlds.population import population_moments
 
 DRAWS, SEED = 20_000, 20_000
 
 
 def thresholds(world: World[Any], tail: float, draws: int = DRAWS) -> dict[str, float]:
-    """The upper `tail` quantiles of persistence and of volatility (see `splits`)."""
+    """The upper `tail` quantiles of persistence and of volatility."""
     persistence, volatility = [], []
     design = Design()
     for first in range(0, draws, BLOCK):
         block = range(first, min(first + BLOCK, draws))
         samples = draw_samples(world, SEED, block, design, responses=False)
-        summary = summarise(samples.arrays["trajectories"], design.run_in)
-        persistence.append(summary.persistence)
-        volatility.append(summary.volatility)
+        moments = population_moments(world, samples.arrays["theta"], samples.solution)
+        persistence.append(moments.persistence)
+        volatility.append(moments.volatility)
     # Five decimals: far below the sampling error of a quantile of 20,000 draws (about .002).
     return {
         "persistence": round(float(np.quantile(np.concatenate(persistence), 1.0 - tail)), 5),

@@ -2,9 +2,10 @@
 
     python -m studies.pages.fill_tables
 
-A page names what it wants, and from which folder, in a marker: `<!-- leaderboard: FOLDER REGIME ...
--->` takes the test tables of a leaderboard in these regimes, without columns of trajectories,
-`<!-- summary: FOLDER RUN -->` how far a run of all worlds and its best rivals are off,
+A page names what it wants, and from which folder, in a marker: `<!-- leaderboard: FOLDER SPLIT
+REGIME ... -->` takes the tables of a leaderboard on this split in these regimes, without columns of
+trajectories, `<!-- summary: FOLDER SPLIT RUN -->` how far a run of all worlds and its best rivals
+are off,
 `<!-- floors: FOLDER -->` those of the summaries that `emulator floors` leaves,
 `<!-- ablations: FOLDER -->` what `emulator evaluate --ablations` put into its metrics.json,
 `<!-- calibrations: FOLDER -->` and `<!-- edges: FOLDER -->` what `emulator calibrations` printed
@@ -42,11 +43,11 @@ HEADER = ("world", "quarters", "split", "floor", "95 %", "Monte Carlo", "trainin
           "seconds")  # fmt: skip
 
 
-def leaderboard(folder: Path, *regimes: str) -> str:
-    """The tables on `test` of a folder's leaderboard.md in these regimes, each under its name."""
+def leaderboard(folder: Path, split: str, *regimes: str) -> str:
+    """The tables on a split of a folder's leaderboard.md in these regimes, each under its name."""
     text = (folder / "leaderboard.md").read_text(encoding="utf-8")
     sections = re.findall(
-        r"^## test, regime (\w+)[^\n]*\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE
+        rf"^## {split}, regime (\w+)[^\n]*\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE
     )
     tables = {name: _responses(section) for name, section in sections}
     return "\n\n".join(f"Regime {name}:\n\n{tables[name]}" for name in regimes)
@@ -59,8 +60,8 @@ def _responses(section: str) -> str:
     return "\n".join("|" + "|".join(row[k] for k in kept) + "|" for row in rows)
 
 
-def summary(folder: Path, run: str) -> str:
-    """NRMSE on `test` from rest of a run of all worlds, and of its best rival by that very error:
+def summary(folder: Path, split: str, run: str) -> str:
+    """NRMSE on a split from rest of a run of all worlds, and of its best rival by that very error:
     given parameters (A), and given a history (B1). A row a world."""
     from emulator import get_world, list_worlds
     from emulator.evaluation.stored.record import NULL_MODEL
@@ -70,7 +71,7 @@ def summary(folder: Path, run: str) -> str:
         rows = [
             row
             for row in csv.DictReader(file)
-            if row["split"] == "test" and row["task"] == "steady_state"
+            if row["split"] == split and row["task"] == "steady_state"
         ]
     lines = [
         "| world | off by, from parameters | best rival | off by, from data | best rival |",

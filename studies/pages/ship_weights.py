@@ -1,8 +1,8 @@
 """Put an evaluated run's weights into the package: `python -m studies.pages.ship_weights RUN`.
 
 Copies weights and description to emulator/pretrained and writes the model card there: what the
-weights are, how accurate they are on `test` by world and regime, how wide their bands are, and
-what not to use them for. Every number is from the run's metrics.json.
+weights are, how accurate they are over the whole prior and on its parts by world and regime, how
+wide their bands are, and what not to use them for. Every number is from the run's metrics.json.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from emulator.data.schema import OF_PRIOR, PRIOR
 from emulator.evaluation.stored.record import read_metrics
 from emulator.models.weights import (
     CARD_FILE,
@@ -43,6 +44,9 @@ in every world, use it where one answer has to be exact; `docs/limits.md` says m
 def card(training: str, metrics: dict[str, Any]) -> str:
     """The card: how it was made, what for, how good."""
     regimes = metrics["regimes"]
+    known = next(iter(metrics["worlds"].values()))[regimes[0]]
+    first, *parts = (split for split in (PRIOR, *OF_PRIOR) if split in known)
+    beside = ", ".join(f"on `{part}`" for part in parts)
     kept = re.sub(r"(?<=- made by: ).*", MADE_BY, training)
     lines = [
         kept.replace(
@@ -53,22 +57,21 @@ def card(training: str, metrics: dict[str, Any]) -> str:
         USE,
         "## How accurate",
         "",
-        "NRMSE of responses from rest on `test` (on `slice`, on `corner`); below, the share of "
-        "them in 90 % bands on `test`.",
+        f"NRMSE of responses from rest on `{first}` ({beside}); below, the share of them in 90 % "
+        f"bands on `{first}`.",
         "",
         "| world | " + " | ".join(regimes) + " |",
         "| --- |" + " ---: |" * len(regimes),
     ]
     for world, by_regime in metrics["worlds"].items():
         errors = [
-            "{:.3f} ({:.3f}, {:.3f})".format(
-                *(by_regime[r][split]["nrmse"] for split in ("test", "slice", "corner"))
-            )
+            f"{by_regime[r][first]['nrmse']:.3f} "
+            f"({', '.join('{:.3f}'.format(by_regime[r][part]['nrmse']) for part in parts)})"
             for r in regimes
         ]
         lines.append(f"| {world} | " + " | ".join(errors) + " |")
     for world, by_regime in metrics["worlds"].items():
-        inside = [f"{by_regime[r]['test']['coverage_90']:.0%}" for r in regimes]
+        inside = [f"{by_regime[r][first]['coverage_90']:.0%}" for r in regimes]
         lines.append(f"| {world}, in bands | " + " | ".join(inside) + " |")
     return "\n".join([*lines, ""])
 

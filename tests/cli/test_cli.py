@@ -131,7 +131,7 @@ def test_train_evaluate_and_leaderboard_run_from_files(
     assert run(["evaluate", str(output), "--format", "json"]) == 0
     text = capsys.readouterr().out
     metrics = json.loads(text[text.index("{") :])
-    assert set(metrics["worlds"]["nk"]["A"]) == {"test", "val", "slice", "corner"}
+    assert set(metrics["worlds"]["nk"]["A"]) == {"prior", "val", "test", "slice", "corner"}
     assert run(["leaderboard", str(tmp_path / "runs")]) == 0
     table = capsys.readouterr().out
     assert "linear" in table

@@ -14,18 +14,18 @@ WORLDS = ("nk", "var", "switching")
 RULES: dict[str, Any] = {
     "nk": {
         "slice": [{"parameter": "phi_pi", "above": 3.0}],
-        "corner": {"persistence": 0.4, "volatility": 1.0},
+        "corner": {"persistence": 0.5, "volatility": 1.2},
     },
     "var": {
         "slice": [{"statistic": "largest_root", "above": 0.93}],
-        "corner": {"persistence": 0.6, "volatility": -0.3},
+        "corner": {"persistence": 0.7, "volatility": -0.2},
     },
     "switching": {
         "slice": [
             {"parameter": "p_stay_calm", "above": 0.95},
             {"parameter": "p_stay_turbulent", "above": 0.95},
         ],
-        "corner": {"persistence": 0.6, "volatility": 0.3},
+        "corner": {"persistence": 0.74, "volatility": 0.7},
     },
 }
 

@@ -101,17 +101,17 @@ def test_a_truncated_config_has_a_remedy_that_works(
 
 
 def test_another_major_version_is_not_overwritten(copy: Path) -> None:
-    other = read_manifest(copy).model_copy(update={"schema_version": "2.0"})
+    other = read_manifest(copy).model_copy(update={"schema_version": "3.0"})
     (copy / "manifest.json").write_text(manifest_text(other))
     before = checksums(copy)
-    with pytest.raises(DatasetError, match=r"schema version 2\.0"):
+    with pytest.raises(DatasetError, match=r"schema version 3\.0"):
         generate(small(), copy)
     assert checksums(copy) == before
 
 
 def test_a_later_minor_version_may_add_configuration_keys(copy: Path) -> None:
     data = json.loads((copy / "manifest.json").read_text())
-    data["schema_version"] = "1.1"
+    data["schema_version"] = "2.1"
     data["config"]["novelty"] = {"deep": 1}
     data["config"]["rules"]["nk"]["slice"][0]["novelty"] = 2
     (copy / "manifest.json").write_text(json.dumps(sealed(data)))

@@ -135,14 +135,14 @@ def test_damage_of_small_files_is_noticed_wherever_it_is(copy: Path, name: str) 
 
 def test_another_schema_version_is_refused(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     manifest = read_manifest(copy)
-    newer = manifest.model_copy(update={"schema_version": "1.7"})
+    newer = manifest.model_copy(update={"schema_version": "2.7"})
     (copy / "manifest.json").write_text(manifest_text(newer))
     assert Dataset.open(copy).worlds == manifest.config.worlds
-    other = manifest.model_copy(update={"schema_version": "2.0"})
+    other = manifest.model_copy(update={"schema_version": "3.0"})
     (copy / "manifest.json").write_text(manifest_text(other))
     assert run(["validate", str(copy)]) == 2
     line = one_line(capsys)
-    assert "schema version 2.0, this program reads 1.0; generate the data set again" in line
+    assert "schema version 3.0, this program reads 2.0; generate the data set again" in line
 
 
 @pytest.mark.parametrize(

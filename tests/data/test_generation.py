@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 
 from emulator.cli.app import run
-from emulator.config import parse_config
-from emulator.data import DataConfig, Dataset, draw_samples
+from emulator.data import Dataset, draw_samples
 from emulator.data.generate import generate
 from emulator.data.schema import FIELDS, SPLITS, layout, record_file, shard_file
 from emulator.data.shards import encode
+from emulator.data.splits import split_uniforms
 from emulator.data.validate import validate
 from emulator.errors import ConfigError, DatasetError
 from emulator.worlds import get_world
@@ -183,11 +183,33 @@ def test_a_world_without_slice_rules_has_a_corner_only(tmp_path: Path) -> None:
     assert all(check.passed for check in validate(tmp_path / "corner"))
 
 
-def test_missing_rules_name_the_command_that_makes_them() -> None:
-    data = small().model_dump(mode="json")
-    del data["rules"]["var"]
-    with pytest.raises(ConfigError, match=r"emulator\.data\.thresholds --worlds var"):
-        parse_config(data, DataConfig, "config")
+def test_a_world_without_rules_holds_nothing_out(tmp_path: Path) -> None:
+    rules = {"nk": small().rules["nk"]}
+    generate(small(worlds=("nk", "var"), rules=rules), tmp_path / "data")
+    data = Dataset.open(tmp_path / "data")
+    counts = {name: data.manifest.worlds[name].splits for name in data.worlds}
+    assert min(counts["nk"].values()) > 0
+    assert (counts["var"]["slice"], counts["var"]["corner"]) == (0, 0)
+    assert data.held_out(("var",)) == {"var": []}
+    assert data.held_out(("nk",))["nk"] == [
+        {"parameter": "phi_pi", "above": 3.0},
+        {"persistence": 0.5, "volatility": 1.2},
+    ]
+    for name in data.worlds:
+        parts = [data.scored(name, split) for split in ("test", "slice", "corner")]
+        np.testing.assert_array_equal(np.sort(np.concatenate(parts)), data.scored(name, "prior"))
+        u = split_uniforms(7, name, np.arange(120))
+        np.testing.assert_array_equal(data.scored(name, "prior"), np.flatnonzero(u >= 0.9))
+
+
+def test_data_sets_that_hold_out_other_parts_are_of_the_same_draws(built: Path) -> None:
+    """Weights of one are scored on the other; which samples those are differs."""
+    one = Dataset.open(built)
+    other = one.manifest.model_copy(update={"config": small(rules={})})
+    assert Dataset(one.path, other).draws == one.draws
+    assert Dataset(one.path, other).samples_sha != one.samples_sha
+    shares = {"train": 0.7, "val": 0.1, "test": 0.2}
+    assert small(shares=shares).draws != small().draws
 
 
 # --------------------------------------------------------------------- killed

@@ -10,7 +10,7 @@ import pytest
 
 from emulator.data import Dataset, FreshLoader, StreamLoader, draw_samples
 from emulator.data.loader import Batch, Loader
-from emulator.data.splits import in_corner, in_slice, summarise
+from emulator.data.splits import held_out
 from emulator.errors import ConfigError, DatasetError, InputError, UnknownNameError
 from emulator.seeding import derived_seed
 from emulator.worlds import get_world
@@ -142,13 +142,9 @@ def test_fresh_samples_follow_the_seed_and_leave_the_hold_outs_out(dataset: Data
         index = np.concatenate([b[name]["index"] for b in batches])
         assert (np.diff(index) > 0).all()
         samples = draw_samples(world, seed, np.arange(index[-1] + 1), config)
-        summary = summarise(samples.arrays["trajectories"], config.run_in)
-        rules = config.rules[name]
-        held_out = in_corner(rules, summary) | in_slice(
-            world, rules, samples.arrays["theta"], samples.solution
-        )
-        assert held_out.any()
-        np.testing.assert_array_equal(index, np.flatnonzero(~held_out))
+        out = held_out(world, config.rules_of(name), samples.arrays["theta"], samples.solution)
+        assert out.any()
+        np.testing.assert_array_equal(index, np.flatnonzero(~out))
         theta = np.concatenate([b[name]["theta"] for b in batches])
         np.testing.assert_array_equal(theta, samples.arrays["theta"][index])
         stored = dataset.read(name, np.arange(config.samples), ["theta"])["theta"]
@@ -232,7 +228,7 @@ def test_rules_that_hold_out_everything_end_in_an_error() -> None:
 
 
 def test_columns_are_arrays_with_one_entry_a_sample(dataset: Dataset) -> None:
-    columns = dataset.params("switching", ["split", "crc32c", "phi_pi", "volatility"])
+    columns = dataset.params("switching", ["split", "crc32c", "phi_pi", "sd_rate"])
     assert {k: v.shape for k, v in columns.items()} == dict.fromkeys(columns, (120,))
     assert [columns[k].dtype.kind for k in columns] == ["U", "u", "f", "f"]
     assert np.isnan(columns["phi_pi"]).all()

@@ -14,38 +14,21 @@ from emulator.data.schema import SPLITS
 from emulator.data.splits import (
     assign,
     check_rules,
+    expect_splits,
+    held_out,
     in_corner,
+    in_prior,
     in_slice,
-    largest_root,
+    split_codes,
     split_uniforms,
-    summarise,
 )
 from emulator.data.thresholds import thresholds
 from emulator.errors import ConfigError, UnknownNameError
 from emulator.worlds import get_world
+from emulator.worlds.population import largest_root, population_moments
 from tests.data.configs import RULES, WORLDS, small
 
 pytestmark = pytest.mark.slow
-
-
-def test_summary_is_what_numpy_says() -> None:
-    paths = np.random.default_rng(0).standard_normal((5, 90, 3)).cumsum(axis=1).astype(np.float32)
-    summary = summarise(paths, 10)
-    tail = paths[:, 10:].astype(float)
-    deviation = tail - tail.mean(axis=1, keepdims=True)
-    lagged = (deviation[:, 1:] * deviation[:, :-1]).sum(axis=1) / (deviation**2).sum(axis=1)
-    np.testing.assert_allclose(summary.sd, tail.std(axis=1), rtol=1e-12)
-    np.testing.assert_allclose(summary.autocorrelation, lagged, rtol=1e-11)
-    np.testing.assert_allclose(summary.persistence, lagged.mean(axis=1), rtol=1e-11)
-    np.testing.assert_allclose(
-        summary.volatility, np.log(tail.std(axis=1)).mean(axis=1), rtol=1e-11
-    )
-
-
-def test_a_constant_series_is_in_no_corner() -> None:
-    summary = summarise(np.zeros((1, 20, 3), dtype=np.float32), 4)
-    assert np.isnan(summary.persistence[0])
-    assert not in_corner(small().rules["nk"], summary)[0]
 
 
 @settings(max_examples=25, deadline=None)
@@ -71,19 +54,66 @@ def test_split_numbers_are_uniform() -> None:
 def test_each_sample_is_where_its_rules_put_it(name: str) -> None:
     config, world = small(), get_world(name)
     samples = draw_samples(world, config.seed, range(200), config)
-    summary = summarise(samples.arrays["trajectories"], config.run_in)
-    theta, rules = samples.arrays["theta"], config.rules[name]
-    codes = np.array(SPLITS)[assign(world, samples, summary, config)]
+    theta, rules = samples.arrays["theta"], config.rules_of(name)
+    codes = np.array(SPLITS)[assign(world, samples, config)]
     edge = in_slice(world, rules, theta, samples.solution)
-    corner = in_corner(rules, summary)
+    corner = in_corner(world, rules, theta, samples.solution)
     assert (edge & corner).any()  # both at once occur, and slice has the first word
     assert (codes[edge] == "slice").all()
     assert (codes[corner & ~edge] == "corner").all()
+    np.testing.assert_array_equal(held_out(world, rules, theta, samples.solution), edge | corner)
     rest = codes[~edge & ~corner]
     assert set(rest) == {"train", "val", "test"}
     u = split_uniforms(config.seed, name, samples.indices)[~edge & ~corner]
     assert u[rest == "train"].max() < 0.8 <= u[rest == "val"].min()
     assert u[rest == "val"].max() < 0.9 <= u[rest == "test"].min()
+
+
+def test_the_corner_is_a_matter_of_theta_alone() -> None:
+    """Whatever was drawn, and however long; the slice is as well."""
+    config, world = small(), get_world("nk")
+    theta = draw_samples(world, config.seed, range(200), config).arrays["theta"]
+    moments = population_moments(world, theta)
+    rule = config.rules_of("nk").corner
+    assert rule is not None
+    high = (moments.persistence > rule.persistence) & (moments.volatility > rule.volatility)
+    assert 0 < high.sum() < 200
+    for other in (config, small(seed=8), small(quarters=80, measurement_noise=0.5)):
+        codes = split_codes(world, other, np.arange(200), theta, world.solve(theta))
+        where = np.isin(np.array(SPLITS)[codes], ["corner", "slice"])
+        assert (where | ~high).all()
+        np.testing.assert_array_equal(
+            where, high | in_slice(world, other.rules_of("nk"), theta, world.solve(theta))
+        )
+
+
+def test_the_prior_holds_hold_outs_in_their_share_and_nothing_trained() -> None:
+    config, world = small(samples=2000), get_world("nk")
+    samples = draw_samples(world, config.seed, range(2000), config, responses=False)
+    codes = np.array(SPLITS)[assign(world, samples, config)]
+    prior = in_prior(config, "nk", samples.indices)
+    assert set(codes[prior]) == {"test", "slice", "corner"}
+    assert not np.isin(codes[codes == "test"], codes[~prior]).any()
+    for split in ("slice", "corner"):
+        # Two standard errors of a share near .15 of 200 draws.
+        assert abs((codes[prior] == split).mean() - (codes == split).mean()) < 0.05
+
+
+def test_without_rules_every_draw_is_in_train_val_or_test() -> None:
+    config, world = small(rules={}), get_world("nk")
+    assert config.rules_of("nk").hold_outs == ()
+    expect_splits(world, config)
+    samples = draw_samples(world, config.seed, range(200), config, responses=False)
+    codes = np.array(SPLITS)[assign(world, samples, config)]
+    assert set(codes) == {"train", "val", "test"}
+    np.testing.assert_array_equal(codes == "test", in_prior(config, "nk", samples.indices))
+    # Those held out elsewhere keep their share: what trains here may be held out there.
+    ruled = np.array(SPLITS)[assign(world, samples, small())]
+    kept = ~np.isin(ruled, ["slice", "corner"])
+    np.testing.assert_array_equal(codes[kept], ruled[kept])
+    one = small(rules={"nk": {"slice": [{"parameter": "phi_pi", "above": 3.0}]}})
+    assert one.rules_of("nk").hold_outs == ("slice",)
+    assert one.rules_of("var").hold_outs == ()
 
 
 def test_slice_rules_look_at_parameters_and_roots() -> None:
@@ -102,22 +132,20 @@ def test_slice_rules_look_at_parameters_and_roots() -> None:
 
 def test_rules_that_name_nothing_are_refused() -> None:
     wrong = {"slice": [{"parameter": "phi_p", "above": 1.0}], "corner": RULES["nk"]["corner"]}
-    rules = small(worlds=("nk",), rules={"nk": wrong}).rules["nk"]
+    rules = small(worlds=("nk",), rules={"nk": wrong}).rules_of("nk")
     with pytest.raises(UnknownNameError, match="did you mean 'phi_pi'"):
         check_rules(get_world("nk"), rules)
     with pytest.raises(ConfigError, match="not a linear state space"):
-        check_rules(get_world("switching"), small().rules["var"])
+        check_rules(get_world("switching"), small().rules_of("var"))
 
 
 def test_thresholds_are_upper_quantiles_of_the_prior() -> None:
     world = get_world("nk")
     found = thresholds(world, 0.25, draws=400)
-    rules = {"nk": {"corner": found}}
-    config = DataConfig(worlds=("nk",), samples=1, rules=rules)
-    samples = draw_samples(world, 20_000, range(400), config, responses=False)
-    summary = summarise(samples.arrays["trajectories"], config.run_in)
-    assert (summary.persistence > found["persistence"]).sum() == 100
-    assert (summary.volatility > found["volatility"]).sum() == 100
+    samples = draw_samples(world, 20_000, range(400), small(), responses=False)
+    moments = population_moments(world, samples.arrays["theta"])
+    assert (moments.persistence > found["persistence"]).sum() == 100
+    assert (moments.volatility > found["volatility"]).sum() == 100
 
 
 @pytest.mark.parametrize("size", ["smoke", "dev", "full"])
@@ -125,21 +153,22 @@ def test_shipped_configurations_fit_the_worlds_and_share_their_rules(size: str) 
     config = load_config(f"configs/data/{size}.yaml", DataConfig)
     full = load_config("configs/data/full.yaml", DataConfig)
     for name in config.worlds:
-        check_rules(get_world(name), config.rules[name])
-        assert config.rules[name] == full.rules[name]
-        assert config.rules[name].slice
+        check_rules(get_world(name), config.rules_of(name))
+        assert config.rules_of(name) == full.rules_of(name)
+        assert config.rules_of(name).hold_outs == ("slice", "corner")
 
 
 @pytest.mark.parametrize("name", load_config("configs/data/full.yaml", DataConfig).worlds)
 def test_shipped_hold_outs_are_as_large_as_they_should_be(name: str) -> None:
     config, world = load_config("configs/data/full.yaml", DataConfig), get_world(name)
     samples = draw_samples(world, 0, range(1000), config, responses=False)
-    rules = config.rules[name]
-    share = in_slice(world, rules, samples.arrays["theta"], samples.solution).mean()
+    rules, theta = config.rules_of(name), samples.arrays["theta"]
+    share = in_slice(world, rules, theta, samples.solution).mean()
     # Specified: 6 to 11 %; two standard errors of a share near .08 of 1,000 draws are .017.
     assert 0.06 - 0.017 < share < 0.11 + 0.017
-    summary = summarise(samples.arrays["trajectories"], config.run_in)
+    moments = population_moments(world, theta, samples.solution)
     tail = 0.15 if name == "sw07" else 0.2
+    assert rules.corner is not None
     # Four standard errors of a share of .2 of 1,000 draws.
-    assert abs((summary.persistence > rules.corner.persistence).mean() - tail) < 0.05
-    assert abs((summary.volatility > rules.corner.volatility).mean() - tail) < 0.05
+    assert abs((moments.persistence > rules.corner.persistence).mean() - tail) < 0.05
+    assert abs((moments.volatility > rules.corner.volatility).mean() - tail) < 0.05

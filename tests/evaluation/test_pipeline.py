@@ -103,7 +103,7 @@ def test_a_leaderboard_fills_in_gaps_and_its_exit_code_is_that_of_the_criteria(
     assert "beats linear" in out
     assert "falls short" in out  # goals may be missed
     metrics = metrics_of(tmp_path / "universal")
-    entry = metrics["worlds"]["one"]["A"]["test"]
+    entry = metrics["worlds"]["one"]["A"]["prior"]
     assert entry["gap"] == pytest.approx(0.1 / 0.095 - 1)
     assert entry["specialist"].startswith("specialists/universal/one")
     assert entry["unmeasured"] == []

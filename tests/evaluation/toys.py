@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from emulator.data.schema import OF_PRIOR, PRIOR
 from emulator.errors import InputError
 from emulator.evaluation import evaluate
 from emulator.evaluation.scoring.statistics import Scored, of_null, statistics
@@ -82,7 +83,7 @@ def evaluated(
 ) -> EvaluatedRun:
     """A run folder whose errors are normal with s.d. `error` (on `val`: `val`).
 
-    entries: put into every entry of `test`. The truth, and the noise of a seed, are the same in
+    entries: put into every entry of the prior. The truth, and the noise of a seed, are the same in
     every such run and regime.
     """
     folder.mkdir(parents=True)
@@ -92,19 +93,25 @@ def evaluated(
         for world in worlds:
             tree[world] = {regime: {} for regime in regimes}
             null[world] = {regime: {} for regime in regimes}
-            for split in ("test", "val", "slice", "corner"):
+            parts = {}
+            for k, split in enumerate(("val", *OF_PRIOR)):
                 size = val if split == "val" and val is not None else error
                 rng = np.random.default_rng([seed, len(split), len(world)])
                 noise = size * rng.normal(size=(24, 2, 9, 3))
-                part = compact(frame(noise, world=world, split=split))
+                rows = np.arange(24 * k, 24 * k + 24)
+                parts[split] = compact(frame(noise, world=world, split=split, rows=rows))
+            whole = pd.concat([parts[split] for split in OF_PRIOR])
+            for regime in regimes:
+                writer.add(parts["val"].assign(regime=regime))
+                writer.add(whole.assign(regime=regime))
+            for split, part in ((PRIOR, whole), *parts.items()):
                 entry = accuracy(part) | {"by_horizon": [error] * 9}
-                if split == "test":
+                if split == PRIOR:
                     entry |= summarise(part)
                     entry |= {"spectrum": {"prediction": [1.0] * 5, "truth": [1.0] * 5}}
                     entry |= entries
                 mean = summarise(of_null(part))
                 for regime in regimes:
-                    writer.add(part.assign(regime=regime))
                     tree[world][regime][split] = deepcopy(entry)
                     null[world][regime][split] = deepcopy(mean)
     metrics = {
@@ -119,6 +126,7 @@ def evaluated(
         "training_data_sha": "d",
         "training_draws_sha": "r",
         "training_rows": dict.fromkeys(worlds, 100),
+        "held_out": {world: [] for world in worlds},
         "started_from": None,
     }  # fmt: skip
     write_metrics(folder, metrics)

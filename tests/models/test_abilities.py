@@ -123,7 +123,7 @@ def test_a_new_model_is_its_own_file_and_a_line_in_the_list(
         "pooled": {"A", "C"}, "alone": {"A", "C"},
     }  # fmt: skip
     assert "| baseline_toy | pooled |" in (tmp_path / "leaderboard.md").read_text()
-    entry = universal.entry("nk", "A", "test", Task.steady_state)
+    entry = universal.entry("nk", "A", "prior", Task.steady_state)
     assert entry is not None
     assert entry["specialist"] == "alone"
     beats = universal.metrics["criteria"][0]

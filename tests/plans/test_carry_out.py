@@ -77,7 +77,7 @@ def test_its_record_says_what_became_of_every_run(finished: Finished) -> None:
 @pytest.mark.slow
 def test_its_universal_runs_end_with_gaps_criteria_and_a_report(finished: Finished) -> None:
     (universal,) = finished.report.universal
-    assert {world for world, _, _ in universal.cases("test")} == {"var", "nk"}
+    assert {world for world, _, _ in universal.cases("prior")} == {"var", "nk"}
     stored = json.loads((finished.folder.out / "universal/A/metrics.json").read_text())
     assert stored["gaps"]
     assert stored["criteria"] == universal.metrics["criteria"]

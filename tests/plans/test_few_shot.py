@@ -133,7 +133,7 @@ def test_a_plan_starts_from_its_own_runs_and_is_scored_on_fewer_of_the_same_draw
     assert metrics["data_sha"] == dataset.hash
     assert metrics["training_data_sha"] == whole.hash
     assert not read_run(few, "few").is_specialist  # it knows what others know
-    assert metrics["worlds"]["nk"]["A"]["test"]["samples"] == len(dataset.rows("nk", "test"))
+    assert metrics["worlds"]["nk"]["A"]["prior"]["samples"] == len(dataset.scored("nk", "prior"))
     again = carry_out(plan, resume=True)  # nothing is left to do
     assert all(outcome.evaluation_seconds == 0.0 for outcome in again.outcomes)
 

@@ -20,7 +20,9 @@ EXAMPLE = "emulator leaderboard runs --criteria"
 
 def leaderboard(
     folder: Path = typer.Argument(..., help="A folder with evaluated runs in it."),
-    split: str = typer.Option("test", help="The split to rank on: test, slice or corner."),
+    split: str = typer.Option(
+        "prior", help="What to rank on: the whole prior, or its parts test, slice or corner."
+    ),
     beside: Path | None = typer.Option(
         None,
         help="Another leaderboard, such as results/shipped, whose runs of the same samples are "

@@ -67,7 +67,7 @@ class Criterion:
 CRITERIA = (
     Criterion(
         f"beats {', '.join(r.name for r in rivals())} wherever they see as much",
-        f"must: lower NRMSE on {SPLIT}; goal: paired 95 % interval clear of zero",
+        f"must: lower NRMSE over the {SPLIT}; goal: paired 95 % interval clear of zero",
         must=lambda figure: figure.value < 0,
         goal=lambda figure: figure.value < 0 and figure.upper < 0,
         evidence=evidence.against_rivals, words=won, lines=unbeaten,
@@ -80,13 +80,13 @@ CRITERIA = (
         evidence=evidence.gaps_to_specialists, words=gaps, lines=each,
     ),
     Criterion(
-        f"NRMSE on {SPLIT}, every world",
+        f"NRMSE over the {SPLIT}, every world",
         f"goal: {NRMSE_GOAL} (from rest in A and C, from the state in A where it is known)",
         must=None, goal=at_most(NRMSE_GOAL),
         evidence=evidence.errors_to_be_small, words=largest(".4f"), lines=beyond(".4f"),
     ),
     Criterion(
-        f"NRMSE on slice and corner / on {SPLIT}",
+        "NRMSE on slice and corner / on test",
         f"must: {EDGE}; goal: {EDGE_GOAL}",
         must=at_most(EDGE), goal=at_most(EDGE_GOAL),
         evidence=evidence.errors_at_the_edges, words=largest(".2f"), lines=beyond(".2f"),

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from emulator.data.schema import HOLD_OUTS
 from emulator.evaluation.comparison.gaps import paired_difference
 from emulator.evaluation.comparison.marks import marked
 from emulator.evaluation.comparison.verdicts import JUDGED, SPLIT
@@ -173,17 +174,17 @@ def errors_to_be_small(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Fou
 
 
 def errors_at_the_edges(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
-    """NRMSE on the hold-outs over that on `SPLIT`."""
-    splits = ("slice", "corner")
+    """NRMSE on the hold-outs over that on `test`: how much worse edges are than what lies between
+    them, hence not against the prior, which has them."""
     figures = [
         Figure(entry["nrmse"] / base["nrmse"], f"{_label(w, r, t)} {split}", judged=r in JUDGED)
-        for w, r, t in run.cases(SPLIT)
-        for split in splits
+        for w, r, t in run.cases("test")
+        for split in HOLD_OUTS
         if t in RESPONSES
-        and (base := run.entry(w, r, SPLIT, t))
+        and (base := run.entry(w, r, "test", t))
         and (entry := run.entry(w, r, split, t)) is not None
     ]
-    missing = [Missing(_missing_of(run, _anything, splits), "not scored")]
+    missing = [Missing(_missing_of(run, _anything, HOLD_OUTS), "not scored")]
     scored = any(figure.judged for figure in figures)
     return Evidence(figures, missing) if scored else "slice and corner were not scored"
 

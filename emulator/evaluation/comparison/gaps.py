@@ -1,6 +1,6 @@
 """The price of being universal: its error over that of the best specialist of each world.
 
-gap = NRMSE_universal / NRMSE_specialist - 1 on `SPLIT`. The specialist is the best, by NRMSE on
+gap = NRMSE_universal / NRMSE_specialist - 1 on the prior. The specialist is the best, by NRMSE on
 `val`, of the runs trained on that world alone (an MLP, a GRU, a copy of the universal
 architecture), among those that saw as many samples of it; where there is none of that kind, of all.
 `unmeasured` says what is missing for it to be the gap to specialists (specialists.py).
@@ -8,7 +8,7 @@ architecture), among those that saw as many samples of it; where there is none o
 `gap_compute` is the gap to the best of those that took as much processor time, for which the run
 answers in all its regimes; `gap_converged` to the best of all where some were trained longer, or
 until validation stalled: so that the budget does not choose the answer. Intervals are
-paired bootstrap ones over the samples of that split.
+paired bootstrap ones over its samples.
 """
 
 from __future__ import annotations

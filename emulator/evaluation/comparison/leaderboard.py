@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from emulator.data.schema import OF_PRIOR, PRIOR
 from emulator.errors import DatasetError
 from emulator.evaluation.comparison.felt import error_lines, rough_lines
 from emulator.evaluation.comparison.marks import DAGGER, MARKS, marked, told
-from emulator.evaluation.comparison.verdicts import SPLIT
 from emulator.evaluation.stored.record import NULL_MODEL
 from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.regimes import Task
@@ -25,7 +25,7 @@ from emulator.storage import write_atomically
 
 CSV_FILE, MARKDOWN_FILE = "leaderboard.csv", "leaderboard.md"
 PUBLISHED = "published/"
-RANKED_SPLITS = ("test", "slice", "corner")  # val chose; it ranks nobody
+RANKED_SPLITS = (PRIOR, *OF_PRIOR)  # val chose; it ranks nobody
 
 # Scores in the long table; those an entry lacks are left empty.
 SCORES = (
@@ -168,7 +168,8 @@ def _markdown(table: pd.DataFrame, runs: Sequence[EvaluatedRun]) -> str:
         "A star marks responses from the state at the end of a history, a dagger trajectories",
         "(divided by the s.d. of the observables), which are no part of the mean. Models are",
         "ranked by the mean over response columns; one that leaves a column out is not ranked.",
-        "NAME/* are runs of one world each.",
+        "NAME/* are runs of one world each. The first tables are over the whole prior; test",
+        "(interpolation), slice and corner (hold-outs) are its parts.",
         "",
     ]
     if table["run"].str.startswith(PUBLISHED).any():
@@ -217,9 +218,7 @@ def _gap_lines(runs: Sequence[EvaluatedRun]) -> list[str]:
     header = ["run", "regime", "task", "mean gap", "95 %", "largest",
               "equal compute: mean / largest", "trained longer: mean / largest",
               "worlds"]  # fmt: skip
-    about = (
-        f"NRMSE over that of each world's best specialist (chosen on val), less one; on {SPLIT}."
-    )
+    about = "NRMSE over that of each world's best specialist (chosen on val), less one."
     if any("not measured" in row for row in rows):
         about += (
             " Not measured: to the specialists that there are, in some world without one of the "
@@ -238,8 +237,8 @@ def _floor_lines(runs: Sequence[EvaluatedRun]) -> list[str]:
             str(entry["floor_histories"]),
         ])
         for run in runs
-        for world, regime, task in run.cases("test")
-        if (entry := run.entry(world, regime, "test", task)) is not None
+        for world, regime, task in run.cases(PRIOR)
+        if (entry := run.entry(world, regime, PRIOR, task)) is not None
         and "floor_ratio" in entry
     ]  # fmt: skip
     if not rows:

@@ -12,12 +12,13 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from emulator.data.schema import PRIOR
 from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.regimes import Regime
 
-# Regimes that criteria are judged in, and the split that they and gaps are of.
+# Regimes that criteria are judged in, and the split that they and gaps are of: the whole prior.
 JUDGED = (Regime.A, Regime.B1, Regime.C)
-SPLIT = "test"
+SPLIT = PRIOR
 
 
 class Verdict(StrEnum):

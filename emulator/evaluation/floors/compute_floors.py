@@ -16,13 +16,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from emulator.claim import LOCK, alone
 from emulator.data import Dataset
-from emulator.data.schema import DataConfig, fingerprint
-from emulator.data.splits import split_uniforms
+from emulator.data.schema import PRIOR, DataConfig, fingerprint
 from emulator.errors import DatasetError, InputError
 from emulator.estimation import hamilton, posterior, transport
 from emulator.estimation.likelihoods import log_likelihood
@@ -46,7 +44,6 @@ from emulator.storage import json_sha256, sweep
 from emulator.worlds import get_world
 from emulator.worlds.base import FloatArray
 
-SPLIT = "prior"
 SEED = 2007  # of the sampler; histories have streams of their own under it
 
 
@@ -80,10 +77,10 @@ def compute_floors(
     when another process computes the same floors.
     """
     settings = _settings(dataset, world, length, particles)
-    rows = _rows(dataset, world)
+    rows = dataset.scored(world, PRIOR)
     if not 0 < histories <= len(rows):
         raise InputError(
-            f"histories: expected 1 to {len(rows)}, the samples in split {SPLIT!r} of world "
+            f"histories: expected 1 to {len(rows)}, the samples in split {PRIOR!r} of world "
             f"{world!r}, got {histories}"
         )
     path = floor_file(folder, world, length)
@@ -104,14 +101,6 @@ def compute_floors(
             progress(len(floors.samples), total, f"{new[0]['seconds']:.1f} s a history")
         write_summary(path, floors)
         return floors
-
-
-def _rows(dataset: Dataset, world: str) -> NDArray[np.int64]:
-    """The samples of the whole prior that no training has seen, ascending."""
-    config = dataset.manifest.config
-    indices = np.arange(config.samples)
-    uniforms = split_uniforms(config.seed, world, indices)
-    return indices[uniforms >= config.shares.train + config.shares.val]
 
 
 def _settings(dataset: Dataset, world: str, length: int, particles: int) -> Settings:
@@ -138,7 +127,7 @@ def _settings(dataset: Dataset, world: str, length: int, particles: int) -> Sett
         length=length,
         particles=particles,
         horizon=config.horizon,
-        split=SPLIT,
+        split=PRIOR,
         longest=longest,
         draws_sha=dataset.draws,
         method=_method(),

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from emulator.data.schema import HOLD_OUTS
+from emulator.data.schema import PRIOR
 from emulator.errors import DatasetError
 from emulator.evaluation.floors.floors_on_disk import Floors
 from emulator.evaluation.floors.posterior_mean_errors import errors, mean_squares, rmse
@@ -31,7 +31,6 @@ from emulator.regimes import Regime, Task
 
 KEYS = ["sample", "shock", "observable"]
 ENERGIES = ["energy", "energy_high"]
-SPLIT, PRIOR = "test", "prior"
 # The world whose likelihood no recursion gives (docs/floors.md); no criterion waits for its floor.
 WITHOUT_FLOOR = ("zlb",)
 
@@ -79,9 +78,10 @@ def stored_ratios(run: EvaluatedRun, floors: Sequence[Floors]) -> list[Ratio]:
         if not _is_shown(found, run):
             continue
         for task in found.tasks():
-            if run.entry(world, Regime.B1, SPLIT, task) is None:
+            if run.entry(world, Regime.B1, PRIOR, task) is None:
                 continue
-            theirs = _scored(run, world, Regime.B1, task, [*KEYS, "sigma", "mse", *ENERGIES])
+            columns = [*KEYS, "sigma", "mse", *ENERGIES]
+            theirs = run.statistics(world, Regime.B1, PRIOR, task, columns)
             ours = errors(found, task)
             same = [frame[frame["sample"].isin(other["sample"])]
                     for frame, other in ((theirs, ours), (ours, theirs))]  # fmt: skip
@@ -90,25 +90,13 @@ def stored_ratios(run: EvaluatedRun, floors: Sequence[Floors]) -> list[Ratio]:
     return out
 
 
-def _scored(
-    run: EvaluatedRun, world: str, regime: str, task: str, columns: list[str]
-) -> pd.DataFrame:
-    """The stored statistics of a case in every split that floors have histories of."""
-    parts = [
-        run.statistics(world, regime, split, task, columns)
-        for split in (SPLIT, *HOLD_OUTS)
-        if run.entry(world, regime, split, task) is not None
-    ]
-    return pd.concat(parts, ignore_index=True)
-
-
 def to_conditional_mean(run: EvaluatedRun, world: str, regime: str, task: str) -> Compared | None:
     """The run beside the exact conditional mean; None where the inputs leave nothing open, or more
     than the state."""
     if task == Task.trajectory:
         return None
     columns = ["sample", "sigma", "mse", "null_mse", "best_mse"]
-    frame = run.statistics(world, regime, SPLIT, task, columns)
+    frame = run.statistics(world, regime, PRIOR, task, columns)
     if not frame["best_mse"].notna().all():
         return None
     return _compared(frame, "best_mse", "mse")
@@ -117,13 +105,13 @@ def to_conditional_mean(run: EvaluatedRun, world: str, regime: str, task: str) -
 def fill_floors(run: EvaluatedRun, floors: Sequence[Floors]) -> None:
     """Put the distances to the best answers into the run's metrics.
 
-    Each entry of `SPLIT` that there is a floor or an exact conditional mean of gets floor_ratio,
+    Each entry of the prior that there is a floor or an exact conditional mean of gets floor_ratio,
     floor_ratio_ci95, floor_rmse and floor_histories, of a floor floor_hf_ratio besides, others lose
     them; metrics["floors"] says which file each world's came from. Raises DatasetError as
     `stored_ratios`.
     """
-    for world, regime, task in run.cases(SPLIT):
-        entry = run.entry(world, regime, SPLIT, task)
+    for world, regime, task in run.cases(PRIOR):
+        entry = run.entry(world, regime, PRIOR, task)
         assert entry is not None
         for key in [key for key in entry if key.startswith("floor_")]:
             del entry[key]
@@ -132,7 +120,7 @@ def fill_floors(run: EvaluatedRun, floors: Sequence[Floors]) -> None:
     shas = {f.settings.world: f.settings.sha for f in floors if _is_shown(f, run)}
     run.metrics["floors"] = {}
     for found in stored_ratios(run, floors) if run.has_statistics else []:
-        entry = run.entry(found.world, found.regime, SPLIT, found.task)
+        entry = run.entry(found.world, found.regime, PRIOR, found.task)
         assert entry is not None
         entry |= {**_entries(found), "floor_hf_ratio": found.hf_ratio}
         run.metrics["floors"][found.world] = shas[found.world]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from emulator.data.schema import PRIOR
 from emulator.evaluation.report.figures import calibration_curves, error_by_horizon, gap_bars
 from emulator.evaluation.report.page import write_report
 from emulator.evaluation.report.response_panel import irf_panel
@@ -40,7 +41,7 @@ def draw(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> None:
         ("calibration.png", calibration_curves, "calibration"),
         ("gaps.png", gap_bars, "gap"),
     ):
-        if any(key in (run.entry(w, r, "test", t) or {}) for w, r, t in run.cases("test")):
+        if any(key in (run.entry(w, r, PRIOR, t) or {}) for w, r, t in run.cases(PRIOR)):
             plot(run, folder / name)
         else:
             (folder / name).unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from emulator.data.schema import PRIOR
 from emulator.evaluation.comparison.marks import marked
 from emulator.evaluation.report.canvas import (
     BLACK,
@@ -30,7 +31,7 @@ from emulator.regimes import Task
 def error_by_horizon(run: EvaluatedRun, path: Path) -> None:
     """Root mean square error in s.d.s by horizon: a row a regime, responses left, trajectories
     right where there are some; a line a world."""
-    paths = any(run.on_test(regime, Task.trajectory) for regime in run.regimes)
+    paths = any(run.over_prior(regime, Task.trajectory) for regime in run.regimes)
     columns = 2 if paths else 1
     canvas, axes = figure(len(run.regimes), columns, WIDTH, 0.9 + 2.0 * len(run.regimes))
     for row, regime in enumerate(run.regimes):
@@ -39,7 +40,7 @@ def error_by_horizon(run: EvaluatedRun, path: Path) -> None:
         ):
             axis = axes[row, column]
             for task in parts:
-                for world, entry in run.on_test(regime, task).items():
+                for world, entry in run.over_prior(regime, task).items():
                     k = run.worlds.index(world) % len(SERIES)
                     errors = np.array(entry["by_horizon"])
                     first = int(task is Task.trajectory)
@@ -57,7 +58,7 @@ def error_by_horizon(run: EvaluatedRun, path: Path) -> None:
             axis.grid(alpha=0.3, lw=0.4)
             if row == len(run.regimes) - 1:
                 axis.set_xlabel("quarters ahead" if column else "horizon, quarters", fontsize=8)
-    dashed = any(run.on_test(regime, Task.state_dependent) for regime in run.regimes)
+    dashed = any(run.over_prior(regime, Task.state_dependent) for regime in run.regimes)
     title = "dashed: from the state at the end of a history" if dashed else None
     _world_legend(canvas, run.worlds, title)
     save(canvas, path)
@@ -75,7 +76,7 @@ def calibration_curves(run: EvaluatedRun, path: Path) -> None:
             continue
         axis.plot([0, 1], [0, 1], color=GREY, lw=0.8)
         for task in (Task.steady_state, Task.state_dependent):
-            for world, entry in run.on_test(run.regimes[k], task).items():
+            for world, entry in run.over_prior(run.regimes[k], task).items():
                 if "calibration" in entry:
                     j = run.worlds.index(world) % len(SERIES)
                     axis.plot(
@@ -101,7 +102,7 @@ def gap_bars(run: EvaluatedRun, path: Path) -> None:
             (marked(world, task), entry)
             for world in run.worlds
             for task in Task
-            if (entry := run.entry(world, regime, "test", task)) is not None and "gap" in entry
+            if (entry := run.entry(world, regime, PRIOR, task)) is not None and "gap" in entry
         ]
         for regime in regimes
     }
@@ -129,9 +130,7 @@ def gap_bars(run: EvaluatedRun, path: Path) -> None:
     axes[-1, 0].set_xlabel(
         "NRMSE over the best specialist's, less one, percent (dotted: 20 and 35 %)", fontsize=8
     )
-    title = (
-        "Gap to specialists on test (line: 95 % interval; specialists of as much processor time: "
-    )
+    title = "Gap to specialists, whole prior (line: 95 % interval; of as much processor time: "
     title += "circle; trained longer: diamond)"
     if any(entry["unmeasured"] for rows in bars.values() for _, entry in rows):
         title += "\nhatched: not measured, a kind of specialist, a rate or a seed is missing"

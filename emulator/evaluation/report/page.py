@@ -11,6 +11,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
+from emulator.data.schema import OF_PRIOR, PRIOR
 from emulator.evaluation.comparison.felt import ROUGH_ABOUT, rough_table
 from emulator.evaluation.comparison.marks import marked, told
 from emulator.evaluation.metrics.base import Table
@@ -27,7 +28,7 @@ _FIGURES = (
     (
         "irf_panel.png",
         "Responses",
-        "Exact responses and the emulator's for two test samples of every world, the one with the "
+        "Exact responses and the emulator's for two samples of every world, the one with the "
         "median error and one with a large error.",
     ),
     (
@@ -87,10 +88,10 @@ def _page(run: EvaluatedRun) -> dict[str, Any]:
             [
                 (
                     marked(world, task),
-                    run.entry(world, regime, "test", task) or {},
-                    run.null_entry(world, regime, "test", task) or {},
+                    run.entry(world, regime, PRIOR, task) or {},
+                    run.null_entry(world, regime, PRIOR, task) or {},
                 )
-                for world, r, task in run.cases("test")
+                for world, r, task in run.cases(PRIOR)
                 if r == regime and task != Task.trajectory
             ],
         )
@@ -103,7 +104,7 @@ def _page(run: EvaluatedRun) -> dict[str, Any]:
         "told": told,
         # A table a regime: a run in five regimes has some eighty rows.
         "accuracy": [
-            (regime, [_accuracy_row(run, *case) for case in run.cases("test") if case[1] == regime])
+            (regime, [_accuracy_row(run, *case) for case in run.cases(PRIOR) if case[1] == regime])
             for regime in run.regimes
         ],
         "tables": [
@@ -149,10 +150,8 @@ def _page(run: EvaluatedRun) -> dict[str, Any]:
 
 def _accuracy_row(run: EvaluatedRun, world: str, regime: str, task: str) -> dict[str, Any]:
     """One row of the table of errors."""
-    entries = {
-        split: run.entry(world, regime, split, task) for split in ("test", "slice", "corner")
-    }
-    null = run.null_entry(world, regime, "test", task) or {}
+    entries = {split: run.entry(world, regime, split, task) for split in (PRIOR, *OF_PRIOR)}
+    null = run.null_entry(world, regime, PRIOR, task) or {}
     return {
         "world": marked(world, task),
         "null": null.get("nrmse"),

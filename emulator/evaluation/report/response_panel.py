@@ -21,7 +21,7 @@ from emulator.evaluation.stored.panels import Panel
 
 
 def irf_panel(panels: Sequence[Panel], path: Path) -> None:
-    """Worlds in rows, observables in columns: truth, emulator and bands for two test samples.
+    """Worlds in rows, observables in columns: truth, emulator and bands for two samples.
 
     Each panel shows the world's shock that moves the observable most, per s.d. of the shock.
     """
@@ -63,6 +63,6 @@ def irf_panel(panels: Sequence[Panel], path: Path) -> None:
     canvas.legend(
         handles, labels, loc="outside lower center", ncols=4, fontsize=8, title_fontsize=8,
         columnspacing=1.2,
-        title=f"regime {panels[0].regime}, test samples, response per s.d. of the shock{bands}",
+        title=f"regime {panels[0].regime}, response per s.d. of the shock{bands}",
     )  # fmt: skip
     save(canvas, path)

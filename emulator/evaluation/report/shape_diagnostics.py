@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from emulator.data.schema import PRIOR
 from emulator.evaluation.metrics.hf_ratio import SHORTEST_CYCLE, frequencies
 from emulator.evaluation.report.canvas import (
     BLACK,
@@ -28,7 +29,7 @@ def shape_diagnostics(run: EvaluatedRun, others: Sequence[EvaluatedRun], path: P
     """Mean energy spectra of responses in the run's first regime, a panel a world: exact, emulator,
     the specialist where one is known; and the HF-ratio of every world and regime."""
     regime = run.regimes[0]
-    entries = run.on_test(regime, Task.steady_state)
+    entries = run.over_prior(regime, Task.steady_state)
     columns = 2
     rows = -(-(len(entries) + 1) // columns)
     canvas, axes = figure(rows, columns, WIDTH, 0.7 + 1.9 * rows)
@@ -37,7 +38,7 @@ def shape_diagnostics(run: EvaluatedRun, others: Sequence[EvaluatedRun], path: P
     for axis, (world, entry) in zip(axes.flat, entries.items(), strict=False):
         energy = {"exact": entry["spectrum"]["truth"], "emulator": entry["spectrum"]["prediction"]}
         if (best := names.get(entry.get("specialist", ""))) is not None:
-            theirs = best.entry(world, regime, "test", Task.steady_state) or {}
+            theirs = best.entry(world, regime, PRIOR, Task.steady_state) or {}
             energy["specialist"] = theirs["spectrum"]["prediction"]
             specialist_shown = True
         points = len(entry["by_horizon"])
@@ -75,7 +76,7 @@ def shape_diagnostics(run: EvaluatedRun, others: Sequence[EvaluatedRun], path: P
 def _ratio_panel(run: EvaluatedRun, axis: Any) -> None:
     """HF-ratio to the truth: a row a world, a marker a regime."""
     for k, regime in enumerate(run.regimes):
-        entries = run.on_test(regime, Task.steady_state)
+        entries = run.over_prior(regime, Task.steady_state)
         ratios = {w: r for w, e in entries.items() if (r := e.get("hf_ratio")) is not None}
         axis.plot(
             list(ratios.values()), [run.worlds.index(world) for world in ratios],

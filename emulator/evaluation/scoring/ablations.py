@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from emulator.data import Dataset
+from emulator.data.schema import PRIOR
 from emulator.errors import InputError
 from emulator.evaluation.metrics.nrmse import nrmse_per_sample
 from emulator.evaluation.scoring.bootstrap import percentile_interval, ratio_draws
@@ -23,8 +24,6 @@ from emulator.evaluation.scoring.statistics import score_model, statistics
 from emulator.models.base import Model
 from emulator.questions import Question
 from emulator.regimes import REMOVABLE, Regime, Task, contract, fields_needed
-
-SPLIT = "test"
 
 
 def ablations(regime: Regime, task: Task) -> Iterator[tuple[str, frozenset[str]]]:
@@ -49,7 +48,7 @@ def ablations(regime: Regime, task: Task) -> Iterator[tuple[str, frozenset[str]]
 def ablate(
     model: Model, dataset: Dataset, question: Question, whole: pd.DataFrame
 ) -> dict[str, dict[str, object]]:
-    """NRMSE on `test` without each input, by the input's name.
+    """NRMSE over the prior without each input, by the input's name.
 
     whole: the statistics of the question with all inputs. increase: NRMSE over that of `whole`,
     less one; ci95: its paired bootstrap interval.
@@ -59,9 +58,9 @@ def ablate(
     for name, gone in ablations(question.regime, question.task):
         asked = replace(question, without=gone)
         if question.task is Task.trajectory:
-            frame, _ = score_forecasts(model, dataset, asked, SPLIT)
+            frame, _ = score_forecasts(model, dataset, asked, PRIOR)
         else:
-            frame = statistics(score_model(model, dataset, asked, SPLIT))
+            frame = statistics(score_model(model, dataset, asked, PRIOR))
         after = nrmse_per_sample(frame).to_numpy()
         low, high = percentile_interval(ratio_draws(after, before))
         out[name] = {

@@ -19,8 +19,8 @@ import torch
 
 from emulator.data import Dataset
 from emulator.data.moments import WorldMoments
-from emulator.data.schema import FIELDS, SPLITS
-from emulator.data.splits import split_codes, summarise
+from emulator.data.schema import FIELDS, PRIOR, SPLITS
+from emulator.data.splits import split_codes
 from emulator.errors import DatasetError, InputError
 from emulator.evaluation.scoring.forecasts import draw_now
 from emulator.limits import AHEAD
@@ -40,7 +40,7 @@ _REMEDY = "run `emulator validate` and generate the data set again"
 def audit_inputs(model: Model, dataset: Dataset, question: Question) -> None:
     """Raises InputError when an answer depends on what the regime forbids."""
     world, task = question.world, question.task
-    rows = dataset.rows(world, "test")[:SAMPLES]
+    rows = dataset.scored(world, PRIOR)[:SAMPLES]
     config = dataset.manifest.config
     if task is Task.trajectory:
         question = replace(question, now=int(draw_now(config, world, rows[:1])[0]))
@@ -62,7 +62,7 @@ def audit_inputs(model: Model, dataset: Dataset, question: Question) -> None:
         if not all(bool(torch.isfinite(answer).all()) for answer in honest):
             raise InputError(
                 f"{type(model).__name__} on {world}, {task}, regime {question.regime}: its answers "
-                "to the first test samples are not finite"
+                "to the first samples are not finite"
             )
         for kind in ("noise", "NaN"):
             spoiled = {
@@ -109,13 +109,10 @@ def _audit_splits(dataset: Dataset, world: str) -> None:
     names = simulator.parameter_names
     columns = dataset.params(world, names)
     theta = np.column_stack([columns[name] for name in names])
-    needed = any(rule.statistic for rule in config.rules[world].slice)
     expected = np.empty(len(theta), dtype=np.int8)
     for rows in _chunks(np.arange(len(theta))):
-        paths = dataset.read(world, rows, ["trajectories"])["trajectories"]
-        solution = simulator.solve(theta[rows]) if needed else None
-        summary = summarise(paths, config.run_in)
-        expected[rows] = split_codes(simulator, config, rows, theta[rows], solution, summary)
+        solution = simulator.solve(theta[rows])
+        expected[rows] = split_codes(simulator, config, rows, theta[rows], solution)
     times = np.zeros(len(theta), dtype=np.int64)
     for code, split in enumerate(SPLITS):
         rows = dataset.rows(world, split)

@@ -42,15 +42,16 @@ def draw_now(design: Design, world: str, rows: np.ndarray) -> np.ndarray:
 def score_forecasts(
     model: Model, dataset: Dataset, question: Question, split: str
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Statistics of every sample of a split, and the error by quarter ahead (F,).
+    """Statistics of every sample to be scored of a split, and its mean square of error / sigma over
+    observables by quarter ahead, (N, F).
 
     Columns: world, regime, task, split, sample, now, observable, sigma (s.d. of the observable over
     training trajectories), mse and null_mse (the training mean's), over the quarters ahead. The
-    error by quarter is the root mean square of error / sigma. The question's "now" is drawn for
+    question's "now" is drawn for
     each sample. Raises InputError where the model does not forecast.
     """
     world, regime = question.world, question.regime
-    rows = dataset.rows(world, split)
+    rows = dataset.scored(world, split)
     if not len(rows):
         raise InputError(f"{world}, split {split}: no samples")
     asked_at = draw_now(dataset.manifest.config, world, rows)
@@ -92,8 +93,7 @@ def score_forecasts(
             "null_mse": np.square(null).mean(axis=1).ravel(),
         }
     )
-    by_quarter = np.sqrt(np.square(error / moments.traj_sd).mean(axis=(0, 2)))
-    return frame, by_quarter
+    return frame, np.square(error / moments.traj_sd).mean(axis=2)
 
 
 def summarise_forecasts(frame: pd.DataFrame, mse: str = "mse") -> dict[str, object]:

@@ -8,13 +8,15 @@ from pathlib import Path
 
 from emulator.config import load_config
 from emulator.data import Dataset
+from emulator.data.schema import PRIOR
 from emulator.errors import WeightsError
 from emulator.models.weights import Loaded, load_weights
 from emulator.regimes import Regime, Task, tasks
 from emulator.training.config import RunConfig
 from emulator.training.run_folder import CONFIG_FILE, require_config_of
 
-SCORED_SPLITS = ("test", "val", "slice", "corner")
+# What a model is asked about; `test`, `slice` and `corner` are parts of the prior.
+SCORED_SPLITS = (PRIOR, "val")
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,12 @@ def open_run(run: Path, dataset_path: str | None = None) -> Opened:
     config = load_config(run / CONFIG_FILE, RunConfig)
     require_config_of(loaded.provenance, config, run)
     dataset = Dataset.open(dataset_path or config.data.dataset_path)
-    # Of the same draws fewer may be scored: a sample's split does not depend on their number.
+    # Of the same draws fewer may be scored, and under other rules: whether a sample is in the prior
+    # depends on its own number alone, and none that is was ever trained on.
     trained_on = loaded.provenance["draws_sha"]
     if dataset.draws != trained_on:
         raise WeightsError(
-            f"{run}: trained on draws {trained_on}, but {dataset.path} holds {dataset.draws}; its "
-            "test split may hold training samples. Name the right data set"
+            f"{run}: trained on draws {trained_on}, but {dataset.path} holds {dataset.draws}; what "
+            "it scores may hold training samples. Name the right data set"
         )
     return Opened(run, loaded, config, dataset)

@@ -25,8 +25,8 @@ import pandas as pd
 import torch
 
 from emulator.data import Dataset
+from emulator.data.schema import PRIOR
 from emulator.evaluation.metrics.nrmse import nrmse_per_sample
-from emulator.evaluation.scoring.ablations import SPLIT
 from emulator.evaluation.scoring.bootstrap import percentile_interval, ratio_draws
 from emulator.evaluation.scoring.statistics import score_model, statistics
 from emulator.models.base import Model
@@ -124,7 +124,7 @@ def score_rough(
     for name, rough in ROUGH.items():
         seen = partial(_seen, rough=rough, world=question.world, length=whole)
         asked = replace(question, length=whole - 1) if name == "late" else question
-        frame = statistics(score_model(model, dataset, asked, SPLIT, seen))
+        frame = statistics(score_model(model, dataset, asked, PRIOR, seen))
         after = nrmse_per_sample(frame).to_numpy()
         low, high = percentile_interval(ratio_draws(after, before))
         out[name] = {

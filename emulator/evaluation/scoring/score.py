@@ -1,4 +1,4 @@
-"""Score a run: audit it, predict every world and split, store the statistics, derive metrics.
+"""Score a run: audit it, predict the prior of every world, store the statistics, derive metrics.
 
     statistics.parquet              one row a response; metrics follow from it
     trajectory_statistics.parquet   the same for trajectories, of models that forecast
@@ -9,8 +9,11 @@ metrics.json comes last and records the checksums of the others: where it is the
 the run is scored. Its entries are those of the steady-state response; `state_dependent` and
 `trajectory` are nested in them. `ablations` and `rough_histories` hold, by world, regime and task,
 scores with an input masked and with histories as they come. `by_horizon` and `spectrum` are
-computed while scoring; every other number follows from the statistics. The split `val` is scored
-too: specialists are chosen on it, never on `test`.
+computed while scoring; every other number follows from the statistics.
+
+A model is asked once about the prior: samples that no weights were trained on, hold-outs in their
+natural share. `test`, `slice` and `corner` are its parts, and are rows of the same statistics. The
+split `val` is scored too: specialists are chosen on it, never on the prior.
 """
 
 from __future__ import annotations
@@ -19,10 +22,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from emulator.claim import LOCK, alone
+from emulator.data import Dataset
+from emulator.data.schema import OF_PRIOR, PRIOR
 from emulator.errors import InputError
-from emulator.evaluation.scoring.ablations import SPLIT as COMPARED_SPLIT
 from emulator.evaluation.scoring.ablations import ablate
 from emulator.evaluation.scoring.audit import audit_data, audit_inputs
 from emulator.evaluation.scoring.forecasts import score_forecasts, summarise_forecasts
@@ -30,10 +35,10 @@ from emulator.evaluation.scoring.opened import Opened, open_run
 from emulator.evaluation.scoring.rough_histories import score_rough, shows_history
 from emulator.evaluation.scoring.statistics import (
     Scored,
-    error_by_horizon,
     mean_spectrum,
     of_null,
     score_model,
+    squares_by_horizon,
     statistics,
 )
 from emulator.evaluation.scoring.summarise import summarise
@@ -67,10 +72,10 @@ def score(
     """Score the weights of a run folder.
 
     The files named in the module docstring go to the run folder, metrics.json only when everything
-    else is there. dataset_path None is the data set the run was trained on; one with
-    fewer or more of the same draws will do. ablations: also score `test` with each input masked;
-    rough_histories: with histories as they come.
-    criteria: refuse a run that the criteria are not for.
+    else is there. dataset_path None is the data set the run was trained on; one with fewer or more
+    of the same draws, or other hold-outs, will do. ablations: also score the prior with each input
+    masked; rough_histories: with histories as they come. criteria: refuse a run that the criteria
+    are not for.
 
     Raises WeightsError when the weights were trained on other draws than are scored, InputError
     when predictions are missing, not finite, the truth itself, or depend on what the regime
@@ -112,37 +117,44 @@ def _score(
             progress(done, len(cases), f"{world} {regime} {split}")
             question = Question(world, regime, task, extra=opened.extra)
             case = (opened.loaded.model, opened.dataset, question)
-            if split == "test":
+            if split == PRIOR:
                 audit_inputs(*case)
+            spectrum = {}
             if task is Task.trajectory:
-                frame, by_quarter = score_forecasts(*case, split)
-                paths.add(frame)
-                entry = {**summarise_forecasts(frame), "by_horizon": by_quarter.tolist()}
-                null = summarise_forecasts(frame, "null_mse")
+                whole, squares = score_forecasts(*case, split)
             else:
                 scored = score_model(*case, split)
-                frame = compact(statistics(scored))
-                responses.add(frame)
-                entry = {**summarise(frame), "by_horizon": error_by_horizon(scored).tolist()}
-                null = summarise(of_null(frame))
-                if split == "test":
-                    entry["spectrum"] = {
+                whole, squares = compact(statistics(scored)), squares_by_horizon(scored)
+                if split == PRIOR:
+                    spectrum = {
                         "prediction": mean_spectrum(scored.prediction, scored.sigma).tolist(),
                         "truth": mean_spectrum(scored.truth, scored.sigma).tolist(),
                     }
                     if regime in drawn_in and task is Task.steady_state:
                         panels.append(pick(scored, opened.dataset.spec(world)))
-            for tree, values in (("worlds", entry), (NULL_MODEL, null)):
-                splits = result[tree][world].setdefault(regime.value, {})
-                if task is Task.steady_state:
-                    splits[split] = values
-                else:
-                    splits[split][task.value] = values
+            frame = _in_parts(whole, opened.dataset, world)
+            (paths if task is Task.trajectory else responses).add(frame)
+            rows = frame["sample"].drop_duplicates().to_numpy()
+            for name in (PRIOR, *OF_PRIOR) if split == PRIOR else (split,):
+                part = frame if name == split else frame[frame["split"] == name]
+                if not len(part):
+                    continue
+                some = squares[np.isin(rows, part["sample"])]
+                entry = _summarised(part, task)
+                entry |= {"by_horizon": np.sqrt(some.mean(axis=0)).tolist()}
+                if name == PRIOR and spectrum:
+                    entry["spectrum"] = spectrum
+                for tree, values in (("worlds", entry), (NULL_MODEL, _null(part, task))):
+                    splits = result[tree][world].setdefault(regime.value, {})
+                    if task is Task.steady_state:
+                        splits[name] = values
+                    else:
+                        splits[name][task.value] = values
             for name, wanted, compare in (
                 ("ablations", ablations, ablate),
                 ("rough_histories", rough_histories and shows_history(*case[::2]), score_rough),
             ):
-                if wanted and split == COMPARED_SPLIT:
+                if wanted and split == PRIOR:
                     by_regime = result[name].setdefault(world, {}).setdefault(regime.value, {})
                     by_regime[task.value] = compare(*case, frame)
     write_panels(run, panels)
@@ -151,6 +163,25 @@ def _score(
     scored_run.save()
     progress(len(cases), len(cases), "")
     return scored_run
+
+
+def _in_parts(frame: pd.DataFrame, dataset: Dataset, world: str) -> pd.DataFrame:
+    """Statistics with the part of the prior that each sample is in as their split."""
+    split = frame["split"].to_numpy(dtype=object)
+    for name in OF_PRIOR:
+        split[frame["sample"].isin(dataset.scored(world, name))] = name
+    return frame.assign(split=split)
+
+
+def _summarised(frame: pd.DataFrame, task: Task) -> dict[str, Any]:
+    return summarise_forecasts(frame) if task is Task.trajectory else summarise(frame)
+
+
+def _null(frame: pd.DataFrame, task: Task) -> dict[str, Any]:
+    """The training mean's."""
+    if task is Task.trajectory:
+        return summarise_forecasts(frame, "null_mse")
+    return summarise(of_null(frame))
 
 
 def _head(opened: Opened) -> dict[str, Any]:
@@ -184,6 +215,7 @@ def _head(opened: Opened) -> dict[str, Any]:
         "training_data_sha": provenance["data_sha"],
         "training_draws_sha": provenance["draws_sha"],
         "training_rows": provenance["training_rows"],
+        "held_out": provenance["held_out"],
         "started_from": provenance["started_from"],
         "weights_sha256": opened.loaded.sha256,
         "training_commit": provenance["commit"],

@@ -133,10 +133,10 @@ def refuse_the_truth(
 def score_model(
     model: Model, dataset: Dataset, question: Question, split: str, change: Change | None = None
 ) -> Scored:
-    """Ask about every sample of a split, then look at the truth. change: what becomes of the fields
-    before they are shown."""
+    """Ask about every sample to be scored of a split, then look at the truth. change: what becomes
+    of the fields before they are shown."""
     world, task = question.world, question.task
-    rows = dataset.rows(world, split)
+    rows = dataset.scored(world, split)
     spec, horizon = dataset.spec(world), dataset.manifest.config.horizon
     responses, quantiles, truth = [], [], []
     model.eval()
@@ -227,12 +227,12 @@ def of_null(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**answers, **dict.fromkeys(no_bands, np.nan), linear_mse=np.nan)
 
 
-def error_by_horizon(scored: Scored) -> np.ndarray:
-    """(H+1,): root mean square of error / sigma over samples, shocks and observables."""
+def squares_by_horizon(scored: Scored) -> np.ndarray:
+    """(N, H+1): mean square of error / sigma over shocks and observables."""
     kept = scored.sigma > 0
     error = (scored.prediction - scored.truth) / np.where(kept, scored.sigma, 1.0)[:, None]
     squares = np.square(error).transpose(0, 2, 1, 3)[:, :, kept]  # (N, H+1, kept)
-    return np.asarray(np.sqrt(squares.mean(axis=(0, 2))))
+    return np.asarray(squares.mean(axis=2))
 
 
 def mean_spectrum(responses: np.ndarray, sigma: np.ndarray) -> np.ndarray:

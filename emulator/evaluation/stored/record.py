@@ -9,7 +9,8 @@ data_worlds: the worlds of the data set, whether or not the run answers them, an
 are distinct in each. samples_sha, training_draws_sha: which samples were scored, and which draws
 trained, whatever processor drew them; data_sha and training_data_sha are of every bit. lr, seed,
 processor_seconds: of training, None where not known or, as the rate of a closed form, not there.
-The checksum is `emulator.storage.sealed`'s.
+held_out: what the weights were trained without, by world (`Dataset.held_out`). The checksum is
+`emulator.storage.sealed`'s.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from pydantic import (
     model_validator,
 )
 
+from emulator.data.schema import PRIOR
 from emulator.errors import DatasetError
 from emulator.evaluation.metrics.registry import METRICS
 from emulator.models.configs import KINDS
@@ -60,7 +62,7 @@ class _Part(BaseModel):
 
 class _Entry(_Part):
     """What every entry has, and the metrics there were when it was scored. Those of `worlds` have
-    errors by horizon besides, and of responses on `test` spectra."""
+    errors by horizon besides, and of responses over the prior spectra."""
 
     nrmse: float
     ci95: list[float] = Field(min_length=2, max_length=2)
@@ -119,6 +121,7 @@ class _Metrics(_Part):
     training_data_sha: str
     training_draws_sha: str
     training_rows: dict[str, NonNegativeInt]
+    held_out: dict[str, list[dict[str, str | float]]] | None = None
     started_from: str | None
     floors: dict[str, str] | None = None
     gaps: dict[str, dict[str, Any]] | None = None
@@ -137,7 +140,7 @@ class _Metrics(_Part):
         cases = dict(_entries(self.worlds))
         for (world, regime, split, task), entry in cases.items():
             wanted = ["by_horizon"]
-            if split == "test" and task is not Task.trajectory:
+            if split == PRIOR and task is not Task.trajectory:
                 wanted += ["spectrum", "nrmse_pooled"]
             for name in wanted:
                 if getattr(entry, name) is None:

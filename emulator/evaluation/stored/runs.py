@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from emulator.data.schema import PRIOR
 from emulator.errors import DatasetError
 from emulator.evaluation.stored.panels import Panel, read_panels
 from emulator.evaluation.stored.record import (
@@ -63,9 +65,10 @@ class EvaluatedRun:
 
     def trained_as(self, other: EvaluatedRun) -> bool:
         """Whether both were trained on the same samples of the worlds they share."""
-        rows, others = self.metrics["training_rows"], other.metrics["training_rows"]
         return self.metrics["training_draws_sha"] == other.metrics["training_draws_sha"] and all(
-            rows[world] == others[world] for world in rows.keys() & others.keys()
+            self.metrics[key][world] == other.metrics[key][world]
+            for world in set(self.worlds) & set(other.worlds)
+            for key in ("training_rows", "held_out")
         )
 
     @property
@@ -112,9 +115,9 @@ class EvaluatedRun:
         """The metrics of one case, None when the run does not answer it."""
         return find_entry(self.metrics["worlds"], world, regime, split, task)
 
-    def on_test(self, regime: str, task: str) -> dict[str, dict[str, Any]]:
-        """The metrics of `test` by world, where the run answers it."""
-        found = {world: self.entry(world, regime, "test", task) for world in self.worlds}
+    def over_prior(self, regime: str, task: str) -> dict[str, dict[str, Any]]:
+        """The metrics over the whole prior by world, where the run answers it."""
+        found = {world: self.entry(world, regime, PRIOR, task) for world in self.worlds}
         return {world: entry for world, entry in found.items() if entry is not None}
 
     def null_entry(self, world: str, regime: str, split: str, task: str) -> dict[str, Any] | None:
@@ -165,8 +168,15 @@ def find_entry(
 
 
 def read_run(folder: Path, name: str) -> EvaluatedRun:
-    """The evaluated run in a folder. Raises DatasetError when its metrics cannot be read."""
-    return EvaluatedRun(name, folder, read_metrics(folder))
+    """The evaluated run in a folder. Raises DatasetError when its metrics cannot be read,
+    OtherVersionError where they are not over the whole prior."""
+    run = EvaluatedRun(name, folder, read_metrics(folder))
+    if not any(run.cases(PRIOR)):
+        raise OtherVersionError(
+            f"{folder / METRICS_FILE}: an earlier version's, without scores over the whole prior; "
+            f"run `emulator evaluate {shlex.quote(str(folder))}` again"
+        )
+    return run
 
 
 def find_runs(root: Path, *, of_this_version: bool = False) -> list[EvaluatedRun]:

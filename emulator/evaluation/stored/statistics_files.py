@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from emulator.data.schema import OF_PRIOR, PRIOR
 from emulator.errors import DatasetError
 from emulator.regimes import Regime, Task
 from emulator.storage import GONE, file_sha256, open_file, writing
@@ -117,15 +118,18 @@ def _sha256_of(path: Path, size: int, modified: int) -> str:
 def read_statistics(
     run: Path, world: str, regime: str, split: str, task: str, columns: list[str] | None = None
 ) -> pd.DataFrame:
-    """The stored statistics of one case. Raises DatasetError when they are not there."""
+    """The stored statistics of one case, in the order of the samples. Raises DatasetError when they
+    are not there."""
     path = run / file_of(task)
-    wanted = dict(zip(_KEYS, (world, str(Regime(regime)), str(Task(task)), split), strict=True))
+    splits = OF_PRIOR if split == PRIOR else (split,)
+    keys = [(world,), (str(Regime(regime)),), (str(Task(task)),), splits]
+    wanted = dict(zip(_KEYS, keys, strict=True))
     try:
         with open_file(path) as stream:
             table = pq.read_table(
                 stream,
                 columns=columns,
-                filters=[(k, "=", v) for k, v in wanted.items()],
+                filters=[(k, "in", v) for k, v in wanted.items()],
                 page_checksum_verification=True,
             )
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
@@ -133,6 +137,7 @@ def read_statistics(
             f"{path}: cannot be read ({type(error).__name__}); {_again(run)}"
         ) from None
     if not table.num_rows:
-        raise DatasetError(f"{path}: holds no {wanted}; {_again(run)}")
+        case = ", ".join([world, str(regime), str(task), split])
+        raise DatasetError(f"{path}: holds no {case}; {_again(run)}")
     frame: pd.DataFrame = table.to_pandas()
     return frame

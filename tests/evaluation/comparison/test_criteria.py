@@ -196,7 +196,7 @@ def measured(folder: Path, others: Path, **options: Any) -> tuple[EvaluatedRun, 
 
 
 MEASURABLE = (
-    "beats", "mean gap", "NRMSE on test", "NRMSE on slice", "HF-ratio", "RMSE / floor", "coverage",
+    "beats", "mean gap", "NRMSE over", "NRMSE on slice", "HF-ratio", "RMSE / floor", "coverage",
     "one checkpoint",
 )  # fmt: skip
 
@@ -245,7 +245,7 @@ def test_regimes_that_are_not_judged_are_shown_and_decide_nothing(tmp_path: Path
     run, beside = measured(tmp_path / "u", tmp_path / "others", more=("D",))
     for world in run.worlds:
         splits = run.metrics["worlds"][world]["D"]
-        splits["test"] |= {"hf_ratio": 9.0, "hf_ratio_specialist": 9.0}
+        splits["prior"] |= {"hf_ratio": 9.0, "hf_ratio_specialist": 9.0}
         splits["corner"]["nrmse"] = 9.0
     run.metrics["gaps"]["D"] = {"steady_state": {
         "mean": 9.0, "ci95": [8.0, 10.0], "max": 9.0, "max_world": "one", "worlds": 2,
@@ -331,9 +331,9 @@ def test_the_error_is_held_to_one_percent(
 ) -> None:
     """Errors are proportional to the toy's noise."""
     unit = evaluated(tmp_path / "unit", 1.0)
-    largest = max(unit.metrics["worlds"][w]["A"]["test"]["nrmse"] for w in unit.worlds)
+    largest = max(unit.metrics["worlds"][w]["A"]["prior"]["nrmse"] for w in unit.worlds)
     run = evaluated(tmp_path / "u", nrmse / largest, regimes=regimes)
-    assert named(run, [], "NRMSE on test").goal is verdict
+    assert named(run, [], "NRMSE over the prior, every").goal is verdict
 
 
 def floored(run: EvaluatedRun, ratio: float, cases: tuple[str, ...] = ("B1",)) -> EvaluatedRun:

@@ -23,7 +23,7 @@ def universal(tmp_path: Path) -> EvaluatedRun:
 
 
 def entry(run: EvaluatedRun, world: str = "one") -> dict:
-    found = run.entry(world, "A", "test", "steady_state")
+    found = run.entry(world, "A", "prior", "steady_state")
     assert found is not None
     return found
 

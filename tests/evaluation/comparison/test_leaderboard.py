@@ -21,7 +21,7 @@ def test_runs_are_ranked_by_their_mean_beside_the_null_model(tmp_path: Path) -> 
     evaluated(tmp_path / "good", 0.1)
     evaluated(tmp_path / "better", 0.05, model="baseline_mlp")
     table = write_leaderboard(find_runs(tmp_path), tmp_path)
-    wide = ranked(table, "test")
+    wide = ranked(table, "prior")
     assert list(wide["run"]) == ["better", "good", "training_mean"]
     assert wide["mean"].is_monotonic_increasing
     assert wide["mean"].to_numpy() == pytest.approx(wide[["one", "two"]].mean(axis=1).to_numpy())
@@ -39,7 +39,7 @@ def test_the_null_model_comes_once_a_data_set(tmp_path: Path) -> None:
 def test_a_run_on_one_world_is_listed_but_not_ranked(tmp_path: Path) -> None:
     evaluated(tmp_path / "all", 0.1)
     evaluated(tmp_path / "one", 0.01, worlds=("one",))
-    wide = ranked(collect(find_runs(tmp_path)), "test")
+    wide = ranked(collect(find_runs(tmp_path)), "prior")
     assert wide["run"].iloc[-1] == "one"
     assert pd.isna(wide["mean"].iloc[-1])
 
@@ -48,9 +48,9 @@ def test_runs_of_one_world_each_share_a_row_and_are_ranked(tmp_path: Path) -> No
     evaluated(tmp_path / "all", 0.1)
     for world, error in (("one", 0.02), ("two", 0.03)):
         evaluated(tmp_path / "own" / world, error, worlds=(world,))
-    wide = ranked(collect(find_runs(tmp_path)), "test")
+    wide = ranked(collect(find_runs(tmp_path)), "prior")
     assert list(wide["run"]) == ["own/*", "all", "training_mean"]
-    alone = ranked(collect(find_runs(tmp_path / "own" / "one")), "test")
+    alone = ranked(collect(find_runs(tmp_path / "own" / "one")), "prior")
     assert "one" in set(alone["run"])
 
 
@@ -67,13 +67,13 @@ def test_worlds_come_in_the_order_of_the_run_that_knows_most(tmp_path: Path) -> 
     for world in ("one", "two"):
         evaluated(tmp_path / "a" / world, 0.02, worlds=(world,))
     evaluated(tmp_path / "z", 0.1, worlds=("two", "one"))
-    columns = list(ranked(collect(find_runs(tmp_path)), "test").columns)
+    columns = list(ranked(collect(find_runs(tmp_path)), "prior").columns)
     assert columns.index("two") < columns.index("one")
 
 
 def test_validation_ranks_nobody(tmp_path: Path) -> None:
     evaluated(tmp_path / "a", 0.1)
-    assert set(collect(find_runs(tmp_path))["split"]) == {"test", "slice", "corner"}
+    assert set(collect(find_runs(tmp_path))["split"]) == {"prior", "test", "slice", "corner"}
 
 
 def test_the_files_hold_every_score_by_regime_with_origins(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_runs_of_another_leaderboard_on_the_same_samples_are_ranked_too(tmp_path
     evaluated(tmp_path / "ours" / "mine", 0.1)
     ours = find_runs(tmp_path / "ours")
     table = write_leaderboard(ours, tmp_path / "ours", tmp_path / "theirs")
-    wide = ranked(table, "test")
+    wide = ranked(table, "prior")
     assert list(wide["run"]) == ["published/best", "mine", "training_mean"]
     assert (
         "published/NAME are runs of another" in (tmp_path / "ours" / "leaderboard.md").read_text()
@@ -135,7 +135,7 @@ def test_another_leaderboard_that_cannot_be_ranked_beside_is_refused(
 def test_distances_to_the_floor_are_listed_where_there_are_some(tmp_path: Path) -> None:
     run = evaluated(tmp_path / "a", 0.1)
     assert "distances to the floor" not in _written([run], tmp_path)
-    entry = run.entry("two", "A", "test", "steady_state")
+    entry = run.entry("two", "A", "prior", "steady_state")
     assert entry is not None
     entry |= {"floor_ratio": 1.234, "floor_ratio_ci95": [1.1, 1.4], "floor_rmse": 0.25,
               "floor_histories": 50}  # fmt: skip
@@ -152,9 +152,9 @@ def test_trajectories_have_columns_of_their_own_outside_the_mean(tmp_path: Path)
     for tree in (run.metrics["worlds"], run.metrics["training_mean"]):
         entry = {"nrmse": 50.0, "ci95": [49.0, 51.0], "by_observable": {}, "samples": 3,
                  "by_horizon": [50.0]}  # fmt: skip
-        tree["one"]["A"]["test"]["trajectory"] = entry
+        tree["one"]["A"]["prior"]["trajectory"] = entry
     run.save()
-    wide = ranked(collect(find_runs(tmp_path)), "test")
+    wide = ranked(collect(find_runs(tmp_path)), "prior")
     assert (wide["one†"] == 50.0).all()
     assert (wide["mean"] < 5.0).all()
 

@@ -48,7 +48,7 @@ def test_errors_of_an_exact_conditional_mean_need_no_floor(tmp_path: Path) -> No
     run = evaluated_at(toy(), 1.5, tmp_path, best_mse=lambda errors: errors["mse"] / 9.0)
     assert stored_ratios(run, []) == []
     fill_floors(run, [])
-    entry = run.entry("toy", "B1", "test", "steady_state")
+    entry = run.entry("toy", "B1", "prior", "steady_state")
     assert entry is not None
     assert (entry["floor_ratio"], entry["floor_histories"]) == (pytest.approx(3.0), 40)
     assert "floor_hf_ratio" not in entry
@@ -60,7 +60,7 @@ def test_an_evaluation_says_how_far_it_is_from_the_floor_and_forgets_floors_that
 ) -> None:
     floors = toy()
     run = evaluated_at(floors, 1.5, tmp_path)
-    entry = run.entry("toy", "B1", "test", "steady_state")
+    entry = run.entry("toy", "B1", "prior", "steady_state")
     assert entry is not None
     fill_floors(run, [floors])
     assert entry["floor_ratio"] == pytest.approx(1.5)

@@ -75,7 +75,7 @@ def evaluated_at(
     keys = {"world": "toy", "regime": "B1", "task": "steady_state", "split": "test"}
     with StatisticsWriter(folder / RESPONSES_FILE) as writer:
         writer.add(theirs(floors, factor).assign(**keys, best_mse=best_mse))
-    tree = {"toy": {"B1": {"test": {"nrmse": 1.0}}}}
+    tree = {"toy": {"B1": {"prior": {"nrmse": 1.0}}}}
     metrics = {"model": "universal", "worlds": tree, "regimes": ["B1"], "training_draws_sha": "d",
                "extra_inputs": [], NULL_MODEL: tree, "statistics": checksums(folder)}  # fmt: skip
     return EvaluatedRun("universal", folder, metrics)

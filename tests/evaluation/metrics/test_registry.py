@@ -61,7 +61,7 @@ def test_a_new_metric_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_a_run_scored_before_there_was_a_metric_is_shown_without_it(tmp_path: Path) -> None:
     run = evaluated(tmp_path / "run", 0.1)
-    del run.metrics["worlds"]["one"]["A"]["test"]["half_life_error"]
+    del run.metrics["worlds"]["one"]["A"]["prior"]["half_life_error"]
     run.save()
     record.read_metrics(run.folder)
     assert "<td>–</td>" in write_report(run).read_text()
@@ -69,7 +69,7 @@ def test_a_run_scored_before_there_was_a_metric_is_shown_without_it(tmp_path: Pa
 
 def test_a_metric_that_is_no_number_is_refused(tmp_path: Path) -> None:
     run = evaluated(tmp_path / "run", 0.1)
-    run.metrics["worlds"]["one"]["A"]["test"]["half_life_error"] = "3"
+    run.metrics["worlds"]["one"]["A"]["prior"]["half_life_error"] = "3"
     run.save()
     with pytest.raises(DatasetError, match="'half_life_error' is no number"):
         record.read_metrics(run.folder)

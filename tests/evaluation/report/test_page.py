@@ -32,7 +32,7 @@ def test_the_report_holds_scores_criteria_definitions_and_provenance(tmp_path: P
     run = evaluated(tmp_path / "u", 0.2)
     conclude(run, [evaluated(tmp_path / "s", 0.1, worlds=("one",))])
     text = (run.folder / "report.html").read_text()
-    entry = run.entry("one", "A", "test", "steady_state")
+    entry = run.entry("one", "A", "prior", "steady_state")
     assert entry
     for shown in (f"{entry['nrmse']:.4f}", f"{entry['gap']:+.1%}", "falls short", "holds"):
         assert shown in text
@@ -46,7 +46,7 @@ def test_the_report_shows_distances_to_the_floor_where_there_are_floors(tmp_path
     run = evaluated(tmp_path / "u", 0.2, regimes=("A", "B1"))
     draw(run, [])
     assert "RMSE / floor" not in write_report(run).read_text()
-    entry = run.entry("one", "B1", "test", "steady_state")
+    entry = run.entry("one", "B1", "prior", "steady_state")
     assert entry
     entry |= {"floor_ratio": 1.234, "floor_ratio_ci95": [1.111, 1.357], "floor_rmse": 0.2,
               "floor_histories": 50}  # fmt: skip

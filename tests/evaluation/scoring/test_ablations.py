@@ -41,7 +41,7 @@ def test_ablations_compare_the_same_samples(evaluated_run: Path) -> None:
     metrics = metrics_of(evaluated_run)
     for world, entry in metrics["ablations"].items():
         for task, by_name in entry["A"].items():
-            whole = metrics["worlds"][world]["A"]["test"]
+            whole = metrics["worlds"][world]["A"]["prior"]
             whole = whole if task == "steady_state" else whole[task]
             for values in by_name.values():
                 expected = values["nrmse"] / whole["nrmse"] - 1

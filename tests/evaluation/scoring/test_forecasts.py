@@ -37,13 +37,13 @@ def test_forecast_errors_are_those_of_the_quarters_after_now(
     model = load_weights(run_path).model
     monkeypatch.setattr(model, "forecast", lambda inputs: torch.zeros(len(inputs), inputs.ahead, 3))
     question = Question("nk", Regime.B1, Task.trajectory)
-    frame, by_quarter = score_forecasts(model, dataset, question, "test")
+    frame, by_sample = score_forecasts(model, dataset, question, "test")
     rows = dataset.rows("nk", "test")
     path = dataset.read("nk", rows, ["trajectories"])["trajectories"][:, 80:120]
     expected = np.square(path.astype(np.float64)).mean(axis=1)
     assert frame["mse"].to_numpy().reshape(-1, 3) == pytest.approx(expected)
     squares = (frame["mse"] / frame["sigma"] ** 2).mean()
-    assert np.square(by_quarter).mean() == pytest.approx(squares, rel=1e-9)
+    assert by_sample.mean() == pytest.approx(squares, rel=1e-9)
     monkeypatch.setattr(model, "forecast", lambda inputs: torch.full((len(inputs), 40, 3), np.nan))
     with pytest.raises(InputError, match="not finite"):
         score_forecasts(model, dataset, question, "test")

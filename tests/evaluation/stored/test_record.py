@@ -36,7 +36,7 @@ def test_damaged_metrics_are_named_with_the_remedy(
         find_runs(tmp_path)
 
 
-ENTRY = ("worlds", "one", "A", "test")
+ENTRY = ("worlds", "one", "A", "prior")
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ ENTRY = ("worlds", "one", "A", "test")
         ("samples_seen", {"A": 3}),
         ("samples_seen", {"A": {}}),
         ("worlds", {"one": 3}),
-        ("worlds", {"one": {"A": {"test": None}}}),
+        ("worlds", {"one": {"A": {"prior": None}}}),
         *(((*ENTRY, key), None) for key in (
             "nrmse", "ci95", "by_horizon", "spectrum", "nrmse_pooled", "samples",
         )),
@@ -102,7 +102,7 @@ def test_whatever_is_missing_from_metrics_is_one_error(
 def test_an_edited_figure_is_refused(tmp_path: Path) -> None:
     run = evaluated(tmp_path / "a", 0.1)
     file = run.folder / "metrics.json"
-    number = repr(run.metrics["worlds"]["one"]["A"]["test"]["nrmse"])
+    number = repr(run.metrics["worlds"]["one"]["A"]["prior"]["nrmse"])
     file.write_text(file.read_text().replace(number, "0.01"))
     with pytest.raises(DatasetError, match="altered since it was written"):
         find_runs(tmp_path)
