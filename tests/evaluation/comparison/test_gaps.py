@@ -171,7 +171,7 @@ def test_runs_scored_on_other_samples_are_refused(universal: EvaluatedRun, tmp_p
     other = evaluated(tmp_path / "other", 0.1)
     file = other.folder / RESPONSES_FILE
     table = pd.read_parquet(file)
-    table[table["sample"] != 3].to_parquet(file)
+    table[table["sample"] != 30].to_parquet(file)
     other.metrics["statistics"] = checksums(other.folder)
     with pytest.raises(DatasetError, match="other samples"):
         paired_difference(universal, other, "one", "A", "steady_state")
