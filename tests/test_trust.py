@@ -26,7 +26,17 @@ from emulator.models.weights import load_weights, save_weights
 pytestmark = pytest.mark.integration
 
 TRAINED = 40  # quarters
-HELD_OUT = {"nk": [{"parameter": "phi_pi", "above": 3.25}]}
+HELD_OUT = {
+    "nk": [{"parameter": "phi_pi", "above": 3.25}, {"persistence": 0.75, "volatility": 1.5}],
+    "var": [{"statistic": "largest_root", "above": 0.9}],
+    "switching": [{"persistence": 0.8, "volatility": 1.0}],
+    "rbc": [{"persistence": 0.7, "volatility": 1.0, "of": "trajectories"}],
+}
+TURBULENT = {
+    "d_turbulent": 2.5, **{f"a_calm_{k}{k}": 0.8 for k in (1, 2, 3)},
+    **{f"a_turbulent_{k}{k}": 0.9 for k in (1, 2, 3)},
+}  # fmt: skip
+VOLATILE = {"rho_a": 0.95, "rho_i": 0.9, "sigma_a": 0.02, "sigma_m": 0.01, "sigma_u": 0.01}
 EXPLOSIVE = {"a1_11": 0.95, "a1_12": 0.4, "a1_21": 0.4}
 
 
@@ -56,6 +66,14 @@ CASES = [
          theta={"a1_11": 0.9, "a2_11": 0.1}),
     Case(Caveat.UNCHECKED, "was not checked: the solver is away", theta={"kappa": 0.2}),
     Case(Caveat.HELD_OUT, "phi_pi above 3.25 was held out", theta={"phi_pi": 3.3}),
+    Case(Caveat.HELD_OUT, "largest root above 0.9 was held out", world="var", shock="shock_1",
+         theta={"a1_11": 0.92}),
+    Case(Caveat.HELD_OUT, "persistence above 0.75 with volatility above 1.5 was held out",
+         theta=VOLATILE),
+    Case(Caveat.HELD_OUT, "persistence above 0.8 with volatility above 1 was held out",
+         world="switching", shock="shock_1", theta=TURBULENT),
+    Case(Caveat.HELD_OUT, "volatility above 1 was mostly held out", world="rbc",
+         theta={"rho_a": 0.97, "rho_m": 0.9, "sigma_a": 0.02, "sigma_m": 0.01}),
     Case(Caveat.OTHER_UNITS, "the s.d. of rate is far", series=(1.0, 1.0, 1 / 400)),
     Case(Caveat.LEVEL, "output has a mean 30", series=(1.0, 1.0, 1.0), levels=(30.0, 0.0, 0.0)),
     Case(Caveat.IMPOSSIBLE, "below -4, and in no economy of world 'zlb'", world="zlb",
@@ -84,7 +102,7 @@ def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Cas
         def away(theta: object) -> None:
             raise InputError("the solver is away")
 
-        monkeypatch.setattr(emulator.get_world("nk"), "check", away)
+        monkeypatch.setattr(emulator.get_world("nk"), "solve", away)
     return request.param
 
 

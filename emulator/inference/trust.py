@@ -6,7 +6,7 @@ them; none of them decides any.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any
@@ -19,12 +19,15 @@ from emulator.inference.likeness import Likeness
 from emulator.inference.request import Request
 from emulator.limits import MAX_SIZE, MIN_SIZE
 from emulator.models.base import Model
+from emulator.models.described import HeldOut
 from emulator.specs import OBSERVABLE_NAMES, WorldSpec, same_names
 
 if TYPE_CHECKING:
     from emulator.worlds.base import World
 
 SOLVED_AT_ONCE = 4096  # draws solved at once; bounds memory, does not change the result
+# Draws whose persistence is simulated: a second in `zlb`, where it is a hundred times an answer.
+SIMULATED_AT_MOST = 500
 
 # A history whose s.d. is this many times that of the training trajectories, or below this part of
 # it, is in other units (fractions for percent: 100). Fewer than 1 in 1,000 histories drawn from
@@ -97,8 +100,8 @@ class Caveat(Enum):
     UNCHECKED = (Severity.warning, "{what} was not checked: {reason}")
     HELD_OUT = (
         Severity.warning,
-        "{part}{where} was held out of training: errors are larger there, and bands, where there "
-        "are any, too narrow",
+        "{part}{where} was {mostly}held out of training: errors are larger there, and bands, where "
+        "there are any, too narrow",
     )
     UNUSUAL = (Severity.warning, "unlike the histories trained on: {what}")
 
@@ -150,7 +153,8 @@ def judge(
     The world is solved at the parameters, by chunks, where it is installed as the weights know it.
     That costs little beside the answer, but for large batches of worlds that are dear to solve
     (`zlb`, `sw07`), where it may come near half of it. The first time in a process compiled code
-    is loaded, which takes up to a second; at a world's defaults nobody asks.
+    is loaded, which takes up to a second; at a world's defaults nobody asks, unless training left
+    out what only the solution tells.
     """
     found: list[Found] = []
     spec = request.world
@@ -160,8 +164,10 @@ def judge(
             found += _impossible(spec, theta, history.values)
     if spec is not None and theta is not None:
         found += _out_of_bounds(spec, theta)
-        found += _of_solution(spec, theta)
-        found += _held_out(spec, theta, provenance)
+        records = provenance.get("held_out", {}).get(spec.name, ())
+        regions = [HeldOut.model_validate(record) for record in records]
+        found += _beyond_parameters(spec, theta, regions)
+        found += _of_solution(spec, theta, [r for r in regions if r.parameter is None])
     if not (spec and spec.linear) and not MIN_SIZE <= abs(request.size) <= MAX_SIZE:
         found.append(Caveat.SIZE.found(size=request.size))
     found += of_horizon(model, request.horizon)
@@ -263,43 +269,85 @@ def _out_of_bounds(spec: WorldSpec, theta: Array) -> Iterator[Found]:
             )
 
 
-def _held_out(spec: WorldSpec, theta: Array, provenance: Mapping[str, Any]) -> Iterator[Found]:
+def _beyond_parameters(
+    spec: WorldSpec, theta: Array, regions: Sequence[HeldOut]
+) -> Iterator[Found]:
     """The half-lines of parameters, within the bounds, that training left out and some draw lies
-    on. Rules on statistics of the solution are passed over."""
-    for rule in provenance.get("held_out", {}).get(spec.name, ()):
-        if rule.get("parameter") not in spec.parameter_names:
+    on."""
+    for region in regions:
+        if region.parameter not in spec.parameter_names:
             continue
-        column = spec.parameter_names.index(rule["parameter"])
+        column = spec.parameter_names.index(region.parameter)
         p, values = spec.parameters[column], theta[:, column]
-        inside = (values >= p.lower) & (values <= p.upper)
-        for side, beyond in (("above", np.greater), ("below", np.less)):
-            if side not in rule:
-                continue
-            rows = inside & beyond(values, rule[side])
-            if rows.any():
-                part = f"{p.name} {side} {rule[side]:g}"
-                yield Caveat.HELD_OUT.found(part=part, where=_share(rows))
+        rows = (values >= p.lower) & (values <= p.upper) & _beyond(values, region)
+        yield from _left_out(region, rows)
 
 
-def _of_solution(spec: WorldSpec, theta: Array) -> Iterator[Found]:
-    """Draws without a unique stable solution, and those that the prior leaves out."""
+def _beyond(values: Array, region: HeldOut) -> NDArray[np.bool_]:
+    """On which side of the half-line they are; NaN is on neither."""
+    return np.asarray(values > region.above if region.above is not None else values < region.below)
+
+
+def _left_out(region: HeldOut, rows: NDArray[np.bool_]) -> Iterator[Found]:
+    if rows.any():
+        mostly = "mostly " if region.of == "trajectories" else ""
+        yield Caveat.HELD_OUT.found(part=region, where=_share(rows), mostly=mostly)
+
+
+def _of_solution(spec: WorldSpec, theta: Array, regions: Sequence[HeldOut]) -> Iterator[Found]:
+    """Draws without a unique stable solution, those that the prior leaves out, and those that
+    training left out by what the solution tells."""
     defaults = np.array([p.default for p in spec.parameters])
-    if (theta == defaults).all():
+    if (theta == defaults).all() and not regions:
         return
     from emulator.worlds.base import Status
+    from emulator.worlds.population import has_state_space
 
+    held_out = " and whether training left it out" if regions else ""
     try:
         world = _installed(spec)
+        simulated = regions and not has_state_space(world) and len(theta) > SIMULATED_AT_MOST
+        asked = [] if simulated else regions
         chunks = range(0, len(theta), SOLVED_AT_ONCE)
-        status = np.concatenate([world.check(theta[k : k + SOLVED_AT_ONCE]) for k in chunks])
+        parts = [_solved(world, theta[k : k + SOLVED_AT_ONCE], asked) for k in chunks]
     except EmulatorError as error:
-        yield Caveat.UNCHECKED.found(what="whether there is a solution", reason=error)
+        what = f"whether there is a solution{held_out}"
+        yield Caveat.UNCHECKED.found(what=what, reason=error)
         return
+    status = np.concatenate([part[0] for part in parts])
     for verdict in sorted({Status(int(s)) for s in status} - {Status.OK, Status.OUT_OF_BOUNDS}):
         caveat = Caveat.NO_SOLUTION if not verdict.solved else Caveat.INADMISSIBLE
         where = _share(status == verdict).strip() or "at these parameters"
         reason = verdict.message.partition(" (")[0]
         yield caveat.found(world=spec.name, where=where, reason=reason)
+    for k, region in enumerate(asked):
+        yield from _left_out(region, np.concatenate([part[1][k] for part in parts]))
+    if simulated:
+        yield Caveat.UNCHECKED.found(
+            what=f"whether {' or '.join(map(str, regions))} was held out of training",
+            reason=f"of more than {SIMULATED_AT_MOST} draws of world {spec.name!r} that takes long",
+        )
+
+
+def _solved(
+    world: World[Any], theta: Array, regions: Sequence[HeldOut]
+) -> tuple[NDArray[np.int8], list[NDArray[np.bool_]]]:
+    """The status (B,) of each draw, and of each region which valid draws (B,) are in it."""
+    from emulator.worlds.base import Status
+    from emulator.worlds.population import largest_root, population_moments
+
+    solution = world.solve(theta)
+    rows = []
+    for region in regions:
+        if region.statistic is not None:
+            inside = _beyond(largest_root(solution), region)
+        else:
+            moments = population_moments(world, theta, solution)
+            inside = (moments.persistence > region.persistence) & (
+                moments.volatility > region.volatility
+            )
+        rows.append(inside & (solution.status == Status.OK))
+    return solution.status, rows
 
 
 def _installed(spec: WorldSpec) -> World[Any]:

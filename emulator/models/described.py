@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    model_validator,
+)
 from torch.overrides import TorchFunctionMode
 
 from emulator.models.base import Model
@@ -21,6 +28,47 @@ _SPARE = 1_000_000  # numbers that a model needs for a moment, or keeps and does
 _MAKING = {torch.empty, torch.zeros, torch.ones, torch.full, torch.linspace, torch.arange}
 
 
+class HeldOut(BaseModel):
+    """A region of a world's parameters that training left out, as `held_out` records it: one of
+
+    parameter, above or below      a half-line of a parameter
+    statistic, above or below      the same of the solution's largest root
+    persistence, volatility        both above these (`worlds.population`)
+
+    of: "trajectories" where persistence and volatility were those of each sample's path, so that
+    of such parameters most samples were left out, not all.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
+
+    parameter: str | None = None
+    statistic: Literal["largest_root"] | None = None
+    above: float | None = None
+    below: float | None = None
+    persistence: float | None = None
+    volatility: float | None = None
+    of: Literal["trajectories"] | None = None
+
+    @model_validator(mode="after")
+    def _one_region(self) -> Self:
+        given = set(self.model_dump(exclude_none=True)) - {"of"}
+        if given == {"persistence", "volatility"}:
+            return self
+        sides, names = given & {"above", "below"}, given & {"parameter", "statistic"}
+        if given != sides | names or len(sides) != 1 or len(names) != 1:
+            raise ValueError(f"no region: {', '.join(sorted(given))}")
+        return self
+
+    def __str__(self) -> str:
+        if self.persistence is not None:
+            return (
+                f"persistence above {self.persistence:g} with volatility above {self.volatility:g}"
+            )
+        name = self.parameter or str(self.statistic).replace("_", " ")
+        side, bound = ("below", self.below) if self.above is None else ("above", self.above)
+        return f"{name} {side} {bound:g}"
+
+
 class Provenance(BaseModel):
     """Where weights come from: what is read of it later. Other keys may be there."""
 
@@ -31,7 +79,7 @@ class Provenance(BaseModel):
     data_sha: str
     draws_sha: str
     training_rows: dict[str, NonNegativeInt]
-    held_out: dict[str, list[dict[str, str | float]]]
+    held_out: dict[str, list[HeldOut]]
     started_from: str | None
     regime: RegimeName
     device: str

@@ -84,7 +84,7 @@ def estimate(
 def evaluation_seconds(config: RunConfig, dataset: Dataset) -> float:
     """Seconds to evaluate a run, roughly, from the numbers of samples scored."""
     samples = sum(
-        len(dataset.rows(world, split)) * len(tasks(dataset.spec(world)))
+        len(dataset.scored(world, split)) * len(tasks(dataset.spec(world)))
         for world in config.data.worlds or dataset.worlds
         for split in SCORED_SPLITS
     )

@@ -11,6 +11,7 @@ from emulator.claim import LOCK, ClaimError, alone
 from emulator.config import config_hash, load_config
 from emulator.data import Dataset
 from emulator.errors import ConfigError, WeightsError
+from emulator.models.described import HeldOut
 from emulator.models.weights import DESCRIPTION_FILE, DamagedWeightsError, load_weights
 from emulator.storage import sweep, write_atomically
 from emulator.strict_yaml import dump_yaml
@@ -180,14 +181,11 @@ def card(config: RunConfig, provenance: dict[str, Any], output: Path) -> str:
 
 
 def _held_out_lines(provenance: dict[str, Any]) -> list[str]:
-    """Which parts of the bounds no training sample was in, besides the volatile corner."""
+    """Which parameters no training sample had."""
     parts = [
-        f"{world} {rule.get('parameter') or rule['statistic'].replace('_', ' ')} {side} "
-        f"{rule[side]:g}"
-        for world, rules in provenance["held_out"].items()
-        for rule in rules
-        for side in ("above", "below")
-        if side in rule
+        f"{world} {HeldOut.model_validate(record)}"
+        for world, records in provenance["held_out"].items()
+        for record in records
     ]
     return [f"- held out of training: {', '.join(parts)}"] if parts else []
 

@@ -63,8 +63,11 @@ def has_state_space(world: World[Any]) -> bool:
 
 
 def largest_root(solution: StateSpace) -> Float64[np.ndarray, " B"]:
-    """Spectral radius of the transition matrices."""
-    return np.asarray(np.abs(np.linalg.eigvals(solution.a)).max(axis=1))
+    """Spectral radius of the transition matrices; NaN where they are not finite."""
+    solved = np.isfinite(solution.a).all(axis=(1, 2))
+    out = np.full(len(solved), np.nan)
+    out[solved] = np.abs(np.linalg.eigvals(solution.a[solved])).max(axis=1)
+    return out
 
 
 def population_moments(

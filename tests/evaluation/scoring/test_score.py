@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -24,7 +26,7 @@ from tests.evaluation.toys import killed_at, metrics_of
 def test_metrics_follow_from_the_stored_statistics(evaluated_run: Path) -> None:
     metrics = metrics_of(evaluated_run)
     for world in metrics["worlds"]:
-        for split in ("test", "val", "slice", "corner"):
+        for split in ("prior", "test", "val", "slice", "corner"):
             entry = metrics["worlds"][world]["A"][split]
             part = read_statistics(evaluated_run, world, "A", split, "steady_state")
             assert entry["nrmse"] == nrmse_per_sample(part).mean()
@@ -37,6 +39,20 @@ def test_metrics_follow_from_the_stored_statistics(evaluated_run: Path) -> None:
             paths = read_statistics(evaluated_run, world, "A", split, "trajectory")
             assert entry["trajectory"]["nrmse"] == nrmse_per_sample(paths).mean()
             assert len(entry["trajectory"]["by_horizon"]) == AHEAD
+        _is_made_of_its_parts(metrics["worlds"][world]["A"])
+        _is_made_of_its_parts(
+            {k: v["trajectory"] for k, v in metrics["worlds"][world]["A"].items()}
+        )
+
+
+def _is_made_of_its_parts(entries: dict[str, Any]) -> None:
+    """The prior's numbers are those of its parts together, each sample with the same weight."""
+    prior, *parts = (entries[split] for split in ("prior", "test", "slice", "corner"))
+    shares = np.array([part["samples"] for part in parts]) / prior["samples"]
+    assert shares.sum() == 1.0
+    assert prior["nrmse"] == pytest.approx(shares @ [part["nrmse"] for part in parts])
+    squares = shares @ np.square([part["by_horizon"] for part in parts])
+    assert np.square(prior["by_horizon"]) == pytest.approx(squares)
 
 
 @pytest.mark.slow
@@ -58,9 +74,14 @@ def test_every_sample_of_every_split_is_scored_once(evaluated_run: Path, dataset
     keys = ["world", "regime", "task", "split", "sample", "shock", "observable"]
     assert not table.duplicated(keys).any()
     for world in dataset.worlds:
+        scored = {}
         for split in ("test", "val", "slice", "corner"):
             part = table[(table["world"] == world) & (table["split"] == split)]
-            assert set(part["sample"]) == set(dataset.rows(world, split))
+            assert set(part["sample"]) == set(dataset.scored(world, split))
+            scored[split] = set(part["sample"])
+        assert len(scored["slice"]) < len(dataset.rows(world, "slice"))
+        prior = scored["test"] | scored["slice"] | scored["corner"]
+        assert prior == set(dataset.scored(world, "prior"))
     assert "train" not in set(table["split"])
 
 
