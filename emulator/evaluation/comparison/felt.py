@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from emulator.data.schema import PRIOR
 from emulator.evaluation.comparison.marks import marked
 from emulator.evaluation.metrics.base import Table
 from emulator.evaluation.metrics.registry import METRICS
-from emulator.evaluation.scoring.ablations import SPLIT
 from emulator.evaluation.scoring.rough_histories import ROUGH
 from emulator.evaluation.stored.record import NULL_MODEL
 from emulator.evaluation.stored.runs import EvaluatedRun
@@ -79,8 +79,8 @@ def rough_table(run: EvaluatedRun) -> list[list[str]]:
     for world, by_regime in (run.metrics.get("rough_histories") or {}).items():
         for regime, by_task in by_regime.items():
             for task, found in by_task.items():
-                clean = run.entry(world, regime, SPLIT, task) or {}
-                null = run.null_entry(world, regime, SPLIT, task) or {}
+                clean = run.entry(world, regime, PRIOR, task) or {}
+                null = run.null_entry(world, regime, PRIOR, task) or {}
                 scores = [clean.get("nrmse"), *(found.get(n, {}).get("nrmse") for n in ROUGH)]
                 cells = [_number(score, 4) for score in (*scores, null.get("nrmse"))]
                 rows.append([marked(world, task), regime, *cells])

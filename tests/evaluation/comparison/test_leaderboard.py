@@ -14,7 +14,7 @@ from emulator.evaluation.stored.runs import EvaluatedRun, find_runs
 from tests.evaluation.toys import evaluated
 
 pytestmark = pytest.mark.fast
-CASE = ("one", "A", "test", "steady_state")
+CASE = ("one", "A", "prior", "steady_state")
 
 
 def test_runs_are_ranked_by_their_mean_beside_the_null_model(tmp_path: Path) -> None:

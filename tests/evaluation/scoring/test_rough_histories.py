@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from emulator.data import Dataset
+from emulator.data.schema import PRIOR
 from emulator.evaluation import evaluate
 from emulator.evaluation.comparison.felt import rough_lines, rough_table
 from emulator.evaluation.metrics.nrmse import nrmse
 from emulator.evaluation.report.page import write_report
-from emulator.evaluation.scoring.ablations import SPLIT
 from emulator.evaluation.scoring.rough_histories import (
     ROUGH,
     demeaned,
@@ -104,10 +104,10 @@ class Watching(Model):
 def test_models_see_the_changed_quarters_and_never_the_run_in(dataset: Dataset) -> None:
     model = Watching(dataset, "nk")
     question = Question("nk", Regime.B1)
-    whole = statistics(score_model(model, dataset, question, SPLIT))
+    whole = statistics(score_model(model, dataset, question, PRIOR))
     scores = score_rough(model, dataset, question, whole)
     exact, *seen = (history.double().numpy() for history in model.seen)
-    rows = dataset.rows("nk", SPLIT)
+    rows = dataset.scored("nk", PRIOR)
     length = history_quarters(dataset.manifest.config)
     assert exact.shape[1] == length
     assert list(scores) == list(ROUGH)
@@ -132,8 +132,8 @@ def test_an_evaluation_keeps_them_beside_the_exact_score(
     table = rough_table(run)
     for row, world in zip(table[1:], run.worlds, strict=True):
         entry, null = (
-            run.entry(world, "B1", SPLIT, "steady_state"),
-            run.null_entry(world, "B1", SPLIT, "steady_state"),
+            run.entry(world, "B1", PRIOR, "steady_state"),
+            run.null_entry(world, "B1", PRIOR, "steady_state"),
         )
         assert entry
         assert null
