@@ -59,7 +59,7 @@ def test_seeds_of_runs_of_one_world_each_have_a_row_each(tmp_path: Path) -> None
     for world in ("one", "two"):
         for seed in (1, 2):
             evaluated(tmp_path / "own" / world / f"seed_{seed}", 0.02 * seed, worlds=(world,))
-    wide = ranked(collect(find_runs(tmp_path)), "test")
+    wide = ranked(collect(find_runs(tmp_path)), "prior")
     assert list(wide["run"]) == ["own/*/seed_1", "own/*/seed_2", "all", "training_mean"]
 
 
