@@ -285,7 +285,10 @@ def _beyond_parameters(
 
 def _beyond(values: Array, region: HeldOut) -> NDArray[np.bool_]:
     """On which side of the half-line they are; NaN is on neither."""
-    return np.asarray(values > region.above if region.above is not None else values < region.below)
+    if region.above is not None:
+        return np.asarray(values > region.above)
+    assert region.below is not None
+    return np.asarray(values < region.below)
 
 
 def _left_out(region: HeldOut, rows: NDArray[np.bool_]) -> Iterator[Found]:
