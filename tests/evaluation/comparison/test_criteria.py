@@ -340,7 +340,7 @@ def floored(run: EvaluatedRun, ratio: float, cases: tuple[str, ...] = ("B1",)) -
     """The run with every world as far from the floor as said, in an interval a tenth each way."""
     for world in run.worlds:
         for regime in cases:
-            run.metrics["worlds"][world][regime]["test"] |= {
+            run.metrics["worlds"][world][regime]["prior"] |= {
                 "floor_ratio": ratio, "floor_ratio_ci95": [ratio - 0.1, ratio + 0.1],
                 "floor_rmse": 0.2, "floor_histories": 50, "floor_hf_ratio": 1.05,
             }  # fmt: skip
@@ -369,7 +369,7 @@ def test_an_absent_floor_is_said_and_keeps_the_goal_from_holding(tmp_path: Path)
     criterion = named(run, [], "RMSE / floor")
     assert criterion.goal is Verdict.not_measured
     assert any("not answered: three B1" in line for line in criterion.details)
-    del run.metrics["worlds"]["two"]["B1"]["test"]["floor_ratio"]
+    del run.metrics["worlds"]["two"]["B1"]["prior"]["floor_ratio"]
     criterion = named(run, [], "RMSE / floor")
     assert "1 lack a floor" in criterion.figures
     assert any("no floor: two B1" in line for line in criterion.details)
@@ -393,17 +393,17 @@ def test_where_the_best_answer_errs_no_small_error_is_asked_for(tmp_path: Path) 
     for world in run.worlds:
         run.metrics["data_worlds"][world] = ["steady_state", "state_dependent"]
         for regime in ("A", "B1", "C"):
-            entry = run.metrics["worlds"][world][regime]["test"]
+            entry = run.metrics["worlds"][world][regime]["prior"]
             entry["state_dependent"] = {**entry, "nrmse": 0.5}
-    assert named(run, [], "NRMSE on test").goal is Verdict.falls_short
+    assert named(run, [], "NRMSE over the prior, every").goal is Verdict.falls_short
     beside = {"floor_ratio": 3.0, "floor_ratio_ci95": [2.9, 3.1], "floor_rmse": 0.5}
     for world in run.worlds:
         for regime in ("A", "B1", "C"):
             ratio = {} if regime == "A" else {"floor_ratio": 1.05, "floor_ratio_ci95": [1.0, 1.1]}
-            entry = run.metrics["worlds"][world][regime]["test"]
+            entry = run.metrics["worlds"][world][regime]["prior"]
             entry["state_dependent"] |= {**beside, **ratio, "floor_histories": 50}
     floored(run, 1.05)
-    assert named(run, [], "NRMSE on test").goal is Verdict.holds
+    assert named(run, [], "NRMSE over the prior, every").goal is Verdict.holds
     criterion = named(run, [], "RMSE / floor")
     assert criterion.goal is Verdict.holds
     assert any(line.startswith("not judged: one* A: 3.00") for line in criterion.details)

@@ -135,7 +135,7 @@ def test_another_leaderboard_that_cannot_be_ranked_beside_is_refused(
 def test_distances_to_the_floor_are_listed_where_there_are_some(tmp_path: Path) -> None:
     run = evaluated(tmp_path / "a", 0.1)
     assert "distances to the floor" not in _written([run], tmp_path)
-    entry = run.entry("two", "A", "test", "steady_state")
+    entry = run.entry("two", "A", "prior", "steady_state")
     assert entry is not None
     entry |= {"floor_ratio": 1.234, "floor_ratio_ci95": [1.1, 1.4], "floor_rmse": 0.25,
               "floor_histories": 50}  # fmt: skip
