@@ -17,19 +17,26 @@ from emulator.data import Dataset
 from emulator.data.moments import Moments
 from emulator.errors import DatasetError, InputError, WeightsError
 from emulator.evaluation import evaluate
-from emulator.evaluation.scoring.audit import audit_data, audit_inputs
+from emulator.evaluation.scoring import opened
+from emulator.evaluation.scoring.audit import audit_data, audit_inputs, audit_model
 from emulator.evaluation.scoring.forecasts import score_forecasts
 from emulator.evaluation.scoring.statistics import score_model
+from emulator.models.abilities import ModelConfigBase
 from emulator.models.base import Answer, Model
 from emulator.models.baselines.mlp import MLPConfig
+from emulator.models.configs import KINDS
 from emulator.models.weights import load_weights
 from emulator.questions import Question
 from emulator.regimes import Inputs, Regime, Task
 from emulator.regimes import build_inputs as honest_inputs
 from emulator.specs import WorldSpec
-from tests.evaluation.toys import bands, scored
+from emulator.storage import sealed
+from emulator.worlds import get_world
+from tests.evaluation.toys import SIGMA, bands, scored
+from tests.specs import SMALL
 
 SHAPE = (3, 2, 7, 3)
+SCALE = SIGMA[:, None]  # of toy cases
 
 
 class Oracle(Model):
@@ -65,6 +72,93 @@ def test_an_evaluator_handed_the_truth_refuses() -> None:
         with pytest.raises(InputError, match="the truth itself"):
             scored(np.zeros(SHAPE), prediction=cheat, truth=truth)
     scored(np.zeros(SHAPE), prediction=truth + 1e-3, truth=truth)  # a good model passes
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("noise", [3e-6, 1e-5])
+def test_a_solver_with_noise_added_is_refused(noise: float) -> None:
+    with pytest.raises(InputError, match="a solver answered"):
+        scored(noise * np.random.default_rng(1).normal(size=SHAPE) * SCALE)
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("error", [1e-4, 1e-3])
+def test_a_network_better_than_any_yet_is_not(error: float) -> None:
+    """Even where it answers some samples to its own rounding."""
+    errors = error * np.random.default_rng(1).normal(size=SHAPE) * SCALE
+    scored(errors)
+    errors[0] /= 20.0
+    scored(errors)
+
+
+class Disguised(Model):
+    """Answers with a world's own responses."""
+
+    def answer(self, asked: Sequence[Inputs], horizon: int | None = None) -> list[Answer]:
+        world = get_world("nk")
+        return [
+            Answer(torch.as_tensor(world.irf(inputs.theta, self.horizon).values).float())
+            for inputs in asked
+            if inputs.theta is not None
+        ]
+
+
+@pytest.mark.slow
+def test_a_world_that_answers_for_a_model_is_refused(dataset: Dataset) -> None:
+    model = Disguised(MLPConfig(), [dataset.spec("nk")], 12)
+    question = Question("nk", Regime.A)
+    with pytest.raises(InputError, match="asked world 'nk' for its answer"):
+        audit_inputs(model, dataset, question)
+    assert get_world("nk").check(get_world("nk").pack())[0] == 0  # and answers others again
+    with pytest.raises(InputError, match="is a Disguised of tests"):
+        audit_model(model)
+
+
+@pytest.mark.slow
+def test_a_model_is_held_to_what_a_weights_folder_describes(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = load_weights(run)
+    audit_model(honest.model)
+    answer = honest.model.answer
+    patched = load_weights(run)
+    patched.model.answer = lambda *asked, **options: answer(*asked, **options)
+    hooked = load_weights(run)
+    next(hooked.model.children()).register_forward_hook(lambda *_: None)
+    inside = load_weights(run)
+    inside.model.output_scales = Disguised(MLPConfig(), [], 12)
+    for loaded, match in (
+        (patched, "answers by answer of its own"),
+        (hooked, "answers by a hook of its own"),
+        (inside, "its output_scales is a Disguised"),
+    ):
+        monkeypatch.setattr(opened, "load_weights", lambda path, found=loaded: found)
+        with pytest.raises(InputError, match=match):
+            evaluate(run)
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("kind", KINDS.values(), ids=str)
+def test_every_kind_of_model_passes(kind: type[ModelConfigBase]) -> None:
+    audit_model(kind.model_validate({}).build([SMALL], 10))
+
+
+@pytest.mark.slow
+def test_code_in_a_weights_folder_is_never_run(run: Path) -> None:
+    """What is there besides the description and its tensors is not looked at."""
+    for name in ("model.py", "__init__.py", "universal.py", "sitecustomize.py"):
+        (run / name).write_text("raise SystemExit('run')")
+    before = load_weights(run).sha256
+    description = run / "model.json"
+    written = json.loads(description.read_text())
+    del written["checksum"]
+    for kind in ("tests.evaluation.test_cheats.Disguised", "Disguised"):
+        changed = sealed({**written, "model": {**written["model"], "type": kind}})
+        description.write_text(json.dumps(changed))
+        with pytest.raises(WeightsError, match="damaged"):
+            load_weights(run)
+    description.write_text(json.dumps(sealed(written)))
+    assert load_weights(run).sha256 == before
 
 
 @pytest.mark.fast

@@ -1,4 +1,10 @@
-"""Checks before any score: no answer from forbidden inputs, honest splits, honest scales.
+"""Checks before any score: no solver in disguise, no answer from forbidden inputs, honest splits,
+honest scales.
+
+`audit_model` holds a run to what a weights folder can contain: a configuration of a known kind and
+tensors, read without running anything. Its model, and every part of it, is then of the package's
+own classes, none of which may import worlds (`lint-imports`), and answers by their methods. While
+`audit_inputs` asks, worlds refuse to solve.
 
 `audit_inputs` asks the model the same questions with everything the regime forbids replaced by
 noise, then by NaN: fields outside the contract, the run-in, the quarters after now, the answers
@@ -12,7 +18,10 @@ configuration, on a data set of another seed, shows that.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,10 +34,12 @@ from emulator.errors import DatasetError, InputError
 from emulator.evaluation.scoring.forecasts import draw_now
 from emulator.limits import AHEAD
 from emulator.models.base import Model
+from emulator.models.configs import KINDS
 from emulator.questions import Fields, Question, device_of, pose, read
 from emulator.regimes import Task
-from emulator.worlds import get_world
+from emulator.worlds import World, get_world
 
+MODELS = "emulator.models."
 SAMPLES = 8  # a model that peeks does so in every sample; a few more cost nothing
 SAMPLES_AT_ONCE = 5000  # samples in memory at once: some 100 MB in the largest world
 # Sums in another order, float64: 1e-13 in practice.
@@ -37,8 +48,47 @@ SAME_MOMENTS = 1e-9
 _REMEDY = "run `emulator validate` and generate the data set again"
 
 
+def audit_model(model: Model) -> None:
+    """Raises InputError when a model is not what a weights folder describes: of another class than
+    the kinds of models are made of, or with a method or hook of its own."""
+    allowed = {kind.__module__ for kind in KINDS.values()}
+    for name, part in model.named_modules():
+        made = type(part).__module__
+        own = [key for key in vars(part) if callable(getattr(type(part), key, None))]
+        hooks = [*part._forward_hooks, *part._forward_pre_hooks]
+        if made not in allowed and made.split(".")[0] != "torch" and not made.startswith(MODELS):
+            reason = f"is a {type(part).__qualname__} of {made}"
+        elif own or hooks:
+            reason = f"answers by {', '.join(own) or 'a hook'} of its own"
+        else:
+            continue
+        raise InputError(
+            f"{type(model).__name__}: {f'its {name} ' if name else ''}{reason}, no part of what a "
+            "weights folder describes; score weights that `load_weights` reads"
+        )
+
+
+@contextmanager
+def _worlds_away() -> Iterator[None]:
+    """Within it a world that is asked raises InputError."""
+
+    def away(self: World[Any], *_: Any, **__: Any) -> Any:
+        raise InputError(
+            f"the model asked world {self.name!r} for its answer; an emulator answers from weights"
+        )
+
+    kept = {name: getattr(World, name) for name in ("solve", "irf", "simulate")}
+    try:
+        for name in kept:
+            setattr(World, name, away)
+        yield
+    finally:
+        for name, method in kept.items():
+            setattr(World, name, method)
+
+
 def audit_inputs(model: Model, dataset: Dataset, question: Question) -> None:
-    """Raises InputError when an answer depends on what the regime forbids."""
+    """Raises InputError when an answer depends on what the regime forbids, or is a world's."""
     world, task = question.world, question.task
     rows = dataset.scored(world, PRIOR)[:SAMPLES]
     config = dataset.manifest.config
@@ -56,7 +106,7 @@ def audit_inputs(model: Model, dataset: Dataset, question: Question) -> None:
         return [a for a in answer if a is not None]
 
     model.eval()
-    with torch.no_grad():
+    with torch.no_grad(), _worlds_away():
         honest = ask(whole)
         # NaN equals nothing, so an answer that is not finite would look like a peek.
         if not all(bool(torch.isfinite(answer).all()) for answer in honest):

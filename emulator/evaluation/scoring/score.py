@@ -29,7 +29,7 @@ from emulator.data import Dataset
 from emulator.data.schema import OF_PRIOR, PRIOR
 from emulator.errors import InputError
 from emulator.evaluation.scoring.ablations import ablate
-from emulator.evaluation.scoring.audit import audit_data, audit_inputs
+from emulator.evaluation.scoring.audit import audit_data, audit_inputs, audit_model
 from emulator.evaluation.scoring.forecasts import score_forecasts, summarise_forecasts
 from emulator.evaluation.scoring.opened import Opened, open_run
 from emulator.evaluation.scoring.rough_histories import score_rough, shows_history
@@ -78,9 +78,10 @@ def score(
     are not for.
 
     Raises WeightsError when the weights were trained on other draws than are scored, InputError
-    when predictions are missing, not finite, the truth itself, or depend on what the regime
-    forbids, DatasetError when a sample is in a split it does not belong to or a scale is not that
-    of the training rows, ClaimError when another process is at work in the folder.
+    when predictions are missing, not finite, the truth itself or too close to it, a world's, or
+    depend on what the regime forbids, DatasetError when a sample is in a split it does not belong
+    to or a scale is not that of the training rows, ClaimError when another process is at work in
+    the folder.
     """
     run = run.resolve()
     opened = open_run(run, dataset_path)
@@ -95,6 +96,7 @@ def score(
             f"{run}: the criteria are for a universal model of several worlds, given no more than "
             f"its regime's contract; this is {opened.config.model.type} on {', '.join(worlds)}"
         )
+    audit_model(opened.loaded.model)
     for world in worlds:
         audit_data(opened.dataset, world)
     with alone(run / LOCK, run, "emulator evaluate"):
