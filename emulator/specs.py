@@ -107,6 +107,10 @@ MACRO_OBSERVABLES = (
 )
 
 
+# Lists of more states than that are cut to the first ones and the last.
+_STATES_SHOWN, _FIRST_STATES = 30, 6
+
+
 @dataclass(frozen=True)
 class WorldSpec:
     """A world's description without its code: names, bounds, transforms, units, state size.
@@ -158,6 +162,13 @@ class WorldSpec:
     @property
     def shock_names(self) -> tuple[str, ...]:
         return tuple(s.name for s in self.shocks)
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The names of the state for a reader: of many, the first ones and the last."""
+        if len(self.state_names) <= _STATES_SHOWN:
+            return self.state_names
+        return (*self.state_names[:_FIRST_STATES], "...", self.state_names[-1])
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready copy."""

@@ -118,7 +118,7 @@ def describe(world: World[Any]) -> str:
     return "\n\n".join(
         [
             f"## `{world.name}`: {world.title}",
-            f"{kind.capitalize()}{flag}. State: {', '.join(f'`{n}`' for n in world.state_names)}.",
+            f"{kind.capitalize()}{flag}. State: {', '.join(f'`{n}`' for n in world.spec.states)}.",
             f"```text\n{equations}\n```",
             f"Parameters, quarterly.{joint}",
             _table(("parameter", "meaning", "unit", "bounds", "default", "prior"), parameters),

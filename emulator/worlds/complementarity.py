@@ -34,8 +34,8 @@ PATIENCE = 10
 # quarter on the edge within rounding could otherwise flip for ever.
 EDGE = 1e-11
 # Quarters of which every principal minor is computed, 2^12 of them in .15 ms. Of more, only the
-# leading ones are; where both are known they have agreed (`hank_zlb`).
-_EVERY_MINOR = 12
+# leading ones are; `studies.bound` finds that they decide.
+EVERY_MINOR = 12
 
 
 @compiled()
@@ -94,12 +94,11 @@ def solve_in_place(a: FloatArray, b: FloatArray) -> bool:
 
 
 @compiled()
-def unique_quarters(m: FloatArray) -> int:
+def unique_quarters(m: FloatArray, every: int) -> int:
     """The most quarters k for which the leading block M[:k, :k] of M (K, K) passes as a P-matrix.
 
-    All its leading principal minors are positive, and so is every other of its first twelve
-    quarters. Minors of a larger block are among those of the largest: the answer is no smaller for
-    a larger M.
+    Its leading principal minors are positive, and so is every other one of its first `every`
+    quarters.
     """
     size = len(m)
     work = m.copy()
@@ -110,7 +109,7 @@ def unique_quarters(m: FloatArray) -> int:
             for j in range(count + 1, size):
                 work[i, j] -= factor * work[count, j]
         count += 1
-    few = min(count, _EVERY_MINOR)
+    few = min(count, every)
     while few > 0 and not _every_minor(m[:few, :few].copy()):
         few -= 1
         count = few

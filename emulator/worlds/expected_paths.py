@@ -42,6 +42,7 @@ from emulator.compiled import compiled
 from emulator.worlds.base import FloatArray, Status
 from emulator.worlds.complementarity import (
     EDGE,
+    EVERY_MINOR,
     PATIENCE,
     ROUNDS,
     Flags,
@@ -92,7 +93,7 @@ def economy(
     window = np.zeros(len(bound), dtype=np.int64)
     for row in range(len(bound)):
         m = news[row, :, : news.shape[1], variable].T
-        window[row] = unique_quarters(np.ascontiguousarray(m))
+        window[row] = unique_quarters(np.ascontiguousarray(m), EVERY_MINOR)
     verdict = np.where(bound > 0.0, Status.OK, Status.NO_STABLE_SOLUTION).astype(np.int8)
     return Economy(
         np.ascontiguousarray(impulse),

@@ -149,9 +149,13 @@ def test_the_window_is_the_largest_leading_block_that_is_a_p_matrix() -> None:
                 break
             expected = size - 1
         sizes.append(expected)
-        assert unique_quarters(m) == expected
+        assert unique_quarters(m, 7) == expected
     assert len(set(sizes)) >= 5
-    assert unique_quarters(np.full((3, 3), np.nan)) == 0
+    # Leading minors 1, 1 and 1, but the second quarter's own is negative.
+    hidden = np.array([[1.0, 2.0, 0.0], [-1.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
+    assert unique_quarters(hidden, 3) == 1
+    assert unique_quarters(hidden, 1) == 3
+    assert unique_quarters(np.full((3, 3), np.nan), 3) == 0
 
 
 def test_a_singular_system_is_reported() -> None:

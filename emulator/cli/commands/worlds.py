@@ -33,7 +33,7 @@ def worlds(
         if output_format is Format.json:
             print_json(as_dict(world))
             return
-        typer.echo(f"State at the end of a quarter: {', '.join(world.state_names)}")
+        typer.echo(f"State at the end of a quarter: {', '.join(world.spec.states)}")
         print_imported(world)
         print_equations(world)
         return
@@ -77,7 +77,7 @@ def _moved(spec: WorldSpec, which: tuple[bool, ...]) -> str:
 
 def _print_world(spec: WorldSpec) -> None:
     typer.echo(f"{spec.name}: {spec.title}\nSource: {spec.source}")
-    typer.echo(f"State at the end of a quarter: {', '.join(spec.state_names)}")
+    typer.echo(f"State at the end of a quarter: {', '.join(spec.states)}")
     if spec.flag:
         typer.echo(f"Flag of a quarter: {spec.flag}")
     print_table(

@@ -31,8 +31,8 @@ from emulator.regimes import Regime, Task
 
 KEYS = ["sample", "shock", "observable"]
 ENERGIES = ["energy", "energy_high"]
-# The world whose likelihood no recursion gives (docs/floors.md); no criterion waits for its floor.
-WITHOUT_FLOOR = ("zlb",)
+# Worlds whose likelihood no recursion gives (docs/floors.md); no criterion waits for their floors.
+WITHOUT_FLOOR = ("zlb", "hank_zlb")
 
 
 class Compared(NamedTuple):

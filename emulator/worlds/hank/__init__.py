@@ -35,13 +35,15 @@ section 2 with public debt, transfers and further shocks.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from functools import cache
+from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from emulator.specs import Parameter, Shock
-from emulator.worlds.base import FloatArray, Status, worst
+from emulator.worlds.base import FloatArray, Status, StatusArray, worst
 from emulator.worlds.hank.equilibrium import (
     QUARTERS,
     Rules,
@@ -152,36 +154,46 @@ class HeterogeneousAgents(LinearWorld):
     )
 
     def _solve(self, theta: FloatArray) -> StateSpace:
-        values = np.full((len(theta), len(SHOCKS), QUARTERS, 3), np.nan)
-        status = np.empty(len(theta), dtype=np.int8)
-        count = len(Household._fields)
-        with _blas().limit(limits=1, user_api="blas"):
-            # Siblings, draws with one household, come together: it is solved once for all.
-            for row in np.lexsort(theta[:, :count].T[::-1]):
-                solved = solve_household(Household(*theta[row, :count].tolist()))
-                values[row], status[row] = _solution(solved, theta[row, count:])
+        values, status = moving_averages(theta)
+        with one_thread():
             system, error = realise(values[:, :, :FITTED], STATES)
-        scale = theta[:, -len(SHOCKS) :]
-        peaks = np.abs(values * scale[:, :, None, None]).max(axis=(1, 2))
-        small = (peaks < PEAKS).all(axis=1)
-        admissible = np.where(small, Status.OK, Status.INADMISSIBLE).astype(np.int8)
         far = np.where(error > TOLERANCE, Status.NO_CONVERGENCE, Status.OK).astype(np.int8)
-        # A row without responses has NaN for its peaks; its own verdict is worse.
-        return system._replace(
-            b=system.b * scale[:, None],
-            d=system.d * scale[:, None],
-            status=worst(status, admissible, far),
-        )
+        scale = theta[:, None, -len(SHOCKS) :]
+        return system._replace(b=system.b * scale, d=system.d * scale, status=worst(status, far))
 
 
-def _solution(solved: Solved | None, theta: FloatArray) -> tuple[FloatArray, Status]:
-    """Responses (S, T, 3) to unit innovations, NaN without a solution, and the verdict.
+def moving_averages(theta: FloatArray, announced: int = 0) -> tuple[FloatArray, StatusArray]:
+    """Responses (B, S, T, 3) to a unit of each innovation, and verdicts, admissibility included.
+
+    `announced` more (B, S + announced, T, 3) follow: responses to a unit of the rule's residual in
+    quarter 0, 1, ... alone, known from quarter 0 on. Rows without a solution are NaN.
+    """
+    values = np.full((len(theta), len(SHOCKS) + announced, QUARTERS, 3), np.nan)
+    status = np.empty(len(theta), dtype=np.int8)
+    count = len(Household._fields)
+    with one_thread():
+        # Siblings, draws with one household, come together: it is solved once for all.
+        for row in np.lexsort(theta[:, :count].T[::-1]):
+            solved = solve_household(Household(*theta[row, :count].tolist()))
+            found, status[row] = _solution(solved, theta[row, count:], announced)
+            if found is not None:
+                values[row] = found
+    peaks = np.abs(values[:, : len(SHOCKS)] * theta[:, -len(SHOCKS) :, None, None]).max(axis=(1, 2))
+    small = (peaks < PEAKS).all(axis=1)
+    admissible = np.where(small, Status.OK, Status.INADMISSIBLE).astype(np.int8)
+    # A row without responses has NaN for its peaks; its own verdict is worse.
+    return values, worst(status, admissible)
+
+
+def _solution(
+    solved: Solved | None, theta: FloatArray, announced: int
+) -> tuple[FloatArray | None, Status]:
+    """Responses (S + announced, T, 3) to unit innovations, None without a solution; the verdict.
 
     theta: the parameters after the household's.
     """
-    none = np.full((len(SHOCKS), QUARTERS, 3), np.nan)
     if solved is None:
-        return none, Status.NO_CONVERGENCE
+        return None, Status.NO_CONVERGENCE
     kappa, phi_pi, phi_y, rho_i, rho_d = theta[:5].tolist()
     rules = Rules(kappa, phi_pi, phi_y, rho_i, rho_d, theta[5 : 5 + len(SHOCKS)])
     h = system(solved, rules)
@@ -189,14 +201,19 @@ def _solution(solved: Solved | None, theta: FloatArray) -> tuple[FloatArray, Sta
     if max(abs(rho_i), abs(rho_d), np.abs(rules.persistence).max()) >= 1.0:
         verdict = max(verdict, Status.NO_STABLE_SOLUTION)
     if not verdict.solved:
-        return none, verdict
+        return None, verdict
     try:
-        return responses(solved, rules, h), verdict
+        return responses(solved, rules, h, announced), verdict
     except np.linalg.LinAlgError:  # H is singular where a root passes the unit circle
-        return none, Status.NO_STABLE_SOLUTION
+        return None, Status.NO_STABLE_SOLUTION
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """Linear algebra on one thread: results would depend on their number."""
+    limited: AbstractContextManager[Any] = _blas().limit(limits=1, user_api="blas")
+    return limited
 
 
 @cache
 def _blas() -> ThreadpoolController:
-    """What sets the threads of linear algebra: one, or results would depend on their number."""
     return ThreadpoolController()

@@ -124,7 +124,7 @@ def rule_shocks(
     """The right-hand sides of K paths m of the rule's residual, and what they add to the rate."""
     added = smoothed(m, rules.rho_i)
     real = solved.jacobians[:, 0] + solved.debt * solved.jacobians[:, 3]
-    return (real[:, :, 1:] @ added[:-1]).reshape(-1, m.shape[1]), added
+    return (real[:, :, 1:] @ added[:-1]).reshape(2 * len(m), m.shape[1]), added
 
 
 def right_hand_sides(
@@ -176,16 +176,22 @@ def _smooth(paths: FloatArray, rho: float) -> None:
 
 
 def responses(
-    solved: Solved, rules: Rules, h: Float64[np.ndarray, "2*T 2*T"]
-) -> Float64[np.ndarray, "6 T 3"]:
-    """Responses to a unit of each innovation, in the observables' units, with H from `system`."""
+    solved: Solved, rules: Rules, h: Float64[np.ndarray, "2*T 2*T"], announced: int = 0
+) -> Float64[np.ndarray, "6+{announced} T 3"]:
+    """Responses to a unit of each innovation, in the observables' units, with H from `system`.
+
+    The first `announced` quarters follow: responses to a unit of the rule's residual in that
+    quarter alone, known from the first one on.
+    """
     sides, added = right_hand_sides(solved, rules)
     quarters = len(added)
-    both = np.linalg.solve(h, -sides)
+    news, later = rule_shocks(solved, rules, np.eye(quarters, announced))
+    both = np.linalg.solve(h, -np.concatenate([sides, news], axis=1))
     output, inflation = both[:quarters], both[quarters:]
     rate = nominal_rate(rules, output, inflation)
     rate[:, 0] += added
-    paths = np.stack([output, inflation, rate], axis=2) * UNITS  # (T, 6, 3)
+    rate[:, sides.shape[1] :] += later
+    paths = np.stack([output, inflation, rate], axis=2) * UNITS  # (T, 6 + announced, 3)
     return np.ascontiguousarray(np.moveaxis(paths, 1, 0))
 
 
