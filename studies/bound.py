@@ -1,10 +1,10 @@
 """The lower bound of `hank_zlb`: how often there is one plan, what it costs, what it does.
 
 `python -m studies.bound [--households N] [--paths N]` writes results/hank_zlb/plans.json and
-docs/figures/hank_zlb.png. Prior draws come as siblings, ten to a household, whatever their verdict.
-For each that has a solution there are paths of 240 quarters; a path fails where a quarter has no
-plan. Windows are judged by all principal minors of the first 14 quarters, and by the leading ones
-alone. The figure has a demand shock of -2 s.d. with and without the bound.
+demand.png beside it. Prior draws come as siblings, ten to a household, whatever their verdict. For
+each that has a solution there are paths of 240 quarters; a path fails where a quarter has no plan.
+Windows are judged by all principal minors of the first 14 quarters, and by the leading ones alone.
+The figure has a demand shock of -2 s.d. with and without the bound.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from studies import records
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "hank_zlb" / "plans.json"
-FIGURE = ROOT / "docs" / "figures" / "hank_zlb.png"
+FIGURE = RESULTS.with_name("demand.png")
 SEED, SIBLINGS, EVERY = 31, 10, 14
 WORLD, HANK = HeterogeneousAgentsBound(), HeterogeneousAgents()
 # Large and lasting demand shocks, a rule that reacts fast.
