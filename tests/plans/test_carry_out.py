@@ -246,7 +246,7 @@ def test_estimates_count_evaluation_and_take_a_run_that_diverges_at_once(
 
     monkeypatch.setattr("emulator.plans.estimate.train", diverges)
     seconds = estimate(jobs, 1)
-    samples = sum(len(dataset.rows(w, s)) for w in ("var", "nk") for s in SCORED_SPLITS)
+    samples = sum(len(dataset.scored(w, s)) for w in ("var", "nk") for s in SCORED_SPLITS)
     for job in jobs:
         assert evaluation_seconds(job.config, dataset) == 10.0 + samples / 1000
         assert seconds[job.label] >= evaluation_seconds(job.config, dataset)
