@@ -18,6 +18,7 @@ from emulator.data.generate import generate
 from emulator.data.samples import draw_samples
 from emulator.data.schema import Design
 from emulator.estimation.likelihoods import log_likelihood
+from emulator.worlds.hank import HeterogeneousAgents
 
 SMOKE = Path(__file__).parents[1] / "configs" / "data" / "smoke.yaml"  # of every world
 
@@ -28,6 +29,7 @@ def main() -> None:
     few = {"samples": 100, "quarters": 90, "horizon": 4, "shard_rows": 100, "chunk_rows": 100}
     with TemporaryDirectory() as folder:
         generate(DataConfig.model_validate({**smoke, **few}), Path(folder) / "data")
+    HeterogeneousAgents().check(HeterogeneousAgents().pack())
     for name in ("nk", "switching"):
         world = get_world(name)
         arrays = draw_samples(world, 0, range(2), Design(quarters=90)).arrays

@@ -63,6 +63,7 @@ CHECKED = (
     "emulator.questions",
     "emulator.regimes",
     "emulator.worlds.base",
+    "emulator.worlds.hank.equilibrium",
     "emulator.worlds.expected_paths",
     "emulator.worlds.linear",
     "emulator.worlds.population",

@@ -26,7 +26,7 @@ from emulator.errors import InputError
 from emulator.estimation import hamilton
 from emulator.worlds.base import FloatArray
 from emulator.worlds.lanes import LANES, IndexArray, add_product, gather, multiply, subtract_product
-from emulator.worlds.linear import StateSpace
+from emulator.worlds.linear import MovingAverage, StateSpace
 from emulator.worlds.switching import SwitchingSolution
 
 # P stands still when no entry moves by more than this share of the start's variances. Roots of .98
@@ -45,7 +45,7 @@ def log_likelihood(solution: Any, history: FloatArray, run_in: int) -> FloatArra
     history: (L, 3) in the observables' units. run_in: quarters from rest before its first. Raises
     InputError where the world has no exact likelihood.
     """
-    if isinstance(solution, StateSpace):
+    if isinstance(solution, StateSpace | MovingAverage):
         return kalman(solution.a, solution.b, solution.c, solution.d, history, run_in)
     if isinstance(solution, SwitchingSolution):
         return hamilton.filtered(solution, history, run_in).log_likelihood

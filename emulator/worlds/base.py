@@ -113,6 +113,8 @@ class World(ABC, Generic[SolutionT]):
     flag: what `Paths.flags` marks (a regime, a binding constraint); None when nothing.
     restrictions: what makes a row INADMISSIBLE, a sentence each.
     floors: observables that never fall below the negative of a parameter, each with its name.
+    path_error: how far paths may be from sums of responses, as a share of these: those of a world
+        whose responses are its solution come from a state space that reproduces them nearly.
     recursive: whether shock j moves no observable before the j-th on impact, and raises that one.
     dear: parameters whose new values cost nearly all of a solution. Draws that have them in common
         are siblings, and `siblings` of them are drawn together for a data set.
@@ -130,6 +132,7 @@ class World(ABC, Generic[SolutionT]):
     flag: ClassVar[str | None] = None
     restrictions: ClassVar[tuple[str, ...]] = ()
     floors: ClassVar[tuple[tuple[str, str], ...]] = ()
+    path_error: ClassVar[float] = 0.0
     recursive: ClassVar[bool] = False
     dear: ClassVar[tuple[str, ...]] = ()
     siblings: ClassVar[int] = 1

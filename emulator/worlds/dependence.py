@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float64
 
 DRAWS, SEED = 48, 5  # what moves a response moves it in each of a few draws, as a rule
+DEAR_DRAWS = 4
 HORIZON = 40
 # Of a response's largest value: solvers that iterate agree to some 1e-10.
 ROUNDING = 1e-9
@@ -35,8 +36,9 @@ class Dependence(NamedTuple):
     size: Bool[np.ndarray, " S"]
 
 
-def dependence(world: World[Any], draws: int = DRAWS, seed: int = SEED) -> Dependence:
+def dependence(world: World[Any], draws: int | None = None, seed: int = SEED) -> Dependence:
     """What moves the responses of `world`; the same for the same draws and seed."""
+    draws = draws or (DEAR_DRAWS if world.dear else DRAWS)
     rng = np.random.default_rng(seed)
     theta, other = world.sample_parameters(draws, rng), world.sample_parameters(draws, rng)
     size = rng.uniform(MIN_SIZE, MAX_SIZE, (draws, len(world.shocks)))

@@ -104,7 +104,7 @@ class Equations:
         return sorted(self._lagged)
 
 
-class RationalExpectationsWorld(LinearWorld):
+class RationalExpectationsWorld(LinearWorld[StateSpace]):
     """A linear world that only has to state its equations.
 
     observed: the variables that are output, inflation and rate, with `units`, their factors (3,)

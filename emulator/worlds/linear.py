@@ -10,7 +10,7 @@ eps_0 = size are y_0 = D size, y_h = C A^{h-1} B size, whatever the state.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -36,25 +36,47 @@ class StateSpace(NamedTuple):
     status: Int8[np.ndarray, " B"]
 
 
-class LinearWorld(World[StateSpace]):
-    """A world that only has to say how parameters become a `StateSpace`."""
+class MovingAverage(NamedTuple):
+    """A `StateSpace` and the responses per s.d. (B, S, K, 3), K quarters from impact, that it was
+    found to reproduce, nearly."""
+
+    a: Float64[np.ndarray, "B n n"]
+    b: Float64[np.ndarray, "B n S"]
+    c: Float64[np.ndarray, "B 3 n"]
+    d: Float64[np.ndarray, "B 3 S"]
+    responses: Float64[np.ndarray, "B S K 3"]
+    status: Int8[np.ndarray, " B"]
+
+
+LinearSolution = TypeVar("LinearSolution", StateSpace, MovingAverage)
+
+
+class LinearWorld(World[LinearSolution]):
+    """A world that only has to say how parameters become a `StateSpace` or `MovingAverage`."""
 
     linear = True
 
     def _responses(
         self,
         theta: Float64[np.ndarray, "B P"],
-        solution: StateSpace,
+        solution: LinearSolution,
         horizon: int,
         size: Float64[np.ndarray, "B S"],
         state: Float64[np.ndarray, "B n"] | None,
     ) -> Float64[np.ndarray, "B S {horizon}+1 3"]:
-        return responses(solution.a, solution.b, solution.c, solution.d, size, horizon)
+        if not isinstance(solution, MovingAverage):
+            return responses(solution.a, solution.b, solution.c, solution.d, size, horizon)
+        known = solution.responses[:, :, : horizon + 1] * size[:, :, None, None]
+        if known.shape[2] > horizon:
+            return np.asarray(known)
+        out = responses(solution.a, solution.b, solution.c, solution.d, size, horizon)
+        out[:, :, : known.shape[2]] = known
+        return out
 
     def _simulate(
         self,
         theta: Float64[np.ndarray, "B P"],
-        solution: StateSpace,
+        solution: LinearSolution,
         eps: Float64[np.ndarray, "B T S"],
         state: Float64[np.ndarray, "B n"] | None,
         uniforms: Float64[np.ndarray, "B T"] | None,

@@ -72,7 +72,7 @@ def _impacts() -> tuple[Parameter, ...]:
     return tuple(out)
 
 
-class LinearStateSpace(LinearWorld):
+class LinearStateSpace(LinearWorld[StateSpace]):
     """The `lss` world; equations, identification and source are in the module docstring."""
 
     name = "lss"

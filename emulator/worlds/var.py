@@ -50,7 +50,7 @@ def _coefficients() -> tuple[Parameter, ...]:
     return tuple(out)
 
 
-class VectorAutoregression(LinearWorld):
+class VectorAutoregression(LinearWorld[StateSpace]):
     """The `var` world; equations, units and source are in the module docstring."""
 
     name = "var"

@@ -77,7 +77,8 @@ def summary(folder: Path, split: str, run: str) -> str:
         "| world | off by, from parameters | best rival | off by, from data | best rival |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
-    for world in list_worlds():
+    told = {row["world"] for row in rows}
+    for world in [name for name in list_worlds() if name in told]:
         cells = [f"`{world}`: {get_world(world).spec.title}"]
         for regime in ("A", "B1"):
             found = [row for row in rows if (row["world"], row["regime"]) == (world, regime)]

@@ -63,7 +63,7 @@ class Found:
         return [_LEADS.sub(r"(\1\2)", _SPACES.sub(r"\1", line.strip())) for line in block]
 
 
-class DynareWorld(LinearWorld):
+class DynareWorld(LinearWorld[StateSpace]):
     """A model file as a world: first-order responses, as Dynare's stoch_simul(order=1).
 
     found: what the file holds; priors: those of its estimated_params. `imported` makes one.

@@ -20,8 +20,9 @@ with i and Y deviations in the rule, and six AR(1) processes with zero mean: m, 
 log Z, G, t. In the steady state pi = 0, w = 1/markup, B = 4 debt, r = r_ss / 400; beta and weight
 make the markets clear. Linear in aggregates, exact in the households' choices.
 
-Observables: output 100 Y, inflation 400 pi, rate 400 i, deviations. State: that of a linear state
-space which reproduces the moving average, the solution proper; it has no meaning of its own.
+Observables: output 100 Y, inflation 400 pi, rate 400 i, deviations. Responses are the solution.
+State: that of a linear state space which reproduces them, for paths and filters; it has no meaning
+of its own.
 
 Identities that must hold: output is consumption and spending in every quarter (Walras' law).
 
@@ -54,12 +55,13 @@ from emulator.worlds.hank.equilibrium import (
     system,
 )
 from emulator.worlds.hank.steady_state import Household
-from emulator.worlds.linear import LinearWorld, StateSpace
+from emulator.worlds.linear import LinearWorld, MovingAverage
 from emulator.worlds.realisation import realise
 
-# The state space, and the quarters it is fitted to: towards the last one, beyond which all is at
-# rest, the sequence space's responses bend. Its distance from them as a share of each series has a
-# median of 3e-8 over the prior; draws beyond the tolerance are not solved.
+# The state space, and the quarters of responses that it is fitted to and continues: towards the
+# last of all, beyond which the economy is at rest, the sequence space's responses bend. Over the
+# prior its distance from them, as a share of each series, has a median of 3e-8; draws beyond the
+# tolerance count as not solved.
 STATES, FITTED = 50, 200
 TOLERANCE = 1e-5
 # Largest responses to one s.d. of an admissible draw, in the observables' units.
@@ -119,25 +121,38 @@ PARAMETERS = (
 )  # fmt: skip
 
 SHOCKS = (
-    Shock("monetary", "raises the rule rate; output and inflation fall", "sigma_m"),
     Shock(
-        "demand", "lowers the discount factor: output, inflation and the rate rise", "sigma_b"
+        "monetary",
+        "raises the rule rate, and mostly the rate; output and inflation fall",
+        "sigma_m",
     ),
-    Shock("cost_push", "raises inflation directly; the rate rises, output falls", "sigma_u"),
+    Shock("demand", "lowers the discount factor: output, inflation and the rate rise", "sigma_b"),
     Shock(
-        "technology", "raises productivity: inflation and the rate fall", "sigma_z"
+        "cost_push",
+        "raises inflation directly; the rate rises, output nearly always falls",
+        "sigma_u",
     ),
-    Shock("spending", "raises public spending: output, inflation and the rate rise", "sigma_g"),
+    Shock(
+        "technology",
+        "raises productivity: inflation falls, and nearly always the rate; output mostly rises",
+        "sigma_z",
+    ),
+    Shock(
+        "spending",
+        "raises public spending: output rises, nearly always the rate, and inflation in about half "
+        "of draws, since taxes to come make people work more",
+        "sigma_g",
+    ),
     Shock(
         "transfer",
-        "pays everybody the same, by debt and then by taxes in proportion to skill: output, "
-        "inflation and the rate rise",
+        "pays everybody the same, out of debt first and then of taxes in proportion to skill: "
+        "output and the rate rise, and nearly always inflation",
         "sigma_t",
     ),
-)  # fmt: skip
+)
 
 
-class HeterogeneousAgents(LinearWorld):
+class HeterogeneousAgents(LinearWorld[MovingAverage]):
     """The `hank` world; equations, units and source are in the module docstring."""
 
     name = "hank"
@@ -146,6 +161,7 @@ class HeterogeneousAgents(LinearWorld):
     parameters = PARAMETERS
     shocks = SHOCKS
     state_names = tuple(f"x{k}" for k in range(1, STATES + 1))
+    path_error = TOLERANCE
     dear = Household._fields
     siblings = 10
     restrictions = (
@@ -153,13 +169,17 @@ class HeterogeneousAgents(LinearWorld):
         "points of inflation or the rate",
     )
 
-    def _solve(self, theta: FloatArray) -> StateSpace:
+    def _solve(self, theta: FloatArray) -> MovingAverage:
         values, status = moving_averages(theta)
+        values = np.ascontiguousarray(values[:, :, :FITTED])
         with one_thread():
-            system, error = realise(values[:, :, :FITTED], STATES)
+            space, error = realise(values, STATES)
         far = np.where(error > TOLERANCE, Status.NO_CONVERGENCE, Status.OK).astype(np.int8)
-        scale = theta[:, None, -len(SHOCKS) :]
-        return system._replace(b=system.b * scale, d=system.d * scale, status=worst(status, far))
+        scale = theta[:, -len(SHOCKS) :]
+        return MovingAverage(
+            space.a, space.b * scale[:, None], space.c, space.d * scale[:, None],
+            values * scale[:, :, None, None], worst(status, far),
+        )  # fmt: skip
 
 
 def moving_averages(theta: FloatArray, announced: int = 0) -> tuple[FloatArray, StatusArray]:

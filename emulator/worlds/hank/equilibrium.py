@@ -74,7 +74,7 @@ class Rules(NamedTuple):
     persistence: FloatArray
 
 
-def system(solved: Solved, rules: Rules) -> Float64[np.ndarray, "2*T 2*T"]:
+def system(solved: Solved, rules: Rules) -> Float64[np.ndarray, "N N"]:
     """H: what output and inflation, unit by unit, add to (assets, labour)."""
     return _system(
         solved.jacobians, solved.rate, solved.wage, solved.debt, rules.kappa, rules.phi_pi,
@@ -120,7 +120,7 @@ def _system(
 
 def rule_shocks(
     solved: Solved, rules: Rules, m: Float64[np.ndarray, "T K"]
-) -> tuple[Float64[np.ndarray, "2*T K"], Float64[np.ndarray, "T K"]]:
+) -> tuple[Float64[np.ndarray, "N K"], Float64[np.ndarray, "T K"]]:
     """The right-hand sides of K paths m of the rule's residual, and what they add to the rate."""
     added = smoothed(m, rules.rho_i)
     real = solved.jacobians[:, 0] + solved.debt * solved.jacobians[:, 3]
@@ -129,7 +129,7 @@ def rule_shocks(
 
 def right_hand_sides(
     solved: Solved, rules: Rules
-) -> tuple[Float64[np.ndarray, "2*T 6"], Float64[np.ndarray, " T"]]:
+) -> tuple[Float64[np.ndarray, "N 6"], Float64[np.ndarray, " T"]]:
     """What a unit innovation of each shock adds to (assets, labour), less (debt, labour used), and
     what the monetary one adds to the rate."""
     j, quarters = solved.jacobians, solved.jacobians.shape[2]
@@ -176,7 +176,7 @@ def _smooth(paths: FloatArray, rho: float) -> None:
 
 
 def responses(
-    solved: Solved, rules: Rules, h: Float64[np.ndarray, "2*T 2*T"], announced: int = 0
+    solved: Solved, rules: Rules, h: Float64[np.ndarray, "N N"], announced: int = 0
 ) -> Float64[np.ndarray, "6+{announced} T 3"]:
     """Responses to a unit of each innovation, in the observables' units, with H from `system`.
 
@@ -195,7 +195,7 @@ def responses(
     return np.ascontiguousarray(np.moveaxis(paths, 1, 0))
 
 
-def determinacy(h: Float64[np.ndarray, "2*T 2*T"]) -> Status:
+def determinacy(h: Float64[np.ndarray, "N N"]) -> Status:
     """Whether H has one solution as the horizon grows: OK, NO_STABLE_SOLUTION or INDETERMINATE.
 
     Far from quarter 0, H's entries depend on t - s alone; a column in the middle has them all. The

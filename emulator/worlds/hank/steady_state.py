@@ -161,13 +161,15 @@ def steady_state(household: Household, points: int = FINE) -> SteadyState | None
 # of the weight of labour.
 _LONGEST = np.array([1.0, 0.5])
 _MOST_STEPS = 40
+# An excess within this of the goal that no longer falls is taken.
+_STALLED = 100.0
 
 
 def _broyden(
     search: _Search, x: FloatArray, jacobian: FloatArray | None, goal: float
 ) -> tuple[FloatArray, FloatArray] | None:
     """The root (2,) of the excess from x on, and its Jacobian (2, 2) as far as it is known."""
-    excess = search.excess(x)
+    excess, least = search.excess(x), np.inf
     if jacobian is None:
         steps = np.array([0.05, 0.01])
         columns = [search.excess(x + step) - excess for step in np.diag(steps)]
@@ -175,8 +177,12 @@ def _broyden(
     for _ in range(_MOST_STEPS):
         if not (np.isfinite(excess).all() and np.isfinite(jacobian).all()):
             return None
-        if np.abs(excess).max() < goal:
+        error = np.abs(excess).max()
+        # Where households are hardly less patient than the market, rounding in policies is all that
+        # is left of the excess.
+        if error < goal or (error < _STALLED * goal and error > 0.5 * least):
             return x, jacobian
+        least = min(least, error)
         if abs(np.linalg.det(jacobian)) < 1e-12:
             return None
         step = np.clip(-np.linalg.solve(jacobian, excess), -_LONGEST, _LONGEST)

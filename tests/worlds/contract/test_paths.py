@@ -31,7 +31,8 @@ def test_paths_of_linear_worlds_are_convolutions_of_responses(name: str) -> None
     scale = np.abs(expected).max()
     observables = world.simulate(theta, eps).observables
     # Two orders of summation over at most 30 quarters and 7 shocks.
-    np.testing.assert_allclose(observables, expected, rtol=0.0, atol=1e-11 * scale)
+    tolerance = (1e-11 + world.path_error) * scale
+    np.testing.assert_allclose(observables, expected, rtol=0.0, atol=tolerance)
 
 
 @every_world
@@ -64,4 +65,5 @@ def test_responses_are_differences_of_paths(name: str, from_rest: bool) -> None:
             difference = world.simulate(theta, shocked, state).observables - baseline
             # A difference of two paths loses the digits they share.
             scale = max(np.abs(baseline).max(), np.abs(values).max())
-            np.testing.assert_allclose(values[:, shock], difference, rtol=0.0, atol=1e-10 * scale)
+            tolerance = (1e-10 + world.path_error) * scale
+            np.testing.assert_allclose(values[:, shock], difference, rtol=0.0, atol=tolerance)
