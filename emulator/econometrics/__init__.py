@@ -1,0 +1,1 @@
+"""Classical estimators of responses, in batches: vector autoregressions and local projections."""

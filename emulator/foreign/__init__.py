@@ -1,0 +1,1 @@
+"""Data of economies that are none of the worlds: benchmarks of estimators of responses."""
