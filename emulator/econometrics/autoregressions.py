@@ -31,7 +31,7 @@ class Autoregression(NamedTuple):
 def fit(data: FloatArray, lags: int) -> Autoregression:
     """Least squares on (B, T, n). Raises InputError where there are too few quarters."""
     z, y = sample(data, lags)
-    coefficients = np.linalg.solve(z.mT @ z, z.mT @ y)  # (B, 1 + n p, n)
+    coefficients = np.asarray(np.linalg.solve(z.mT @ z, z.mT @ y))  # (B, 1 + n p, n)
     residuals = y - z @ coefficients
     freedom = z.shape[1] - z.shape[2]
     return Autoregression(unstacked(coefficients[:, 1:], lags), residuals.mT @ residuals / freedom)

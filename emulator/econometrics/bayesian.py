@@ -99,7 +99,7 @@ class _Regression:
     def __init__(
         self, z: FloatArray, y: FloatArray, persistent: FloatArray, psi: FloatArray
     ) -> None:
-        rows, self.count, self.n = y.shape
+        _, self.count, self.n = y.shape
         lags = (z.shape[2] - 1) // self.n
         self.persistent, self.psi = persistent, psi
         excess = y - z[:, :, 1 : 1 + self.n] * persistent[:, None]

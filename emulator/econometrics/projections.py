@@ -91,13 +91,13 @@ def penalised(parts: Parts) -> FloatArray:
     penalty = difference.T @ difference
     fold = np.arange(quarters) * FOLDS // quarters
     squares, cross = parts.moments(slice(None))
-    error = 0.0
+    error = np.zeros((len(squares), len(PENALTIES), cross.shape[2]))
     for k in range(FOLDS):
         own_squares, own_cross = parts.moments(fold == k)
         smooth = _smooth(squares - own_squares, cross - own_cross, splines, penalty)
         # (B, G, H+1, n): squared error on the fold, but for what no response changes
         loss = smooth**2 * own_squares[:, None, :, None] - 2.0 * smooth * own_cross[:, None]
-        error = error + loss.sum(axis=2)
+        error += loss.sum(axis=2)
     best = error.argmin(axis=1)  # (B, n)
     smooth = _smooth(squares, cross, splines, penalty)
     return np.asarray(np.take_along_axis(smooth, best[:, None, None], axis=1)[:, 0])

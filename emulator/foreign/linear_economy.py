@@ -48,7 +48,7 @@ def to_innovation(economy: Economy, direction: FloatArray, horizon: int) -> Floa
 def innovations(economy: Economy) -> Innovations:
     """The steady state of the Kalman filter of series without measurement error.
 
-    The state before the last quarter is filtered: y_t = c a x_{t-1} + c b e_t has an error, c b e_t,
+    The state of the quarter before is filtered: y_t = c a x_{t-1} + c b e_t has an error, c b e_t,
     whose covariance can be inverted, and the Riccati equation is solved by structure-preserving
     doubling (Chu, Fan and Lin 2005). Raises InputError where a series has no innovation of its own.
     """
@@ -76,7 +76,8 @@ def innovations(economy: Economy) -> Innovations:
             break
     before = a @ x @ a.T + q  # of x_t given the past of y
     covariance = c @ before @ c.T
-    return Innovations(np.linalg.solve(covariance, c @ before).T, covariance)
+    gain = np.linalg.solve(covariance, c @ before).T
+    return Innovations(np.asarray(gain), covariance)
 
 
 def recursive(economy: Economy, found: Innovations, before: int, horizon: int) -> FloatArray:

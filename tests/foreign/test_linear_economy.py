@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from emulator.errors import InputError
-from emulator.foreign import grammar
 from emulator.foreign.linear_economy import (
     Economy,
     innovations,
@@ -18,14 +17,19 @@ from emulator.foreign.linear_economy import (
 pytestmark = pytest.mark.fast
 
 
-def economies(seed: int, count: int) -> list[Economy]:
+def drawn(seed: int, n: int = 4, states: int = 9, k: int = 6) -> Economy:
+    """n series of as many states as are given, the last of them a common trend."""
     rng = np.random.default_rng(seed)
-    return [grammar.economy(rng)[0] for _ in range(count)]
+    a = rng.standard_normal((states, states))
+    a *= 0.95 / np.abs(np.linalg.eigvals(a)).max()
+    a[:, -1] = 0.0
+    a[-1, -1] = 1.0
+    return Economy(a, rng.standard_normal((states, k)), rng.standard_normal((n, states)))
 
 
-@pytest.mark.parametrize("economy", economies(1, 8))
-def test_the_filter_settles_where_iterating_it_ends(economy: Economy) -> None:
-    a, b, c = economy
+@pytest.mark.parametrize("seed", range(6))
+def test_the_filter_settles_where_iterating_it_ends(seed: int) -> None:
+    a, b, c = economy = drawn(seed)
     q = b @ b.T
     p = q
     for _ in range(20_000):
@@ -53,20 +57,20 @@ def test_an_invertible_economy_recovers_its_own_shocks() -> None:
 
 
 def test_long_autoregressions_estimate_the_recursive_response() -> None:
-    economy = economies(7, 1)[0]
+    economy = drawn(7)
     rng = np.random.default_rng(0)
-    e = rng.standard_normal((60_000, economy.b.shape[1]))
+    e = rng.standard_normal((12_000, economy.b.shape[1]))
     y = np.diff(simulated(*economy, e, 500), axis=0)
-    n, lags = y.shape[1], 12
+    n, lags = y.shape[1], 8
     z = np.column_stack([y[lags - k : -k] for k in range(1, lags + 1)])
     u = y[lags:] - z @ np.linalg.lstsq(z, y[lags:], rcond=None)[0]
     column = np.linalg.cholesky(u.T @ u / len(u))[:, n - 2]
     truth = recursive(economy, innovations(economy), n - 2, 0)[0]
-    np.testing.assert_allclose(column / column[n - 2], truth, atol=0.05)
+    np.testing.assert_allclose(column / column[n - 2], truth, atol=0.1)
 
 
 def test_simulated_series_answer_one_innovation_as_they_should() -> None:
-    economy = economies(3, 1)[0]
+    economy = drawn(3)
     k = economy.b.shape[1]
     e = np.zeros((21, k))
     e[0] = np.arange(1.0, k + 1)
