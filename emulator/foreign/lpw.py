@@ -150,8 +150,9 @@ def bench(
 ) -> pd.DataFrame:
     """Errors of every rival in the first `count` processes of a half; see `score_process`.
 
-    Written to `folder` as they come, HALF-PART.csv, and read from there where a run goes on.
+    Written to `folder`/parts as they come, and read from there where a run goes on.
     """
+    folder = folder / "parts"
     folder.mkdir(parents=True, exist_ok=True)
     chosen = processes(half)[:count]
     parts = [chosen[k : k + AT_ONCE] for k in range(0, len(chosen), AT_ONCE)]

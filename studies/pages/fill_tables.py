@@ -9,8 +9,8 @@ are off,
 `<!-- floors: FOLDER -->` those of the summaries that `emulator floors` leaves,
 `<!-- ablations: FOLDER -->` what `emulator evaluate --ablations` put into its metrics.json,
 `<!-- calibrations: FOLDER -->` and `<!-- edges: FOLDER -->` what `emulator calibrations` printed
-into its shipped.json. What stands between it and `<!-- end -->` is replaced; `make tables` runs
-this.
+into its shipped.json. `<!-- bench: FOLDER -->` the summary in the bench.json of
+`emulator bench`. What stands between it and `<!-- end -->` is replaced; `make tables` runs this.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ PAGES = (
     ROOT / "README.md",
     *(
         ROOT / "docs" / f"{name}.md"
-        for name in ("leaderboard", "floors", "regimes", "calibrations")
+        for name in ("leaderboard", "floors", "regimes", "calibrations", "foreign-data")
     ),
 )
 MARKED = re.compile(
-    r"(<!-- (leaderboard|summary|floors|ablations|calibrations|edges): (\S+)((?: [\w/]+)*) -->\n)"
+    r"(<!-- (leaderboard|summary|floors|ablations|calibrations|edges|bench): "
+    r"(\S+)((?: [\w/]+)*) -->\n)"
     r".*?(<!-- end -->)",
     re.DOTALL,
 )
@@ -193,9 +194,25 @@ def _calibrations(folder: Path, part: str, most: int) -> str:
     return "\n".join([*lines, "", made])
 
 
+def bench(folder: Path) -> str:
+    """Errors over the VAR's, a row an estimator; then what is true of the processes."""
+    found = json.loads((folder / "bench.json").read_text(encoding="utf-8"))
+    rows: dict[str, list[str]] = {}
+    for row in found["summary"]:
+        interval = f"{row['mean']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+        rows.setdefault(row["estimator"], []).extend([interval, f"{row['median']:.2f}"])
+    head = ["estimator", "observed: mean (95 %)", "median", "recursive: mean (95 %)", "median"]
+    lines = [head, ["---"] + ["---:"] * 4, *([f"`{name}`", *cells] for name, cells in rows.items())]
+    about = (
+        f"{found['processes']} {found['half']} processes of {found['samples']} samples, commit "
+        f"{found['commit']}, data {found['data_sha256'][:12]}."
+    )
+    return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", about])
+
+
 TABLES = {
     "leaderboard": leaderboard, "summary": summary, "floors": floors, "ablations": ablations,
-    "calibrations": calibrations, "edges": edges,
+    "calibrations": calibrations, "edges": edges, "bench": bench,
 }  # fmt: skip
 
 

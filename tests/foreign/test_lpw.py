@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from emulator.cli.app import run
 from emulator.foreign import lpw, rivals
 from emulator.foreign.factor_model import ACTIVITY, FUNDS_RATE, PRICES, FactorModel
+from emulator.storage import is_sealed, read_json
 
 pytestmark = pytest.mark.fast
 
@@ -67,9 +69,22 @@ def test_errors_are_small_where_samples_are_long(monkeypatch: pytest.MonkeyPatch
 def test_a_stopped_run_goes_on_and_damage_is_made_again(tmp_path: Path) -> None:
     whole = lpw.bench(tmp_path / "whole", count=11, samples_each=2)
     lpw.bench(tmp_path / "parts", count=10, samples_each=2)
-    first = next((tmp_path / "parts").glob("*.csv"))
+    first = next((tmp_path / "parts").glob("parts/*.csv"))
     first.write_text(first.read_text()[:500])
     pd.testing.assert_frame_equal(lpw.bench(tmp_path / "parts", count=11, samples_each=2), whole)
     summary = lpw.summary(whole)
     assert set(summary["estimator"]) == set(rivals.NAMES)
     assert (summary[summary["estimator"] == "var"][["mean", "median"]] == 1.0).all(axis=None)
+
+
+def test_the_command_prints_what_it_writes(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    arguments = ["bench", "lpw", "--processes", "2", "--samples", "2", "--output", str(tmp_path)]
+    assert run(arguments) == 0
+    assert "observed: squared error over the VAR's, 2 processes of 2" in capsys.readouterr().out
+    found = read_json(tmp_path / "bench.json")
+    assert is_sealed(found)
+    assert found["processes"] == 2
+    assert run(["bench", "lp"]) == 2
+    assert "lpw" in capsys.readouterr().err
