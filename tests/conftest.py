@@ -1,4 +1,4 @@
-"""Shared fixtures: a small data set of two worlds, a trained run, weights of every world."""
+"""Shared fixtures: a small data set of two worlds, a trained run, weights of the worlds shipped."""
 
 from __future__ import annotations
 
@@ -64,5 +64,5 @@ def run_path(dataset_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 @pytest.fixture(scope="session")
 def every_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights that know every world and regime and have learned nothing."""
+    """Weights that know the worlds and regimes of the shipped ones and have learned nothing."""
     return once(tmp_path_factory, "every_world", of_every_world)

@@ -20,9 +20,9 @@ from emulator.models.weights import CARD_FILE, PRETRAINED, Loaded, load_weights
 from emulator.regimes import Regime
 from emulator.training.config import RunConfig
 from emulator.training.run_folder import CONFIG_FILE
-from emulator.worlds.registry import BUILT_IN
 from studies.pages import ship_weights
 from tests.conftest import ROOT
+from tests.weights import TAUGHT
 
 pytestmark = pytest.mark.fast
 
@@ -46,10 +46,10 @@ def test_no_file_is_larger_than_a_package_should_carry(shipped: Loaded) -> None:
     assert max(sizes.values()) < ship_weights.LARGEST, sizes
 
 
-def test_they_know_every_world_of_the_package_as_it_is_now(shipped: Loaded) -> None:
+def test_they_know_every_world_of_the_data_as_it_is_now(shipped: Loaded) -> None:
     """Names, order and bounds too: a world that changed asks for other weights. They are of before
     worlds described their floors and impacts."""
-    now = {name: get_world(name).spec for name in BUILT_IN}
+    now = {name: get_world(name).spec for name in TAUGHT}
     assert shipped.model.specs == {
         name: replace(spec, floors=(), recursive=False) for name, spec in now.items()
     }
@@ -59,7 +59,7 @@ def test_what_their_blocks_add_is_held_for_every_world(shipped: Loaded) -> None:
     reaches = [module for module in shipped.model.modules() if isinstance(module, Reach)]
     assert reaches
     for reach in reaches:
-        assert set(reach.rows) == set(BUILT_IN)
+        assert set(reach.rows) == set(TAUGHT)
         assert (reach.lowest < reach.highest).all()
         assert torch.isfinite(reach.highest - reach.lowest).all()
 
@@ -108,7 +108,7 @@ def test_the_numbers_of_the_card_are_those_of_the_evaluation(metrics: dict[str, 
     head, _, *rows = rows
     assert head == ["world", *regimes]
     table = {label: dict(zip(regimes, cells, strict=True)) for label, *cells in rows}
-    bands = {world: f"{world}, in bands" for world in BUILT_IN}
+    bands = {world: f"{world}, in bands" for world in TAUGHT}
     assert set(table) == {*bands, *bands.values()} == {*metrics["worlds"], *bands.values()}
     for world, band in bands.items():
         for regime, splits in metrics["worlds"][world].items():

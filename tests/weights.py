@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from emulator.data import draw_samples
+from emulator.config import load_config
+from emulator.data import DataConfig, draw_samples
 from emulator.data.schema import Design
 from emulator.models.universal import UniversalConfig
 from emulator.models.weights import load_weights, save_weights
 from emulator.regimes import Regime
 from emulator.worlds import get_world
-from emulator.worlds.registry import BUILT_IN
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+# The worlds of the shipped weights; others that the package has they do not know.
+TAUGHT = load_config(CONFIGS / "data" / "full.yaml", DataConfig).worlds
 
 
 def provenance(worlds: Iterable[str], **changes: Any) -> dict[str, Any]:
@@ -40,9 +44,9 @@ def in_every_regime(run: Path, folder: Path) -> Path:
 
 
 def of_every_world(folder: Path) -> Path:
-    """Weights that know every world and regime, with output scales as trained ones have and nothing
-    learned; returns `folder`."""
-    worlds = [get_world(name) for name in BUILT_IN]
+    """Weights that know the worlds and regimes of the shipped ones, with output scales as trained
+    ones have and nothing learned; returns `folder`."""
+    worlds = [get_world(name) for name in TAUGHT]
     config = UniversalConfig(
         hidden_dim=32, world_embed_dim=8, param_embed_dim=8, blocks=1, shock_blocks=1, poles=4
     )

@@ -5,15 +5,15 @@ persistence of demand in nk and of technology in rbc. So parameters share a slid
 and description agree and their bounds overlap; the others have one each, called `world.name` where
 the name alone would not tell them apart. A shared slider spans the narrowest bounds that hold in
 all the worlds chosen, so that dragging never leaves any of their boxes. It starts at the default of
-the first of them that binds parameters together (its defaults satisfy that, another's may not), or
-of the first, brought within those bounds. Numbers typed or linked may lie outside, and are used as
-they are: each world's status then says so.
+the one that binds parameters together in most ways (its defaults satisfy that, another's may not),
+the first of several, brought within those bounds. Numbers typed or linked may lie outside, and are
+used as they are: each world's status then says so.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from emulator.specs import Parameter, WorldSpec
@@ -26,13 +26,13 @@ class Group:
     """Parameters of one or more worlds that one slider moves.
 
     key: their name, or `world.name`, the first world's, where several groups share the name.
-    restricted: the worlds that bind parameters together.
+    restrictions: in how many ways each of the worlds binds parameters together.
     """
 
     key: str
     name: str
     parameters: dict[str, Parameter]
-    restricted: frozenset[str]
+    restrictions: Mapping[str, int]
 
     def among(self, worlds: Iterable[str]) -> list[Parameter]:
         """Those of the given worlds, in the order of the worlds."""
@@ -46,8 +46,9 @@ class Group:
     def default(self, worlds: Sequence[str]) -> float:
         """Where the slider starts."""
         lower, upper = self.bounds(worlds)
-        leading = self.among(w for w in worlds if w in self.restricted) or self.among(worlds)
-        return min(max(leading[0].default, lower), upper)
+        homes = [world for world in worlds if world in self.parameters]
+        leading = max(homes, key=self.restrictions.__getitem__)  # the first of equals
+        return min(max(self.parameters[leading].default, lower), upper)
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Control:
 
 def groups(specs: Sequence[WorldSpec]) -> dict[str, Group]:
     """The groups of all worlds offered, by key. They do not depend on which are chosen."""
-    restricted = frozenset(spec.name for spec in specs if spec.restrictions)
+    restrictions = {spec.name: len(spec.restrictions) for spec in specs}
     found: dict[str, list[dict[str, Parameter]]] = {}
     for spec in specs:
         for parameter in spec.parameters:
@@ -80,7 +81,7 @@ def groups(specs: Sequence[WorldSpec]) -> dict[str, Group]:
     for name, alike in found.items():
         for members in alike:
             key = name if len(alike) == 1 else f"{next(iter(members))}.{name}"
-            out[key] = Group(key, name, members, restricted)
+            out[key] = Group(key, name, members, restrictions)
     return out
 
 

@@ -116,8 +116,7 @@ class World(ABC, Generic[SolutionT]):
     path_error: how far paths may be from sums of responses, as a share of these: those of a world
         whose responses are its solution come from a state space that reproduces them nearly.
     recursive: whether shock j moves no observable before the j-th on impact, and raises that one.
-    dear: parameters whose new values cost nearly all of a solution. Draws that have them in common
-        are siblings, and `siblings` of them are drawn together for a data set.
+    dear: parameters whose new values cost nearly all of a solution.
     """
 
     name: ClassVar[str]
@@ -135,7 +134,6 @@ class World(ABC, Generic[SolutionT]):
     path_error: ClassVar[float] = 0.0
     recursive: ClassVar[bool] = False
     dear: ClassVar[tuple[str, ...]] = ()
-    siblings: ClassVar[int] = 1
 
     # ------------------------------------------------------------------ to implement
 

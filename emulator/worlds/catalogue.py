@@ -82,7 +82,8 @@ def predictive(world: World[Any], draws: int = DRAWS, seed: int = SEED) -> Predi
     eps = rng.standard_normal((len(theta), QUARTERS, len(world.shocks)))
     uniforms = rng.random(eps.shape[:2]) if world.hidden_chain else None
     paths = world.simulate(theta, eps, uniforms=uniforms, solution=solution)
-    y = paths.observables[:, RUN_IN:]
+    found = paths.status == Status.OK  # a path may come to a quarter in which there is no plan
+    y = paths.observables[found, RUN_IN:]
     y = y - y.mean(axis=1, keepdims=True)
     variance = (y**2).mean(axis=1)
     autocorrelation = (y[:, 1:] * y[:, :-1]).mean(axis=1) / variance
@@ -92,7 +93,7 @@ def predictive(world: World[Any], draws: int = DRAWS, seed: int = SEED) -> Predi
         others,
         np.sqrt(variance),
         autocorrelation.mean(axis=1),
-        float(paths.flags[:, RUN_IN:].mean()),
+        float(paths.flags[found, RUN_IN:].mean()),
     )
 
 

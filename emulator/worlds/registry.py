@@ -27,6 +27,8 @@ _BUILT_IN = {
     "switching": "emulator.worlds.switching:SwitchingVAR",
     "zlb": "emulator.worlds.zlb:ZeroLowerBound",
     "sw07": "emulator.worlds.sw07:SmetsWouters",
+    "hank": "emulator.worlds.hank:HeterogeneousAgents",
+    "hank_zlb": "emulator.worlds.hank_zlb:HeterogeneousAgentsBound",
 }
 
 BUILT_IN = tuple(_BUILT_IN)

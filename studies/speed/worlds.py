@@ -2,9 +2,10 @@
 
 `python -m studies.speed.worlds` prints the table and writes results/speed/worlds.json. The
 work is to solve a draw and take its 41-quarter responses to every shock, in batches of 10,000 prior
-draws; for zlb also responses to -3 s.d., which reach the bound, and paths. The outside tools are a
-loop over draws with scipy's ordered QZ, and dsgelab on the frozen .mod files; both are given what
-they would otherwise have to compute (matrices, the steady state), and must return our responses.
+draws, of 100 in dear worlds; for zlb also responses to -3 s.d., which reach the bound, and paths.
+The outside tools are a loop over draws with scipy's ordered QZ, and dsgelab on the frozen .mod
+files; both are given what they would otherwise have to compute (matrices, the steady state), and
+must return our responses.
 
 dsgelab is no dependency of this project: `pip install dsgelab` adds it, and without it its rows are
 skipped. It takes one draw at a time, so it is given the first few draws of our batch.
@@ -30,12 +31,14 @@ EXPECTATIONS = [n for n in list_worlds() if isinstance(get_world(n), RationalExp
 
 
 BATCH = 10_000  # draws: enough that calls cost nothing, few enough that a round takes seconds
+DEAR_BATCH = 100  # of worlds that take a tenth of a second a draw
 
 
 @pytest.mark.parametrize("name", list_worlds())
 def test_solve_and_all_responses(name: str, timed: Any) -> None:
     world = get_world(name)
-    theta = world.sample_parameters(BATCH, np.random.default_rng(0))
+    draws = DEAR_BATCH if world.dear else BATCH
+    theta = world.sample_parameters(draws, np.random.default_rng(0))
     responses = timed(
         lambda: world.irf(theta, HORIZON),
         world=name, work=RESPONSES, tool="emulator", draws=len(theta),

@@ -142,6 +142,14 @@ def test_compare_prints_tables_and_csv(
     assert "rbc" in out
 
 
+def test_worlds_that_no_weights_know_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    ask = ["compare", "--worlds", "nk,hank", "--shock", "monetary", "--exact", "--set", "phi_pi=2"]
+    assert run([*ask, "--format", "json"]) == 0
+    world, answer = emulator.get_world("hank"), json.loads(capsys.readouterr().out)
+    exact = world.irf(world.pack({"phi_pi": 2.0})).values[0, world.shock_names.index("monetary")]
+    np.testing.assert_array_equal(answer["responses"]["hank"]["output"], exact[:, 0])
+
+
 def test_exact_responses_are_compared_without_torch() -> None:
     ask = ["compare", "--worlds", "nk,rbc", "--shock", "monetary", "--exact"]
     code = f"import sys; from emulator.cli.app import run; assert run({ask}) == 0; "

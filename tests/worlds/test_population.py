@@ -59,11 +59,12 @@ def test_exact_moments_are_those_of_a_long_path(name: str) -> None:
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_a_draw_has_the_same_moments_in_any_batch_and_at_any_time(name: str) -> None:
     world = get_world(name)
-    theta = world.sample_parameters(12, np.random.default_rng(0))
+    rows, middle = (4, slice(1, 3)) if world.dear else (12, slice(2, 9))
+    theta = world.sample_parameters(rows, np.random.default_rng(0))
     whole = population_moments(world, theta)
     assert np.isfinite(whole.persistence).all()
     assert np.isfinite(whole.volatility).all()
-    for some in (slice(3, 4), slice(2, 9)):
+    for some in (slice(3, 4), middle):
         part = population_moments(world, theta[some], world.solve(theta[some]))
         np.testing.assert_array_equal(part.sd, whole.sd[some])
         np.testing.assert_array_equal(part.autocorrelation, whole.autocorrelation[some])

@@ -13,7 +13,13 @@ from emulator.errors import InputError, UnknownNameError
 from emulator.specs import OBSERVABLE_NAMES, WorldSpec
 from emulator.worlds import Status
 from emulator.worlds.priors import quantiles
-from tests.worlds.contract.draws import chain, every_world, innovations, world_and_draws
+from tests.worlds.contract.draws import (
+    chain,
+    every_world,
+    innovations,
+    world_and_draws,
+    worlds_with_floors,
+)
 
 pytestmark = pytest.mark.fast
 
@@ -36,7 +42,7 @@ def test_spec_stored_without_restrictions_and_notes_can_be_read(name: str) -> No
     assert read.parameter_names == spec.parameter_names
 
 
-@every_world
+@worlds_with_floors
 def test_no_path_falls_below_a_floor(name: str) -> None:
     world, theta = world_and_draws(name)
     paths = world.simulate(theta, 3.0 * innovations(world), uniforms=chain(world)).observables

@@ -53,16 +53,17 @@ def test_a_path_continued_from_its_own_state_is_the_uncut_path(name: str) -> Non
 @pytest.mark.parametrize("from_rest", [True, False])
 def test_responses_are_differences_of_paths(name: str, from_rest: bool) -> None:
     world, theta = world_and_draws(name)
-    eps = innovations(world)
-    state = None if from_rest else world.simulate(theta, eps).states[:, -1]
+    eps, solution = innovations(world), world.solve(theta)
+    state = None if from_rest else world.simulate(theta, eps, solution=solution).states[:, -1]
     for size in (1.0, -2.5):
-        values = world.irf(theta, HORIZON, size, state).values
+        values = world.irf(theta, HORIZON, size, state, solution=solution).values
         quiet = np.zeros((ROWS, HORIZON + 1, len(world.shocks)))
-        baseline = world.simulate(theta, quiet, state).observables
+        baseline = world.simulate(theta, quiet, state, solution=solution).observables
         for shock in range(len(world.shocks)):
             shocked = quiet.copy()
             shocked[:, 0, shock] = size
-            difference = world.simulate(theta, shocked, state).observables - baseline
+            path = world.simulate(theta, shocked, state, solution=solution).observables
+            difference = path - baseline
             # A difference of two paths loses the digits they share.
             scale = max(np.abs(baseline).max(), np.abs(values).max())
             tolerance = (1e-10 + world.path_error) * scale
