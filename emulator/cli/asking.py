@@ -1,4 +1,4 @@
-"""What commands that ask weights share: which worlds they know, caveats, exact solutions."""
+"""What commands that ask weights share: caveats, exact solutions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from emulator.inference import Emulator
     from emulator.inference.trust import Found
 
 EXTRAPOLATE_OPTION = typer.Option(
@@ -26,20 +25,6 @@ HORIZON_OPTION = typer.Option(
     max=MAX_HORIZON,
     help="Last quarter of the responses; the last one trained on unless given.",
 )
-
-
-def check_known(model: Emulator, world: str) -> None:
-    """Refuse a world that is installed but not in the weights; other names the model refuses."""
-    if world in model.worlds:
-        return
-    from emulator.worlds import get_world, has_world
-
-    if has_world(world):
-        get_world(world)  # a file that is no world says so
-        raise InputError(
-            f"world {world!r}: these weights know {', '.join(model.worlds)}; train some that know "
-            f"it, or see the exact response with emulator compare --exact --worlds {world}"
-        )
 
 
 def refuse(caveats: Iterable[Found], extrapolate: bool, about: str = "") -> None:

@@ -23,6 +23,7 @@ from emulator.inference.arguments import MAX_SIZE_ASKED
 from emulator.limits import MAX_HORIZON
 from emulator.specs import WorldSpec
 from emulator.strict_yaml import read_number
+from emulator.worlds import list_worlds
 
 KEYS = ("worlds", "shock", "size", "quarters", "set")
 QUARTERS = 40  # shown at first, where the weights were trained that far
@@ -136,7 +137,12 @@ class Catalogue:
     def _worlds(self, text: str, problems: list[str]) -> tuple[str, ...]:
         names: list[str] = []
         for name in text.split(","):
-            if name not in self.specs:
+            if name not in self.specs and name in list_worlds():  # but no file: anyone makes links
+                problems.append(
+                    f"world {name!r}: these weights do not know it; its exact responses are shown "
+                    f"by emulator explore --worlds {name}"
+                )
+            elif name not in self.specs:
                 problems.append(str(unknown_name("world here", name[:40], self.specs)))
             elif name in names:
                 problems.append(f"world {name!r} is named twice")

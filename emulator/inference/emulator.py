@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from emulator.errors import InputError, WeightsError, unknown_name
+from emulator.errors import InputError, UnknownNameError, WeightsError, unknown_name
 from emulator.inference.arguments import Theta, check_horizon, check_size, pack
 from emulator.inference.histories import History, observe
 from emulator.inference.likeness import likeness
@@ -69,10 +69,21 @@ class Emulator:
     def spec(self, world: str) -> WorldSpec:
         """Names, bounds and units of a world as the weights were trained on.
 
-        Raises UnknownNameError.
+        Raises UnknownNameError; of a world that is there all the same it says where its exact
+        responses are.
         """
         if not isinstance(world, str):
             raise unknown_name("world of these weights", world, self.worlds)
+        if world not in self.worlds:
+            from emulator.worlds import get_world, has_world
+
+            if has_world(world):
+                get_world(world)  # a file that is no world says so
+                raise UnknownNameError(
+                    f"world {world!r}: these weights know {', '.join(self.worlds)}; train some "
+                    "that know it, or see its exact responses with emulator compare --exact "
+                    f"--worlds {world}, in Python emulator.get_world({world!r}).irf"
+                )
         return self.model.spec(world)
 
     @plain_torch()

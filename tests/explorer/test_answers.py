@@ -216,6 +216,21 @@ def test_worlds_that_the_weights_do_not_know_have_exact_answers_alone(model: Emu
         Answers(model, [str(IMPORTED), str(IMPORTED)])
 
 
+def test_a_link_to_a_world_that_the_weights_do_not_know_says_how_it_is_shown(
+    model: Emulator,
+) -> None:
+    link = "worlds=nk,hank&shock=monetary&quarters=10"
+    state, problems = Answers(model).catalogue.read(link)
+    assert state.worlds == ("nk",)
+    assert len(problems) == 1
+    assert "emulator explore --worlds hank" in problems[0]
+    panel = _panel(Answers(model, ["hank"]), link, "hank")
+    world = emulator.get_world("hank")
+    exact = world.irf(world.pack(), 10).values[0, world.shock_names.index("monetary")]
+    assert (panel.point, panel.level) == (None, "ok")
+    np.testing.assert_array_equal(panel.exact[:, 0], exact[:, 0])
+
+
 def test_a_port_in_use_is_said_in_one_line(model: Emulator) -> None:
     with make_local_server(model, "127.0.0.1", 0) as server:
         assert server.server_address[0] == "127.0.0.1"

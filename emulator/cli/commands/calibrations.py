@@ -25,7 +25,6 @@ def calibrations(
     default, and with one parameter at a time at an end of its range. The worst come first.
     """
     import emulator
-    from emulator.cli.asking import check_known
     from emulator.cli.responses import split_names
     from emulator.evaluation.calibrations.declared import customary, edges
     from emulator.evaluation.calibrations.errors_at import errors_at
@@ -33,8 +32,6 @@ def calibrations(
 
     model = emulator.load(weights)
     names = model.worlds if worlds is None else split_names("--worlds", worlds)
-    for name in names:
-        check_known(model, name)
     specs = [model.spec(name) for name in names]
     points = [*customary(specs), *(edge for spec in specs for edge in edges(spec))]
     with progress_bar("calibrations") as progress:

@@ -14,7 +14,6 @@ import typer
 from emulator.cli.asking import (
     EXTRAPOLATE_OPTION,
     HORIZON_OPTION,
-    check_known,
     refuse,
     solve,
     warn,
@@ -40,8 +39,6 @@ from emulator.specs import OBSERVABLE_NAMES, WorldSpec
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from emulator.inference import Emulator
 
 # An impact below this part of the response's own peak is near zero: scaling by it would blow up the
 # emulator's error, which is of this order.
@@ -88,7 +85,9 @@ def compare(
         found = {name: solve(name, thetas[name], shock, size, quarters) for name in names}
         caveats = {}
     else:
-        model = _knowing(names, weights)
+        import emulator
+
+        model = emulator.load(weights)
         specs = [model.spec(name) for name in names]
         thetas = _share_out(names, specs, values)
         asked: dict[str, Any] = {"shock": shock, "size": size, "horizon": horizon}
@@ -153,16 +152,6 @@ def _share_out(
         asked: {k: v for k, v in values.items() if k in spec.parameter_names}
         for asked, spec in zip(names, specs, strict=True)
     }
-
-
-def _knowing(names: list[str], weights: Path | None) -> Emulator:
-    """The weights, which know all the worlds."""
-    import emulator
-
-    model = emulator.load(weights)
-    for name in names:
-        check_known(model, name)
-    return model
 
 
 def _installed(names: list[str], shock: str) -> list[WorldSpec]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from emulator.cli.asking import EXTRAPOLATE_OPTION, HORIZON_OPTION, check_known, refuse, warn
+from emulator.cli.asking import EXTRAPOLATE_OPTION, HORIZON_OPTION, refuse, warn
 from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table, progress_bar
 from emulator.cli.responses import check_target
 
@@ -43,7 +43,6 @@ def export(
     from emulator.inference.trust import of_horizon
 
     model = emulator.load(weights)
-    check_known(model, world)
     refuse(of_horizon(model.model, horizon), extrapolate)
     try:
         with progress_bar(f"export {world}") as progress:

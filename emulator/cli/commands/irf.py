@@ -10,7 +10,6 @@ import typer
 from emulator.cli.asking import (
     EXTRAPOLATE_OPTION,
     HORIZON_OPTION,
-    check_known,
     refuse,
     solve,
     warn,
@@ -80,8 +79,6 @@ def irf(
     observed = None if history is None else observe(history)
     theta = values if values or history is None else None
     model = emulator.load(weights)
-    if world is not None:
-        check_known(model, world)
     asked: dict[str, Any] = {
         "shock": shock, "size": size, "horizon": horizon, "history": observed,
         "state_dependent": state_dependent, "bands": bands,
