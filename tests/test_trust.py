@@ -287,10 +287,17 @@ def test_a_world_that_cannot_be_asked_does_not_stop_the_emulator(
 def test_nobody_is_asked_at_the_defaults(
     model: emulator.Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that the first answer does not wait for compiled code, where nothing was held out that
-    only a solution tells."""
+    """So that the first answer does not wait for compiled code: whether the defaults were held out
+    is known since training."""
     monkeypatch.setattr(emulator.worlds, "get_world", None)
     assert model.irf("lss", horizon=1).attrs["caveats"] == ""
+    assert model.irf("nk", horizon=1).attrs["caveats"] == ""
+    monkeypatch.setitem(
+        model.provenance["held_out"],
+        "nk",
+        [{"persistence": 0.5, "volatility": 1.2, "default": True}],
+    )
+    assert "persistence above 0.5" in model.irf("nk", horizon=1).attrs["caveats"]
 
 
 def test_there_are_no_bands_beyond_the_horizon_trained_on(

@@ -33,7 +33,7 @@ from emulator.data.schema import (
     rerun,
     shard_file,
 )
-from emulator.data.splits import in_prior
+from emulator.data.splits import in_prior, recorded
 from emulator.errors import DatasetError, InputError, unknown_name
 from emulator.specs import WorldSpec
 from emulator.storage import (
@@ -45,6 +45,7 @@ from emulator.storage import (
     read_bytes,
     sha256,
 )
+from emulator.worlds import get_world, has_world
 
 FIRST_SAMPLES = 50  # enough to tell: one sample of other equations differs
 DIGITS = 4  # of a sample's sums; processors differ in the seventh digit of single numbers
@@ -118,8 +119,13 @@ class Dataset:
         return sha256(f"{self.draws} {config.samples} {rules}".encode())[:16]
 
     def held_out(self, worlds: Sequence[str]) -> dict[str, list[dict[str, str | float]]]:
-        """The hold-outs of some worlds: no training sample is in any of them."""
-        return {world: self.manifest.config.rules_of(world).records for world in worlds}
+        """The hold-outs of some worlds: no training sample is in any of them. Of installed worlds
+        they say whether the default parameters lie there."""
+        rules = {world: self.manifest.config.rules_of(world) for world in worlds}
+        return {
+            world: recorded(get_world(world), found) if has_world(world) else found.records
+            for world, found in rules.items()
+        }
 
     def spec(self, world: str) -> WorldSpec:
         """The world's description as it was when the data were drawn."""

@@ -159,6 +159,23 @@ def held_out(
     return in_slice(world, rules, theta, solution) | in_corner(world, rules, theta, solution)
 
 
+def recorded(world: World[Any], rules: WorldRules) -> list[dict[str, str | float]]:
+    """The records of the rules; with `default: True` those of the solution, and not of parameters,
+    in whose region the world's default parameters lie."""
+    theta = world.pack()[None]
+    solution = world.solve(theta)
+    inside = [
+        rule.statistic is not None and _holds(rule, world, theta, solution).item()
+        for rule in rules.slice
+    ]
+    if rules.corner is not None:
+        inside.append(in_corner(world, rules, theta, solution).item())
+    return [
+        {**record, "default": True} if lies else record
+        for record, lies in zip(rules.records, inside, strict=True)
+    ]
+
+
 def split_uniforms(seed: int, world: str, indices: NDArray[np.int64]) -> FloatArray:
     """A number in [0, 1) per sample (B,), a hash of (seed, world, index).
 

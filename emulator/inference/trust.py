@@ -153,8 +153,7 @@ def judge(
     The world is solved at the parameters, by chunks, where it is installed as the weights know it.
     That costs little beside the answer, but for large batches of worlds that are dear to solve
     (`zlb`, `sw07`), where it may come near half of it. The first time in a process compiled code
-    is loaded, which takes up to a second; at a world's defaults nobody asks, unless training left
-    out what only the solution tells.
+    is loaded, which takes up to a second; at a world's defaults nobody asks.
     """
     found: list[Found] = []
     spec = request.world
@@ -301,7 +300,9 @@ def _of_solution(spec: WorldSpec, theta: Array, regions: Sequence[HeldOut]) -> I
     """Draws without a unique stable solution, those that the prior leaves out, and those that
     training left out by what the solution tells."""
     defaults = np.array([p.default for p in spec.parameters])
-    if (theta == defaults).all() and not regions:
+    if (theta == defaults).all():  # solved when the world was made, and placed when it was drawn
+        for region in regions:
+            yield from _left_out(region, np.full(len(theta), region.default))
         return
     from emulator.worlds.base import Status
     from emulator.worlds.population import has_state_space

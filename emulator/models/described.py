@@ -10,7 +10,6 @@ import torch
 from pydantic import (
     BaseModel,
     ConfigDict,
-    NonNegativeFloat,
     NonNegativeInt,
     PositiveInt,
     model_validator,
@@ -36,7 +35,8 @@ class HeldOut(BaseModel):
     persistence, volatility        both above these (`worlds.population`)
 
     of: "trajectories" where persistence and volatility were those of each sample's path, so that
-    of such parameters most samples were left out, not all.
+    of such parameters most samples were left out, not all. default: whether the world's default
+    parameters lie there, which takes solving the world to know; said of regions of its solution.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
@@ -48,10 +48,11 @@ class HeldOut(BaseModel):
     persistence: float | None = None
     volatility: float | None = None
     of: Literal["trajectories"] | None = None
+    default: bool = False
 
     @model_validator(mode="after")
     def _one_region(self) -> Self:
-        given = set(self.model_dump(exclude_none=True)) - {"of"}
+        given = set(self.model_dump(exclude_none=True)) - {"of", "default"}
         if given == {"persistence", "volatility"}:
             return self
         sides, names = given & {"above", "below"}, given & {"parameter", "statistic"}
@@ -86,7 +87,6 @@ class Provenance(BaseModel):
     processes: PositiveInt
     steps: PositiveInt | None = None
     samples_seen: dict[str, dict[str, NonNegativeInt]]
-    processor_seconds: NonNegativeFloat | None = None  # of training; None where it is not known
 
     def check(self, specs: Sequence[WorldSpec]) -> None:
         """ValueError where it is not of these worlds, or of other regimes than it says."""

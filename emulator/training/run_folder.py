@@ -13,13 +13,14 @@ from emulator.data import Dataset
 from emulator.errors import ConfigError, WeightsError
 from emulator.models.described import HeldOut
 from emulator.models.weights import DESCRIPTION_FILE, DamagedWeightsError, load_weights
-from emulator.storage import sweep, write_atomically
+from emulator.storage import canonical_json, is_sealed, read_json, sealed, sweep, write_atomically
 from emulator.strict_yaml import dump_yaml
 from emulator.training.checkpoint import has_checkpoint
 from emulator.training.config import RunConfig
 from emulator.training.distributed import Ranks
 
 CONFIG_FILE = "config.yaml"
+COST_FILE = "cost.json"  # apart from the weights, which are the same however long they took
 
 # What may differ when a run goes on. The data set's contents are compared instead of its place;
 # where the log is shown changes no number.
@@ -106,6 +107,21 @@ def require_same_machine(output: Path, before: dict[str, Any], now: dict[str, An
                 f"{output}: was begun with {key} {before[key]}, now {now[key]}; go on as it "
                 f"was begun{remedy}, or name another folder with --output"
             )
+
+
+def write_cost(output: Path, processor_seconds: float | None) -> None:
+    """Keep the processor time of a training beside its weights."""
+    text = canonical_json(sealed({"processor_seconds": processor_seconds}))
+    write_atomically(output / COST_FILE, text.encode())
+
+
+def processor_seconds(output: Path) -> float | None:
+    """Those of a training, its start included, in all its processes; None where none are known."""
+    try:
+        found = read_json(output / COST_FILE)
+        return float(found["processor_seconds"]) if is_sealed(found) else None
+    except (OSError, LookupError, TypeError, ValueError):
+        return None
 
 
 @contextmanager

@@ -47,9 +47,11 @@ from emulator.training.run_folder import (
     default_output,
     held,
     is_finished,
+    processor_seconds,
     require_same_config,
     require_same_data,
     require_same_machine,
+    write_cost,
 )
 from emulator.training.validation import Validation
 
@@ -240,7 +242,7 @@ class Trainer:
         adopt(self.model, loaded, str(folder))
         self.provenance["started_from"] = loaded.sha256
         self.provenance["samples_before"] = loaded.samples_seen
-        self.provenance["processor_seconds"] = loaded.provenance.get("processor_seconds")
+        self.provenance["processor_seconds"] = processor_seconds(folder)
 
     @property
     def ended(self) -> bool:
@@ -371,6 +373,7 @@ class Trainer:
             provenance["steps"] = self.best.step or self.step
             seen = dict.fromkeys(self.worlds, self.step * self.settings.batch_size)
         before = provenance.pop("samples_before")
+        write_cost(self.output, provenance.pop("processor_seconds"))
         provenance["samples_seen"] = {
             regime.value: {
                 world: before.get(regime, {}).get(world, 0) + n * (regime in self.trained)

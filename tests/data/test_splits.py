@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from emulator.config import load_config
 from emulator.data import DataConfig
 from emulator.data.samples import draw_samples
-from emulator.data.schema import SPLITS
+from emulator.data.schema import SPLITS, WorldRules
 from emulator.data.splits import (
     assign,
     check_rules,
@@ -19,6 +19,7 @@ from emulator.data.splits import (
     in_corner,
     in_prior,
     in_slice,
+    recorded,
     split_codes,
     split_uniforms,
 )
@@ -172,3 +173,20 @@ def test_shipped_hold_outs_are_as_large_as_they_should_be(name: str) -> None:
     # Four standard errors of a share of .2 of 1,000 draws.
     assert abs((moments.persistence > rules.corner.persistence).mean() - tail) < 0.05
     assert abs((moments.volatility > rules.corner.volatility).mean() - tail) < 0.05
+
+
+def test_the_record_says_which_regions_hold_the_defaults() -> None:
+    """nk's defaults have persistence .69 and log s.d. 1.44; var's largest root is .6."""
+    corner = {"persistence": 0.5, "volatility": 1.2}
+    nk = WorldRules.model_validate(
+        {"slice": [{"parameter": "phi_pi", "above": 1.2}], "corner": corner}
+    )
+    assert recorded(get_world("nk"), nk) == [
+        {"parameter": "phi_pi", "above": 1.2},  # which the parameter itself tells
+        {**corner, "default": True},
+    ]
+    rules = [{"statistic": "largest_root", "above": above} for above in (0.1, 0.95)]
+    assert recorded(get_world("var"), WorldRules.model_validate({"slice": rules})) == [
+        {**rules[0], "default": True},
+        rules[1],
+    ]

@@ -58,6 +58,7 @@ from emulator.questions import Question
 from emulator.regimes import Regime, Task, tasks
 from emulator.specs import WorldSpec
 from emulator.storage import sweep
+from emulator.training.run_folder import processor_seconds
 
 
 def score(
@@ -107,7 +108,7 @@ def score(
 def _score(
     run: Path, opened: Opened, progress: Progress, ablations: bool, rough_histories: bool
 ) -> EvaluatedRun:
-    result = _head(opened)
+    result = _head(run, opened)
     cases = list(opened.cases())
     drawn_in = (cases[0][0], Regime.B1)  # the run's first regime, and where bands tell most
     panels: list[Panel] = []
@@ -186,7 +187,7 @@ def _null(frame: pd.DataFrame, task: Task) -> dict[str, Any]:
     return summarise(of_null(frame))
 
 
-def _head(opened: Opened) -> dict[str, Any]:
+def _head(run: Path, opened: Opened) -> dict[str, Any]:
     """metrics.json before anything is scored: what was trained, and what is asked."""
     worlds, provenance = tuple(opened.loaded.model.specs), opened.loaded.provenance
     seen = opened.loaded.samples_seen
@@ -208,7 +209,7 @@ def _head(opened: Opened) -> dict[str, Any]:
         },
         "lr": None if opened.config.model.fitted_at_once else opened.config.training.lr,
         "seed": opened.config.training.seed,
-        "processor_seconds": provenance.get("processor_seconds"),
+        "processor_seconds": processor_seconds(run),
         "until_stalled": opened.config.training.patience is not None,
         "commit": commit(),
         "config_sha": provenance["config_sha"],
