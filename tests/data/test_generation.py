@@ -193,7 +193,7 @@ def test_a_world_without_rules_holds_nothing_out(tmp_path: Path) -> None:
     assert data.held_out(("var",)) == {"var": []}
     assert data.held_out(("nk",))["nk"] == [
         {"parameter": "phi_pi", "above": 3.0},
-        {"persistence": 0.5, "volatility": 1.2},
+        {"persistence": 0.5, "volatility": 1.2, "default": True},  # as the defaults lie there
     ]
     for name in data.worlds:
         parts = [data.scored(name, split) for split in ("test", "slice", "corner")]
