@@ -28,7 +28,7 @@ from emulator.econometrics.question import FloatArray, own_units, sample, scaled
 
 LAMBDA = np.geomspace(0.02, 2.0, 13)
 TIED = tuple(itertools.product((0.3, 1.0, 5.0), repeat=2))  # mu and delta: smaller is tighter
-POWER = 2.0
+POWER = 2.0  # of a lag, in the precision of its coefficient
 UNIVARIATE = 4  # lags of the autoregressions that give psi
 
 
@@ -145,20 +145,6 @@ class _Regression:
         lags[:, :n] += self.persistent[rows][:, None] * np.eye(n)
         left = self.squares[rows] - cross.mT @ shrunk + self.psi[rows][:, None] * np.eye(n)
         return np.concatenate([constant, lags], axis=1), left / (self.count + 1)
-
-
-def fixed(
-    data: FloatArray, lags: int, persistent: FloatArray, tightness: FloatArray
-) -> list[Autoregression]:
-    """Posterior means on data (B, T, n) at these lambdas, a VAR each, mu and delta 1."""
-    z, y = sample(data, lags)
-    psi = _residual_variances(data, lags)
-    more_z, more_y = _added(data[:, :lags].mean(axis=1), persistent, lags, 1.0, 1.0)
-    both = _Regression(np.concatenate([z, more_z], 1), np.concatenate([y, more_y], 1),
-                       persistent, psi)  # fmt: skip
-    rows = np.ones(len(data), dtype=bool)
-    found = [both.means(rows, np.full(len(data), value)) for value in tightness]
-    return [Autoregression(unstacked(c[:, 1:], lags), covariance) for c, covariance in found]
 
 
 def _residual_variances(data: FloatArray, lags: int) -> FloatArray:

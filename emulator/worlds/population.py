@@ -6,8 +6,8 @@ parameters whether they lie in it.
     persistence   mean over the observables of the lag-one autocorrelation
     volatility    mean over the observables of the log s.d.
 
-Where the solution is a state space x_t = A x_{t-1} + B eps_t, y_t = C x_{t-1} + D eps_t both are
-exact: V = A V A' + B B' (Hamilton 1994, ch. 10.2), then
+Where the solution is or has a state space, x_t = A x_{t-1} + B eps_t, y_t = C x_{t-1} + D eps_t,
+both are exact: V = A V A' + B B' (Hamilton 1994, ch. 10.2), then
 
     var(y) = C V C' + D D',    cov(y_t, y_{t-1}) = C (A V C' + B D').
 
@@ -32,7 +32,7 @@ from emulator.seeding import derived_seed
 from emulator.worlds.base import FloatArray, Status, World
 from emulator.worlds.doubling import covariances
 from emulator.worlds.lanes import LANES
-from emulator.worlds.linear import StateSpace
+from emulator.worlds.linear import LinearSolution, MovingAverage, StateSpace
 
 if TYPE_CHECKING:
     from jaxtyping import Float64
@@ -58,11 +58,11 @@ class Moments(NamedTuple):
 
 
 def has_state_space(world: World[Any]) -> bool:
-    """Whether the world's solution is a linear state space."""
-    return world.linear and isinstance(world.solve(world.pack()), StateSpace)
+    """Whether the world's solution is, or has, a linear state space."""
+    return world.linear and isinstance(world.solve(world.pack()), StateSpace | MovingAverage)
 
 
-def largest_root(solution: StateSpace) -> Float64[np.ndarray, " B"]:
+def largest_root(solution: LinearSolution) -> Float64[np.ndarray, " B"]:
     """Spectral radius of the transition matrices; NaN where they are not finite."""
     solved = np.isfinite(solution.a).all(axis=(1, 2))
     out = np.full(len(solved), np.nan)
@@ -79,7 +79,7 @@ def population_moments(
     solution, and those whose path no solver finishes, are NaN.
     """
     solution = world.solve(theta) if solution is None else solution
-    if not (world.linear and isinstance(solution, StateSpace)):
+    if not (world.linear and isinstance(solution, StateSpace | MovingAverage)):
         return _simulated(world, theta)
     v = covariances(solution.a, solution.b, min(LANES, max(len(theta), 1)))
     with np.errstate(all="ignore"):

@@ -207,7 +207,17 @@ def bench(folder: Path) -> str:
         f"{found['processes']} {found['half']} processes of {found['samples']} samples, commit "
         f"{found['commit']}, data {found['data_sha256'][:12]}."
     )
-    return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", about])
+    names = {
+        "long_run": "long-run over short-run variance of changes",
+        "late_lags": "share of VAR coefficients at lags 5 and beyond",
+        "invertible": "R^2 of the shock on the series",
+    }
+    facts = [["true of the processes", "10 %", "50 %", "90 %"], ["---"] + ["---:"] * 3]
+    for name, words in names.items():
+        deciles = found["population"][name]
+        facts.append([words, *(f"{deciles[level]:.2f}" for level in ("0.1", "0.5", "0.9"))])
+    tables = [["| " + " | ".join(line) + " |" for line in part] for part in (lines, facts)]
+    return "\n".join([*tables[0], "", *tables[1], "", about])
 
 
 TABLES = {

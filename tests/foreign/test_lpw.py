@@ -40,18 +40,17 @@ def test_the_shock_moves_the_funds_rate_most() -> None:
 
 
 def test_population_figures_are_the_published_ones() -> None:
-    """Table 1 of the paper, over processes: deciles to 15 %, but for the upper one of long-run
-    variance, which depends most on what series are drawn."""
-    found = lpw.described("open", 80)
+    """Table 1 of the paper, deciles over processes. Both are draws of series, so they differ: the
+    sealed half's from the open one's by up to a third."""
+    found = lpw.described("open", 250)
     published = {
-        "long_run": [0.27, 1.02, None],
+        "long_run": [0.27, 1.02, 3.54],
         "late_lags": [0.14, 0.23, 0.37],
         "invertible": [0.30, 0.39, 0.49],
     }
     for name, values in published.items():
         for quantile, value in zip((0.1, 0.5, 0.9), values, strict=True):
-            if value is not None:
-                assert found.loc[quantile, name] == pytest.approx(value, rel=0.15), (name, quantile)
+            assert found.loc[quantile, name] == pytest.approx(value, rel=0.15), (name, quantile)
 
 
 def test_errors_are_small_where_samples_are_long(monkeypatch: pytest.MonkeyPatch) -> None:

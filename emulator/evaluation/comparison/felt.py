@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from emulator.data.schema import PRIOR
-from emulator.evaluation.comparison.marks import marked
+from emulator.evaluation.comparison.marks import marked, table_row
 from emulator.evaluation.metrics.base import Table
 from emulator.evaluation.metrics.registry import METRICS
 from emulator.evaluation.scoring.rough_histories import ROUGH
@@ -43,11 +43,11 @@ def error_lines(runs: Sequence[EvaluatedRun], split: str) -> list[str]:
     lines = [f"## errors people feel, {split}", "", *ABOUT, ""]
     for regime, rows in tables.items():
         header = ["run", "world", "NRMSE", *(metric.heading for metric in columns)]
-        lines += [f"Regime {regime}:", "", _line(header)]
+        lines += [f"Regime {regime}:", "", table_row(header)]
         lines.append("| --- | --- |" + " ---: |" * (len(header) - 2))
         for name, world, entry in rows:
             cells = [_number(entry.get(metric.name), metric.digits) for metric in columns]
-            lines.append(_line([name, world, _number(entry["nrmse"], 4), *cells]))
+            lines.append(table_row([name, world, _number(entry["nrmse"], 4), *cells]))
         lines.append("")
     return lines if tables else []
 
@@ -94,13 +94,9 @@ def rough_lines(runs: Sequence[EvaluatedRun]) -> list[str]:
         header, *rows = rough_table(run)
         if rows:
             rule = "| --- | --- |" + " ---: |" * (len(header) - 2)
-            lines += [f"### {run.name}", "", _line(header), rule, *map(_line, rows), ""]
+            lines += [f"### {run.name}", "", table_row(header), rule, *map(table_row, rows), ""]
     return ["## data as they come", "", ROUGH_ABOUT, "", *lines] if lines else []
 
 
 def _number(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

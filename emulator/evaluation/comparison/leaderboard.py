@@ -17,7 +17,7 @@ import pandas as pd
 from emulator.data.schema import OF_PRIOR, PRIOR
 from emulator.errors import DatasetError
 from emulator.evaluation.comparison.felt import error_lines, rough_lines
-from emulator.evaluation.comparison.marks import DAGGER, MARKS, marked, told
+from emulator.evaluation.comparison.marks import DAGGER, MARKS, marked, table_row, told
 from emulator.evaluation.stored.record import NULL_MODEL
 from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.regimes import Task
@@ -181,29 +181,29 @@ def _markdown(table: pd.DataFrame, runs: Sequence[EvaluatedRun]) -> str:
             part = part.dropna(axis=1, how="all")
             worlds = [c for c in part.columns if c not in ("samples_sha", *_NAMES, "mean")]
             title = f"## {split}, regime {regime}" + (f", data {data}" if several else "")
-            lines += [title, "", _row(["model", "run", "mean", *worlds])]
+            lines += [title, "", table_row(["model", "run", "mean", *worlds])]
             lines.append("| --- | --- |" + " ---: |" * (len(worlds) + 1))
             for _, row in part.iterrows():
                 values = [row.get("mean", np.nan), *row[worlds]]
-                lines.append(_row([row["model"], row["run"], *map(_number, values)]))
+                lines.append(table_row([row["model"], row["run"], *map(_number, values)]))
             lines.append("")
     lines += error_lines(runs, RANKED_SPLITS[0]) + rough_lines(runs)
     lines += _gap_lines(runs) + _floor_lines(runs)
     lines += [
         "## origins",
         "",
-        _row(["run", "commit", "config", "data", "samples"]),
-        _row(["---"] * 5),
+        table_row(["run", "commit", "config", "data", "samples"]),
+        table_row(["---"] * 5),
     ]
     origins = table[["run", *HASHES]].drop_duplicates()
-    lines += [_row([str(v) for v in row]) for row in origins.itertuples(index=False)]
+    lines += [table_row([str(v) for v in row]) for row in origins.itertuples(index=False)]
     return "\n".join(lines) + "\n"
 
 
 def _gap_lines(runs: Sequence[EvaluatedRun]) -> list[str]:
     """Gaps to specialists, where `emulator leaderboard` or `evaluate --against` found some."""
     rows = [
-        _row([
+        table_row([
             run.name, regime, task.replace("_", " "), told(v["mean"], v["unmeasured"]),
             f"{v['ci95'][0]:+.1%} to {v['ci95'][1]:+.1%}",
             f"{told(v['max'], v['unmeasured'])}, {v['max_world']}",
@@ -224,14 +224,14 @@ def _gap_lines(runs: Sequence[EvaluatedRun]) -> list[str]:
             " Not measured: to the specialists that there are, in some world without one of the "
             "kinds that apply, three learning rates or two seeds."
         )
-    table = [_row(header), _row(["---"] * len(header)), *rows]
+    table = [table_row(header), table_row(["---"] * len(header)), *rows]
     return ["## gaps to specialists", "", about, "", *table, ""]
 
 
 def _floor_lines(runs: Sequence[EvaluatedRun]) -> list[str]:
     """Distances to the Bayes floor, where there are floors at the length evaluated."""
     rows = [
-        _row([
+        table_row([
             run.name, regime, marked(world, task), f"{entry['floor_ratio']:.2f}",
             "{:.2f} to {:.2f}".format(*entry["floor_ratio_ci95"]), f"{entry['floor_rmse']:.4f}",
             str(entry["floor_histories"]),
@@ -245,16 +245,12 @@ def _floor_lines(runs: Sequence[EvaluatedRun]) -> list[str]:
         return []
     header = ["run", "regime", "world", "ratio", "95 %", "floor", "histories"]
     about = "RMSE over that of the exact posterior mean (docs/floors.md), on the same histories."
-    table = [_row(header), _row(["---"] * len(header)), *rows]
+    table = [table_row(header), table_row(["---"] * len(header)), *rows]
     return ["## distances to the floor", "", about, "", *table, ""]
 
 
 def _beside(v: dict[str, Any] | None) -> str:
     return f"{v['mean']:+.1%} / {v['max']:+.1%} ({v['max_world']})" if v else ""
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
 
 
 def _number(value: float) -> str:

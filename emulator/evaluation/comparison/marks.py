@@ -30,6 +30,11 @@ def told(gap: float, unmeasured: Sequence[str]) -> str:
     return f"not measured ({gap:+.1%})" if unmeasured else f"{gap:+.1%}"
 
 
+def table_row(cells: Sequence[str]) -> str:
+    """A row of a Markdown table."""
+    return "| " + " | ".join(cells) + " |"
+
+
 def bare(name: str) -> str:
     """A world's name without marks."""
     return name.rstrip("".join(NOTES))
