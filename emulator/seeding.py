@@ -22,6 +22,7 @@ class Purpose(IntEnum):
     SHOCK_SIZE = 2
     HIDDEN_CHAIN = 3
     MEASUREMENT = 4
+    SIBLINGS = 5  # what siblings share; its index is that of their group
 
 
 def stream_key(seed: int, world: str) -> np.ndarray:

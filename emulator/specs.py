@@ -117,7 +117,8 @@ class WorldSpec:
 
     restrictions: what binds parameters together beyond their bounds, a sentence each. floors:
     observables that never fall below the negative of a parameter, each with its name. recursive:
-    whether shock j moves no observable before the j-th on impact, and raises that one.
+    whether shock j moves no observable before the j-th on impact, and raises that one. siblings: of
+    how many samples of a data set a group is that shares what is dear to solve, and a split.
 
     moves (P, S), size_moves (S,): which parameters, and whether the size, change the response to a
     shock from rest, per unit of size and over its own s.d. (`emulator.worlds.dependence`). Empty
@@ -137,6 +138,7 @@ class WorldSpec:
     restrictions: tuple[str, ...] = ()
     floors: tuple[tuple[str, str], ...] = ()
     recursive: bool = False
+    siblings: int = 1
     moves: tuple[tuple[bool, ...], ...] = ()
     size_moves: tuple[bool, ...] = ()
 
@@ -149,6 +151,8 @@ class WorldSpec:
         for observable, parameter in self.floors:
             if observable not in OBSERVABLE_NAMES or parameter not in self.parameter_names:
                 raise ValueError(f"{self.name}: no such floor, {observable} at {parameter}")
+        if self.siblings < 1:
+            raise ValueError(f"{self.name}: groups of {self.siblings} siblings")
         shocks = [len(self.shocks)] * len(self.parameters)
         if self.moves and [len(row) for row in self.moves] != shocks:
             raise ValueError(f"{self.name}: moves is not of its parameters and shocks")
@@ -171,15 +175,19 @@ class WorldSpec:
         return (*self.state_names[:_FIRST_STATES], "...", self.state_names[-1])
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready copy."""
-        return dataclasses.asdict(self)
+        """A JSON-ready copy. Only worlds that are drawn by siblings have a word on them, so that
+        the fingerprints of all others stay."""
+        data = dataclasses.asdict(self)
+        if self.siblings == 1:
+            del data["siblings"]
+        return data
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> WorldSpec:
         """The inverse of `to_dict` (JSON turns tuples into lists; this turns them back).
 
         Descriptions written before priors had notes and worlds stated restrictions, floors and what
-        moves what have none of them.
+        moves what have none of them; without a word on siblings there are none.
         Raises KeyError, TypeError or ValueError for what is no description.
         """
         spec = cls(
@@ -196,6 +204,7 @@ class WorldSpec:
             restrictions=tuple(data.get("restrictions", ())),
             floors=tuple((o, p) for o, p in data.get("floors", ())),
             recursive=data.get("recursive", False),
+            siblings=data.get("siblings", 1),
             moves=tuple(map(tuple, data.get("moves", ()))),
             size_moves=tuple(data.get("size_moves", ())),
         )

@@ -147,7 +147,9 @@ class Dataset:
         if split == PRIOR:
             return np.sort(np.concatenate([self.scored(world, part) for part in OF_PRIOR]))
         rows = self.rows(world, split)
-        return rows[in_prior(self.manifest.config, world, rows)] if split in HOLD_OUTS else rows
+        if split in HOLD_OUTS:
+            rows = rows[in_prior(self.manifest.config, self.spec(world), rows)]
+        return rows
 
     def read(self, world: str, rows: ArrayLike, fields: Sequence[str]) -> dict[str, NDArray[Any]]:
         """The named fields of samples `rows` (K,), each (K, ...) in the order of `rows`.

@@ -2,6 +2,11 @@
 
 Every sample owns one random stream per purpose (see `emulator.seeding`), so a sample's numbers
 depend neither on the other samples drawn with it nor on the process that draws them.
+
+In worlds that are dear to solve samples come as siblings: attempt k of a sample takes its dear
+parameters from draw k of its group, sample index // siblings, and the others from its own. Each
+sample alone has the prior's law. Samples of one group depend on each other, and so their split is
+that of their group (`emulator.data.splits`).
 """
 
 from __future__ import annotations
@@ -128,6 +133,7 @@ def draw_samples(
             arrays = part
             whole = solution
         else:
+            whole = _put(whole, pending, solution)
             for name, values in part.items():
                 arrays[name][pending] = values
         # A valid draw may still defeat a solver on the way; it is drawn again like any other.
@@ -138,7 +144,6 @@ def draw_samples(
             break
         parameters.rejections[Status.NO_CONVERGENCE.name] += int(failed.sum())
         pending = pending[failed]
-        whole = None
     trajectories = arrays["trajectories"]
     if design.measurement_noise:
         noise = _Streams(key, Purpose.MEASUREMENT).fill(rows, trajectories.shape[1:], _normal)
@@ -187,7 +192,8 @@ def _shock_sizes(u: FloatArray) -> FloatArray:
 
 
 class _ParameterDraws:
-    """Each sample's prior draws in turn: attempt k takes the next P uniforms of its stream."""
+    """Each sample's prior draws in turn: attempt k takes the next P uniforms of its stream, and
+    those of dear parameters from its group's, in the same way."""
 
     def __init__(
         self, world: World[Any], key: NDArray[np.uint64], indices: NDArray[np.int64]
@@ -197,6 +203,8 @@ class _ParameterDraws:
         self._world = world
         self._indices = indices
         self._streams = _Streams(key, Purpose.PARAMETERS)
+        self._shared = _Streams(key, Purpose.SIBLINGS)
+        self._dear = [world.parameter_names.index(name) for name in world.dear]
         self._next = np.zeros(len(indices), dtype=np.int64)
         self._pieces: list[tuple[NDArray[np.int64], Any]] = []
 
@@ -209,10 +217,11 @@ class _ParameterDraws:
             first = self._next[rows]
             uniforms = np.empty((len(rows), ahead, count))
             for j, index in enumerate(self._indices[rows].tolist()):
-                generator = self._streams.at(index)
-                if first[j]:
-                    generator.random(int(first[j]) * count)
-                generator.random(out=uniforms[j])
+                uniforms[j] = _attempts(self._streams.at(index), int(first[j]), ahead, count)
+                if self._dear:
+                    group = self._shared.at(index // self._world.siblings)
+                    shared = _attempts(group, int(first[j]), ahead, len(self._dear))
+                    uniforms[j][:, self._dear] = shared
             waiting = np.arange(len(rows))
             for k in range(ahead):
                 theta = self._world.from_uniforms(np.ascontiguousarray(uniforms[waiting, k]))
@@ -247,7 +256,14 @@ class _ParameterDraws:
         order = np.argsort(np.concatenate([where for where, _ in pieces]))
         kind = type(pieces[0][1])
         columns = zip(*(_columns(piece) for _, piece in pieces), strict=True)
-        return kind(*(np.concatenate(column)[order] for column in columns))
+        return kind(*(c[0] if isinstance(c[0], int) else np.concatenate(c)[order] for c in columns))
+
+
+def _attempts(generator: np.random.Generator, first: int, ahead: int, count: int) -> FloatArray:
+    """Uniforms (ahead, count) of a stream at its start, after those of `first` attempts."""
+    if first:
+        generator.random(first * count)
+    return generator.random((ahead, count))
 
 
 def _columns(solution: Any) -> list[Any]:
@@ -256,9 +272,27 @@ def _columns(solution: Any) -> list[Any]:
     return list(solution) if isinstance(solution, tuple) else [None]
 
 
+def _by_row(solution: Any, rows: int) -> bool:
+    """Whether it is a record of arrays with one row a draw, and of whole numbers for all."""
+    return all(
+        isinstance(c, int) or (isinstance(c, np.ndarray) and c.shape[:1] == (rows,))
+        for c in _columns(solution)
+    )
+
+
 def _take(solution: Any, rows: NDArray[np.bool_]) -> Any:
-    """Some rows of a solution; None when it is not a record of arrays with one row a draw."""
+    """Some rows of a solution; None when it has none (`_by_row`)."""
+    if not _by_row(solution, len(rows)):
+        return None
     columns = _columns(solution)
-    if all(isinstance(c, np.ndarray) and c.shape[:1] == rows.shape for c in columns):
-        return type(solution)(*(c[rows] for c in columns))
-    return None
+    return type(solution)(*(c if isinstance(c, int) else c[rows] for c in columns))
+
+
+def _put(whole: Any, rows: NDArray[np.int64], part: Any) -> Any:
+    """A solution with those of `part` in some rows, in place; None when it has none."""
+    if whole is None or not _by_row(part, len(rows)):
+        return None
+    for column, new in zip(_columns(whole), _columns(part), strict=True):
+        if not isinstance(column, int):
+            column[rows] = new
+    return whole

@@ -2,11 +2,14 @@
 
     slice    a policy-relevant edge of the parameter space (any of the world's slice rules)
     corner   persistence and volatility of theta both above the world's thresholds
-    train, val, test   the rest, by a number drawn from (seed, world, index)
+    train, val, test   the rest, by a number drawn from (seed, world, index), one for all siblings
 
 A sample that satisfies both hold-outs is in `slice`; a world without rules has none. Persistence
 and volatility are `worlds.population`'s. `python -m emulator.data.thresholds --worlds nk` prints a
 world's thresholds.
+
+Samples of a world that is drawn by siblings (`emulator.data.samples`) share what is dear to solve
+with their group alone: no household of `hank` is in two of train, val and test.
 
     prior    every sample whose number is in the share of `test`, hold-outs included
 
@@ -27,6 +30,7 @@ from emulator.data.samples import Samples, draw_samples
 from emulator.data.schema import HOLD_OUTS, SPLITS, DataConfig, SliceRule, WorldRules
 from emulator.errors import ConfigError, unknown_name
 from emulator.seeding import derived_seed, stream_key
+from emulator.specs import WorldSpec
 from emulator.worlds import World
 from emulator.worlds.population import has_state_space, largest_root, population_moments
 
@@ -97,11 +101,14 @@ def expect_splits(world: World[Any], config: DataConfig) -> None:
             )
     kept = count - sum(counts[split] for split in hold_outs)
     for split, share in config.shares.model_dump().items():
-        expected = config.samples * share * kept / count
+        # Siblings go together: of groups there are fewer than samples.
+        expected = config.samples * share * kept / count / world.siblings
         if expected < 1:
+            by_siblings = f" by {world.siblings} siblings" if world.siblings > 1 else ""
             raise ConfigError(
                 f"world {world.name!r}: split {split!r} can expect {expected:.2g} of "
-                f"{config.samples} samples; raise `samples` or its share, or narrow the hold-outs"
+                f"{config.samples} samples{by_siblings}; raise `samples` or its share, or narrow "
+                "the hold-outs"
             )
 
 
@@ -177,7 +184,7 @@ def recorded(world: World[Any], rules: WorldRules) -> list[dict[str, str | float
 
 
 def split_uniforms(seed: int, world: str, indices: NDArray[np.int64]) -> FloatArray:
-    """A number in [0, 1) per sample (B,), a hash of (seed, world, index).
+    """A number in [0, 1) per sample, or group of siblings, (B,), a hash of (seed, world, index).
 
     The finaliser of SplitMix64 (Steele, Lea and Flood 2014) applied to a keyed counter.
     """
@@ -189,9 +196,14 @@ def split_uniforms(seed: int, world: str, indices: NDArray[np.int64]) -> FloatAr
     return np.asarray((z >> np.uint64(11)) * 2.0**-53)
 
 
-def in_prior(config: DataConfig, world: str, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
+def in_prior(config: DataConfig, spec: WorldSpec, indices: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether samples (B,) are in `prior`: their number is in the share of `test`."""
-    return split_uniforms(config.seed, world, indices) >= config.shares.train + config.shares.val
+    return _numbers(config, spec, indices) >= config.shares.train + config.shares.val
+
+
+def _numbers(config: DataConfig, spec: WorldSpec, indices: NDArray[np.int64]) -> FloatArray:
+    """The number in [0, 1) that decides each sample's split (B,), the same for siblings."""
+    return split_uniforms(config.seed, spec.name, indices // spec.siblings)
 
 
 def assign(world: World[Any], samples: Samples, config: DataConfig) -> NDArray[np.int8]:
@@ -209,9 +221,9 @@ def split_codes(
     """`assign` from its ingredients: indices (B,), theta (B, P) and its solution."""
     rules = config.rules_of(world.name)
     code = np.full(len(indices), SPLITS.index("val"), dtype=np.int8)
-    u = split_uniforms(config.seed, world.name, indices)
-    code[u < config.shares.train] = SPLITS.index("train")
-    code[in_prior(config, world.name, indices)] = SPLITS.index("test")
+    spec = world.spec
+    code[_numbers(config, spec, indices) < config.shares.train] = SPLITS.index("train")
+    code[in_prior(config, spec, indices)] = SPLITS.index("test")
     code[in_corner(world, rules, theta, solution)] = SPLITS.index("corner")
     code[in_slice(world, rules, theta, solution)] = SPLITS.index("slice")
     return code

@@ -116,7 +116,8 @@ class World(ABC, Generic[SolutionT]):
     path_error: how far paths may be from sums of responses, as a share of these: those of a world
         whose responses are its solution come from a state space that reproduces them nearly.
     recursive: whether shock j moves no observable before the j-th on impact, and raises that one.
-    dear: parameters whose new values cost nearly all of a solution.
+    dear: parameters whose new values cost nearly all of a solution. siblings: how many samples of a
+        data set share them.
     """
 
     name: ClassVar[str]
@@ -134,6 +135,7 @@ class World(ABC, Generic[SolutionT]):
     path_error: ClassVar[float] = 0.0
     recursive: ClassVar[bool] = False
     dear: ClassVar[tuple[str, ...]] = ()
+    siblings: ClassVar[int] = 1
 
     # ------------------------------------------------------------------ to implement
 
@@ -194,6 +196,7 @@ class World(ABC, Generic[SolutionT]):
             restrictions=self.restrictions,
             floors=self.floors,
             recursive=self.recursive,
+            siblings=self.siblings,
         )
 
     @property

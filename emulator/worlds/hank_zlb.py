@@ -88,6 +88,7 @@ class HeterogeneousAgentsBound(World[ep.Economy]):
     flag = "zlb binding"
     floors = (("rate", "r_ss"),)
     dear = HeterogeneousAgents.dear
+    siblings = HeterogeneousAgents.siblings
     restrictions = (
         *HeterogeneousAgents.restrictions,
         "a plan exists when the rate is expected to be five s.d. below its mean in every quarter, "

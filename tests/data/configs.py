@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.data import DataConfig
+from emulator.worlds.zlb import ZeroLowerBound
 
 WORLDS = ("nk", "var", "switching")
 
@@ -28,6 +29,13 @@ RULES: dict[str, Any] = {
         "corner": {"persistence": 0.74, "volatility": 0.7},
     },
 }
+
+
+class Siblings(ZeroLowerBound):
+    """A world that is not dear, drawn as one that is: three samples share two parameters."""
+
+    dear = ("kappa", "sigma")
+    siblings = 3
 
 
 def small(**changes: Any) -> DataConfig:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,9 @@ from emulator.data.schema import Design
 from emulator.limits import MAX_SIZE, MIN_SIZE
 from emulator.seeding import Purpose, stream, stream_key
 from emulator.worlds import Status, get_world, list_worlds
-from tests.data.configs import WORLDS
+from emulator.worlds.nk import NewKeynesian
+from emulator.worlds.zlb import ZeroLowerBound
+from tests.data.configs import WORLDS, Siblings
 
 pytestmark = pytest.mark.slow
 
@@ -115,3 +119,42 @@ def test_measurement_noise_is_a_fraction_of_each_series_and_touches_nothing_else
     # 28,800 standard normal numbers: s.e. of the mean .006, of the s.d. .004.
     assert abs(ratio.mean()) < 0.03
     assert abs(ratio.std() - 1.0) < 0.03
+
+
+def test_siblings_share_dear_parameters_and_each_has_the_prior_s_law() -> None:
+    world = Siblings()
+    samples = draw_samples(world, 3, range(1498), DESIGN, responses=False)
+    theta, dear = samples.arrays["theta"], [world.parameter_names.index(p) for p in world.dear]
+    assert samples.rejections["INADMISSIBLE"] > 50
+    households, household, counts = np.unique(
+        theta[:, dear], axis=0, return_inverse=True, return_counts=True
+    )
+    # One more a group for each attempt that some of its samples alone needed.
+    assert 500 < len(households) < 700
+    assert counts.max() == 3
+    group = samples.indices // 3
+    assert len(set(zip(household.ravel(), group, strict=True))) == len(households)
+    assert len(np.unique(np.delete(theta, dear, axis=1), axis=0)) == len(theta)
+    # The accepted draws of the world that has no siblings; of 500 groups and 1,498 draws.
+    other = ZeroLowerBound().sample_parameters(1498, np.random.default_rng(0))
+    gap = (theta.mean(axis=0) - other.mean(axis=0)) / other.std(axis=0)
+    assert np.abs(gap).max() < 2.6 * np.sqrt(1 / 500 + 1 / 1498)
+
+
+class Defeated(NewKeynesian):
+    """A world whose paths fail where it is solved."""
+
+    def _simulate(self, theta: Any, *arguments: Any) -> Any:
+        observables, states, flags = super()._simulate(theta, *arguments)
+        observables[theta[:, self.parameter_names.index("phi_pi")] > 2.5] = np.nan
+        return observables, states, flags
+
+
+def test_samples_whose_paths_fail_are_drawn_again_and_solved_once() -> None:
+    world = Defeated()
+    samples = draw_samples(world, 3, range(40), DESIGN)
+    theta = samples.arrays["theta"]
+    assert samples.rejections["NO_CONVERGENCE"] > 5
+    assert (theta[:, world.parameter_names.index("phi_pi")] <= 2.5).all()
+    for found, exact in zip(samples.solution, world.solve(theta), strict=True):
+        np.testing.assert_array_equal(found, exact)

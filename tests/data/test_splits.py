@@ -27,7 +27,7 @@ from emulator.data.thresholds import thresholds
 from emulator.errors import ConfigError, UnknownNameError
 from emulator.worlds import get_world
 from emulator.worlds.population import largest_root, population_moments
-from tests.data.configs import RULES, WORLDS, small
+from tests.data.configs import RULES, WORLDS, Siblings, small
 
 pytestmark = pytest.mark.slow
 
@@ -92,7 +92,7 @@ def test_the_prior_holds_hold_outs_in_their_share_and_nothing_trained() -> None:
     config, world = small(samples=2000), get_world("nk")
     samples = draw_samples(world, config.seed, range(2000), config, responses=False)
     codes = np.array(SPLITS)[assign(world, samples, config)]
-    prior = in_prior(config, "nk", samples.indices)
+    prior = in_prior(config, world.spec, samples.indices)
     assert set(codes[prior]) == {"test", "slice", "corner"}
     assert not np.isin(codes[codes == "test"], codes[~prior]).any()
     for split in ("slice", "corner"):
@@ -107,7 +107,7 @@ def test_without_rules_every_draw_is_in_train_val_or_test() -> None:
     samples = draw_samples(world, config.seed, range(200), config, responses=False)
     codes = np.array(SPLITS)[assign(world, samples, config)]
     assert set(codes) == {"train", "val", "test"}
-    np.testing.assert_array_equal(codes == "test", in_prior(config, "nk", samples.indices))
+    np.testing.assert_array_equal(codes == "test", in_prior(config, world.spec, samples.indices))
     # Those held out elsewhere keep their share: what trains here may be held out there.
     ruled = np.array(SPLITS)[assign(world, samples, small())]
     kept = ~np.isin(ruled, ["slice", "corner"])
@@ -190,3 +190,26 @@ def test_the_record_says_which_regions_hold_the_defaults() -> None:
         {**rules[0], "default": True},
         rules[1],
     ]
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**63 - 1), start=st.integers(0, 2**40))
+def test_no_household_is_in_two_splits(seed: int, start: int) -> None:
+    """Whatever was drawn first, and where a draw is thrown away."""
+    config, world = small(rules={}, seed=seed), Siblings()
+    rows = np.arange(start, start + 60)
+    samples = draw_samples(world, seed, rows, config, responses=False)
+    codes = assign(world, samples, config)
+    dear = [world.parameter_names.index(name) for name in world.dear]
+    household = np.unique(samples.arrays["theta"][:, dear], axis=0, return_inverse=True)[1]
+    assert len(np.unique(household)) < len(rows) / 2
+    assert len(set(zip(household.ravel(), codes, strict=True))) == len(np.unique(household))
+    np.testing.assert_array_equal(in_prior(config, world.spec, rows), codes == SPLITS.index("test"))
+
+
+def test_few_groups_of_siblings_cannot_fill_the_splits() -> None:
+    shares = {"train": 0.99, "val": 0.005, "test": 0.005}
+    config = small(rules={}, samples=510, shares=shares)
+    expect_splits(get_world("zlb"), config)
+    with pytest.raises(ConfigError, match=r"'val' can expect 0\.85 of 510 samples by 3 siblings"):
+        expect_splits(Siblings(), config)

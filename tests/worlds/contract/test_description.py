@@ -28,6 +28,8 @@ pytestmark = pytest.mark.fast
 def test_spec_survives_json(name: str) -> None:
     spec = get_world(name).spec
     assert WorldSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+    # What was written before worlds were drawn by siblings has no word on them, and keeps its hash.
+    assert ("siblings" in spec.to_dict()) == (spec.siblings > 1) == bool(get_world(name).dear)
 
 
 @every_world
