@@ -9,7 +9,7 @@ is the response from rest.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,11 @@ from emulator.worlds.switching import SwitchingSolution
 
 if TYPE_CHECKING:
     from jaxtyping import Float64
+
+
+def has_mean(world: World[Any]) -> bool:
+    """Whether the filter here is that of the world's equations."""
+    return isinstance(world.solve(world.pack()), SwitchingSolution)
 
 
 def mean_response(

@@ -11,26 +11,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emulator.data import Dataset
-from emulator.estimation.from_state import mean_response
+from emulator.estimation.from_state import has_mean, mean_response
 from emulator.questions import Question, history_quarters
-from emulator.regimes import CONTRACTS, Task
+from emulator.regimes import Task, contract
 from emulator.worlds import get_world
 
 
 def conditional_means(
     dataset: Dataset, question: Question, rows: NDArray[np.int64]
 ) -> NDArray[np.float64] | None:
-    """Means (N, S, H+1, 3) of the responses asked for, given all that the regime shows; None where
-    it shows the state, or does not show the parameters."""
-    known = CONTRACTS[question.regime]
+    """Means (N, S, H+1, 3) of the responses asked for, given all that the question shows; None
+    where it shows the state or no parameters, or where the mean is not known exactly: of other
+    equations than `switching`'s, and of histories with measurement noise."""
+    known, design = contract(question.regime, question.without), dataset.manifest.config
     asked = question.task is Task.state_dependent and known.theta and not question.extra
-    if not asked or not dataset.spec(question.world).hidden_chain:
+    hidden = asked and dataset.spec(question.world).hidden_chain
+    if not hidden or (known.history and design.measurement_noise):
         return None
-    design = dataset.manifest.config
+    world = get_world(question.world)
+    if not has_mean(world):
+        return None
     fields = dataset.read(question.world, rows, ["theta", "trajectories"])
-    length = history_quarters(design)
+    length = question.length or history_quarters(design)
     histories = fields["trajectories"][:, -length:].astype(np.float64)
     return mean_response(
-        get_world(question.world), fields["theta"], histories if known.history else None,
+        world, fields["theta"], histories if known.history else None,
         design.quarters - length, design.horizon,
     )  # fmt: skip

@@ -145,7 +145,7 @@ def score_model(
     model: Model, dataset: Dataset, question: Question, split: str, change: Change | None = None
 ) -> Scored:
     """Ask about every sample to be scored of a split, then look at the truth. change: what becomes
-    of the fields before they are shown."""
+    of the fields before they are shown; of such fields no conditional mean is known."""
     world, task = question.world, question.task
     rows = dataset.scored(world, split)
     spec, horizon = dataset.spec(world), dataset.manifest.config.horizon
@@ -170,7 +170,7 @@ def score_model(
         quantiles=_joined(quantiles) if quantiles else None,
         truth=_joined(truth).astype(np.float64),
         linear=linear_responses(dataset, world, rows) if is_constrained(spec) else None,
-        best=conditional_means(dataset, question, rows),
+        best=conditional_means(dataset, question, rows) if change is None else None,
         sigma=np.asarray(moments.irf_sd if steady else moments.irf_state_sd),
         sigma_pooled=np.asarray(moments.irf_sd_pooled if steady else moments.irf_state_sd_pooled),
         null=np.asarray(moments.irf_mean if steady else moments.irf_state_mean),
