@@ -42,7 +42,7 @@ def floors_compare(
         raise InputError("no run answers a world of these floors in regime B1")
     frame = table(ratios)
     csv = frame.drop(columns="ci95").assign(
-        low=[r.ci95[0] for r in ratios], high=[r.ci95[1] for r in ratios]
+        low=[low for low, _ in frame["ci95"]], high=[high for _, high in frame["ci95"]]
     )
     write_atomically(folder / "ratios.csv", csv.to_csv(index=False).encode())
     floor_figure(ratios, folder / "floors.png")
@@ -53,7 +53,7 @@ def floors_compare(
         "RMSE over that of the Bayes floor",
         ["world", "run", "quarters", "regime", "response", "floor", "run's", "training mean",
          "ratio", "95 %"],
-        [_row(vars(r)) for r in ratios],
+        [_row(row) for row in frame.to_dict("records")],
         prose=("run", "response"),
     )  # fmt: skip
     typer.echo(f"written: {folder}/ratios.csv, floors.png")

@@ -14,7 +14,7 @@ evaluation stores (`emulator.estimation.from_state`), on all that the run was sc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,7 +49,7 @@ class Compared(NamedTuple):
 
 @dataclass(frozen=True)
 class Ratio:
-    """A run beside the best answer on the same histories, in one regime and task.
+    """A run beside the best answer, in one regime and task.
 
     hf_ratio: the run's share of energy at high frequencies over the posterior mean's; None where
     only errors were asked for.
@@ -60,12 +60,7 @@ class Ratio:
     length: int
     regime: str
     task: str
-    histories: int
-    floor_rmse: float
-    run_rmse: float
-    training_mean_rmse: float
-    ratio: float
-    ci95: tuple[float, float]
+    compared: Compared
     hf_ratio: float | None = None
 
 
@@ -122,11 +117,11 @@ def fill_floors(run: EvaluatedRun, floors: Sequence[Floors]) -> None:
     for found in stored_ratios(run, floors) if run.has_statistics else []:
         entry = run.entry(found.world, found.regime, PRIOR, found.task)
         assert entry is not None
-        entry |= {**_entries(found), "floor_hf_ratio": found.hf_ratio}
+        entry |= {**_entries(found.compared), "floor_hf_ratio": found.hf_ratio}
         run.metrics["floors"][found.world] = shas[found.world]
 
 
-def _entries(found: Compared | Ratio) -> dict[str, Any]:
+def _entries(found: Compared) -> dict[str, Any]:
     return {
         "floor_ratio": found.ratio,
         "floor_ratio_ci95": list(found.ci95),
@@ -155,7 +150,7 @@ def ratio(name: str, floors: Floors, task: Task, theirs: pd.DataFrame) -> Ratio:
             f"{settings.world}; evaluate it on draws {settings.draws_sha} again"
         )
     compared = _compared(joined, "mse", "mse_run")
-    return Ratio(name, settings.world, settings.length, Regime.B1.value, task.value, *compared)
+    return Ratio(name, settings.world, settings.length, Regime.B1.value, task.value, compared)
 
 
 def _compared(frame: pd.DataFrame, best: str, run: str) -> Compared:
@@ -173,6 +168,16 @@ def _compared(frame: pd.DataFrame, best: str, run: str) -> Compared:
 
 
 def table(ratios: Sequence[Ratio]) -> pd.DataFrame:
-    """One row a ratio; without HF-ratios where none was asked for."""
-    frame = pd.DataFrame([asdict(r) for r in ratios], columns=[f.name for f in fields(Ratio)])
+    """One row a ratio: its case, then the columns of `Compared`; without HF-ratios where none was
+    asked for."""
+    case = [field.name for field in fields(Ratio) if field.name not in ("compared", "hf_ratio")]
+    rows = [
+        {
+            **{name: getattr(r, name) for name in case},
+            **r.compared._asdict(),
+            "hf_ratio": r.hf_ratio,
+        }
+        for r in ratios
+    ]
+    frame = pd.DataFrame(rows, columns=[*case, *Compared._fields, "hf_ratio"])
     return frame.drop(columns="hf_ratio") if frame["hf_ratio"].isna().all() else frame

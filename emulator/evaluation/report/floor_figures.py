@@ -28,7 +28,10 @@ def floor_figure(ratios: Sequence[Ratio], path: Path) -> None:
     panels = list(dict.fromkeys((r.world, r.regime, r.task) for r in ratios))
     runs = list(dict.fromkeys(r.run for r in ratios))
     lengths = sorted({r.length for r in ratios})
-    values = [v for r in ratios for v in (r.floor_rmse, r.run_rmse, r.training_mean_rmse)]
+    values = [
+        v for r in ratios
+        for v in (r.compared.floor_rmse, r.compared.run_rmse, r.compared.training_mean_rmse)
+    ]  # fmt: skip
     low, high = min(values) / 1.15, max(values) * 1.15
     marks = (m * 10.0**e for e in range(-6, 7) for m in (1, 2, 5))
     ticks = [t for t in marks if low <= t <= high]
@@ -37,11 +40,11 @@ def floor_figure(ratios: Sequence[Ratio], path: Path) -> None:
     canvas, axes = figure(rows, columns, 2.6 * columns + 0.4, 0.7 + 2.2 * rows)
     for axis, panel in zip(axes.flat, panels, strict=False):
         here = [r for r in ratios if (r.world, r.regime, r.task) == panel]
-        floor = {r.length: r.floor_rmse for r in here}
-        null = {r.length: r.training_mean_rmse for r in here}
+        floor = {r.length: r.compared.floor_rmse for r in here}
+        null = {r.length: r.compared.training_mean_rmse for r in here}
         _line(axis, null, GREY, "s", "training mean")
         for k, run in enumerate(runs):
-            found = {r.length: r.run_rmse for r in here if r.run == run}
+            found = {r.length: r.compared.run_rmse for r in here if r.run == run}
             if found:
                 _line(axis, found, COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)], run)
         _line(axis, floor, BLACK, "o", "floor")

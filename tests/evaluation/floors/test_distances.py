@@ -15,7 +15,7 @@ from tests.evaluation.floors.toys import CASE, evaluated_at, others_than, theirs
 @pytest.mark.fast
 def test_a_run_with_twice_the_error_has_ratio_two() -> None:
     floors = toy()
-    found = ratio("run", floors, CASE, theirs(floors, 2.0))
+    found = ratio("run", floors, CASE, theirs(floors, 2.0)).compared
     assert found.ratio == pytest.approx(2.0)
     assert found.ci95 == pytest.approx((2.0, 2.0))  # pairing leaves nothing to chance
     assert found.histories == 40
@@ -25,7 +25,7 @@ def test_a_run_with_twice_the_error_has_ratio_two() -> None:
 def test_the_histories_of_both_are_compared_and_a_run_with_none_of_them_is_refused() -> None:
     floors = toy()
     errors = theirs(floors, 2.0)
-    found = ratio("run", floors, CASE, errors[errors["sample"] > 9])
+    found = ratio("run", floors, CASE, errors[errors["sample"] > 9]).compared
     assert (found.histories, found.ratio) == (37, pytest.approx(2.0))
     with pytest.raises(DatasetError, match="errors of none of the 40 histories"):
         ratio("run", floors, CASE, errors[errors["sample"] < 7])
@@ -36,8 +36,9 @@ def test_stored_errors_are_joined_where_data_and_length_agree(tmp_path: Path) ->
     floors = toy()
     run = evaluated_at(floors, 1.5, tmp_path)
     (found,) = stored_ratios(run, [floors, *others_than(floors)])
-    assert found.ratio == pytest.approx(1.5)
-    assert table([found]).loc[0, "hf_ratio"] == pytest.approx(1.0)
+    rows = table([found])
+    assert rows.loc[0, ["run", "world", "histories"]].tolist() == ["universal", "toy", 40]
+    assert rows.loc[0, ["ratio", "hf_ratio"]].tolist() == pytest.approx([1.5, 1.0])
     assert "hf_ratio" not in table([dataclasses.replace(found, hf_ratio=None)])
     assert table([]).empty
     assert stored_ratios(run, others_than(floors)) == []

@@ -42,5 +42,5 @@ def test_a_trained_run_is_compared_on_the_same_histories(
     runs = [run_path, tmp_path / "blind"]
     (found,) = predicted_ratios(runs, [computed], dataset)
     assert found.run == labels(runs)[1]  # the run of regime A answers no floor
-    assert found.histories == 3
-    assert found.ratio > 1.0  # three epochs on 200 samples
+    assert found.compared.histories == 3
+    assert found.compared.ratio > 1.0  # three epochs on 200 samples
