@@ -55,6 +55,6 @@ def _data_sets(plan: Plan) -> list[tuple[DataConfig, Path]]:
     if part.draws != whole.draws:
         raise ConfigError(
             f"data.scored_on: {scored_on.config} draws other samples than {plan.data.config}; they "
-            "may differ in samples, shard_rows and chunk_rows alone"
+            "may differ in samples, shard_rows, chunk_rows and rules alone"
         )
     return [(whole, Path(plan.data.path)), (part, Path(scored_on.path))]

@@ -25,7 +25,7 @@ def evaluate(
         None, help="A folder of evaluated runs: specialists and baselines to compare with."
     ),
     ablations: bool = typer.Option(
-        False, "--ablations", help="Also score the test split with each input masked."
+        False, "--ablations", help="Also score the prior with each input masked."
     ),
     rough_histories: bool = typer.Option(
         False,
@@ -37,7 +37,7 @@ def evaluate(
     criteria: bool = CRITERIA_OPTION,
     output_format: Format = FORMAT_OPTION,
 ) -> None:
-    """Score a trained run on the test, val, slice and corner splits; write figures and a report.
+    """Score a trained run on the prior, its parts test, slice and corner, and val; write a report.
 
     The criteria of a universal run are printed; they bear on the exit code with --criteria alone.
     """

@@ -19,7 +19,9 @@ EXAMPLE = "emulator floors nk --histories 50 --length 120 --workers 2 --resume"
 
 def floors(
     world: str = typer.Argument(..., help="A world with an exact likelihood."),
-    histories: int = typer.Option(50, min=1, help="How many samples of the test split."),
+    histories: int = typer.Option(
+        50, min=1, help="How many samples of the prior, the first ones that are scored."
+    ),
     length: int = typer.Option(120, help="Quarters of history."),
     particles: int = typer.Option(1000, help="Draws from each posterior; two runs are made."),
     workers: int = typer.Option(1, "--workers", "-w", min=1, max=MOST_WORKERS, help="Processes."),

@@ -28,7 +28,7 @@ _KEY = "panels"
 
 @dataclass(frozen=True)
 class Panel:
-    """Two samples of a world's test split, in one regime.
+    """Two samples of a world's prior, in one regime.
 
     prediction, truth: (2, S, H+1, 3), the samples at the median and the 90th percentile of the
     error. quantiles: (2, S, H+1, 3, 5), where there are bands. sigma: (S, 3), as in `Scored`.
