@@ -59,7 +59,7 @@ def floors_compare(
     typer.echo(f"written: {folder}/ratios.csv, floors.png")
 
 
-def _row(r: dict[str, Any]) -> list[str]:
+def _row(r: dict[Any, Any]) -> list[str]:
     return [
         r["world"], r["run"], str(r["length"]), r["regime"], r["task"].replace("_", " "),
         f"{r['floor_rmse']:.4f}", f"{r['run_rmse']:.4f}", f"{r['training_mean_rmse']:.4f}",
