@@ -50,7 +50,8 @@ def innovations(economy: Economy) -> Innovations:
 
     The state of the quarter before is filtered: y_t = c a x_{t-1} + c b e_t has an error, c b e_t,
     whose covariance can be inverted, and the Riccati equation is solved by structure-preserving
-    doubling (Chu, Fan and Lin 2005). Raises InputError where a series has no innovation of its own.
+    doubling (Chu, Fan and Lin 2005). Raises InputError where a series has no innovation of its own,
+    and where the filter does not settle: on a trend that no series shows.
     """
     a, b, c = economy
     q, loaded = b @ b.T, c @ b
@@ -76,6 +77,8 @@ def innovations(economy: Economy) -> Innovations:
             break
     before = a @ x @ a.T + q  # of x_t given the past of y
     covariance = c @ before @ c.T
+    if not np.isfinite(covariance).all() or np.linalg.eigvalsh(covariance)[0] <= 0.0:
+        raise InputError("economy: the filter does not settle; is there a trend no series shows?")
     gain = np.linalg.solve(covariance, c @ before).T
     return Innovations(np.asarray(gain), covariance)
 
