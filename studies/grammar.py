@@ -1,6 +1,6 @@
 """Whether economies of the grammar look like real ones: features of drawn and of real series.
 
-`python -m studies.grammar` writes results/grammar/features.json and features.png beside it. Real
+`python -m studies.grammar` writes results/grammar/features.json and docs/figures/grammar.png. Real
 series are those of statsmodels' macrodata (FRED, 1959Q1 to 2009Q3): logs of quantities and price
 indices, rates as they are, five at a time in windows of random length. Drawn ones are the levels
 among the data sets of as many draws. Data sets in differences are left out, as are shocks and
@@ -23,7 +23,7 @@ from studies import records
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "results" / "grammar" / "features.json"
-FIGURE = RESULTS.with_name("features.png")
+FIGURE = ROOT / "docs" / "figures" / "grammar.png"
 SEED = 77
 SERIES = 5  # of a window
 BANDWIDTH = 12  # quarters of autocovariances in a long-run variance
