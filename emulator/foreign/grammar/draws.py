@@ -133,7 +133,7 @@ def _truth(drawn: Drawn, kind: Kind, to: int, horizon: int) -> FloatArray:
         return found
     if abs(found[0, to]) < LEAST_IMPACT:
         raise InputError("economy: the shock does not move the series on impact")
-    return found / found[0, to]
+    return np.asarray(found / found[0, to])
 
 
 def _sets(

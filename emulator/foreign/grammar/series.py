@@ -50,8 +50,8 @@ def with_own(rng: np.random.Generator, common: Economy, share: FloatArray) -> Ec
     first[rng.random(n) < 0.2] = 0.0  # what is measured with noise
     second = rng.uniform(-0.3, 0.8, n) * (first > 0.0)
     blocks = [np.array([[f + s, -f * s], [1.0, 0.0]]) for f, s in zip(first, second, strict=True)]
-    a, c = block_diag(*blocks), np.kron(np.eye(n), [[1.0, 0.0]])
-    b = np.kron(np.eye(n), [[1.0], [0.0]])
+    a, c = block_diag(*blocks), np.repeat(np.eye(n), 2, axis=1) * np.tile([1.0, 0.0], n)
+    b = c.T
     own = sd_of_changes(Economy(a, b, c))
     gains = np.sqrt(share / (1.0 - share)) * sd_of_changes(common) / own
     return Economy(
