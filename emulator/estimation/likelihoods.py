@@ -8,8 +8,10 @@ space (see `emulator.worlds.linear`) with x_{t-1} ~ N(m, P) given the quarters b
     v = y_t - C m,  F = C P C' + D D',  K = (A P C' + B D') F^{-1}
     m <- A m + K v,  P <- A P A' + B B' - K F K'
 
-and each quarter adds log N(v; 0, F) (Hamilton 1994, Time Series Analysis, ch. 13). Observables
-carry no noise; F is regular because as many shocks as observables, or more, move them on impact.
+and each quarter adds log N(v; 0, F) (Hamilton 1994, Time Series Analysis, ch. 13). Measurement
+noise, independent over quarters and observables, adds its variances to F; without it, F is regular
+where as many shocks as observables, or more, move them on impact. A number that is missing (NaN)
+leaves its row out of v, F and K.
 Parameters are filtered side by side (`emulator.worlds.lanes`): a row's likelihood has the same bits
 whatever its neighbours are. Regimes are in `hamilton`.
 """
@@ -17,7 +19,7 @@ whatever its neighbours are. Regimes are in `hamilton`.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +31,9 @@ from emulator.worlds.lanes import LANES, IndexArray, add_product, gather, multip
 from emulator.worlds.linear import MovingAverage, StateSpace
 from emulator.worlds.switching import SwitchingSolution
 
+if TYPE_CHECKING:
+    from jaxtyping import Float64
+
 # P stands still when no entry moves by more than this share of the start's variances. Roots of .98
 # then leave it within 25 times as much, and a log likelihood within about 1e-8 of the exact one.
 STANDSTILL = 1e-12
@@ -36,18 +41,31 @@ STANDSTILL = 1e-12
 # Products may be added without rounding in between; NaN and infinity keep their meaning.
 FUSED = {"contract"}
 
+NO_NOISE = np.zeros(3)
+
 _LOG_2_PI = math.log(2.0 * math.pi)
 
 
-def log_likelihood(solution: Any, history: FloatArray, run_in: int) -> FloatArray:
+def log_likelihood(
+    solution: Any,
+    history: Float64[np.ndarray, "L 3"],
+    run_in: int,
+    noise: Float64[np.ndarray, " 3"] = NO_NOISE,
+) -> Float64[np.ndarray, " B"]:
     """log p(history | theta) (B,) for solved parameters; NaN where a row has no solution.
 
-    history: (L, 3) in the observables' units. run_in: quarters from rest before its first. Raises
-    InputError where the world has no exact likelihood.
+    history: in the observables' units, NaN where a number is missing. run_in: quarters from rest
+    before its first. noise: s.d.s of measurement noise, in the same units. Raises InputError where
+    the world has no exact likelihood, or none with gaps or noise.
     """
     if isinstance(solution, StateSpace | MovingAverage):
-        return kalman(solution.a, solution.b, solution.c, solution.d, history, run_in)
+        return kalman(solution.a, solution.b, solution.c, solution.d, history, run_in, noise)
     if isinstance(solution, SwitchingSolution):
+        if noise.any() or not np.isfinite(history).all():
+            raise InputError(
+                "regimes are filtered exactly only where every number is seen: leave out noise, "
+                "and start after the gaps"
+            )
         return hamilton.filtered(solution, history, run_in).log_likelihood
     raise InputError(
         "no exact likelihood: expected a linear state space or the switching world, got a "
@@ -56,10 +74,16 @@ def log_likelihood(solution: Any, history: FloatArray, run_in: int) -> FloatArra
 
 
 def kalman(
-    a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray, history: FloatArray, run_in: int
-) -> FloatArray:
+    a: Float64[np.ndarray, "B n n"],
+    b: Float64[np.ndarray, "B n S"],
+    c: Float64[np.ndarray, "B 3 n"],
+    d: Float64[np.ndarray, "B 3 S"],
+    history: Float64[np.ndarray, "L 3"],
+    run_in: int,
+    noise: Float64[np.ndarray, " 3"] = NO_NOISE,
+) -> Float64[np.ndarray, " B"]:
     """log p(history | A, B, C, D) (B,) of rows that started at rest `run_in` quarters before."""
-    return _kalman(a, b, c, d, history, run_in, min(LANES, max(len(b), 1)))
+    return _kalman(a, b, c, d, history, run_in, noise, min(LANES, max(len(b), 1)))
 
 
 @compiled(error_model="numpy")
@@ -70,6 +94,7 @@ def _kalman(
     d: FloatArray,
     history: FloatArray,
     run_in: int,
+    noise: FloatArray,
     lanes: int,
 ) -> FloatArray:
     rows, n, shocks = b.shape
@@ -82,7 +107,7 @@ def _kalman(
         gather(shown, c, start, 3, n)
         gather(direct, d, start, 3, shocks)
         p = covariance_after(transition, load, run_in)
-        total = _filter(transition, load, shown, direct, history, p)
+        total = _filter(transition, load, shown, direct, history, noise, p)
         for row in range(start, min(start + lanes, rows)):
             solved = np.isfinite(a[row]).all() and np.isfinite(b[row]).all()
             out[row] = total[row - start] if solved else np.nan
@@ -143,16 +168,25 @@ def _entries(a: FloatArray) -> tuple[IndexArray, IndexArray]:
 
 @compiled(error_model="numpy", fastmath=FUSED)
 def _filter(
-    a: FloatArray, b: FloatArray, c: FloatArray, d: FloatArray, history: FloatArray, p: FloatArray
+    a: FloatArray,
+    b: FloatArray,
+    c: FloatArray,
+    d: FloatArray,
+    history: FloatArray,
+    noise: FloatArray,
+    p: FloatArray,
 ) -> FloatArray:
     """The log likelihood (L,) of lanes that start with covariance p (n, n, L); p is lost."""
     n, shocks, lanes = b.shape
     columns, counts = _entries(a)
-    noise, impact = np.zeros((n, n, lanes)), np.zeros((n, 3, lanes))  # B B', B D'
-    direct = np.zeros((3, 3, lanes))  # D D'
-    _square(noise, b, b, n, n, shocks)
+    fed, impact = np.zeros((n, n, lanes)), np.zeros((n, 3, lanes))  # B B', B D'
+    direct = np.zeros((3, 3, lanes))  # D D' and the noise
+    _square(fed, b, b, n, n, shocks)
     _square(impact, b, d, n, 3, shocks)
     _square(direct, d, d, 3, 3, shocks)
+    for j in range(3):
+        for lane in range(lanes):
+            direct[j, j, lane] += noise[j] * noise[j]
     spread = np.empty((n, lanes))
     for i in range(n):
         for lane in range(lanes):
@@ -165,13 +199,29 @@ def _filter(
     log_det, total = np.zeros(lanes), np.zeros(lanes)
     moving, regular = np.ones(lanes), np.ones(lanes)
     any_moves = True
+    seen, before = np.ones(3, dtype=np.bool_), np.ones(3, dtype=np.bool_)
     for t in range(history.shape[0]):
+        known = 0
+        for j in range(3):
+            seen[j] = not math.isnan(history[t, j])
+            known += seen[j]
+            if seen[j] != before[j]:  # what stood still does so no longer
+                moving[:] = 1.0
+                any_moves = True
+            before[j] = seen[j]
         if any_moves:
             pc[:] = 0.0
             _square(pc, p, c, n, 3, n)
             log_det[:] = 0.0
             for i in range(3):
+                if not seen[i]:  # as if it were of unit variance, zero and told nothing
+                    root[i] = 0.0
+                    root[i, i] = 1.0
+                    continue
                 for j in range(i + 1):
+                    if not seen[j]:
+                        root[i, j] = 0.0
+                        continue
                     s[:] = direct[i, j]
                     for k in range(n):
                         add_product(s, c[i, k], pc[k, j])
@@ -189,6 +239,9 @@ def _filter(
             gain[:] = impact
             for i in range(n):
                 for j in range(3):
+                    if not seen[j]:
+                        gain[i, j] = 0.0
+                        continue
                     for q in range(counts[i]):
                         add_product(gain[i, j], a[i, columns[i, q]], pc[columns[i, q], j])
                     for k in range(j):
@@ -196,6 +249,9 @@ def _filter(
                     gain[i, j] *= root[j, j]
         # w = R^{-1} (y - C m)
         for j in range(3):
+            if not seen[j]:
+                w[j] = 0.0
+                continue
             w[j] = history[t, j]
             for k in range(n):
                 subtract_product(w[j], c[j, k], m[k])
@@ -204,7 +260,7 @@ def _filter(
             w[j] *= root[j, j]
         for lane in range(lanes):
             square = w[0, lane] ** 2 + w[1, lane] ** 2 + w[2, lane] ** 2
-            total[lane] -= 0.5 * (log_det[lane] + square + 3.0 * _LOG_2_PI)
+            total[lane] -= 0.5 * (log_det[lane] + square + known * _LOG_2_PI)
         for i in range(n):
             following[i] = 0.0
             for q in range(counts[i]):
@@ -213,7 +269,7 @@ def _filter(
                 add_product(following[i], gain[i, k], w[k])
         m, following = following, m
         if any_moves:
-            _step(p, a, noise, gain, columns, counts, carried, fresh)
+            _step(p, a, fed, gain, columns, counts, carried, fresh)
             _settle(p, fresh, spread, moving)
             any_moves = bool(moving.any())
     for lane in range(lanes):
@@ -226,7 +282,7 @@ def _filter(
 def _step(
     p: FloatArray,
     a: FloatArray,
-    noise: FloatArray,
+    fed: FloatArray,
     gain: FloatArray,
     columns: IndexArray,
     counts: IndexArray,
@@ -242,7 +298,7 @@ def _step(
                 add_product(carried[i, j], a[i, columns[i, q]], p[columns[i, q], j])
     for i in range(n):
         for j in range(i + 1):
-            fresh[i, j] = noise[i, j]
+            fresh[i, j] = fed[i, j]
             for k in range(3):
                 subtract_product(fresh[i, j], gain[i, k], gain[j, k])
             for q in range(counts[j]):

@@ -1,8 +1,7 @@
 """The posterior of a world's parameters given one history, by sequential Monte Carlo.
 
-Parameters are sampled as z ~ N(0, I): theta = F^{-1}(Phi(z)) with the world's own inverse prior
-distributions, so that the prior is normal whatever the parameters' bounds. Draws that the world's
-`check` refuses have no density. The prior is the world's whole one, whatever training held out.
+Parameters are sampled as z ~ N(0, I), which `priors` maps to them; draws that the prior does not
+admit have no density. The prior of a world is its whole one, whatever training held out.
 
 Particles move from prior to posterior through p(z) p(history | z)^l, l from 0 to 1 in steps that
 leave half of the effective sample size (Del Moral, Doucet and Jasra 2006; Herbst and Schorfheide
@@ -23,18 +22,22 @@ to t decides whether it is accepted. Where the posterior is near that t, b = 1 d
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 
 from emulator.errors import InputError
-from emulator.estimation.likelihoods import log_likelihood
+from emulator.estimation.likelihoods import NO_NOISE, log_likelihood
+from emulator.estimation.priors import Prior
 from emulator.estimation.transport import Transport, fit
-from emulator.worlds import Status, World
+from emulator.worlds import World
 from emulator.worlds.base import FloatArray
+
+if TYPE_CHECKING:
+    from jaxtyping import Float64, Int64
 
 # Effective sample size that a step leaves, as a share of the particles.
 KEPT = 0.5
@@ -49,48 +52,115 @@ MOST_MOVES, MOST_MOVES_AT_LAST = 100, 300
 DEGREES = 10.0
 # Acceptance aimed for; the squared jump of such moves is flat between .2 and .4.
 ACCEPTED = 0.3
-_LARGEST = math.nextafter(1.0, 0.0)  # uniforms end below one
 
 
 @dataclass(frozen=True)
 class Target:
-    """A posterior: a world's prior times the likelihood of a history.
+    """A posterior: a prior of a world's parameters times the likelihood of a history.
 
-    history: (L, 3); run_in: quarters from rest before it.
+    history: NaN where a number is missing; run_in: quarters from rest before it. noise: s.d.s of
+    measurement noise.
     """
 
-    world: World[Any]
-    history: FloatArray
+    prior: Prior
+    history: Float64[np.ndarray, "L 3"]
     run_in: int
+    noise: Float64[np.ndarray, " 3"] = field(default_factory=NO_NOISE.copy)
 
-    def theta(self, z: FloatArray) -> FloatArray:
-        """Parameters (B, P) of z (B, P)."""
-        return self.world.from_uniforms(np.minimum(ndtr(z), _LARGEST))
+    @property
+    def world(self) -> World[Any]:
+        return self.prior.world
 
-    def log_likelihood(self, z: FloatArray) -> FloatArray:
-        """(B,); minus infinity outside the world's admissible parameters."""
-        solution = self.world.solve(self.theta(z))
-        values = log_likelihood(solution, self.history, self.run_in)
-        return np.where((solution.status == Status.OK) & np.isfinite(values), values, -np.inf)
+    def log_likelihood(self, z: Float64[np.ndarray, "B K"]) -> Float64[np.ndarray, " B"]:
+        """Minus infinity where the prior admits no such parameters."""
+        theta = self.prior.theta(z)
+        solution = self.world.solve(theta)
+        values = log_likelihood(solution, self.history, self.run_in, self.noise)
+        admitted = self.prior.admits(theta, solution.status)
+        return np.where(admitted & np.isfinite(values), values, -np.inf)
 
-    def prior(self, count: int, rng: np.random.Generator) -> FloatArray:
-        """Draws z (count, P) from the prior."""
+    def draw(self, count: int, rng: np.random.Generator) -> Float64[np.ndarray, "{count} K"]:
+        """Draws z from the prior."""
         kept: list[FloatArray] = []
         while sum(map(len, kept)) < count:
-            z = ndtri(rng.random((4 * count, len(self.world.parameters))))
-            kept.append(z[self.world.check(self.theta(z)) == Status.OK])
+            z = ndtri(rng.random((4 * count, len(self.prior.names))))
+            theta = self.prior.theta(z)
+            kept.append(z[self.prior.admits(theta, self.world.check(theta))])
         return np.concatenate(kept)[:count]
 
 
 @dataclass(frozen=True)
-class Posterior:
-    """Draws theta (N, P) of equal weight, and what they cost.
+class Stage:
+    """Particles of equal weight at one power of the likelihood, and what it took to get there.
 
-    log_evidence: log p(history). steps: of tempering. moves: of every particle, in all.
-    last_correlation: with the last resampling, where the moves ended. acceptance: of the last ones.
+    z (N, K), log_l (N,) their log likelihoods. ancestors (N,): which particle of the last
+    resampling each has moved from. log_evidence: log of the mean of p(history | z)^power under the
+    prior. scale: of moves. steps: of tempering. moves: of every particle, in all. last_correlation:
+    with the last resampling, where the moves ended. acceptance: of the last ones.
     """
 
-    theta: FloatArray
+    z: Float64[np.ndarray, "N K"]
+    log_l: Float64[np.ndarray, " N"]
+    ancestors: Int64[np.ndarray, " N"]
+    power: float = 0.0
+    log_evidence: float = 0.0
+    scale: float = 1.0
+    steps: int = 0
+    moves: int = 0
+    last_correlation: float = math.nan
+    acceptance: float = math.nan
+
+
+def begin(target: Target, particles: int, rng: np.random.Generator) -> Stage:
+    """Draws from the prior. Raises InputError with too few particles for a covariance, or where
+    none of them makes the history possible."""
+    count = len(target.prior.names)
+    if particles < 4 * count:
+        raise InputError(
+            f"particles: expected at least {4 * count} for the {count} parameters of world "
+            f"{target.world.name!r}, got {particles}"
+        )
+    z = target.draw(particles, rng)
+    log_l = target.log_likelihood(z)
+    if not np.isfinite(log_l).any():
+        raise InputError(
+            f"world {target.world.name!r}: the history is impossible under all of {particles} "
+            "draws of the prior; with fewer shocks than observables, give measurement noise or "
+            "leave a column empty"
+        )
+    return Stage(z, log_l, np.arange(particles))
+
+
+def advance(target: Target, stage: Stage, rng: np.random.Generator) -> Stage:
+    """The next stage: a step of tempering, a resampling, and moves until it is forgotten."""
+    step = _next_step(stage.log_l, 1.0 - stage.power)
+    weights, gained = _weights(stage.log_l, step)
+    power = 1.0 if step >= 1.0 - stage.power else stage.power + step
+    transport = fit(stage.z, weights)
+    chosen = systematic(weights, rng)
+    mover = _Mover(target, transport, stage.z[chosen], stage.log_l[chosen], power, stage.scale)
+    start = mover.x
+    limit = forgotten(len(chosen))
+    done = 0
+    acceptance = correlation = math.nan
+    while done < (MOST_MOVES_AT_LAST if power == 1.0 else MOST_MOVES):
+        acceptance = mover.move(rng)
+        done += 1
+        correlation = _largest_correlation(start, mover.x)
+        if correlation < limit:
+            break
+    return Stage(
+        mover.z, mover.log_l, chosen, power, stage.log_evidence + gained, mover.scale,
+        stage.steps + 1, stage.moves + done, correlation, acceptance,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Draws theta (N, P) of equal weight, ancestors (N,) and the rest as in their last stage."""
+
+    theta: Float64[np.ndarray, "N P"]
+    ancestors: Int64[np.ndarray, " N"]
     log_evidence: float
     steps: int
     moves: int
@@ -98,41 +168,20 @@ class Posterior:
     acceptance: float
 
 
+def reached(target: Target, stage: Stage) -> Posterior:
+    """The posterior that the last stage holds."""
+    return Posterior(
+        target.prior.theta(stage.z), stage.ancestors, stage.log_evidence, stage.steps,
+        stage.moves, stage.last_correlation, stage.acceptance,
+    )  # fmt: skip
+
+
 def sample(target: Target, particles: int, rng: np.random.Generator) -> Posterior:
-    """Draws from the posterior. Raises InputError with too few particles for a covariance."""
-    count = len(target.world.parameters)
-    if particles < 4 * count:
-        raise InputError(
-            f"particles: expected at least {4 * count} for the {count} parameters of world "
-            f"{target.world.name!r}, got {particles}"
-        )
-    z = target.prior(particles, rng)
-    log_l = target.log_likelihood(z)
-    power, evidence, scale = 0.0, 0.0, 1.0
-    steps = moves = 0
-    correlation = acceptance = math.nan
-    while power < 1.0:
-        step = _next_step(log_l, 1.0 - power)
-        weights, gained = _weights(log_l, step)
-        evidence += gained
-        power = 1.0 if step >= 1.0 - power else power + step
-        transport = fit(z, weights)
-        chosen = systematic(weights, rng)
-        last = power == 1.0
-        mover = _Mover(target, transport, z[chosen], log_l[chosen], power, scale)
-        start = mover.x
-        limit = forgotten(particles)
-        done = 0
-        while done < (MOST_MOVES_AT_LAST if last else MOST_MOVES):
-            acceptance = mover.move(rng)
-            done += 1
-            correlation = _largest_correlation(start, mover.x)
-            if correlation < limit:
-                break
-        z, log_l, scale = mover.z, mover.log_l, mover.scale
-        steps += 1
-        moves += done
-    return Posterior(target.theta(z), evidence, steps, moves, correlation, acceptance)
+    """Draws from the posterior. Raises InputError as `begin` does."""
+    stage = begin(target, particles, rng)
+    while stage.power < 1.0:
+        stage = advance(target, stage, rng)
+    return reached(target, stage)
 
 
 def forgotten(particles: int) -> float:

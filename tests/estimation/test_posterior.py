@@ -9,6 +9,7 @@ from scipy.special import ndtr
 from emulator.errors import InputError
 from emulator.estimation.likelihoods import log_likelihood
 from emulator.estimation.posterior import Target, sample, systematic
+from emulator.estimation.priors import OwnPrior
 from emulator.evaluation.floors.simulation_based_calibration import uniformity
 from emulator.specs import Shock, normal
 from emulator.worlds import Status, get_world
@@ -58,7 +59,7 @@ def test_a_conjugate_var_has_the_posterior_that_algebra_gives() -> None:
     a = 0.15 * rng.standard_normal(9)  # far from the truncation of the prior at three s.d.
     history = world.simulate(a[None], rng.standard_normal((1, 120, 3))).observables[0]
     mean, covariance, evidence = _exact(history)
-    draws = sample(Target(world, history, 0), 1000, np.random.default_rng(1))
+    draws = sample(Target(OwnPrior(world), history, 0), 1000, np.random.default_rng(1))
     sd = np.sqrt(np.diag(covariance))
     # four standard errors of a mean, of an s.d. and of a correlation of 1,000 draws
     assert np.abs((draws.theta.mean(axis=0) - mean) / sd).max() < 4 / np.sqrt(1000)
@@ -84,7 +85,8 @@ def test_a_short_nk_history_has_the_posterior_of_weighted_prior_draws() -> None:
     effective = 1.0 / np.square(weights).sum()
     assert effective > 500
     runs = [
-        sample(Target(world, history, 20), 500, np.random.default_rng([10, k])) for k in range(6)
+        sample(Target(OwnPrior(world), history, 20), 500, np.random.default_rng([10, k]))
+        for k in range(6)
     ]
     # the s.d. of one run's evidence is about .1
     assert np.mean([r.log_evidence for r in runs]) == pytest.approx(evidence, abs=0.15)
@@ -100,8 +102,8 @@ def test_a_short_nk_history_has_the_posterior_of_weighted_prior_draws() -> None:
 @pytest.mark.slow
 def test_no_draw_is_inadmissible() -> None:
     world = get_world("zlb")
-    target = Target(world, np.zeros((4, 3)), 0)
-    theta = target.theta(target.prior(200, np.random.default_rng(3)))
+    target = Target(OwnPrior(world), np.zeros((4, 3)), 0)
+    theta = target.prior.theta(target.draw(200, np.random.default_rng(3)))
     assert (world.check(theta) == Status.OK).all()
 
 
@@ -111,7 +113,7 @@ def test_the_same_stream_gives_the_same_draws() -> None:
     rng = np.random.default_rng(4)
     theta = world.sample_parameters(1, rng)
     history = world.simulate(theta, rng.standard_normal((1, 30, 3))).observables[0]
-    target = Target(world, history, 0)
+    target = Target(OwnPrior(world), history, 0)
     first, again, other = (sample(target, 60, np.random.default_rng(s)).theta for s in (5, 5, 6))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -119,7 +121,7 @@ def test_the_same_stream_gives_the_same_draws() -> None:
 
 @pytest.mark.fast
 def test_too_few_particles_for_a_covariance_are_refused() -> None:
-    target = Target(KnownPosterior(), np.zeros((4, 3)), 0)
+    target = Target(OwnPrior(KnownPosterior()), np.zeros((4, 3)), 0)
     with pytest.raises(InputError, match="at least 36"):
         sample(target, 35, np.random.default_rng(0))
 
@@ -150,7 +152,7 @@ def test_simulation_based_calibration_passes() -> None:
     paths = world.simulate(theta, rng.standard_normal((40, 30, 3))).observables
     ranks, covered = [], []
     for row in range(40):
-        target = Target(world, np.ascontiguousarray(paths[row, 10:]), 10)
+        target = Target(OwnPrior(world), np.ascontiguousarray(paths[row, 10:]), 10)
         draws = sample(target, 200, np.random.default_rng([8, row])).theta
         ranks.append((draws < theta[row]).mean(axis=0))
         low, high = np.quantile(draws, [0.05, 0.95], axis=0)

@@ -24,6 +24,7 @@ from emulator.data.schema import PRIOR, DataConfig, fingerprint
 from emulator.errors import DatasetError, InputError
 from emulator.estimation import hamilton, posterior, transport
 from emulator.estimation.likelihoods import log_likelihood
+from emulator.estimation.priors import OwnPrior
 from emulator.evaluation.floors.best_answers import Truth, answer
 from emulator.evaluation.floors.floor_summary import write_summary
 from emulator.evaluation.floors.floors_on_disk import (
@@ -211,7 +212,7 @@ def _work(job: _Job) -> list[dict[str, Any]]:
     """The rows of one history."""
     settings, config = job.settings, job.config
     run_in = config.quarters - settings.length
-    target = posterior.Target(get_world(settings.world), job.history, run_in)
+    target = posterior.Target(OwnPrior(get_world(settings.world)), job.history, run_in)
     seed = derived_seed(
         SEED, config.seed, settings.world, settings.length, job.sample, settings.particles
     )

@@ -98,6 +98,18 @@ class DynareWorld(LinearWorld[StateSpace]):
             if symbol.kind == "steady" and symbol.name in self._model.model.endogenous
         }
 
+    @property
+    def estimated(self) -> dict[str, Prior]:
+        """The priors of estimated_params by the parameters of the world that they are of."""
+        priors = {(p.kind, p.name): p for p in self.priors}
+        found: dict[str, Prior] = {}
+        for name, leaf in zip(self.parameter_names, self._leaves, strict=True):
+            of = leaf.name.removeprefix("stderr ")
+            prior = priors.get(("parameter" if of == leaf.name else "stderr", of))
+            if prior is not None:
+                found[name] = prior
+        return found
+
     def shock_sds(self) -> dict[str, float]:
         """Each shock's s.d. at the defaults."""
         free: Given = {s: np.float64(v) for s, v in self._constants.items()}
