@@ -14,14 +14,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from emulator.estimation.estimate import estimate
     from emulator.inference import Emulator, load
     from emulator.worlds import get_world, list_worlds
 
 __version__ = "0.1.0"
-__all__ = ["Emulator", "__version__", "get_world", "list_worlds", "load"]
+__all__ = ["Emulator", "__version__", "estimate", "get_world", "list_worlds", "load"]
 
 _HOMES = {
     "Emulator": "emulator.inference",
+    "estimate": "emulator.estimation.estimate",
     "load": "emulator.inference",
     "get_world": "emulator.worlds",
     "list_worlds": "emulator.worlds",

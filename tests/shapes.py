@@ -23,6 +23,11 @@ import torch
 from beartype.door import is_bearable
 
 CHECKED = (
+    "emulator.estimation.bands",
+    "emulator.estimation.diagnostics",
+    "emulator.estimation.estimate",
+    "emulator.estimation.posterior",
+    "emulator.estimation.priors",
     "emulator.evaluation.metrics.calibration",
     "emulator.evaluation.metrics.coverage",
     "emulator.evaluation.metrics.crps",

@@ -79,14 +79,18 @@ class Target:
         admitted = self.prior.admits(theta, solution.status)
         return np.where(admitted & np.isfinite(values), values, -np.inf)
 
-    def draw(self, count: int, rng: np.random.Generator) -> Float64[np.ndarray, "{count} K"]:
-        """Draws z from the prior."""
+    def draw(
+        self, count: int, rng: np.random.Generator
+    ) -> tuple[Float64[np.ndarray, "{count} K"], float]:
+        """Draws z from the prior, and the share of those tried that it admits."""
         kept: list[FloatArray] = []
+        tried = 0
         while sum(map(len, kept)) < count:
             z = ndtri(rng.random((4 * count, len(self.prior.names))))
             theta = self.prior.theta(z)
             kept.append(z[self.prior.admits(theta, self.world.check(theta))])
-        return np.concatenate(kept)[:count]
+            tried += len(z)
+        return np.concatenate(kept)[:count], sum(map(len, kept)) / tried
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ def begin(target: Target, particles: int, rng: np.random.Generator) -> Stage:
             f"particles: expected at least {4 * count} for the {count} parameters of world "
             f"{target.world.name!r}, got {particles}"
         )
-    z = target.draw(particles, rng)
+    z, _ = target.draw(particles, rng)
     log_l = target.log_likelihood(z)
     if not np.isfinite(log_l).any():
         raise InputError(

@@ -48,8 +48,9 @@ Array = NDArray[np.float64]
 class Observed:
     """Histories as they are answered from.
 
-    values: (B, L, 3), finite. single: one history, not a batch of one. given: the quarters handed
-    over, of which the last L are used. dates: of those handed over, where they are known.
+    values: (B, L, 3), finite, or NaN where gaps were let be. single: one history, no batch of one.
+    given: the quarters handed over, of which the last L are used. dates: of those handed over,
+    where they are known.
     """
 
     values: Array
@@ -72,26 +73,26 @@ class Observed:
 History: TypeAlias = "Observed | pd.DataFrame | xr.DataArray | ArrayLike | str | os.PathLike[str]"
 
 
-def observe(history: History) -> Observed:
+def observe(history: History, *, gaps: bool = False) -> Observed:
     """Histories, checked: finite, their last 200 quarters.
 
     history: the name of a CSV file, something with the names output, inflation, rate (a
     DataFrame, a mapping of columns, ...; or a list of these, of equal lengths), or an array (L, 3)
-    or (B, L, 3), in the units of the worlds' observables, one row a quarter, oldest first. Raises
-    InputError.
+    or (B, L, 3), in the units of the worlds' observables, one row a quarter, oldest first. gaps:
+    keep all quarters, and NaN where a number is missing. Raises InputError.
     """
     if isinstance(history, Observed):
         return history
     if isinstance(history, (str, os.PathLike)):
-        return _checked(*read_history(history))
+        return _checked(*read_history(history, gaps=gaps), gaps)
     parts = parts_of(history, OBSERVABLE_NAMES)
     if parts is not None:
-        return _alike([observe(part) for part in parts])
+        return _alike([observe(part, gaps=gaps) for part in parts])
     found = named("history", history, OBSERVABLE_NAMES)
     if found is not None:
-        return _checked(*_of_columns(found))
+        return _checked(*_of_columns(found), gaps)
     try:
-        return _checked(real(history), None)
+        return _checked(real(history), None, gaps)
     except NOT_NUMBERS as error:
         if isinstance(error, InputError):
             raise
@@ -100,7 +101,7 @@ def observe(history: History) -> Observed:
         ) from None
 
 
-def _checked(array: Array, dates: Span | None) -> Observed:
+def _checked(array: Array, dates: Span | None, gaps: bool) -> Observed:
     single = array.ndim == 2
     table = array[None] if single else array
     if table.ndim != 3 or table.shape[2] != 3 or not len(table):
@@ -111,20 +112,30 @@ def _checked(array: Array, dates: Span | None) -> Observed:
     given = table.shape[1]
     if given < MIN_HISTORY:
         raise InputError(f"history: {given} quarters are too few, {MIN_HISTORY} or more are needed")
-    table = table[:, -MAX_HISTORY:]
+    if not gaps:
+        table = table[:, -MAX_HISTORY:]
     # Beyond float32 nothing is an economy's.
-    bad = np.argwhere(~(np.abs(table) <= np.finfo(np.float32).max))
+    bad = np.argwhere(~(np.abs(table) <= np.finfo(np.float32).max) & ~(gaps & np.isnan(table)))
     if len(bad):
         row, quarter, column = bad[0]
         raise InputError(
             f"history: {OBSERVABLE_NAMES[column]} is {table[row, quarter, column]} in quarter "
             f"{quarter + 1} of the last {table.shape[1]}; fill gaps or start after them"
         )
-    still = np.argwhere(np.ptp(table, axis=1) == 0.0)
+    if np.isnan(table).all(axis=(1, 2)).any():
+        raise InputError("history: no number in any quarter")
+    still = np.argwhere(_range(table) == 0.0)
     if len(still):
         raise InputError(f"history: {OBSERVABLE_NAMES[still[0, 1]]} never changes")
     # One layout, so that sums, and answers, do not depend on where the numbers came from.
     return Observed(np.ascontiguousarray(table), single, given, dates)
+
+
+def _range(table: Array) -> Array:
+    """Largest less smallest (B, 3) of what is there of (B, L, 3); minus infinity without any."""
+    there = ~np.isnan(table)
+    highest = table.max(axis=1, initial=-np.inf, where=there)
+    return np.asarray(highest - table.min(axis=1, initial=np.inf, where=there))
 
 
 def _alike(parts: list[Observed]) -> Observed:
@@ -156,12 +167,13 @@ def _of_columns(found: Named) -> tuple[Array, Span | None]:
     return values, span(lambda row: f"history, row {row}", others, found.rows)
 
 
-def read_history(path: str | os.PathLike[str]) -> tuple[Array, Span | None]:
+def read_history(path: str | os.PathLike[str], *, gaps: bool = False) -> tuple[Array, Span | None]:
     """The columns output, inflation, rate of a CSV file, (L, 3), and its quarters; see the module
     docstring.
 
     Raises InputError, with file and line, for a column that is missing or given twice, a cell that
-    is no number, an empty one, and dates that are not one quarter after the other.
+    is no number, an empty one (with `gaps` it is NaN), and dates that are not one quarter after the
+    other.
     """
     separator, rows = _rows(path)
     if not rows:
@@ -174,7 +186,9 @@ def read_history(path: str | os.PathLike[str]) -> tuple[Array, Span | None]:
         where = f"{path}, line {line}"
         if len(cells) != len(names):
             raise InputError(f"{where}: expected {len(names)} cells, got {len(cells)}")
-        values.append([_number(where, name, cells[j], separator) for name, j in columns.items()])
+        values.append(
+            [_number(where, name, cells[j], separator, gaps) for name, j in columns.items()]
+        )
     others: list[tuple[Hashable, Sequence[Any]]] = [
         (name, [cells[j] for _, cells in rows[1:]])
         for j, name in enumerate(names)
@@ -228,8 +242,10 @@ def _rows(path: str | os.PathLike[str]) -> tuple[str, list[tuple[int, list[str]]
     return separator, rows
 
 
-def _number(where: str, name: str, cell: str, separator: str) -> float:
+def _number(where: str, name: str, cell: str, separator: str, gaps: bool) -> float:
     text = cell.strip()
+    if gaps and not text:
+        return math.nan
     if separator == ";" and text.count(",") == 1 and "." not in text:
         text = text.replace(",", ".")
     try:

@@ -5,8 +5,8 @@
 
 A page is a script: its blocks run in order, in one namespace, in a folder that looks like the root
 of the repository. Blocks of Python run whole. Of blocks of shell those commands run that ask for
-responses or start an example (`CHEAP`). A block after `<!-- not run: REASON -->` is left alone.
-What a block prints goes between the markers after it, figures where its code saves them, and the
+responses or estimates, or start an example (`CHEAP`). A block after `<!-- not run: REASON -->` is
+left alone. What a block prints goes between the markers after it, figures where its code saves them, and the
 origin of it all at the end of the page.
 """
 
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-CHEAP = ("compare", "export", "irf", "worlds")  # subcommands of `emulator`
+CHEAP = ("compare", "estimate", "export", "irf", "worlds")  # subcommands of `emulator`
 SHELL = ("", "bash", "sh")
 
 _BLOCK = re.compile(

@@ -103,7 +103,7 @@ def test_a_short_nk_history_has_the_posterior_of_weighted_prior_draws() -> None:
 def test_no_draw_is_inadmissible() -> None:
     world = get_world("zlb")
     target = Target(OwnPrior(world), np.zeros((4, 3)), 0)
-    theta = target.prior.theta(target.draw(200, np.random.default_rng(3)))
+    theta = target.prior.theta(target.draw(200, np.random.default_rng(3))[0])
     assert (world.check(theta) == Status.OK).all()
 
 

@@ -263,3 +263,25 @@ def test_the_quarters_used_are_the_last(tmp_path: Path) -> None:
     for found in (observe(frame), observe(file)):
         assert (found.given, found.values.shape) == (260, (1, 200, 3))
         assert (found.first, found.last) == ("2005Q2", "2055Q1")
+
+
+def test_gaps_are_kept_where_they_are_let_be(tmp_path: Path) -> None:
+    path = tmp_path / "gaps.csv"
+    rows = [f"{t % 7},{t % 5},{t % 3}" for t in range(250)]
+    rows[3] = "1,,2"
+    path.write_text("\n".join(["output,inflation,rate", *rows]))
+    found = observe(path, gaps=True)
+    assert found.values.shape == (1, 250, 3)  # all quarters
+    assert np.argwhere(np.isnan(found.values[0])).tolist() == [[3, 1]]
+    with pytest.raises(InputError, match="line 5: inflation: empty"):
+        observe(path)
+    array = found.values[0].copy()
+    array[:, 2] = np.nan
+    assert np.isnan(observe(array, gaps=True).values[0, :, 2]).all()
+    with pytest.raises(InputError, match="inflation is nan"):
+        observe(array[:, [0, 2, 1]])
+    with pytest.raises(InputError, match="no number"):
+        observe(np.full((50, 3), np.nan), gaps=True)
+    array[1, 0] = np.inf
+    with pytest.raises(InputError, match="output is inf"):
+        observe(array, gaps=True)

@@ -1,0 +1,307 @@
+"""Posteriors, evidence and responses of worlds given one history: what `emulator.estimate` does."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emulator.claim import LOCK, alone
+from emulator.errors import InputError, unknown_name
+from emulator.estimation import diagnostics
+from emulator.estimation.bands import Bands, averaged, bands, responses
+from emulator.estimation.likelihoods import log_likelihood
+from emulator.estimation.posterior import Posterior, Target, forgotten
+from emulator.estimation.priors import left_out
+from emulator.estimation.runs import Run, perform, target_of
+from emulator.inference.histories import History, Observed, observe
+from emulator.progress import Progress, silent
+from emulator.seeding import derived_seed
+from emulator.specs import OBSERVABLE_NAMES, WorldSpec
+from emulator.worlds import World, get_world
+from emulator.worlds.base import FloatArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+    from jaxtyping import Float64
+
+PRIOR_DRAWS = 4000  # which describe the prior beside the posterior
+
+# Beyond these a caveat is given: means known to a tenth of an s.d.; runs as far apart as
+# is worried about (Stan's bound); evidence known to a factor of e^.5, beneath which differences
+# are barely worth mentioning (Jeffreys 1961, app. B); moves that are hardly ever accepted.
+FEWEST_EFFECTIVE, LARGEST_R_HAT, LARGEST_ERROR, LEAST_ACCEPTANCE = 100, 1.05, 0.5, 0.05
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The posterior of one world. R runs of N draws, P parameters, of which K `names` moved.
+
+    prior (M, P): draws of it; prior_share: the share of its draws that are admissible at all, to
+    which it is cut. log_evidence: log p(history), with its Monte Carlo standard error. effective,
+    r_hat (K,): see `diagnostics`. bands: responses to one s.d. caveats: what makes all this less
+    trustworthy, a sentence each. seconds: from begin to end of the slowest run.
+    """
+
+    spec: WorldSpec
+    names: tuple[str, ...]
+    draws: Float64[np.ndarray, "R N P"]
+    prior: Float64[np.ndarray, "M P"]
+    prior_share: float
+    log_evidence: float
+    log_evidence_error: float
+    effective: Float64[np.ndarray, " K"]
+    r_hat: Float64[np.ndarray, " K"]
+    bands: Bands
+    caveats: tuple[str, ...]
+
+    @property
+    def theta(self) -> Float64[np.ndarray, "RN P"]:
+        """All draws, run after run."""
+        return self.draws.reshape(-1, self.draws.shape[2])
+
+    @property
+    def posterior(self) -> xr.Dataset:
+        """Draws of the parameters that moved by (chain, draw), as arviz takes them."""
+        import xarray as xr
+
+        chosen = {name: self.spec.parameter_names.index(name) for name in self.names}
+        return xr.Dataset({n: (("chain", "draw"), self.draws[..., j]) for n, j in chosen.items()})
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """By parameter: mean, 5 and 95 % of prior and posterior, posterior s.d., ESS, R-hat."""
+        import pandas as pd
+
+        chosen = [self.spec.parameter_names.index(name) for name in self.names]
+        prior, theta = self.prior[:, chosen], self.theta[:, chosen]
+        low, high = np.quantile(theta, [0.05, 0.95], axis=0)
+        prior_low, prior_high = np.quantile(prior, [0.05, 0.95], axis=0)
+        columns = {
+            "prior_mean": prior.mean(axis=0), "prior_5": prior_low, "prior_95": prior_high,
+            "mean": theta.mean(axis=0), "sd": theta.std(axis=0), "q05": low, "q95": high,
+            "ess": self.effective, "r_hat": self.r_hat,
+        }  # fmt: skip
+        return pd.DataFrame(columns, index=pd.Index(self.names, name="parameter"))
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Posteriors by the worlds' names. probabilities: of the worlds, equally likely before, with
+    Monte Carlo errors. averaged: by shock, responses averaged over the worlds that have it, where
+    two or more do, by their probabilities.
+
+    quarters: of the history, first to last where dates are known. noise: s.d.s by observable.
+    """
+
+    worlds: dict[str, Estimate]
+    probabilities: dict[str, float]
+    probability_errors: dict[str, float]
+    averaged: dict[str, Bands]
+    quarters: int
+    first: str | None
+    last: str | None
+    noise: dict[str, float]
+    seconds: float
+
+    def __getitem__(self, world: str) -> Estimate:
+        if world not in self.worlds:
+            raise unknown_name("estimated world", world, self.worlds)
+        return self.worlds[world]
+
+
+def estimate(
+    worlds: str | Sequence[str],
+    history: History,
+    *,
+    noise: Mapping[str, float] | None = None,
+    draws: int = 2000,
+    runs: int = 4,
+    seed: int = 0,
+    horizon: int = 40,
+    output: str | Path | None = None,
+    resume: bool = False,
+    workers: int = 1,
+    progress: Progress = silent,
+) -> Estimates:
+    """Estimate worlds on a history by sequential Monte Carlo, and compare them.
+
+    worlds: one or several, by name or world file. history: as `Emulator.irf` takes one, of any
+    length, NaN where a number is missing. noise: s.d.s of measurement noise by observable, none
+    unless given. draws: of each posterior, over all independent `runs`, whose disagreement is the
+    Monte Carlo error. output: a folder that keeps every stage and the results, with which `resume`
+    goes on. workers: processes.
+
+    Raises InputError for arguments that cannot be met and worlds without an exact likelihood,
+    ClaimError where another process is at work in `output`.
+    """
+    began = time.perf_counter()
+    names = [worlds] if isinstance(worlds, str) else list(worlds)
+    found = {name: get_world(name) for name in names}
+    if not names or len({world.name for world in found.values()}) < len(names):
+        raise InputError(f"worlds: expected different ones, one or more, got {', '.join(names)!r}")
+    observed = observe(history, gaps=True)
+    if not observed.single:
+        raise InputError("history: expected one history, got several")
+    values = observed.values[0]
+    sds = _noise(noise)
+    targets = {name: target_of(world, values, sds) for name, world in found.items()}
+    _check(targets, draws, runs)
+    folder = None if output is None else Path(output)
+    jobs = [
+        Run(name, values, sds, -(-draws // runs), seed, number, _stage_file(folder, world, number))
+        for name, world in found.items()
+        for number in range(runs)
+    ]
+    if folder is None:
+        done = _perform(jobs, workers, progress)
+    else:
+        from emulator.estimation.estimates_on_disk import begin_folder, write_estimates
+
+        with alone(folder / LOCK, folder, "emulator estimate"):
+            begin_folder(folder, resume)
+            done = _perform(jobs, workers, progress)
+            estimates = _gather(targets, done, horizon, seed, observed, sds, began)
+            write_estimates(folder, estimates)
+            return estimates
+    return _gather(targets, done, horizon, seed, observed, sds, began)
+
+
+def _noise(noise: Mapping[str, float] | None) -> FloatArray:
+    """S.d.s (3,) of the observables."""
+    sds = np.zeros(len(OBSERVABLE_NAMES))
+    for name, value in (noise or {}).items():
+        if name not in OBSERVABLE_NAMES:
+            raise unknown_name("observable with noise", name, OBSERVABLE_NAMES)
+        if not (math.isfinite(value) and value >= 0.0):
+            raise InputError(f"noise of {name}: expected an s.d. of zero or more, got {value}")
+        sds[OBSERVABLE_NAMES.index(name)] = value
+    return sds
+
+
+def _check(targets: Mapping[str, Target], draws: int, runs: int) -> None:
+    """Refuse, before any work, what would fail in the midst of it."""
+    if runs < 1:
+        raise InputError(f"runs: expected 1 or more, got {runs}")
+    for target in targets.values():
+        world = target.world
+        fewest = 4 * len(target.prior.names) * runs
+        if draws < fewest:
+            raise InputError(
+                f"draws: expected at least {fewest} for the {len(target.prior.names)} parameters "
+                f"of world {world.name!r} in {runs} runs, got {draws}"
+            )
+        solution = world.solve(world.pack()[None])
+        log_likelihood(solution, target.history[:1], 0, target.noise)  # says so where it has none
+
+
+def _stage_file(folder: Path | None, world: World[Any], number: int) -> Path | None:
+    return None if folder is None else folder / "stages" / f"{world.name}-{number}.npz"
+
+
+def _perform(jobs: list[Run], workers: int, progress: Progress) -> dict[str, list[Posterior]]:
+    """The posteriors of each world, in the order of runs."""
+    found: dict[tuple[str, int], Posterior] = {}
+    progress(0, len(jobs), "")
+    for run, posterior in perform(jobs, workers):
+        found[run.world, run.number] = posterior
+        progress(len(found), len(jobs), f"{run.world}: log evidence {posterior.log_evidence:.1f}")
+    worlds = dict.fromkeys(run.world for run in jobs)
+    return {world: [p for key, p in sorted(found.items()) if key[0] == world] for world in worlds}
+
+
+def _gather(
+    targets: Mapping[str, Target],
+    done: Mapping[str, list[Posterior]],
+    horizon: int,
+    seed: int,
+    observed: Observed,
+    noise: FloatArray,
+    began: float,
+) -> Estimates:
+    values: dict[str, FloatArray] = {}
+    estimates: dict[str, Estimate] = {}
+    for key, target in targets.items():
+        one, drawn = _estimate(target, done[key], horizon, seed)
+        estimates[target.world.name], values[target.world.name] = one, drawn
+    ones = list(estimates.values())
+    shares, errors = diagnostics.probabilities(
+        [one.log_evidence for one in ones], [one.log_evidence_error for one in ones]
+    )
+    together = {}
+    for shock in dict.fromkeys(name for one in ones for name in one.spec.shock_names):
+        having = [j for j, one in enumerate(ones) if shock in one.spec.shock_names]
+        if len(having) > 1:
+            drawn = [values[ones[j].spec.name][:, _only(ones[j].spec, shock)] for j in having]
+            together[shock] = averaged((shock,), drawn, shares[having] / shares[having].sum())
+    return Estimates(
+        estimates,
+        dict(zip(estimates, shares.tolist(), strict=True)),
+        dict(zip(estimates, errors.tolist(), strict=True)),
+        together,
+        observed.given,
+        observed.first,
+        observed.last,
+        {name: sd for name, sd in zip(OBSERVABLE_NAMES, noise.tolist(), strict=True) if sd},
+        time.perf_counter() - began,
+    )
+
+
+def _only(spec: WorldSpec, shock: str) -> slice:
+    """Where the shock stands among the world's."""
+    place = spec.shock_names.index(shock)
+    return slice(place, place + 1)
+
+
+def _estimate(
+    target: Target, done: list[Posterior], horizon: int, seed: int
+) -> tuple[Estimate, FloatArray]:
+    """The estimate of one world, and responses of all its draws (R N, S, H+1, 3)."""
+    world = target.world
+    draws = np.stack([p.theta for p in done])
+    moved = [world.parameter_names.index(name) for name in target.prior.names]
+    rng = np.random.default_rng(derived_seed(seed, "prior", world.name))
+    z, share = target.draw(PRIOR_DRAWS, rng)
+    drawn = responses(world, draws.reshape(-1, draws.shape[2]), horizon)
+    log_evidence, error = diagnostics.evidence([p.log_evidence for p in done])
+    effective = diagnostics.effective_size(draws[..., moved], np.stack([p.ancestors for p in done]))
+    hats = diagnostics.r_hat(draws[..., moved])
+    found = Estimate(
+        world.spec, target.prior.names, draws, target.prior.theta(z), share, log_evidence, error,
+        effective, hats, bands(world.shock_names, drawn),
+        (*left_out(world), *_caveats(target, done, error, effective, hats)),
+    )  # fmt: skip
+    return found, drawn
+
+
+def _caveats(
+    target: Target, done: list[Posterior], error: float, effective: FloatArray, hats: FloatArray
+) -> list[str]:
+    names = target.prior.names
+    more = "more draws help"
+    out = []
+    fewest = int(np.argmin(effective))
+    if effective[fewest] < FEWEST_EFFECTIVE:
+        out.append(
+            f"the draws of {names[fewest]} are worth {effective[fewest]:.0f} independent ones, "
+            f"fewer than {FEWEST_EFFECTIVE}; {more}"
+        )
+    if len(done) > 1 and hats.max() > LARGEST_R_HAT:
+        worst = int(np.argmax(hats))
+        out.append(f"runs disagree on {names[worst]} (R-hat {hats[worst]:.2f}); {more}")
+    if error > LARGEST_ERROR:
+        out.append(f"the log evidence is known to {error:.1f} only; {more}")
+    stuck = sum(p.last_correlation > forgotten(len(p.theta)) for p in done)
+    if stuck:
+        out.append(
+            f"in {stuck} of {len(done)} runs moves ended before draws had forgotten where they were"
+        )
+    if min(p.acceptance for p in done) < LEAST_ACCEPTANCE:
+        out.append(f"moves were accepted in less than {LEAST_ACCEPTANCE:.0%} of cases; {more}")
+    return out

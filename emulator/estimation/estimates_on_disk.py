@@ -1,0 +1,107 @@
+"""What a folder of estimates holds.
+
+estimate.json          the table, evidence and responses of every world, and what they were asked
+posterior-WORLD.parquet  draws: run, draw, and a column for each parameter that moved
+stages/WORLD-RUN.npz   where each run is, to go on with
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from emulator.errors import InputError
+from emulator.estimation.bands import LEVELS, Bands
+from emulator.estimation.estimate import Estimate, Estimates
+from emulator.provenance import commit
+from emulator.specs import OBSERVABLE_NAMES
+from emulator.storage import sealed, sweep, write_atomically
+
+RESULTS = "estimate.json"
+
+
+def begin_folder(folder: Path, resume: bool) -> None:
+    """Make the folder ready. Raises InputError where it holds estimates already and `resume` does
+    not ask to go on with them."""
+    stages = folder / "stages"
+    if not resume and ((folder / RESULTS).exists() or stages.exists()):
+        raise InputError(f"{folder}: holds estimates already; --resume goes on with them")
+    for some in (folder, stages):
+        sweep(some.glob(".*.tmp"))
+
+
+def write_estimates(folder: Path, estimates: Estimates) -> None:
+    """Write draws and results; what was there before is replaced."""
+    for name, one in estimates.worlds.items():
+        buffer = io.BytesIO()
+        draws_frame(one).to_parquet(buffer, index=False)
+        write_atomically(folder / f"posterior-{name}.parquet", buffer.getvalue())
+    data = sealed({**as_dict(estimates), "commit": commit()})
+    write_atomically(folder / RESULTS, (json.dumps(data, indent=1) + "\n").encode())
+
+
+def draws_frame(one: Estimate) -> pd.DataFrame:
+    """Draws (R N rows): run, draw, and the parameters that moved."""
+    runs, count, _ = one.draws.shape
+    columns = {"run": np.repeat(np.arange(runs), count), "draw": np.tile(np.arange(count), runs)}
+    for name in one.names:
+        columns[name] = one.theta[:, one.spec.parameter_names.index(name)]
+    return pd.DataFrame(columns)
+
+
+def as_dict(estimates: Estimates) -> dict[str, Any]:
+    """Estimates as plain data, without draws; what is not a number is None."""
+    out: dict[str, Any] = {
+        "quarters": estimates.quarters,
+        "first": estimates.first,
+        "last": estimates.last,
+        "noise": estimates.noise,
+        "seconds": estimates.seconds,
+        "levels": list(LEVELS),
+        "worlds": {name: _one(one) for name, one in estimates.worlds.items()},
+        "probabilities": estimates.probabilities,
+        "probability_errors": _finite(estimates.probability_errors),
+    }
+    for averaged in estimates.averaged.values():
+        out.setdefault("averaged", {}).update(bands_dict(averaged))
+    return out
+
+
+def _one(one: Estimate) -> dict[str, Any]:
+    runs, count, _ = one.draws.shape
+    return {
+        "title": one.spec.title,
+        "runs": runs,
+        "draws": runs * count,
+        "log_evidence": one.log_evidence,
+        **_finite({"log_evidence_error": one.log_evidence_error}),
+        "prior_share": one.prior_share,
+        "caveats": list(one.caveats),
+        "parameters": {
+            str(name): _finite(row) for name, row in one.table.to_dict(orient="index").items()
+        },
+        "responses": bands_dict(one.bands),
+    }
+
+
+def bands_dict(found: Bands) -> dict[str, Any]:
+    """{shock: {observable: {"mean": H+1 numbers, "quantiles": as many for each level}}}."""
+    return {
+        shock: {
+            name: {
+                "mean": found.mean[s, :, j].tolist(),
+                "quantiles": found.quantiles[s, :, j].T.tolist(),
+            }
+            for j, name in enumerate(OBSERVABLE_NAMES)
+        }
+        for s, shock in enumerate(found.shocks)
+    }
+
+
+def _finite(values: dict[Any, float]) -> dict[str, float | None]:
+    return {str(k): float(v) if np.isfinite(v) else None for k, v in values.items()}

@@ -1,0 +1,75 @@
+"""`emulator estimate` from a file of data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import emulator
+from emulator.cli.app import run
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A simulated economy with a gap."""
+    world = emulator.get_world("nk")
+    eps = np.random.default_rng(5).normal(size=(1, 90, 3))
+    rows = world.simulate(world.pack(), eps).observables[0, -50:]
+    lines = [",".join(f"{x:.6f}" for x in row) for row in rows]
+    lines[7] = lines[7].rsplit(",", 1)[0] + ","
+    path = tmp_path_factory.mktemp("data") / "us.csv"
+    path.write_text("\n".join(["output,inflation,rate", *lines]) + "\n")
+    return path
+
+
+def test_worlds_are_estimated_and_compared(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ["--draws", "100", "--runs", "2", "--workers", "1", "--horizon", "8"]
+    common = ["estimate", "nk", "--history", str(data), *small]
+    kept = [*common, "--worlds", "nk,rbc", "--output", str(tmp_path / "us")]
+    shown = ["--shock", "monetary", "--plot", str(tmp_path / "irf.png")]
+    assert run([*kept, *shown]) == 0
+    out, _ = capsys.readouterr()
+    assert "50 quarters" in out
+    for words in ("phi_pi", "log evidence", "average output", "written: ", "drawn: "):
+        assert words in out
+    assert (tmp_path / "irf.png").stat().st_size > 10_000
+    assert run([*kept, "--resume", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    whole = emulator.estimate(["nk", "rbc"], data, draws=100, runs=2, horizon=8)
+    assert found["worlds"]["nk"]["log_evidence"] == whole["nk"].log_evidence
+    assert list(found["averaged"]) == ["monetary"]
+
+
+def test_measurement_noise_is_given_by_observable(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ["--draws", "50", "--runs", "1", "--workers", "1", "--format", "json"]
+    common = ["estimate", "nk", "--history", str(data), *small]
+    assert run([*common, "--noise", "output=0.2,rate=0.1"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["noise"] == {"output": 0.2, "rate": 0.1}
+    assert found["worlds"]["nk"]["log_evidence_error"] is None  # of one run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nk", "--resume"], "--resume: needs the --output"),
+        (["nk", "--shock", "monetry"], "did you mean 'monetary'"),
+        (["nk", "--worlds", "rbc", "--plot", "x.png"], "--plot: name the --shock"),
+        (["nk", "--noise", "output"], "--noise: expected NAME=VALUE"),
+        (["zlb"], "no exact likelihood"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_line(
+    data: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["estimate", *arguments, "--history", str(data)]) == 2
+    assert message in capsys.readouterr().err
