@@ -6,8 +6,8 @@
 A page is a script: its blocks run in order, in one namespace, in a folder that looks like the root
 of the repository. Blocks of Python run whole. Of blocks of shell those commands run that ask for
 responses or estimates, or start an example (`CHEAP`). A block after `<!-- not run: REASON -->` is
-left alone. What a block prints goes between the markers after it, figures where its code saves them, and the
-origin of it all at the end of the page.
+left alone. What a block prints goes between the markers after it, figures where its code saves
+them, and the origin of it all at the end of the page.
 """
 
 from __future__ import annotations
