@@ -32,7 +32,7 @@ def effective_size(
         variance += np.square(sums).sum(axis=0) / (count * runs) ** 2
     spread = draws.reshape(runs * count, -1).var(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.minimum(spread / variance, float(runs * count))
+        return np.asarray(np.minimum(spread / variance, float(runs * count)))
 
 
 def r_hat(draws: Float64[np.ndarray, "R N K"]) -> Float64[np.ndarray, " K"]:

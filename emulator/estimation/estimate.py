@@ -238,8 +238,8 @@ def _gather(
     for shock in dict.fromkeys(name for one in ones for name in one.spec.shock_names):
         having = [j for j, one in enumerate(ones) if shock in one.spec.shock_names]
         if len(having) > 1:
-            drawn = [values[ones[j].spec.name][:, _only(ones[j].spec, shock)] for j in having]
-            together[shock] = averaged((shock,), drawn, shares[having] / shares[having].sum())
+            some = [values[ones[j].spec.name][:, _only(ones[j].spec, shock)] for j in having]
+            together[shock] = averaged((shock,), some, shares[having] / shares[having].sum())
     return Estimates(
         estimates,
         dict(zip(estimates, shares.tolist(), strict=True)),

@@ -104,7 +104,7 @@ def _write(path: Path, key: str, stage: Stage, rng: np.random.Generator) -> None
     rest = {name: v for name, v in vars(stage).items() if name not in arrays}
     notes = json.dumps({"key": key, "stage": rest, "rng": rng.bit_generator.state})
     buffer = io.BytesIO()
-    np.savez(buffer, notes=np.array(notes), **arrays)
+    np.savez(buffer, notes=np.array(notes), **arrays)  # type: ignore[arg-type]  # no pickles
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, buffer.getvalue())
 
