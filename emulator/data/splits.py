@@ -79,20 +79,24 @@ _TRIAL = 500
 
 
 def expect_splits(world: World[Any], config: DataConfig) -> None:
-    """ConfigError when a split would stay empty, found by drawing a few of the samples."""
-    codes = []
+    """ConfigError when a split would stay empty, found by drawing a few of the samples where there
+    are hold-outs."""
+    hold_outs = config.rules_of(world.name).hold_outs
     count = min(config.samples, _TRIAL)
+    codes = []
     with threadpool_limits(limits=1):
         for first in range(0, count, BLOCK):
-            block = range(first, min(first + BLOCK, count))
-            samples = draw_samples(world, config.seed, block, config, responses=False)
-            codes.append(assign(world, samples, config))
+            block = np.arange(first, min(first + BLOCK, count))
+            if hold_outs:
+                samples = draw_samples(world, config.seed, block, config, responses=False)
+                codes.append(assign(world, samples, config))
+            else:  # then what is drawn says nothing of the split
+                codes.append(split_codes(world, config, block, np.empty((len(block), 0)), None))
     found = np.bincount(np.concatenate(codes), minlength=len(SPLITS))
     counts = dict(zip(SPLITS, found.tolist(), strict=True))
     if count == config.samples:
         refuse_empty(config, world.name, counts)
         return
-    hold_outs = config.rules_of(world.name).hold_outs
     for split in hold_outs:
         if not counts[split]:
             raise ConfigError(
