@@ -1,0 +1,1 @@
+"""The `hank` world: what its households do to a transfer, how it is emulated, how fast."""
