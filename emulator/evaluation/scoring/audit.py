@@ -13,8 +13,8 @@ from the rules, and the scales and means from the training rows.
 
 Not caught: a model that stores answers in its weights and looks them up by an input it may see. Its
 weights are then an archive of the prior; only training it again from its configuration, on a data
-set of another seed, shows that. Nor weights that training started from (`training.start_from`) where
-these had trained on samples of the prior, as with the same seed and other shares: which draws they
+set of another seed, shows that. Nor weights that training started from (`training.start_from`) and
+that had trained on samples of the prior, as with the same seed and other shares: which draws they
 saw is in their own folder alone.
 """
 

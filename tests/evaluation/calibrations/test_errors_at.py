@@ -63,6 +63,14 @@ def test_where_the_size_matters_both_signs_and_the_largest_are_asked_for() -> No
     table = errors_at(model, [default(model.spec("zlb"))])  # type: ignore[arg-type]
     assert sorted(model.asked) == [-MAX_SIZE, -1.0, 1.0, MAX_SIZE]
     assert (table["responses"] + table["small"] == 36).all()
+    kappa = get_world("zlb").pack()[get_world("zlb").parameter_names.index("kappa")]
+    # Per unit of size, as the sigma that they are divided by.
+    assert table[["relative_median", "relative_worst"]].to_numpy()[0] == pytest.approx([kappa] * 2)
+    assert table["wrong_signs"][0] == 0
+    world = get_world("zlb")
+    units = [world.irf(world.pack(), 12, size).values / size for size in sizes_of(world.spec)]
+    expected = np.sqrt(np.square(kappa * np.array(units)).mean(axis=3)).mean() / 2.0
+    assert table["nrmse"][0] == pytest.approx(expected)
     assert sizes_of(get_world("switching").spec) == sizes_of(get_world("nk").spec) == (1.0,)
 
 

@@ -72,6 +72,19 @@ def test_equal_samples_come_before_longer_training_which_is_reported_beside(
     assert "copy: no run of as many samples" in entry(universal)["unmeasured"]
 
 
+def test_a_specialist_that_stalled_is_trained_longer_whatever_it_saw(
+    universal: EvaluatedRun, tmp_path: Path
+) -> None:
+    equal = evaluated(tmp_path / "equal", 0.25, worlds=("one",))
+    stalled = evaluated(tmp_path / "stalled", 0.1, worlds=("one",), seen=500)
+    fill_gaps(universal, [equal, stalled])
+    assert "gap_converged" not in entry(universal)
+    stalled.metrics["until_stalled"] = True
+    fill_gaps(universal, [equal, stalled])
+    assert entry(universal)["specialist"] == "equal"
+    assert entry(universal)["gap_converged"] == pytest.approx(2.0)
+
+
 def test_a_gap_is_measured_by_every_kind_three_rates_and_two_seeds(
     universal: EvaluatedRun, tmp_path: Path
 ) -> None:
@@ -143,7 +156,14 @@ def test_who_is_no_specialist_of_these_data_is_not_compared(
     elsewhere.metrics["training_draws_sha"] = "another"
     told_more = evaluated(tmp_path / "told", 0.1, worlds=("one",))
     told_more.metrics["extra_inputs"] = ["flags"]
-    assert not fill_gaps(universal, [universal, pooled, linear, other, elsewhere, told_more])
+    fewer = evaluated(tmp_path / "fewer", 0.1, worlds=("one",))
+    fewer.metrics["training_rows"] = {"one": 50}
+    ruled = evaluated(tmp_path / "ruled", 0.1, worlds=("one",))
+    ruled.metrics["held_out"] = {"one": [{"parameter": "a", "above": 1.0}]}
+    begun = evaluated(tmp_path / "begun", 0.1, worlds=("one",))
+    begun.metrics["started_from"] = "weights of every world"
+    strangers = (pooled, linear, other, elsewhere, told_more, fewer, ruled, begun)
+    assert not fill_gaps(universal, [universal, *strangers])
     assert "gap" not in entry(universal)
 
 

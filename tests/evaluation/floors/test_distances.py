@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from emulator.errors import DatasetError
 from emulator.evaluation.floors.distances import fill_floors, ratio, stored_ratios, table
+from emulator.evaluation.floors.posterior_mean_errors import errors
 from tests.evaluation.floors.toys import CASE, evaluated_at, others_than, theirs, toy
 
 
@@ -22,13 +24,29 @@ def test_a_run_with_twice_the_error_has_ratio_two() -> None:
 
 
 @pytest.mark.fast
+def test_the_ratio_is_of_roots_of_mean_squares_and_large_errors_rule_it() -> None:
+    """Three times the floor's error in four histories of forty, its error in the others."""
+    floors = toy()
+    ours = errors(floors, CASE)
+    worse = ours["sample"].isin(ours["sample"].unique()[:4])
+    found = ratio("run", floors, CASE, ours.assign(mse=ours["mse"] * np.where(worse, 9.0, 1.0)))
+    squares = ours["mse"] / ours["sigma"] ** 2
+    expected = np.sqrt((squares * np.where(worse, 9.0, 1.0)).mean() / squares.mean())
+    assert found.compared.ratio == pytest.approx(expected)
+    assert found.compared.floor_rmse == pytest.approx(np.sqrt(squares.mean()))
+    assert found.compared.run_rmse == pytest.approx(expected * found.compared.floor_rmse)
+    low, high = found.compared.ci95
+    assert 1.0 <= low < expected < high < 3.0
+
+
+@pytest.mark.fast
 def test_the_histories_of_both_are_compared_and_a_run_with_none_of_them_is_refused() -> None:
     floors = toy()
-    errors = theirs(floors, 2.0)
-    found = ratio("run", floors, CASE, errors[errors["sample"] > 9]).compared
+    twice = theirs(floors, 2.0)
+    found = ratio("run", floors, CASE, twice[twice["sample"] > 9]).compared
     assert (found.histories, found.ratio) == (37, pytest.approx(2.0))
     with pytest.raises(DatasetError, match="errors of none of the 40 histories"):
-        ratio("run", floors, CASE, errors[errors["sample"] < 7])
+        ratio("run", floors, CASE, twice[twice["sample"] < 7])
 
 
 @pytest.mark.fast

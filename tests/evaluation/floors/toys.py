@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -82,7 +83,11 @@ def evaluated_at(
 
 
 def others_than(floors: Floors) -> list[Floors]:
-    """Floors at another length than evaluations show, and of other data."""
-    short = dataclasses.replace(floors.settings, length=20)
-    other = dataclasses.replace(floors.settings, draws_sha="another")
-    return [dataclasses.replace(floors, settings=settings) for settings in (short, other)]
+    """Floors at another length than evaluations show, of other data, and of a part of the prior."""
+    changes: tuple[dict[str, Any], ...] = (
+        {"length": 20}, {"draws_sha": "another"}, {"split": "test"},
+    )  # fmt: skip
+    return [
+        dataclasses.replace(floors, settings=dataclasses.replace(floors.settings, **change))
+        for change in changes
+    ]

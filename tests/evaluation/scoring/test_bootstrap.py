@@ -46,3 +46,12 @@ def test_the_mean_of_ratios_over_worlds_is_less_uncertain_than_each() -> None:
     single = percentile_interval(ratio_draws(*pairs[0]))
     # A third of the width with nine independent worlds; one half leaves room for luck.
     assert high - low < 0.5 * (single[1] - single[0])
+
+
+def test_worlds_are_resampled_apart() -> None:
+    """Nine worlds whose errors happen to be the same numbers are nine worlds all the same."""
+    rng = np.random.default_rng(0)
+    pair = rng.exponential(size=50), rng.exponential(size=50)
+    low, high = mean_ratio_interval([pair] * 9)
+    single = percentile_interval(ratio_draws(*pair))
+    assert high - low < 0.5 * (single[1] - single[0])
