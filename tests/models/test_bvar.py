@@ -10,11 +10,13 @@ from scipy.stats import gamma, multivariate_t
 
 from emulator import get_world
 from emulator.errors import InputError
+from emulator.models.baselines import bvar
 from emulator.models.baselines import minnesota as module
 from emulator.models.baselines.bvar import LAGS, BVARConfig, Prior, least_squares_of
-from emulator.models.baselines.history import MAX_LAGS
+from emulator.models.baselines.history import MAX_LAGS, spectral_radius
 from emulator.models.baselines.minnesota import FREEDOM, log_posterior, minnesota
 from emulator.regimes import Inputs, Task
+from tests.specs import SMALL
 
 pytestmark = pytest.mark.fast
 
@@ -169,6 +171,41 @@ def test_a_prior_is_learned_from_histories_and_not_from_their_noise() -> None:
     assert float(sd[1:].max()) < 0.06  # of least squares some .11
     known = least_squares_of(torch.as_tensor(paths), torch.ones(3)).solution.flatten(1)
     assert float(known[:, 9:].std(dim=0).min()) > 0.09
+
+
+def test_a_prior_is_learned_from_the_first_rows_and_from_more_than_it_has_coefficients(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bvar, "LEARNED_FROM", 48)
+    paths = torch.as_tensor(_economies(60, 60, 2)[0], dtype=torch.float32)
+    inputs = Inputs(SMALL.name, SMALL.shock_names, Task.steady_state,
+                    torch.ones(60, len(SMALL.shocks)), history=paths)  # fmt: skip
+    model = BVARConfig(prior="informed").build([SMALL], 4)
+    model.set_scales({SMALL.name: np.ones((len(SMALL.shocks), 3))}, {SMALL.name: np.ones(3)})
+    model.fit(SMALL.name, (inputs, torch.zeros(60, len(SMALL.shocks), 5, 3)), [])
+    expected = Prior()
+    expected.learn(paths[:48], torch.ones(3))
+    assert torch.equal(model.priors[SMALL.name].mean, expected.mean)
+    for rows in (1, 9 * LAGS):
+        with pytest.raises(InputError, match=f"36 coefficients takes more .*, got {rows};"):
+            Prior().learn(paths[:rows], torch.ones(3))
+
+
+def test_an_explosive_posterior_mean_is_shrunk_whatever_the_prior() -> None:
+    """A prior that is sure of growth by a twentieth a quarter."""
+    model = BVARConfig(prior="informed").build([SMALL], 4)
+    model.set_scales({SMALL.name: np.ones((len(SMALL.shocks), 3))}, {SMALL.name: np.ones(3)})
+    growth = torch.zeros(LAGS, 3, 3, dtype=torch.float64)
+    growth[0] = 1.05 * torch.eye(3)
+    prior = model.priors[SMALL.name]
+    prior.mean.copy_(growth.flatten())
+    prior.covariance.copy_(1e-8 * torch.eye(9 * LAGS))
+    history = torch.as_tensor(_paths(2, 80))
+    raw = prior(history, torch.ones(3))
+    assert float(spectral_radius(raw.coefficients, raw.lags).min()) > 1.04
+    found = model.estimate(history, SMALL.name)
+    radius = spectral_radius(found.coefficients, found.lags)
+    assert radius.tolist() == pytest.approx([1 - 1 / 80] * 2)
 
 
 def test_the_informed_posterior_mean_is_generalised_least_squares() -> None:

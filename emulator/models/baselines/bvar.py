@@ -121,7 +121,13 @@ class Prior(nn.Module):
     def learn(
         self, history: Float[torch.Tensor, "B L 3"], scale: Float[torch.Tensor, " 3"]
     ) -> None:
-        """Take mean and covariance from training histories."""
+        """Take mean and covariance from training histories. Raises InputError where these are too
+        few for a covariance of full rank."""
+        if len(history) <= len(self.mean):
+            raise InputError(
+                f"a prior of {len(self.mean)} coefficients takes more training rows than that, got "
+                f"{len(history)}; give more, or take prior: minnesota"
+            )
         fit = least_squares_of(history, scale)
         first = fit.solution.flatten(1)
         self.mean.copy_(first.mean(dim=0))
