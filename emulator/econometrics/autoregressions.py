@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from emulator.econometrics.question import FloatArray, own_units, sample, scaled
+from emulator.errors import InputError
 
 # Kilian's shrinkage of a correction that would leave the estimate unstable: a hundredth a step.
 STEP = 0.01
@@ -99,8 +100,13 @@ def _bias(a: FloatArray, covariance: FloatArray) -> FloatArray:
 
 def unit_impact(covariance: FloatArray, before: int) -> FloatArray:
     """Impact (B, n) of the innovation of the series at `before`, those ahead of it held fixed, that
-    moves the series itself by one."""
-    column = np.linalg.cholesky(covariance)[:, :, before]
+    moves the series itself by one. Raises InputError where one innovation follows from others."""
+    try:
+        column = np.linalg.cholesky(covariance)[:, :, before]
+    except np.linalg.LinAlgError:
+        raise InputError(
+            "data: given its past, one series follows from the others; leave one out"
+        ) from None
     return np.asarray(column / column[:, before, None])
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +41,13 @@ class Posterior(NamedTuple):
     covariance: FloatArray
     tightness: FloatArray
     log_evidence: FloatArray
+
+    @property
+    def estimate(self) -> Autoregression:
+        """The posterior means as a VAR."""
+        n = self.coefficients.shape[2]
+        lags = (self.coefficients.shape[1] - 1) // n
+        return Autoregression(unstacked(self.coefficients[:, 1:], lags), self.covariance)
 
 
 def gamma_log_density(x: FloatArray, mode: float, sd: float) -> FloatArray:
@@ -75,6 +83,24 @@ def posterior(data: FloatArray, lags: int, persistent: FloatArray) -> Posterior:
     evidence = np.stack([evidence for evidence, _, _ in found], axis=1)[rows, pair, place]
     tightness = np.column_stack([LAMBDA[place], np.array(TIED)[pair]])
     return Posterior(coefficients, covariance, tightness, evidence)
+
+
+def fixed(
+    data: FloatArray, lags: int, persistent: FloatArray, tightness: Sequence[float]
+) -> list[Autoregression]:
+    """Posterior means as `posterior`, a VAR for every lambda in `tightness`; mu and delta are one.
+
+    Raises InputError where there are too few quarters.
+    """
+    z, y = sample(data, lags)
+    more_z, more_y = _added(data[:, :lags].mean(axis=1), persistent, lags, 1.0, 1.0)
+    both = _Regression(
+        np.concatenate([z, more_z], 1), np.concatenate([y, more_y], 1), persistent,
+        _residual_variances(data, lags),
+    )  # fmt: skip
+    every = np.full(len(data), True)
+    found = [both.means(every, np.full(len(data), each)) for each in tightness]
+    return [Autoregression(unstacked(b[:, 1:], lags), covariance) for b, covariance in found]
 
 
 def _added(
@@ -163,6 +189,5 @@ def bayesian(
     persistent (B, n): the prior means of own first lags, 1 for series that may be random walks.
     """
     series = scaled(data)
-    found = posterior(series.data, lags, persistent)
-    estimate = Autoregression(unstacked(found.coefficients[:, 1:], lags), found.covariance)
+    estimate = posterior(series.data, lags, persistent).estimate
     return own_units(responses(estimate, before, horizon), series.sd, before)

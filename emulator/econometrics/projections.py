@@ -59,6 +59,19 @@ def projected(parts: Parts) -> FloatArray:
     return np.asarray(cross / squares[..., None])
 
 
+def standard_errors(parts: Parts, found: FloatArray) -> FloatArray:
+    """Of least-squares responses `found` (B, H+1, n), robust to heteroskedasticity (White 1980), by
+    degrees of freedom. Lags as controls make up for residuals that are autocorrelated (Montiel Olea
+    and Plagborg-Moller 2021, Econometrica 89(4))."""
+    kept, points = parts.x.shape[2], parts.x.shape[1]
+    squares, _ = parts.moments(slice(None))
+    left = parts.y - parts.x[..., None] * found[:, :, None]
+    scores = np.einsum("bht,bhtv->bhv", parts.x**2, left**2)
+    quarters = kept - np.arange(points)
+    freedom = quarters - parts.controls.shape[2] - 1
+    return np.asarray(np.sqrt(scores * (quarters / freedom)[:, None]) / squares[..., None])
+
+
 def bias_corrected(found: FloatArray, controls: FloatArray) -> FloatArray:
     """Herbst and Johannsen's correction of (B, H+1, n), from the controls (B, N, m)."""
     rows, points, _ = found.shape

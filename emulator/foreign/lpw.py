@@ -87,9 +87,13 @@ def score_process(process: Process, count: int) -> pd.DataFrame:
     }
     found = {
         "observed": rivals.estimates(
-            np.concatenate([shock[..., None], y], axis=2), 0, HORIZON, np.array([0.0] + [1.0] * 5)
+            np.concatenate([shock[..., None], y], axis=2),
+            "observed",
+            0,
+            HORIZON,
+            np.array([0.0] + [1.0] * 5),
         ),
-        "recursive": rivals.estimates(y, last, HORIZON, np.ones(SERIES)),
+        "recursive": rivals.estimates(y, "recursive", last, HORIZON, np.ones(SERIES)),
     }
     rows = []
     for question, by_name in found.items():
