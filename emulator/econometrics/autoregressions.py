@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from emulator.econometrics.question import FloatArray, own_units, sample, scaled
+from emulator.econometrics.question import FloatArray, sample
 from emulator.errors import InputError
 
 # Kilian's shrinkage of a correction that would leave the estimate unstable: a hundredth a step.
@@ -121,17 +121,3 @@ def responses(estimate: Autoregression, before: int, horizon: int) -> FloatArray
         ]
         path.append(np.add.reduce(terms))
     return np.stack(path, axis=1)
-
-
-def least_squares(data: FloatArray, before: int, lags: int, horizon: int) -> FloatArray:
-    """Responses (B, H+1, n) of a VAR by least squares on data (B, T, n), in the data's units."""
-    series = scaled(data)
-    found = responses(fit(series.data, lags), before, horizon)
-    return own_units(found, series.sd, before)
-
-
-def corrected(data: FloatArray, before: int, lags: int, horizon: int) -> FloatArray:
-    """As `least_squares`, corrected for its bias."""
-    series = scaled(data)
-    estimate = bias_corrected(fit(series.data, lags), data.shape[1] - lags)
-    return own_units(responses(estimate, before, horizon), series.sd, before)

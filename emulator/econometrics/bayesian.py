@@ -24,8 +24,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import multigammaln
 
-from emulator.econometrics.autoregressions import Autoregression, fit, responses, unstacked
-from emulator.econometrics.question import FloatArray, own_units, sample, scaled
+from emulator.econometrics.autoregressions import Autoregression, fit, unstacked
+from emulator.econometrics.question import FloatArray, sample
 
 LAMBDA = np.geomspace(0.02, 2.0, 13)
 TIED = tuple(itertools.product((0.3, 1.0, 5.0), repeat=2))  # mu and delta: smaller is tighter
@@ -179,15 +179,3 @@ def _residual_variances(data: FloatArray, lags: int) -> FloatArray:
         for k in range(data.shape[2])
     ]
     return np.concatenate(each, axis=1)
-
-
-def bayesian(
-    data: FloatArray, before: int, lags: int, horizon: int, persistent: FloatArray
-) -> FloatArray:
-    """Responses (B, H+1, n) at the posterior means on data (B, T, n), in the data's units.
-
-    persistent (B, n): the prior means of own first lags, 1 for series that may be random walks.
-    """
-    series = scaled(data)
-    estimate = posterior(series.data, lags, persistent).estimate
-    return own_units(responses(estimate, before, horizon), series.sd, before)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import BSpline
 
-from emulator.econometrics.question import FloatArray, own_units, sample, scaled
+from emulator.econometrics.question import FloatArray, sample
 from emulator.errors import InputError
 
 DEGREE = 3
@@ -127,19 +127,3 @@ def _smooth(
     with_penalty = left[:, None] + PENALTIES[:, None, None] * penalty
     with_penalty = with_penalty + 1e-10 * np.eye(len(penalty))
     return np.asarray(splines @ np.linalg.solve(with_penalty, right[:, None]))
-
-
-def local_projections(
-    data: FloatArray, before: int, lags: int, horizon: int
-) -> dict[str, FloatArray]:
-    """Responses (B, H+1, n) on data (B, T, n), in the data's units, by least squares (`lp`),
-    corrected (`lp_corrected`) and penalised (`lp_penalised`)."""
-    series = scaled(data)
-    parts = Parts(series.data, before, lags, horizon)
-    plain = projected(parts)
-    found = {
-        "lp": plain,
-        "lp_corrected": bias_corrected(plain, parts.controls),
-        "lp_penalised": penalised(parts),
-    }
-    return {name: own_units(value, series.sd, before) for name, value in found.items()}

@@ -8,6 +8,7 @@ from statsmodels.tsa.api import VAR
 
 from emulator.econometrics import autoregressions
 from emulator.errors import InputError
+from tests.econometrics import estimators
 
 pytestmark = pytest.mark.fast
 
@@ -26,7 +27,7 @@ def data(seed: int, count: int = 3, quarters: int = 150, n: int = 3) -> np.ndarr
 @pytest.mark.parametrize("before", [0, 1, 2])
 def test_responses_are_statsmodels_orthogonalised_ones(before: int) -> None:
     y = data(1)
-    ours = autoregressions.least_squares(y, before, 2, 12)
+    ours = estimators.least_squares(y, before, 2, 12)
     for row, series in zip(ours, y, strict=True):
         irf = VAR(series).fit(2, trend="c").irf(12).orth_irfs[:, :, before]
         np.testing.assert_allclose(row, irf / irf[0, before], rtol=1e-7, atol=1e-9)
@@ -34,16 +35,16 @@ def test_responses_are_statsmodels_orthogonalised_ones(before: int) -> None:
 
 def test_controls_may_stand_in_any_order() -> None:
     y = data(2)
-    turned = autoregressions.least_squares(y[:, :, [0, 2, 1]], 0, 2, 8)
+    turned = estimators.least_squares(y[:, :, [0, 2, 1]], 0, 2, 8)
     np.testing.assert_allclose(
-        turned[:, :, [0, 2, 1]], autoregressions.least_squares(y, 0, 2, 8), rtol=1e-9
+        turned[:, :, [0, 2, 1]], estimators.least_squares(y, 0, 2, 8), rtol=1e-9
     )
 
 
 def test_units_and_signs_only_scale() -> None:
     y = data(3)
     factor = np.array([-5.0, 2.0, -0.1])
-    for estimator in (autoregressions.least_squares, autoregressions.corrected):
+    for estimator in (estimators.least_squares, estimators.corrected):
         plain, other = estimator(y, 1, 2, 8), estimator(y * factor, 1, 2, 8)
         np.testing.assert_allclose(other, plain * factor / factor[1], rtol=1e-6, atol=1e-12)
 
@@ -65,8 +66,8 @@ def test_corrections_stop_short_of_unit_roots() -> None:
 
 def test_too_few_quarters_and_constants_are_refused() -> None:
     with pytest.raises(InputError, match="too few for 4 lags of 3 series; 18 would do"):
-        autoregressions.least_squares(data(4)[:, :17], 0, 4, 8)
+        estimators.least_squares(data(4)[:, :17], 0, 4, 8)
     y = data(4)
     y[:, :, 1] = 7.0
     with pytest.raises(InputError, match="constant"):
-        autoregressions.least_squares(y, 0, 2, 8)
+        estimators.least_squares(y, 0, 2, 8)

@@ -9,6 +9,7 @@ from scipy.special import multigammaln
 
 from emulator.econometrics import autoregressions, bayesian
 from emulator.econometrics.question import sample, scaled
+from tests.econometrics import estimators
 from tests.econometrics.test_autoregressions import data
 
 pytestmark = pytest.mark.fast
@@ -94,7 +95,7 @@ def test_shrinking_helps_short_samples() -> None:
     unit = np.array([1.0, 40.0, 0.01])
     root = np.array([[1.0, 0.0, 0.0], [0.4, 1.0, 0.0], [-0.3, 0.2, 1.0]])
     truth = np.stack([np.linalg.matrix_power(system, h) @ root[:, 0] for h in range(13)]) * unit
-    plain = autoregressions.least_squares(y, 0, 4, 12)
-    shrunk = bayesian.bayesian(y, 0, 4, 12, np.ones((200, 3)))
+    plain = estimators.least_squares(y, 0, 4, 12)
+    shrunk = estimators.bayes(y, 0, 4, 12, np.ones((200, 3)))
     errors = [(((each - truth) / unit) ** 2).mean(axis=(1, 2)) for each in (plain, shrunk)]
     assert stats.ttest_rel(*errors, alternative="greater").pvalue < 1e-6

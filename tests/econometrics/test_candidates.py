@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emulator.econometrics import autoregressions, bayesian, projections
+from emulator.econometrics import bayesian, projections
 from emulator.econometrics.candidates import (
     DESCRIPTORS,
     NAMES,
@@ -14,6 +14,7 @@ from emulator.econometrics.candidates import (
     lags_for,
 )
 from emulator.errors import InputError
+from tests.econometrics import estimators
 from tests.econometrics.test_autoregressions import data
 
 pytestmark = pytest.mark.fast
@@ -37,11 +38,11 @@ def test_candidates_are_the_estimators_of_their_names() -> None:
     found = dict(zip(NAMES, answers(y).responses.swapaxes(0, 1), strict=True))
     assert lags_for(150, N, HORIZON) == 4
     expected = {
-        "var": autoregressions.least_squares(y, BEFORE, 4, HORIZON),
-        "var_short": autoregressions.least_squares(y, BEFORE, 2, HORIZON),
-        "var_corrected": autoregressions.corrected(y, BEFORE, 4, HORIZON),
-        "bvar": bayesian.bayesian(y, BEFORE, 4, HORIZON, np.ones((2, N))),
-        **projections.local_projections(y, BEFORE, 4, HORIZON),
+        "var": estimators.least_squares(y, BEFORE, 4, HORIZON),
+        "var_short": estimators.least_squares(y, BEFORE, 2, HORIZON),
+        "var_corrected": estimators.corrected(y, BEFORE, 4, HORIZON),
+        "bvar": estimators.bayes(y, BEFORE, 4, HORIZON, np.ones((2, N))),
+        **estimators.local_projections(y, BEFORE, 4, HORIZON),
     }
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value, name)
@@ -134,7 +135,7 @@ def test_lags_leave_quarters_to_estimate_from() -> None:
     y = series(4, quarters=48)
     assert np.isfinite(candidates(y, 0, 4, np.ones(N)).responses).all()
     with pytest.raises(InputError, match="too few"):
-        candidates(y[:, :24], 0, 12, np.ones(N))
+        candidates(y[:, :16], 0, 12, np.ones(N))
     with pytest.raises(InputError, match="constant"):
         candidates(np.concatenate([y, 0.0 * y[..., :1]], axis=2), 0, 4, np.ones(N + 1))
 

@@ -8,6 +8,7 @@ import statsmodels.api as sm
 
 from emulator.econometrics import projections
 from emulator.errors import InputError
+from tests.econometrics import estimators
 from tests.econometrics.test_autoregressions import data
 
 pytestmark = pytest.mark.fast
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.fast
 
 def test_responses_are_regression_coefficients() -> None:
     y, lags, before, horizon = data(11, count=1)[0], 2, 1, 6
-    found = projections.local_projections(y[None], before, lags, horizon)["lp"][0]
+    found = estimators.local_projections(y[None], before, lags, horizon)["lp"][0]
     for h in range(horizon + 1):
         rows = np.arange(lags, len(y) - h)
         z = np.column_stack(
@@ -55,4 +56,4 @@ def test_the_correction_moves_later_horizons_as_published() -> None:
 
 def test_too_long_horizons_are_refused() -> None:
     with pytest.raises(InputError, match="too few for local projections"):
-        projections.local_projections(data(13)[:, :40], 0, 4, 30)
+        estimators.local_projections(data(13)[:, :40], 0, 4, 30)
