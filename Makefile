@@ -6,7 +6,7 @@ WORKERS ?= 2
 DATA := datasets/smoke
 RUNS := runs/smoke
 SHIPPED := runs/shipped/universal_longer/all
-NOTEBOOKS := README.md docs/one-shock.md docs/histories.md docs/estimation.md docs/real-data.md docs/estimate.md
+NOTEBOOKS := README.md docs/one-shock.md docs/histories.md docs/estimation.md docs/real-data.md docs/estimate.md docs/any-data.md
 
 .PHONY: setup run test kernels lint types imports docs notebooks fast ship tables clean
 

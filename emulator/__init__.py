@@ -15,16 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from emulator.estimation.estimate import estimate
+    from emulator.foreign.answers import estimate_responses
     from emulator.inference import Emulator, load
     from emulator.worlds import get_world, list_worlds
 
 __version__ = "0.1.0"
-__all__ = ["Emulator", "__version__", "estimate", "get_world", "list_worlds", "load"]
+__all__ = [
+    "Emulator", "__version__", "estimate", "estimate_responses", "get_world", "list_worlds", "load",
+]  # fmt: skip
 
 _HOMES = {
     "Emulator": "emulator.inference",
     "estimate": "emulator.estimation.estimate",
     "load": "emulator.inference",
+    "estimate_responses": "emulator.foreign.answers",
     "get_world": "emulator.worlds",
     "list_worlds": "emulator.worlds",
 }

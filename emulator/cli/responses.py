@@ -40,10 +40,10 @@ SET_OPTION = typer.Option([], "--set", metavar="NAME=VALUE", help="A parameter; 
 
 @dataclass(frozen=True)
 class Responses:
-    """Responses of several sources (the emulator and the exact model, or several worlds).
+    """Responses of several sources: the emulator and the exact model, worlds or estimators.
 
-    values: one (S, H+1, 3) for each source. bands: the same with a last axis over `levels`, for
-    sources that have bands.
+    values: one (S, H+1, N) for each source, N observables. bands: the same with a last axis over
+    `levels`, for sources that have bands.
     """
 
     shocks: tuple[str, ...]
@@ -144,9 +144,9 @@ def print_responses(title: str, responses: Responses) -> None:
         header, columns = ["quarter"], []
         for j, observable in enumerate(responses.observables):
             unit = observable.unit.replace("annualised percentage points", "pp")
+            name = f"{observable.name} ({unit})" if unit else observable.name
             for source, values in responses.values.items():
-                header.append(f"{source} {observable.name} ({unit})" if several else
-                              f"{observable.name} ({unit})")  # fmt: skip
+                header.append(f"{source} {name}" if several else name)
                 bands = responses.bands.get(source)
                 columns.append(_cells(values[s, :, j], None if bands is None else bands[s, :, j]))
         rows = [[str(h), *(c[h] for c in columns)] for h in SHOWN if h < len(columns[0])]

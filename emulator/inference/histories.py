@@ -175,7 +175,7 @@ def read_history(path: str | os.PathLike[str], *, gaps: bool = False) -> tuple[A
     is no number, an empty one (with `gaps` it is NaN), and dates that are not one quarter after the
     other.
     """
-    separator, rows = _rows(path)
+    separator, rows = csv_rows(path)
     if not rows:
         raise InputError(f"{path}: empty; expected the columns output, inflation, rate")
     names = [cell.strip() for cell in rows[0][1]]
@@ -187,8 +187,12 @@ def read_history(path: str | os.PathLike[str], *, gaps: bool = False) -> tuple[A
         if len(cells) != len(names):
             raise InputError(f"{where}: expected {len(names)} cells, got {len(cells)}")
         values.append(
-            [_number(where, name, cells[j], separator, gaps) for name, j in columns.items()]
-        )
+            [
+                math.nan if gaps and not cells[j].strip()
+                else csv_number(where, name, cells[j], separator)
+                for name, j in columns.items()
+            ]
+        )  # fmt: skip
     others: list[tuple[Hashable, Sequence[Any]]] = [
         (name, [cells[j] for _, cells in rows[1:]])
         for j, name in enumerate(names)
@@ -215,15 +219,13 @@ def _check_columns(origin: str, names: list[str]) -> None:
             raise InputError(f"{origin}: column {name!r} is given twice")
 
 
-def _rows(path: str | os.PathLike[str]) -> tuple[str, list[tuple[int, list[str]]]]:
+def csv_rows(path: str | os.PathLike[str]) -> tuple[str, list[tuple[int, list[str]]]]:
     """The separator, and the non-empty rows of a CSV file and their line numbers."""
     try:
         with open_file(Path(path)) as file:
             data = file.read(_LARGEST + 1)
         if len(data) > _LARGEST:
-            raise InputError(
-                f"{path}: too large for a history, at most {_LARGEST:,} bytes are read"
-            )
+            raise InputError(f"{path}: too large, at most {_LARGEST:,} bytes are read")
         text = data.decode("utf-8-sig")
         first = next((line for line in text.splitlines() if line.strip(" ,;\t|")), "")
         separator = max(SEPARATORS, key=first.count)
@@ -242,10 +244,9 @@ def _rows(path: str | os.PathLike[str]) -> tuple[str, list[tuple[int, list[str]]
     return separator, rows
 
 
-def _number(where: str, name: str, cell: str, separator: str, gaps: bool) -> float:
+def csv_number(where: str, name: str, cell: str, separator: str) -> float:
+    """A cell of a CSV file. Raises InputError, with `where` and the column's name."""
     text = cell.strip()
-    if gaps and not text:
-        return math.nan
     if separator == ";" and text.count(",") == 1 and "." not in text:
         text = text.replace(",", ".")
     try:

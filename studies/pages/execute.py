@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-CHEAP = ("compare", "estimate", "export", "irf", "worlds")  # subcommands of `emulator`
+CHEAP = ("compare", "estimate", "export", "irf", "respond", "worlds")  # subcommands of `emulator`
 SHELL = ("", "bash", "sh")
 
 _BLOCK = re.compile(

@@ -21,6 +21,7 @@ ORANGE, SKY = "#E69F00", "#56B4E9"
 SERIES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)  # the eighth, yellow, fades on white
 MARKERS = "osD^vPX"
 DASHES = ("-", "--", "-.", ":")  # lines that lie on each other stay apart
+MOST_COLUMNS = 4  # of panels
 WIDTH = 6.8  # inches, the text width of a page
 
 
@@ -53,15 +54,21 @@ def response_figure(
     path: Path,
     bands: Mapping[str, np.ndarray] | None = None,
 ) -> None:
-    """One row a shock, one column an observable; `series` maps a label to (S, H+1, 3).
+    """One row a shock, one column an observable, of which one shock may fill several rows; `series`
+    maps a label to (S, H+1, N), N observables.
 
-    bands: label to (S, H+1, 3, Q), quantiles in rising order, shaded between each pair of levels
+    bands: label to (S, H+1, N, Q), quantiles in rising order, shaded between each pair of levels
     equally far from the median.
     """
-    canvas, axes = figure(len(shocks), 3, 9.0, 1.0 + 2.2 * len(shocks))
+    columns = min(len(observables), MOST_COLUMNS)
+    rows = -(-len(shocks) * len(observables) // columns)
+    canvas, axes = figure(rows, columns, 3.0 * columns, 1.0 + 2.2 * rows)
+    for panel in axes.flat[len(shocks) * len(observables) :]:
+        panel.set_axis_off()
     for row, shock in enumerate(shocks):
         for column, observable in enumerate(observables):
-            axis = axes[row, column]
+            panel = row * len(observables) + column
+            axis = axes.flat[panel]
             for place, (label, values) in enumerate(series.items()):
                 colour, dash = SERIES[place % len(SERIES)], DASHES[place % len(DASHES)]
                 quarters = np.arange(values.shape[1])
@@ -75,7 +82,7 @@ def response_figure(
             axis.set_title(f"{observable.label}\n{shock} shock", fontsize=8)
             axis.set_ylabel(short_unit(observable.unit), fontsize=8)
             axis.tick_params(labelsize=8)
-            if row == len(shocks) - 1:
+            if panel + columns >= len(shocks) * len(observables):
                 axis.set_xlabel("quarters after the shock", fontsize=8)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     canvas.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9)

@@ -1,0 +1,223 @@
+"""Responses from anybody's data: what is asked, answered by stacking, beside other estimators."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from emulator.econometrics.candidates import NAMES, Candidates, candidates
+from emulator.econometrics.question import FloatArray
+from emulator.errors import InputError, short, unknown_name
+from emulator.foreign.grammar.draws import (
+    LEAST_QUARTERS,
+    LEAST_SERIES,
+    MOST_QUARTERS,
+    MOST_SERIES,
+    Kind,
+)
+from emulator.foreign.stacking import FILE, KNOTS, LEVELS, Stack
+from emulator.foreign.tables import Table, read_table
+from emulator.storage import file_sha256
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+BESIDE = {"var": "var", "bvar": "bvar", "lp": "lp", "penalised": "lp_penalised"}
+WEAK = 10.0  # an instrument's F below it (Staiger and Stock 1997, Econometrica 65(3))
+
+
+class Asked(NamedTuple):
+    """A question: its kind, the order of the series in regressions, the place of the one whose
+    innovation is asked about, and of the one that rises by one on impact."""
+
+    kind: Kind
+    order: tuple[str, ...]
+    before: int
+    to: int
+
+
+def estimate_responses(
+    data: str | os.PathLike[str] | pd.DataFrame,
+    *,
+    to: str | None = None,
+    after: Sequence[str] = (),
+    shock: str | None = None,
+    instrument: str | None = None,
+    columns: Sequence[str] | None = None,
+    differences: Sequence[str] = (),
+    horizon: int = 20,
+    unit: float = 1.0,
+    beside: Sequence[str] = (),
+) -> xr.Dataset:
+    """Responses of every series to a shock that data alone can tell, with bands.
+
+    One of three questions:
+
+    - `to`: the response to the innovation of this series, those in `after` held fixed (ordered
+      before it), scaled to raise it by `unit` on impact;
+    - `shock`: the response to this column, an observed shock, of size `unit`;
+    - `instrument` with `to`: the response to the shock that this column measures with noise, scaled
+      to raise the series `to` by `unit` on impact.
+
+    data: the name of a CSV file, or a DataFrame; a row a quarter, oldest first; 2 to 8 series.
+    columns: those to use, all unless given. differences: series that are changes or growth rates;
+    the others are taken to be levels, which may be random walks. horizon: the last quarter, up to
+    40. beside: answers of other estimators, out of var, bvar, lp and penalised.
+
+    Returns a Dataset: `response` (horizon, series, quantile) in the units of the columns, quantiles
+    .05, .16, .5, .84 and .95, the middle one the answer; `beside` (estimator, horizon, series) if
+    asked for. Bands are as wide as held 68 and 90 % of true responses in the grammar of economies.
+    attrs `caveats` says what makes the answer less trustworthy. Raises InputError and
+    UnknownNameError.
+    """
+    for name in beside:
+        if name not in BESIDE:
+            raise unknown_name("estimator", name, BESIDE)
+    _check_numbers(horizon, unit)
+    given = {"to": to, "shock": shock, "instrument": instrument}
+    _check_question(given, after)
+    asked_for = [name for name in (*after, *given.values()) if name is not None]
+    table = read_table(data, columns, asked_for)
+    for name in differences:
+        if name not in table.names:
+            raise unknown_name("series in differences", name, table.names)
+    asked = ordered(table.names, to, after, shock, instrument)
+    values = table.values[:, [table.names.index(name) for name in asked.order]]
+    _check_moves(values, asked.order)
+    persistent = np.array([name not in differences for name in asked.order], dtype=float)
+    if asked.kind != "recursive":
+        persistent[0] = 0.0  # a shock or instrument is no level
+    found = candidates(values[None], asked.before, horizon, persistent)
+    quantiles = Stack.read().quantiles(asked.kind, found, asked.before, asked.to)[0]
+    others = {name: _other(found, asked, BESIDE[name]) for name in beside}
+    caveats = [*table.left_out, *_caveats(table, asked, found)]
+    return _dataset(asked, table, unit, quantiles, others, caveats)
+
+
+def ordered(
+    names: Sequence[str], to: str | None, after: Sequence[str], shock: str | None,
+    instrument: str | None,
+) -> Asked:  # fmt: skip
+    """The question as regressions take it, of a table's series."""
+    first = [name for name in (shock, instrument) if name is not None]
+    head = first or [*after, *([] if to is None else [to])]
+    order = (*head, *(name for name in names if name not in head))
+    if shock is not None:
+        return Asked("observed", order, 0, 0)
+    assert to is not None
+    if instrument is not None:
+        return Asked("proxy", order, 0, order.index(to))
+    return Asked("recursive", order, len(after), len(after))
+
+
+def _check_numbers(horizon: int, unit: float) -> None:
+    if isinstance(horizon, bool) or not isinstance(horizon, int | np.integer):
+        raise InputError(f"horizon: expected a whole number of quarters, got {short(horizon)}")
+    if not 0 <= horizon <= KNOTS[-1]:
+        raise InputError(f"horizon: expected 0 to {KNOTS[-1]} quarters, got {horizon}")
+    if not isinstance(unit, int | float | np.number) or not math.isfinite(unit) or unit == 0.0:
+        raise InputError(f"unit: expected a number other than 0, got {short(unit)}")
+
+
+def _check_question(given: dict[str, str | None], after: Sequence[str]) -> None:
+    if isinstance(after, str):
+        raise InputError(f"after: expected a list of names, got {after!r}")
+    to, shock, instrument = given["to"], given["shock"], given["instrument"]
+    if shock is None and to is None:
+        raise InputError(
+            "expected a question: `to` a series (its innovation, `after` those it reacts to at "
+            "once), a `shock` that is a column, or an `instrument` with `to`"
+        )
+    if shock is not None and (to is not None or instrument is not None or after):
+        raise InputError(
+            f"shock: the response is to {shock!r} itself; expected neither to, after nor instrument"
+        )
+    if instrument is not None and after:
+        raise InputError("after: expected with `to` alone; an instrument needs no order of series")
+    named = [name for name in (*after, to, instrument) if name is not None]
+    if len(set(named)) != len(named):
+        raise InputError(f"expected different series in the question, got {', '.join(named)}")
+
+
+def _check_moves(values: FloatArray, names: Sequence[str]) -> None:
+    if not LEAST_SERIES <= len(names) <= MOST_SERIES:
+        raise InputError(
+            f"columns: expected {LEAST_SERIES} to {MOST_SERIES} series, got {len(names)}: "
+            f"{', '.join(names)}; name those to use"
+        )
+    still = np.ptp(values, axis=0) <= 1e-12 * np.abs(values).max(axis=0)
+    if still.any():
+        raise InputError(
+            f"{names[int(still.argmax())]}: expected a series that moves; it is constant"
+        )
+    apart = (values - values.mean(axis=0)) / values.std(axis=0)
+    if np.linalg.cond(apart) > 1e8:
+        raise InputError(
+            f"expected series of which none follows from the others, got {', '.join(names)}, which "
+            "are collinear; leave one out"
+        )
+
+
+def _other(found: Candidates, asked: Asked, name: str) -> FloatArray:
+    """One candidate's answer (H+1, n)."""
+    each = found.responses[0, list(NAMES).index(name)]
+    return np.asarray(each / each[0, asked.to] if asked.kind == "proxy" else each)
+
+
+def _caveats(table: Table, asked: Asked, found: Candidates) -> list[str]:
+    out = []
+    quarters = len(table.values)
+    if not LEAST_QUARTERS <= quarters <= MOST_QUARTERS:
+        out.append(
+            f"{quarters} quarters: weights and bands were learned on {LEAST_QUARTERS} to "
+            f"{MOST_QUARTERS}"
+        )
+    if asked.kind == "proxy":
+        lp = found.responses[0, list(NAMES).index("lp"), 0, asked.to]
+        strength = float(np.square(lp / found.error[0, 0, asked.to]))
+        if strength < WEAK:
+            out.append(
+                f"the instrument is weak: F {strength:.1f} on {asked.order[asked.to]}, below "
+                f"{WEAK:g}; the bands are too narrow then"
+            )
+    return out
+
+
+def _dataset(
+    asked: Asked, table: Table, unit: float, quantiles: FloatArray, others: dict[str, FloatArray],
+    caveats: list[str],
+) -> xr.Dataset:  # fmt: skip
+    """Without the column of a shock or instrument, of which nothing is asked."""
+    import xarray as xr
+
+    hidden = asked.kind != "recursive"
+    names = list(asked.order[1:] if hidden else asked.order)
+    shown = slice(1 if hidden else 0, None)
+    sized = np.sort(quantiles[:, shown] * unit, axis=-1)  # a negative unit turns bands over
+    values = {"response": (("horizon", "series", "quantile"), sized)}
+    labels = {
+        "horizon": np.arange(len(quantiles)),
+        "series": names,
+        "quantile": list(LEVELS),
+    }
+    if others:
+        blocks = np.stack([each[:, shown] * unit for each in others.values()])
+        values["beside"] = (("estimator", "horizon", "series"), blocks)
+        labels["estimator"] = list(others)
+    attrs = {
+        "question": asked.kind,
+        "shock": asked.order[asked.before],
+        "unit": float(unit),
+        "raises": "" if asked.kind == "observed" else asked.order[asked.to],
+        "held_fixed": ", ".join(asked.order[: asked.before]),
+        "data": table.describe(),
+        "bands": "calibrated on the grammar of economies",
+        "caveats": "; ".join(caveats),
+        "weights_sha256": file_sha256(FILE),
+    }
+    return xr.Dataset(values, labels, attrs)
