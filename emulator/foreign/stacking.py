@@ -65,7 +65,7 @@ class Stack:
         out = np.einsum("mh,bmhn->bhn", weights, limited(found))
         out[:, 0, :before] = 0.0
         out[:, 0, before] = 1.0
-        return out
+        return np.asarray(out)
 
     def scale(self, kind: Kind, found: Candidates, before: int) -> FloatArray:
         """Of the error of `point`, (B, H+1, n); zero where the answer is known."""

@@ -172,7 +172,7 @@ def _without_ends(
         if count:
             rows = "row is" if count == 1 else f"{count} rows are"
             ends = values[:first] if what == "first" else values[last + 1 :]
-            lacking = [n for n, gap in zip(names, np.isnan(ends).any(axis=0), strict=True) if gap]
+            lacking = [names[j] for j in np.flatnonzero(np.isnan(ends).any(axis=0))]
             left_out.append(f"the {what} {rows} left out, where {', '.join(lacking)} is missing")
     kept = None if dates is None else Span(dates.first + first, dates.first + last)
     return Table(names, values[first : last + 1], kept, tuple(left_out))
