@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass, field
 from io import StringIO
@@ -282,6 +283,17 @@ def test_a_world_that_cannot_be_asked_does_not_stop_the_emulator(
             said = model.irf("var", {"a1_11": 0.8}, horizon=1).attrs["caveats"]
             assert said.startswith("unchecked: ")
             assert message in said
+
+
+def test_a_world_that_is_dear_to_solve_is_not_solved_beside_the_answer(
+    model: emulator.Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = dataclasses.replace(model.spec("var"), siblings=10)
+    monkeypatch.setitem(model.model.specs, "var", spec)
+    monkeypatch.setattr(emulator.worlds, "get_world", None)
+    said = model.irf("var", {"a1_11": 0.8}, horizon=1).attrs["caveats"]
+    assert said.startswith("unchecked: whether there is a solution")
+    assert "that takes long; `check` of emulator.get_world('var') says" in said
 
 
 def test_nobody_is_asked_at_the_defaults(

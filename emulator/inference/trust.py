@@ -151,8 +151,9 @@ def judge(
     `Caveat`.
 
     The world is solved at the parameters, by chunks, where it is installed as the weights know it.
-    That costs little beside the answer, but for large batches of worlds that are dear to solve
-    (`zlb`, `sw07`), where it may come near half of it. The first time in a process compiled code
+    That costs little beside the answer, but for large batches of `zlb` and `sw07`, where it may
+    come near half of it; those that are so dear to solve that data are drawn by siblings are not
+    solved, and the answer says so. The first time in a process compiled code
     is loaded, which takes up to a second; at a world's defaults nobody asks.
     """
     found: list[Found] = []
@@ -304,10 +305,14 @@ def _of_solution(spec: WorldSpec, theta: Array, regions: Sequence[HeldOut]) -> I
         for region in regions:
             yield from _left_out(region, np.full(len(theta), region.default))
         return
+    what = f"whether there is a solution{' and whether training left it out' if regions else ''}"
+    if spec.siblings > 1:  # to solve it would cost a thousand times what the answer does
+        check = f"`check` of emulator.get_world({spec.name!r}) says whether it can be solved"
+        yield Caveat.UNCHECKED.found(what=what, reason=f"that takes long; {check}")
+        return
     from emulator.worlds.base import Status
     from emulator.worlds.population import has_state_space
 
-    held_out = " and whether training left it out" if regions else ""
     try:
         world = _installed(spec)
         simulated = regions and not has_state_space(world) and len(theta) > SIMULATED_AT_MOST
@@ -315,7 +320,6 @@ def _of_solution(spec: WorldSpec, theta: Array, regions: Sequence[HeldOut]) -> I
         chunks = range(0, len(theta), SOLVED_AT_ONCE)
         parts = [_solved(world, theta[k : k + SOLVED_AT_ONCE], asked) for k in chunks]
     except EmulatorError as error:
-        what = f"whether there is a solution{held_out}"
         yield Caveat.UNCHECKED.found(what=what, reason=error)
         return
     status = np.concatenate([part[0] for part in parts])
