@@ -22,7 +22,7 @@ torch.set_num_threads(1)
 
 TINY_MODEL = {
     "type": "universal", "hidden_dim": 32, "world_embed_dim": 8, "param_embed_dim": 8,
-    "blocks": 1, "shock_blocks": 1, "poles": 4,
+    "group_width": 8, "trunk_width": 16, "shock_blocks": 1, "poles": 4,
 }  # fmt: skip
 
 

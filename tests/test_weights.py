@@ -23,7 +23,9 @@ from tests.weights import provenance
 
 pytestmark = pytest.mark.fast
 
-CONFIG = UniversalConfig(hidden_dim=16, world_embed_dim=4, param_embed_dim=8, poles=4)
+CONFIG = UniversalConfig(
+    hidden_dim=16, world_embed_dim=4, param_embed_dim=8, poles=4, group_width=8, trunk_width=16
+)
 
 
 PROVENANCE = provenance(spec.name for spec in SPECS)
@@ -163,7 +165,9 @@ def test_a_description_of_no_world_with_a_right_checksum_is_refused(
         load_weights(folder)
 
 
-@pytest.mark.parametrize("key", ["hidden_dim", "blocks", "poles", "expert_dim"])
+@pytest.mark.parametrize(
+    "key", ["hidden_dim", "data_blocks", "poles", "group_width", "trunk_width"]
+)
 def test_no_model_is_built_that_is_larger_than_its_weights(
     folder: Path, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:

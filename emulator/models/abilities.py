@@ -39,7 +39,8 @@ class ModelConfigBase(StrictModel, ABC):
         none of the past where theta is known. Regimes in which it sees the same are alike: one
         trained in any is scored in all. extra_inputs: those beyond the contract that it can read.
         fitted_at_once: by `Model.fit` in one pass, without steps or a learning rate.
-        prepares: whether `Model.prepare` is to see every training row, all in memory.
+        prepares: whether `Model.prepare` is to see every training row, all in memory. compresses:
+        whether `Model.compress` is to see responses of training rows.
         starts_from_weights: whether it knows by name what it learned, so that training can begin
         with trained weights.
 
@@ -62,6 +63,7 @@ class ModelConfigBase(StrictModel, ABC):
     extra_inputs: ClassVar[frozenset[str]] = frozenset()
     fitted_at_once: ClassVar[bool] = False
     prepares: ClassVar[bool] = False
+    compresses: ClassVar[bool] = False
     starts_from_weights: ClassVar[bool] = False
 
     forecasts: ClassVar[bool] = False

@@ -3,7 +3,8 @@
 What both know by name is taken over row by row, everything else tensor by tensor. A parameter or
 shock that the weights do not know keeps its own start. A world that they do not know starts as the
 known one with which it has the largest share of names of parameters and shocks in common, however
-small (the Jaccard index); as the mean of several where they tie, of all where no name is shared.
+small (the Jaccard index): its vector as the mean of several where they tie, its network of answers
+from parameters as the first one's, parameter by parameter and shock by shock of the same names.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import torch
 
 from emulator.errors import ConfigError
 from emulator.models.base import Model
-from emulator.models.blocks import Experts
 from emulator.models.embeddings import NameEmbedding
+from emulator.models.from_parameters import FromParameters
 from emulator.models.weights import Loaded
 from emulator.specs import WorldSpec
 
@@ -53,18 +54,12 @@ def adopt(model: Model, loaded: Loaded, origin: str) -> None:
         learned = source.get_submodule(path)
         assert isinstance(learned, NameEmbedding)
         _take_rows(table, learned, nearest if path == WORLDS else {})
-    for path, module in model.named_modules():
-        if isinstance(module, Experts):
-            learned = source.get_submodule(path)
-            assert isinstance(learned, Experts)
-            _take_experts(module, learned, nearest)
+    own = {p: m for p, m in model.named_modules() if isinstance(m, FromParameters)}
+    networks = {m.spec.name: m for m in source.modules() if isinstance(m, FromParameters)}
+    for network in own.values():
+        network.start_as(networks[nearest[network.spec.name][0]])
     by_name = {f"{path}.table.weight" for path in tables}
-    by_name |= {
-        f"{path}.{name}"
-        for path, module in model.named_modules()
-        if isinstance(module, Experts)
-        for name, _ in module.named_parameters()
-    }
+    by_name |= {f"{path}.{name}" for path, m in own.items() for name, _ in m.named_parameters()}
     parameters = dict(source.named_parameters())
     for name, parameter in model.named_parameters():
         if name not in by_name:
@@ -94,12 +89,3 @@ def _take_rows(
             new[row] = old[learned.rows[name]]
         elif name in nearest:
             new[row] = old[[learned.rows[other] for other in nearest[name]]].mean(dim=0)
-
-
-def _take_experts(experts: Experts, learned: Experts, nearest: Mapping[str, list[str]]) -> None:
-    states = {world: expert.state_dict() for world, expert in learned.worlds.items()}
-    for world, expert in experts.worlds.items():
-        like = [states[other] for other in nearest[world]]
-        expert.load_state_dict(
-            {key: torch.stack([state[key] for state in like]).mean(dim=0) for key in like[0]}
-        )

@@ -96,6 +96,17 @@ class Model(nn.Module, ABC):
         Most models need none; only for those whose configuration says `prepares` are they read.
         """
 
+    def compress(
+        self,
+        world: str,
+        theta: Float[torch.Tensor, "N P"],
+        responses: Float[torch.Tensor, "N S points 3"],
+    ) -> None:
+        """See a world's training responses (N, S, H+1, 3) from rest and their parameters (N, P)
+        once before training, to take their principal components; after `set_scales`. Only for
+        models whose configuration says `compresses`."""
+        raise NotImplementedError
+
     def measure(self, rows: Iterable[Inputs]) -> None:
         """See training rows whose parameters are given once after training, to know how far they
         reach. Most models need none, and read none."""

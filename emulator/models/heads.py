@@ -3,7 +3,7 @@
 A stable linear model's response is a sum of damped cosines, and any smooth decaying response is
 close to one. `ModalHead` predicts poles and residues; `DirectHead` predicts each horizon on its
 own and takes what is left; `EstimateHead` weighs responses that a regression on the data gives;
-`SpreadHead` says how far off their sum may be. None knows a world.
+`SpreadHead` and `distances` say how far off their sum may be. None knows a world.
 """
 
 from __future__ import annotations
@@ -129,47 +129,61 @@ class EstimateHead(nn.Module):
         return torch.einsum("njh,njhv->nhv", faded, estimates)
 
 
+# Half-lives of the curves that bands are sums of, in quarters; and a constant.
+_HALF_LIVES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, math.inf)
+DECAYS = len(_HALF_LIVES)
+
+
 class SpreadHead(nn.Module):
-    """Distances of the quantiles from the point estimate, in its units before scaling.
+    """Coefficients of the bands of one response (`distances`), from its shock's vector."""
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.coefficients = nn.Linear(hidden, 3 * len(QUANTILES) * DECAYS)
+        with torch.no_grad():
+            self.coefficients.weight.mul_(0.1)
+            self.coefficients.bias.zero_()
+        start_bands(self.coefficients.bias)
+
+    def forward(
+        self, source: Float[torch.Tensor, "N hidden"]
+    ) -> Float[torch.Tensor, "N 3 levels decays"]:
+        """(N, hidden) to (N, 3, 5, 8)."""
+        with torch.autocast(source.device.type, enabled=False):
+            return self.coefficients(source.float()).unflatten(-1, (3, len(QUANTILES), DECAYS))  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def start_bands(bias: torch.Tensor) -> None:
+    """Start from gaps of exp(-2), a seventh of the s.d. of responses."""
+    bias.view(-1, len(QUANTILES), DECAYS)[:, :-1, -1] = -2.0
+
+
+def distances(
+    coefficients: Float[torch.Tensor, "N 3 levels decays"], points: int
+) -> Float[torch.Tensor, "N 3 {points} 5"]:
+    """Distances of the quantiles from the point estimate, in its units before scaling, from
+    (N, 3, 5, 8) to (N, 3, points, 5).
 
     The four gaps between neighbouring levels are positive by construction, so quantiles never
     cross. Up to one s.d. their logarithms, beyond it they themselves (an exponential would lose all
     bounds at the edges of the prior), and the median's place between its neighbours, are sums of
     decays with fixed half-lives: smooth in the horizon, and defined at any horizon.
     """
-
-    decay: torch.Tensor
-
-    def __init__(self, hidden: int) -> None:
-        super().__init__()
-        half_lives = torch.tensor([0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0])  # quarters; and a constant
-        self.register_buffer("decay", torch.cat([0.5 ** (1.0 / half_lives), torch.ones(1)]), False)
-        self.coefficients = nn.Linear(hidden, 3 * len(QUANTILES) * len(self.decay))
-        with torch.no_grad():
-            self.coefficients.weight.mul_(0.1)
-            self.coefficients.bias.zero_()
-            # Start from gaps of exp(-2), a seventh of the s.d. of responses.
-            self.coefficients.bias.view(3, len(QUANTILES), -1)[:, :-1, -1] = -2.0
-
-    def forward(
-        self, source: Float[torch.Tensor, "N hidden"], points: int
-    ) -> Float[torch.Tensor, "N 3 {points} 5"]:
-        """(N, hidden) to (N, 3, points, 5)."""
-        h = torch.arange(points, device=source.device)
-        basis = self.decay[:, None] ** h  # (8, points)
-        shape = (3, len(QUANTILES), len(self.decay))
-        with torch.autocast(source.device.type, enabled=False):
-            curves = self.coefficients(source.float()).unflatten(-1, shape) @ basis
-        curve = curves[:, :, :-1]  # (N, 3, 4, points)
-        gap = torch.where(curve > 0.0, 1.0 + curve, curve.clamp(max=0.0).exp())
-        lower, upper = gap[:, :, 1], gap[:, :, 2]
-        median = torch.tanh(curves[:, :, -1]) * (lower + upper)
-        inner_low, inner_high = median - lower, median + upper
-        levels = [
-            inner_low - gap[:, :, 0],
-            inner_low,
-            median,
-            inner_high,
-            inner_high + gap[:, :, 3],
-        ]
-        return torch.stack(levels, dim=-1)
+    h = torch.arange(points, device=coefficients.device)
+    half_lives = torch.tensor(_HALF_LIVES, device=coefficients.device)
+    basis = (0.5 ** (1.0 / half_lives))[:, None] ** h  # (8, points)
+    curves = coefficients @ basis.to(coefficients.dtype)
+    curve = curves[:, :, :-1]  # (N, 3, 4, points)
+    gap = torch.where(curve > 0.0, 1.0 + curve, curve.clamp(max=0.0).exp())
+    lower, upper = gap[:, :, 1], gap[:, :, 2]
+    median = torch.tanh(curves[:, :, -1]) * (lower + upper)
+    inner_low, inner_high = median - lower, median + upper
+    levels = [
+        inner_low - gap[:, :, 0],
+        inner_low,
+        median,
+        inner_high,
+        inner_high + gap[:, :, 3],
+    ]
+    return torch.stack(levels, dim=-1)

@@ -1,7 +1,9 @@
 """Parameters to network inputs, as each parameter's `transform` says.
 
 `bounded`: logit of the position within the bounds; `scaled`: centred and scaled by the bounds;
-`log`: the same on the logarithm. Each has about unit variance under a uniform prior.
+`log`: the same on the logarithm. Each has about unit variance under a uniform prior. A network
+whose errors are to vanish reads `bounded` ones as `scaled`: a logit bends the ends of the box,
+where responses are not bent.
 """
 
 from __future__ import annotations
@@ -49,6 +51,7 @@ def normalize_scaled(value: torch.Tensor, lower: torch.Tensor, upper: torch.Tens
 class ParameterNormalizer(nn.Module):
     """One world's parameters (B, P) in physical units to network inputs (B, P).
 
+    plain: without logits.
     Out-of-box values of `log` parameters at or below zero have no logarithm and give NaN.
     """
 
@@ -57,7 +60,7 @@ class ParameterNormalizer(nn.Module):
     bounded: torch.Tensor
     log: torch.Tensor
 
-    def __init__(self, spec: WorldSpec) -> None:
+    def __init__(self, spec: WorldSpec, *, plain: bool = False) -> None:
         super().__init__()
         log = [p.transform == "log" for p in spec.parameters]
         bounds = np.array([(p.lower, p.upper) for p in spec.parameters]).T
@@ -69,7 +72,7 @@ class ParameterNormalizer(nn.Module):
         self.register_buffer(
             "upper", torch.tensor(bounds[1], dtype=torch.float32), persistent=False
         )
-        bounded = [p.transform == "bounded" for p in spec.parameters]
+        bounded = [p.transform == "bounded" and not plain for p in spec.parameters]
         self.register_buffer("bounded", torch.tensor(bounded), persistent=False)
         self.register_buffer("log", torch.tensor(log), persistent=False)
 

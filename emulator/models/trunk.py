@@ -1,11 +1,8 @@
-"""From what is known of an economy to its responses: the trunk, the shock blocks, the heads.
+"""From what data say of an economy to its responses: the trunk, the shock blocks, the heads.
 
-The universal model has two of these, one for economies whose parameters are given and one for those
-known from data. An answer from parameters is as exact as the network can learn it; one from data
-has an error that no network can remove, and a gradient that never settles. Where parameters are
-given the world is named too, and every block has an expert for it: worlds whose answers are nearly
-exact get out of each other's way. Once trained, what a block adds there is held near what it adds
-for the world's training rows. docs/experiments.md has what all this is worth.
+Answers from parameters have networks of their own (from_parameters.py): they are as exact as a
+network can learn them, while one from data has an error that no network can remove, and a gradient
+that never settles. docs/experiments.md has what keeping them apart is worth.
 """
 
 from __future__ import annotations
@@ -16,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from emulator.models.blocks import Block, Segment
+from emulator.models.blocks import Block
 from emulator.models.heads import DirectHead, ModalHead, SpreadHead
 
 if TYPE_CHECKING:
@@ -24,28 +21,19 @@ if TYPE_CHECKING:
 
 
 class Trunk(nn.Module):
-    """Blocks and heads of one kind of answer.
+    """Blocks and heads.
 
     draws and shocks are lists, an entry for each world and task asked about: all go through the
-    blocks together, each with its own condition and, with `worlds`, held within the reach of its
-    world's training rows; with an `expert` width besides, through its world's own expert.
+    blocks together, each with its own condition.
     """
 
     def __init__(
-        self,
-        hidden: int,
-        condition: int,
-        blocks: int,
-        shock_blocks: int,
-        poles: int,
-        points: int,
-        expert: int = 0,
-        worlds: Sequence[str] = (),
+        self, hidden: int, condition: int, blocks: int, shock_blocks: int, poles: int, points: int
     ) -> None:
         super().__init__()
 
         def chain(depth: int) -> nn.ModuleList:
-            return nn.ModuleList(Block(hidden, condition, worlds, expert) for _ in range(depth))
+            return nn.ModuleList(Block(hidden, condition) for _ in range(depth))
 
         self.trunk, self.shock_trunk = chain(blocks), chain(shock_blocks)
         self.modal = ModalHead(hidden, poles)
@@ -56,21 +44,19 @@ class Trunk(nn.Module):
         self,
         known: Sequence[Float[torch.Tensor, "_ hidden"]],
         conditions: Sequence[Float[torch.Tensor, " condition"]],
-        worlds: Sequence[str | None],
     ) -> list[Float[torch.Tensor, "_ hidden"]]:
         """Vectors (B, hidden) of draws, each under its condition (condition,), refined."""
         under = [condition[None] for condition in conditions]
-        return _through(self.trunk, [x[:, None] for x in known], under, worlds)
+        return _through(self.trunk, [x[:, None] for x in known], under)
 
     def shocks(
         self,
         tokens: Sequence[Float[torch.Tensor, "_ _ hidden"]],
         conditions: Sequence[Float[torch.Tensor, "_ condition"]],
-        worlds: Sequence[str | None],
     ) -> list[Float[torch.Tensor, "_ hidden"]]:
         """Vectors (B, S, hidden) of draws' shocks, under conditions (S, condition), to what the
         heads read, (B S, hidden)."""
-        return _through(self.shock_trunk, tokens, conditions, worlds)
+        return _through(self.shock_trunk, tokens, conditions)
 
     def response(
         self,
@@ -91,19 +77,13 @@ def _through(
     blocks: Iterable[nn.Module],
     vectors: Sequence[torch.Tensor],
     conditions: Sequence[torch.Tensor],
-    worlds: Sequence[str | None],
 ) -> list[torch.Tensor]:
-    """Vectors (B, C, hidden), each under conditions (C, condition) and of a world, None where it
-    is not named, through the blocks at once, to (B C, hidden)."""
-    sizes = [x.shape[0] * x.shape[1] for x in vectors]
-    named = [world for world in worlds if world is not None]
-    segments = []
-    if len(named) == len(worlds):  # always so where blocks know worlds
-        segments = [Segment(world, size) for world, size in zip(named, sizes, strict=True)]
+    """Vectors (B, C, hidden), each under conditions (C, condition), through the blocks at once, to
+    (B C, hidden)."""
     if len(vectors) == 1:
         (x,) = vectors
         for block in blocks:
-            x = block(x, conditions[0], segments=segments)
+            x = block(x, conditions[0])
         return [x.flatten(0, 1)]
     rows, first = [], 0
     for x in vectors:
@@ -113,5 +93,5 @@ def _through(
     flat = torch.cat([x.flatten(0, 1) for x in vectors])
     condition, row = torch.cat(list(conditions)), torch.cat(rows)
     for block in blocks:
-        flat = block(flat, condition, row, segments)
-    return list(torch.split(flat, sizes))
+        flat = block(flat, condition, row)
+    return list(torch.split(flat, [x.shape[0] * x.shape[1] for x in vectors]))

@@ -1,29 +1,31 @@
-"""The universal emulator: one network for every world.
+"""The universal emulator: one set of weights for every world.
 
-    world, task, tokens of theta ──┬──────────────┬─ trunk ── draw ─┬─ shock blocks ─ heads
-    history: a regression's view ──┤              │  (FiLM)          │  (FiLM)
-    history, innovations: state ───┴──────────────┘          shock token (name, size)
+    A, C     parameters ── the world's own network (from_parameters.py) ── responses
+                                 └─ state, where the answer depends on it
+    B, D     world, task ──────────┬─ trunk ── draw ─┬─ shock blocks ─ heads
+             regression's view ────┤  (FiLM)         │  (FiLM)
+             state ────────────────┘        shock token (name, size)
 
-A regression of the history on its past, and on innovations where they are known, stands in where
-theta is not given; how the past ended is read only where the answer depends on the state. Inputs a
-regime does not give are replaced by a learned "absent" vector, so that one set of weights serves
-every regime. From there on answers from parameters and answers from data go separate ways
-(trunk.py says why): blocks and heads of their own, conditioned on the world, the shock, and which
-inputs there are. Those from parameters have an expert a world beside the shared blocks.
+Where theta is given, a world's responses are a function of it that a network can learn nearly
+exactly, and each world has one for that function. Where it is not, a regression of the history on
+its past, and on innovations where they are known, stands in, and all worlds share the blocks and
+heads that answer from it (trunk.py). Inputs that a regime does not give are replaced by a learned
+"absent" vector. How the past ended is read only where the answer depends on the state, by one
+encoder for all regimes, beside what is known of the economy: parameters as a sum of tokens.
 
-Heads: poles and residues plus a direct correction, plus a share of the regression's own responses;
-and bands (heads.py), as wide as validation rows call for (bands.py). Outputs are per-unit responses
-in physical units (base.py).
+Heads of answers from data: poles and residues plus a direct correction, plus a share of the
+regression's own responses; and bands (heads.py), as wide as validation rows call for (bands.py).
+Outputs are per-unit responses in physical units (base.py).
 
 Trajectories: where innovations are known, the sum of the responses to them plus a correction
-(trajectories.py); where a history is known, a forecast of what it left behind, from the draw's
-vector and the regression.
+(trajectories.py); where a history is known, a forecast of what it left behind, from what is known
+of the draw and the regression.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from pydantic import Field
@@ -33,10 +35,11 @@ from emulator.limits import MAX_SIZE, MOST_DEPTH, MOST_WIDTH
 from emulator.models.abilities import ModelConfigBase
 from emulator.models.bands import BandWidths
 from emulator.models.base import Answer, Answered, Model
-from emulator.models.blocks import Reach
 from emulator.models.embeddings import NO_WORLD, NameEmbedding, ParameterEncoder
 from emulator.models.encoders import EconomyEncoder, StateEncoder, regressions, scale_of
-from emulator.models.heads import EstimateHead
+from emulator.models.from_parameters import FromParameters, Widths
+from emulator.models.gated import Reach
+from emulator.models.heads import EstimateHead, distances
 from emulator.models.regression import Regression
 from emulator.models.trajectories import CORRECTED, TrajectoryCorrection, TrajectoryHeads, convolve
 from emulator.models.trunk import Trunk
@@ -47,7 +50,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 ABSENT = ("theta", "regression", "state")  # what a vector may have to do without
-FROM_PARAMETERS, FROM_DATA = "from_parameters", "from_data"  # names of the trunks
+FROM_PARAMETERS, FROM_DATA = "from_parameters", "from_data"  # names of the pathways
 # What else there is besides the world: estimates from the past, from innovations, the state.
 GIVEN = ("estimates", "identified estimates", "state")
 
@@ -59,6 +62,7 @@ class UniversalConfig(ModelConfigBase):
     starts_from_weights = True
     forecasts = True
     bands = True
+    compresses = True
     any_horizon = True
     shocks_apart = True
     exports = (Regime.A, Regime.B1, Regime.C)
@@ -70,20 +74,20 @@ class UniversalConfig(ModelConfigBase):
     world_embed_dim: int = Field(32, ge=1, le=MOST_WIDTH)
     param_embed_dim: int = Field(64, ge=1, le=MOST_WIDTH)
     hidden_dim: int = Field(256, ge=8, le=MOST_WIDTH)
-    blocks: int = Field(
-        3, ge=1, le=MOST_DEPTH, description="residual blocks of a draw known by its parameters"
+    group_width: int = Field(
+        64, ge=1, le=MOST_WIDTH, description="gated units of a shock's own layers, given parameters"
+    )
+    trunk_width: int = Field(
+        160,
+        ge=1,
+        le=MOST_WIDTH,
+        description="gated units of a layer that a world's shocks share, given parameters",
     )
     data_blocks: int = Field(
         2, ge=1, le=MOST_DEPTH, description="residual blocks of a draw known from data"
     )
     shock_blocks: int = Field(
-        2, ge=1, le=MOST_DEPTH, description="residual blocks after the shock token"
-    )
-    expert_dim: int = Field(
-        128,
-        ge=0,
-        le=MOST_WIDTH,
-        description="width of a world's own part of a block, where theta is known; 0 for none",
+        2, ge=1, le=MOST_DEPTH, description="residual blocks after the shock token, given data"
     )
     poles: int = Field(16, ge=1, le=MOST_WIDTH, description="damped cosines of the modal head")
 
@@ -112,21 +116,18 @@ class Universal(Model):
         self.shock_condition = NameEmbedding(shocks, world_dim)
         self.shock_world = nn.Linear(world_dim, hidden)
         self.size_in = nn.Sequential(nn.Linear(2, hidden), nn.SiLU(), nn.Linear(hidden, hidden))
-        shape: dict[str, Any] = {
-            "hidden": hidden,
-            "condition": world_dim,
-            "shock_blocks": config.shock_blocks,
-            "poles": config.poles,
-            "points": horizon + 1,
-        }
-        self.pathways = nn.ModuleDict(  # under the name that shipped weights have for it
+        widths = Widths(config.group_width, config.trunk_width)
+        self.pathways = nn.ModuleDict(
             {
-                FROM_PARAMETERS: Trunk(
-                    blocks=config.blocks, expert=config.expert_dim, worlds=list(self.specs), **shape
+                FROM_PARAMETERS: nn.ModuleDict(
+                    {s.name: FromParameters(s, widths, hidden, horizon + 1) for s in specs}
                 ),
-                FROM_DATA: Trunk(blocks=config.data_blocks, **shape),
+                FROM_DATA: Trunk(
+                    hidden, world_dim, config.data_blocks, config.shock_blocks, config.poles,
+                    horizon + 1,
+                ),
             }
-        )
+        )  # fmt: skip
         # On innovations: the response itself, by either fit, the second's closer in linear worlds.
         self.identified = EstimateHead(hidden, start=[0.0, 1.0])
         self.path_heads = TrajectoryHeads(hidden, world_dim, config.poles)
@@ -136,10 +137,17 @@ class Universal(Model):
 
     def train_from_parameters(self) -> None:
         """Let training move only what answers from parameters pass through and answers from data do
-        not, and what corrects paths of known innovations."""
+        not, and what corrects paths of known innovations. The tokens of parameters stay too: states
+        and forecasts are read beside them, by parts that answers from data share."""
         self.requires_grad_(False)
-        for part in (self.parameters_in, self.pathways[FROM_PARAMETERS], self.correction):
+        for part in (self.pathways[FROM_PARAMETERS], self.correction):
             part.requires_grad_(True)
+
+    @torch.no_grad()
+    def compress(self, world: str, theta: torch.Tensor, responses: torch.Tensor) -> None:
+        scales = self.scales(world)
+        scale = scales(theta)[:, :, None]
+        self._own(world).measure(torch.where(scale > 0.0, responses / scale, 0.0))
 
     @torch.no_grad()
     def measure(self, rows: Iterable[Inputs]) -> None:
@@ -163,22 +171,66 @@ class Universal(Model):
         self, asked: Sequence[Inputs], horizon: int | None = None, *, bands: bool = True
     ) -> list[Answer]:
         points = 1 + (self.horizon if horizon is None else horizon)
+        given = [k for k, inputs in enumerate(asked) if inputs.theta is not None]
+        answers: dict[int, Answer] = {}
+        states = self._states([asked[k] for k in given])
+        for k, state in zip(given, states, strict=True):
+            answers[k] = self._answer_from_parameters(asked[k], state, points, bands)
+        rest = [k for k in range(len(asked)) if k not in answers]
+        found = self._answers_from_data([asked[k] for k in rest], points, bands)
+        answers |= dict(zip(rest, found, strict=True))
+        return [answers[k] for k in range(len(asked))]
+
+    def _answer_from_parameters(
+        self, inputs: Inputs, state: torch.Tensor | None, points: int, bands: bool
+    ) -> Answer:
+        """state: (B, hidden), None where the answer is from rest."""
+        assert inputs.world is not None
+        assert inputs.theta is not None
+        every, size = self.spec(inputs.world).shock_names, inputs.size
+        chosen = [every.index(shock) for shock in inputs.shocks]
+        if inputs.shocks != every:
+            size = torch.ones(len(size), len(every), device=size.device, dtype=size.dtype)
+            size[:, chosen] = inputs.size
+        scales = self.scales(inputs.world)
+        scale = scales(inputs.theta)
+        known = self._own(inputs.world)(inputs.theta, size, state, scales.sd, scale, points)
+        response, spread = known.response * scale[:, :, None], known.spread
+        if inputs.shocks != every:
+            response, scale = response[:, chosen], scale[:, chosen]
+            spread = spread.unflatten(0, (len(size), -1))[:, chosen].flatten(0, 1)
+        return self._answer(inputs, response, spread if bands else None, scale)
+
+    def _answers_from_data(self, asked: Sequence[Inputs], points: int, bands: bool) -> list[Answer]:
+        if not asked:
+            return []
         found = _regressions(asked)
         draws = self._draws(asked, found)
         shocks = self._shocks(asked, draws)
         answers = []
         for inputs, draw, shock, regression in zip(asked, draws, shocks, found, strict=True):
             response = self._response(inputs, draw, shock, regression, points)
-            if not bands:
-                answers.append(Answer(response))
-                continue
-            scale = self.response_scale(inputs)[:, :, None, :, None]
-            spread = self._trunk_for(inputs).spread(shock, points)
-            spread = spread.unflatten(0, (len(inputs), -1)).transpose(2, 3)
-            # Bands form around the point estimate without moving it.
-            quantiles = response.detach()[..., None] + spread * scale
-            answers.append(Answer(response, self.widths(quantiles, inputs)))
+            spread = self._trunk.spread(shock) if bands else None
+            answers.append(self._answer(inputs, response, spread, self.response_scale(inputs)))
         return answers
+
+    def _answer(
+        self,
+        inputs: Inputs,
+        response: torch.Tensor,
+        spread: torch.Tensor | None,
+        scale: torch.Tensor,
+    ) -> Answer:
+        """Responses (B, S, points, 3) with bands around them, of coefficients (B S, ...) in units
+        of `scale` (B, S, 3); without coefficients none."""
+        if spread is None:
+            return Answer(response)
+        with torch.autocast(response.device.type, enabled=False):
+            apart = distances(spread, response.shape[2])
+        apart = apart.unflatten(0, (len(inputs), -1)).transpose(2, 3)
+        # Bands form around the point estimate without moving it.
+        quantiles = response.detach()[..., None] + apart * scale[:, :, None, :, None]
+        return Answer(response, self.widths(quantiles, inputs))
 
     def forecast(self, inputs: Inputs) -> Float[torch.Tensor, "B F 3"]:
         ahead, scale = inputs.ahead, self.path_scale(inputs)[:, None]
@@ -186,17 +238,21 @@ class Universal(Model):
         if inputs.eps is not None:
             # trajectories.py says why training stops here.
             with torch.set_grad_enabled(torch.is_grad_enabled() and not self.training):
-                at_rest = response_inputs(inputs)
-                found = _regressions([at_rest])
-                draws = self._draws([at_rest], found)
-                shocks = self._shocks([at_rest], draws)
-                points = inputs.eps.shape[1]
-                responses = self._response(at_rest, draws[0], shocks[0], found[0], points)
+                at_rest, points = response_inputs(inputs), inputs.eps.shape[1]
+                if inputs.theta is None:
+                    found = _regressions([at_rest])
+                    (draw,) = self._draws([at_rest], found)
+                    (shock,) = self._shocks([at_rest], [draw])
+                    responses = self._response(at_rest, draw, shock, found[0], points)
+                else:
+                    draw = self._economy(at_rest, self._worlds([at_rest])[0], None)
+                    draw = draw + self.absent(("state",))
+                    responses = self._answer_from_parameters(at_rest, None, points, False).response
                 linear = convolve(responses, inputs.eps)
             window = min(CORRECTED + ahead, linear.shape[1])
             # A history of a constant series has no scale; the floor is far below any of a world.
             seen = linear[:, -window:] / scale.clamp(min=1e-6)
-            more = self.correction(seen, inputs.eps[:, -window:], inputs.shocks, draws[0])
+            more = self.correction(seen, inputs.eps[:, -window:], inputs.shocks, draw)
             path = path + linear[:, -ahead:] + more[:, -ahead:] * scale
         if inputs.history is not None or inputs.eps is None:
             with torch.set_grad_enabled(torch.is_grad_enabled() and not self.training):
@@ -219,19 +275,24 @@ class Universal(Model):
     def _draws(
         self, asked: Sequence[Inputs], found: Sequence[Regression | None]
     ) -> list[torch.Tensor]:
-        """The trunk's vectors, (B, hidden) for each of `asked`."""
+        """The trunk's vectors, (B, hidden) for each of `asked`, known from data."""
         worlds = self._worlds(asked)
-        out = self._economies_and_states(asked, found, worlds)
-        conditions = self._conditions(asked, worlds)
-        for name, members in _by_trunk(asked):
-            parts = self._trunk(name).draws(
-                [out[k] for k in members],
-                [conditions[k] for k in members],
-                [asked[k].world for k in members],
-            )
-            for k, part in zip(members, parts, strict=True):
-                out[k] = part
-        return out
+        known = self._economies_and_states(asked, found, worlds)
+        return self._trunk.draws(known, self._conditions(asked, worlds))
+
+    def _states(self, asked: Sequence[Inputs]) -> list[torch.Tensor | None]:
+        """Where each of `asked`, whose parameters are given, stands, (B, hidden); None at rest."""
+        states: list[torch.Tensor | None] = [None] * len(asked)
+        worlds = self._worlds(asked)
+        moving = [k for k, inputs in enumerate(asked) if _moving(inputs)]
+        known = [self._economy(asked[k], worlds[k], None) for k in moving]
+        found = self.state_in([asked[k] for k in moving], known) if moving else []
+        for k, state in zip(moving, found, strict=True):
+            states[k] = state
+        for k, inputs in enumerate(asked):
+            if states[k] is None and inputs.task is not Task.steady_state:  # nothing tells it
+                states[k] = self.absent(("state",)).expand(len(inputs), -1)
+        return states
 
     def _economies_and_states(
         self, asked: Sequence[Inputs], found: Sequence[Regression | None], worlds: torch.Tensor
@@ -276,17 +337,11 @@ class Universal(Model):
                 size = inputs.size / MAX_SIZE
                 token = token + self.size_in(torch.stack([size, size.abs()], dim=-1))
             tokens.append(token)
-        conditions = self._conditions(asked, worlds)
-        out = list(tokens)
-        for name, members in _by_trunk(asked):
-            parts = self._trunk(name).shocks(
-                [tokens[k] for k in members],
-                [conditions[k] + self.shock_condition(asked[k].shocks) for k in members],
-                [asked[k].world for k in members],
-            )
-            for k, part in zip(members, parts, strict=True):
-                out[k] = part
-        return out
+        conditions = [
+            condition + self.shock_condition(inputs.shocks)
+            for inputs, condition in zip(asked, self._conditions(asked, worlds), strict=True)
+        ]
+        return self._trunk.shocks(tokens, conditions)
 
     def _response(
         self,
@@ -303,7 +358,7 @@ class Universal(Model):
         with torch.autocast(draw.device.type, enabled=False):
             draw, shock = draw.float(), shock.float()
             scale = self.response_scale(inputs)[:, :, None]
-            response: torch.Tensor = self._trunk_for(inputs).response(draw, shock, points) * scale
+            response: torch.Tensor = self._trunk.response(draw, shock, points) * scale
             if found is None:
                 return response
             assert inputs.history is not None
@@ -329,25 +384,19 @@ class Universal(Model):
             for inputs, world in zip(asked, worlds, strict=True)
         ]
 
-    def _trunk_for(self, inputs: Inputs) -> Trunk:
-        return self._trunk(_trunk_name(inputs))
-
-    def _trunk(self, name: str) -> Trunk:
-        trunk = self.pathways[name]
+    @property
+    def _trunk(self) -> Trunk:
+        trunk = self.pathways[FROM_DATA]
         assert isinstance(trunk, Trunk)
         return trunk
 
-
-def _trunk_name(inputs: Inputs) -> str:
-    return FROM_DATA if inputs.theta is None else FROM_PARAMETERS
-
-
-def _by_trunk(asked: Sequence[Inputs]) -> list[tuple[str, list[int]]]:
-    """Which of `asked` go through which trunk; one that nothing goes through is left out."""
-    members: dict[str, list[int]] = {}
-    for k, inputs in enumerate(asked):
-        members.setdefault(_trunk_name(inputs), []).append(k)
-    return list(members.items())
+    def _own(self, world: str) -> FromParameters:
+        """What answers from a world's parameters."""
+        networks = self.pathways[FROM_PARAMETERS]
+        assert isinstance(networks, nn.ModuleDict)
+        network = networks[world]
+        assert isinstance(network, FromParameters)
+        return network
 
 
 def _moving(inputs: Inputs) -> bool:

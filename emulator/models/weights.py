@@ -45,7 +45,7 @@ from emulator.storage import (
     write_atomically,
 )
 
-FORMAT = 5
+FORMAT = 6
 PRETRAINED = Path(__file__).parents[1] / "pretrained"  # the weights that come with the package
 WEIGHTS_FILE, DESCRIPTION_FILE, CARD_FILE = "weights.safetensors", "model.json", "README.md"
 

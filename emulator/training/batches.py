@@ -53,6 +53,7 @@ from emulator.specs import WorldSpec
 # Rows that say how far a world's rows reach. Extremes of few lie inside those of many: under 500
 # they say little, beyond 16,000 they hardly change (docs/experiments.md).
 FEWEST_MEASURED, MOST_MEASURED = 500, 16_384
+MOST_COMPRESSED = 4096  # rows that principal components are of: tens of thousands of curves
 MOST_CALIBRATED = 1024  # validation rows that say how wide bands have to be
 # How often a regime is asked for responses, relative to others of its kind; 1 where not said. B1 is
 # the one that needs most: B2 is the same question without a name, and D knows more.
@@ -143,6 +144,13 @@ class Shown:
     def read(self, world: str, rows: np.ndarray) -> Fields:
         """The needed fields of some rows, float32 tensors on the device."""
         return read(self.dataset, world, rows, self.field_names(world), self.device)
+
+    def responses(self, world: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """Parameters (N, P) of the first training rows and their responses from rest, (N, S, H+1,
+        3), on the CPU."""
+        rows = self.training_rows(world)[:MOST_COMPRESSED]
+        fields = read(self.dataset, world, rows, ["theta", "irfs"])
+        return fields["theta"], fields["irfs"]
 
     def measured(self) -> Iterator[Inputs]:
         """What the first training rows of each world show in every response task and every regime

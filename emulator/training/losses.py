@@ -6,11 +6,11 @@ Every term is an error over the s.d. of what is predicted, whatever a world's un
 root, not the mean, of squares over horizons, for each draw: large errors of few draws do not crowd
 out the others.
 
-Where parameters are given, the mean over worlds is of the terms' logarithms: a tenth less counts
-the same where errors are large and where they are small, so worlds that are nearly learned go on
-being learned beside the hard ones. Where they are not, it is of the terms themselves: most errors
-have a floor there that no network passes, and in logarithms the few that have none, those of
-regime D, would count hundreds of times as much as the others.
+Where parameters are given, the mean over worlds is of the terms' logarithms, of L_irf's shock by
+shock: a tenth less counts the same where errors are large and where they are small, so worlds and
+shocks that are nearly learned go on being learned beside the hard ones. Where they are not, it is
+of the terms themselves: most errors have a floor there that no network passes, and in logarithms
+the few that have none, those of regime D, would count hundreds of times as much as the others.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from emulator.limits import QUANTILES
 HorizonWeights = Literal["uniform", "exponential", "impact"]
 TAU = 20.0  # quarters in which the exponential weights fall by e
 
-# Keeps roots differentiable at a perfect prediction: (1e-4)^2, a hundredth of the goal of 1 %.
-_FLOOR = 1e-8
+# Keeps roots differentiable at a perfect prediction: (1e-5)^2, a hundredth of goals of .1 %.
+_FLOOR = 1e-10
 
 
 def horizon_weights(kind: HorizonWeights, points: int) -> torch.Tensor:
@@ -51,9 +51,31 @@ def response_loss(
     sigma: (S, 3), the training s.d.; weights: (H+1,) with mean one, None for uniform. Responses
     that are identically zero (sigma 0) are left out.
     """
-    error = _standard(prediction - target, sigma)
-    squares = error.square() if weights is None else error.square() * weights[:, None]
-    return _mean((squares.mean(dim=2) + _FLOOR).sqrt(), sigma)
+    return _mean(_roots(prediction, target, sigma, weights), sigma)
+
+
+def shock_losses(
+    prediction: torch.Tensor,
+    target: torch.Tensor,
+    sigma: torch.Tensor,
+    weights: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """`response_loss` of each shock that moves anything, (S,) or fewer."""
+    roots, moved = _roots(prediction, target, sigma, weights).mean(dim=0), sigma > 0
+    each = torch.where(moved, roots, 0.0).sum(dim=1) / moved.sum(dim=1)
+    return each[moved.any(dim=1)]
+
+
+def _roots(
+    prediction: torch.Tensor,
+    target: torch.Tensor,
+    sigma: torch.Tensor,
+    weights: torch.Tensor | None,
+) -> torch.Tensor:
+    """sqrt(mean_h w_h error^2) / sigma, (B, S, 3)."""
+    squares = _standard(prediction - target, sigma).square()
+    squares = squares if weights is None else squares * weights[:, None]
+    return (squares.mean(dim=2) + _FLOOR).sqrt()
 
 
 def smoothness_loss(

@@ -56,7 +56,7 @@ def _orthogonal_step(gradient: torch.Tensor, state: dict[str, Any]) -> torch.Ten
     momentum: torch.Tensor = state["momentum"].mul_(MOMENTUM).add_(gradient)
     ahead = gradient.add(momentum, alpha=MOMENTUM)  # Nesterov's
     # Entries of an orthogonal m x n matrix have a root mean square of 1 / sqrt(max(m, n)).
-    update: torch.Tensor = orthogonal(ahead) * max(gradient.shape) ** 0.5
+    update: torch.Tensor = orthogonal(ahead) * max(gradient.shape[-2:]) ** 0.5
     return update
 
 
@@ -73,24 +73,28 @@ def _adam_step(gradient: torch.Tensor, state: dict[str, Any]) -> torch.Tensor:
 
 
 def orthogonal(matrix: torch.Tensor) -> torch.Tensor:
-    """Near U V' of a matrix U S V' (m, n): singular values above a hundredth of their root sum of
-    fourth powers end between .73 and 1.27, smaller ones grow by 78 times."""
-    tall = matrix.shape[0] > matrix.shape[1]
+    """Near U V' of a matrix U S V' (m, n), or of each of a stack (..., m, n): singular values above
+    a hundredth of their root sum of fourth powers end between .73 and 1.27, smaller ones grow by 78
+    times."""
+    tall = matrix.shape[-2] > matrix.shape[-1]
     x = matrix.mT if tall else matrix
-    x = x / (x.norm() + 1e-12)  # squares of what is left do not underflow
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-12)  # squares of the rest do not underflow
     gram = x @ x.mT
-    square = gram.norm() + 1e-12  # of a bound on the largest singular value
+    # Of a bound on the largest singular value.
+    square = gram.norm(dim=(-2, -1), keepdim=True) + 1e-12
     x, gram = x / square.sqrt(), gram / square
+    product = torch.baddbmm if matrix.ndim == 3 else torch.addmm
     for k, (a, b, c) in enumerate(_COEFFICIENTS):
         gram = x @ x.mT if k else gram
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+        x = product(x, product(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.mT if tall else x
 
 
 def groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Matrices between layers are orthogonalised and decay; tables and vectors do neither."""
+    """Matrices between layers, and stacks of them, are orthogonalised and decay; tables and vectors
+    do neither."""
     tables = {id(p) for m in model.modules() if isinstance(m, nn.Embedding) for p in m.parameters()}
-    inner = [p for p in model.parameters() if p.ndim == 2 and id(p) not in tables]
+    inner = [p for p in model.parameters() if p.ndim in (2, 3) and id(p) not in tables]
     chosen = {id(p) for p in inner}
     rest = [p for p in model.parameters() if id(p) not in chosen]
     return [

@@ -17,6 +17,7 @@ from emulator.training.losses import (
     horizon_weights,
     quantile_loss,
     response_loss,
+    shock_losses,
     smoothness_loss,
     trajectory_loss,
 )
@@ -64,8 +65,16 @@ class _Term(NamedTuple):
     world: str
     weight: float
     share: float  # of the world's batches
-    relative: bool  # whether its logarithm counts
     error: torch.Tensor
+    counted: torch.Tensor  # (K,): what counts of it, in equal parts
+    relative: bool = False  # whether by logarithms
+
+
+def _term(
+    name: str, world: str, weight: float, share: float, error: torch.Tensor, relative: bool
+) -> _Term:
+    """A term that counts as the one number it is."""
+    return _Term(name, world, weight, share, error, error[None], relative)
 
 
 def _alone(errors: torch.Tensor) -> torch.Tensor:
@@ -99,14 +108,19 @@ class Objective(nn.Module):
 
     def forward(self, batch: StepBatch) -> Terms:
         found = [*self._responses(batch), *self._trajectories(batch)]
-        errors = torch.stack([term.error for term in found])
+        errors = torch.cat([term.counted for term in found])
         # The error of the whole batch, of which this process may see a part. The gradient is that
         # of the logarithm of the mean over processes, as if one saw all.
         whole = self.over_ranks(errors.detach()) + _SMALLEST
         logarithms = whole.log() + errors / whole - 1.0
-        weights = errors.new_tensor([term.weight * term.share for term in found])
+        lengths = torch.tensor([len(term.counted) for term in found], device=errors.device)
+        weights = errors.new_tensor(
+            [term.weight * term.share / len(term.counted) for term in found]
+        )
         relative = torch.tensor([term.relative for term in found], device=errors.device)
-        total = (weights * torch.where(relative, logarithms, errors)).sum()
+        relative = relative.repeat_interleave(lengths)
+        counted = torch.where(relative, logarithms, errors)
+        total = (weights.repeat_interleave(lengths) * counted).sum()
         parts: dict[str, torch.Tensor] = {}
         for term in found:
             key = f"{term.name}_{term.world}"
@@ -120,14 +134,16 @@ class Objective(nn.Module):
             sigma = self._scales(world).of(inputs.task)
             share = 1.0 / len(batch.responses[world])
             relative = inputs.theta is not None
-            error = response_loss(answer.response, target, sigma, self.weights)
-            yield _Term("loss", world, 1.0, share, relative, error)
+            response, weights = answer.response, self.weights
+            error = response_loss(response, target, sigma, weights)
+            counted = shock_losses(response, target, sigma, weights) if relative else error[None]
+            yield _Term("loss", world, 1.0, share, error, counted, relative)
             if self.losses.smooth:
-                error = smoothness_loss(answer.response, target, sigma)
-                yield _Term("smooth", world, self.losses.smooth, share, relative, error)
+                error = smoothness_loss(response, target, sigma)
+                yield _term("smooth", world, self.losses.smooth, share, error, relative)
             if answer.quantiles is not None:
                 error = quantile_loss(answer.quantiles, target, sigma)
-                yield _Term("quantile", world, self.losses.quantile, share, relative, error)
+                yield _term("quantile", world, self.losses.quantile, share, error, relative)
 
     def _trajectories(self, batch: StepBatch) -> Iterator[_Term]:
         if not self.losses.trajectory or not self.model.config.forecasts:
@@ -138,7 +154,7 @@ class Objective(nn.Module):
             path = self.model.forecast(inputs)
             error = trajectory_loss(path, target, self._scales(world).trajectory)
             relative = inputs.theta is not None
-            yield _Term("trajectory", world, weight, 1.0, relative, error)
+            yield _term("trajectory", world, weight, 1.0, error, relative)
 
     def _scales(self, world: str) -> Scales:
         module = self.scales[world]

@@ -123,6 +123,9 @@ class Trainer:
             {world: m.irf_sd for world, m in moments.items()},
             {world: m.traj_sd for world, m in moments.items()},
         )
+        if config.model.compresses:
+            for world in worlds:
+                self.model.compress(world, *shown.responses(world))
         self.objective = Objective(self.model, moments, config.losses, ranks.mean).to(ranks.device)
         part = (ranks.rank, ranks.count)
         self.batches = Batches(

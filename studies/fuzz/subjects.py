@@ -97,7 +97,8 @@ def make_healthy(folder: Path) -> None:
     generate(DataConfig.model_validate(small), folder / "data")
     config = {
         "model": {"type": "universal", "world_embed_dim": 4, "param_embed_dim": 4, "hidden_dim": 8,
-                  "blocks": 1, "data_blocks": 1, "shock_blocks": 1, "expert_dim": 0, "poles": 2},
+                  "group_width": 2, "trunk_width": 2, "data_blocks": 1, "shock_blocks": 1,
+                  "poles": 2},
         "training": {"steps": 2 * HALF, "batch_size": 16, "checkpoint_every": 1},
         "data": {"regime": "all", "dataset_path": str(folder / "data")},
     }  # fmt: skip

@@ -1,67 +1,64 @@
-"""Reach: how far from its training rows a block may go."""
+"""Reach: how far from its training rows a layer may go."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from emulator.models.blocks import MARGIN, Block, Reach, Segment
+from emulator.models.gated import MARGIN, Gated, Reach
 from emulator.models.universal import UniversalConfig
 from emulator.regimes import Inputs, Regime, build_inputs
 from tests.specs import LARGE, SMALL, SPECS, sample
 
 pytestmark = pytest.mark.fast
 
-UNIVERSAL = UniversalConfig(hidden_dim=16, world_embed_dim=4, param_embed_dim=8, poles=4)
+UNIVERSAL = UniversalConfig(
+    hidden_dim=16, world_embed_dim=4, param_embed_dim=8, poles=4, group_width=8, trunk_width=16
+)
 
 
-def test_added_parts_stay_within_a_quarter_of_the_range_of_rows() -> None:
-    reach = Reach(2, ["small", "large"]).eval()
-    rows = torch.tensor([[0.0, -1.0], [4.0, 1.0], [2.0, 0.0]])
+def test_layers_stay_within_a_quarter_of_the_range_of_rows() -> None:
+    reach = Reach(1, 2).eval()
+    rows = torch.tensor([[[0.0, -1.0], [4.0, 1.0], [2.0, 0.0]]])
+    wide = torch.tensor([[[-9.0, -9.0], [9.0, 9.0], [2.0, 0.5]]])
+    assert torch.equal(reach(wide), wide)  # has seen no rows
     with Reach.measured(reach):
-        for row in rows[:, None]:  # whatever the batches
-            assert torch.equal(reach(row, [Segment("small", 1)]), row)
-    wide = torch.tensor([[-9.0, -9.0], [9.0, 9.0], [2.0, 0.5]])
-    held = torch.tensor([[-4.0 * MARGIN, -1.0 - 2.0 * MARGIN], [4.0 + 4.0 * MARGIN, 1.5], [2, 0.5]])
-    assert torch.equal(reach(wide, [Segment("small", 3)]), held)
-    assert torch.equal(reach(wide, [Segment("large", 3)]), wide)  # has shown no rows
-    both = reach(torch.cat([wide, wide]), [Segment("large", 3), Segment("small", 3)])
-    assert torch.equal(both, torch.cat([wide, held]))
-    assert torch.equal(reach.train()(wide, [Segment("small", 3)]), wide)
+        for row in rows.split(1, dim=1):  # whatever the batches
+            assert torch.equal(reach(row), row)
+    held = [[-4.0 * MARGIN, -1.0 - 2.0 * MARGIN], [4.0 + 4.0 * MARGIN, 1.5], [2, 0.5]]
+    assert torch.equal(reach(wide), torch.tensor([held]))
+    assert torch.equal(reach.train()(wide), wide)
 
 
 def test_an_interrupted_measurement_changes_nothing() -> None:
-    reach = Reach(2, ["small"]).eval()
+    reach = Reach(1, 2).eval()
 
-    def show(*widths: int) -> None:
+    def show() -> None:
         with Reach.measured(reach):
-            for width in widths:
-                reach(torch.ones(1, width), [Segment("small", 1)])
+            reach(torch.ones(1, 1, 2))
+            reach(torch.ones(2))  # no rows
 
-    with pytest.raises(RuntimeError, match="size of tensor"):
-        show(2, 3)  # the second does not fit the first
-    assert torch.equal(reach(torch.ones(1, 2), [Segment("small", 1)]), torch.ones(1, 2))
+    with pytest.raises(IndexError):
+        show()
+    assert torch.equal(reach(3.0 * torch.ones(1, 1, 2)), 3.0 * torch.ones(1, 1, 2))
 
 
-def test_what_blocks_add_far_away_is_bounded_by_what_rows_showed() -> None:
+@pytest.mark.parametrize("residual", [True, False])
+def test_what_layers_give_far_away_is_bounded_by_what_rows_showed(residual: bool) -> None:
     torch.manual_seed(0)
-    block = Block(16, 4, ["small"], expert=8).eval()
-    condition, here = torch.zeros(1, 4), [Segment("small", 200)]
-    rows = torch.randn(200, 16)
-    with torch.no_grad(), Reach.measured(block):
-        near = block(rows, condition, segments=here) - rows
+    layers = Gated(2, 5, 16, 3, residual=residual).eval()
+    rows = torch.randn(2, 200, 5)
+    with torch.no_grad(), Reach.measured(layers):
+        near = layers(rows)
     with torch.no_grad():
-        assert torch.allclose(block(rows, condition, segments=here) - rows, near, atol=1e-6)
-        far = 1e4 * rows
-        added = block(far, condition, segments=here) - far
-    assert block.reach is not None
-    assert block.experts is not None
-    parts = (block.reach, block.experts.reach)
-    highest, lowest = sum(part.highest[0] for part in parts), sum(part.lowest[0] for part in parts)
+        assert torch.equal(layers(rows), near)
+        far = layers(1e4 * rows)
+        first = 0.0 if layers.first is None else layers.first(1e4 * rows)
+    highest = sum(r.highest for r in layers.reach) if residual else layers.reach[-1].highest
+    lowest = sum(r.lowest for r in layers.reach) if residual else layers.reach[-1].lowest
     rounding = 1e-6 * far.abs().max()
-    assert (added <= highest + rounding).all()
-    assert (added >= lowest - rounding).all()
-    assert torch.isclose(added, highest, atol=rounding).any()
+    assert (far - first <= highest + rounding).all()
+    assert (far - first >= lowest - rounding).all()
 
 
 def _asked() -> list[Inputs]:
@@ -74,13 +71,13 @@ def test_a_model_measures_the_worlds_it_is_shown() -> None:
     model = UNIVERSAL.build(SPECS, 10)
     answers = [model.eval()(inputs) for inputs in _asked()]
     model.measure(_asked())
-    reaches = [module for module in model.modules() if isinstance(module, Reach)]
-    assert len(reaches) == 2 * (UNIVERSAL.blocks + UNIVERSAL.shock_blocks)
-    for reach in reaches:
-        row = reach.rows["large"]
-        assert torch.isfinite(reach.lowest[row]).all()
-        assert torch.isfinite(reach.highest[row]).all()
-        assert torch.isinf(reach.lowest[reach.rows["small"]]).all()
+    networks = model.pathways["from_parameters"]
+    for world, finite in (("large", True), ("small", False)):
+        reaches = [m for m in networks[world].modules() if isinstance(m, Reach)]
+        assert reaches
+        for reach in reaches:
+            assert torch.isfinite(reach.lowest).all() == finite
+            assert torch.isfinite(reach.highest).all() == finite
     for inputs, answer in zip(_asked(), answers, strict=True):
         assert torch.equal(model(inputs), answer)  # rows that were seen are answered as before
     small = build_inputs(sample(SMALL), SMALL, Regime.A)

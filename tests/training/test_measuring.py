@@ -10,7 +10,7 @@ import torch
 from emulator import questions
 from emulator.data import Dataset
 from emulator.models import bands
-from emulator.models.blocks import Reach
+from emulator.models.gated import Reach
 from emulator.models.universal import Universal
 from emulator.models.weights import load_weights
 from emulator.regimes import Regime, Task

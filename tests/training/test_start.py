@@ -27,7 +27,10 @@ from tests.training.runs import Stop, weights_hash
 
 def _model(*specs: object, seed: int = 0, **sizes: int) -> Universal:
     torch.manual_seed(seed)
-    sizes = {"hidden_dim": 16, "world_embed_dim": 4, "param_embed_dim": 8, "poles": 4} | sizes
+    sizes = {
+        "hidden_dim": 16, "world_embed_dim": 4, "param_embed_dim": 8, "poles": 4, "group_width": 8,
+        "trunk_width": 16,
+    } | sizes  # fmt: skip
     return UniversalConfig(**sizes).build(specs, 10).eval()
 
 
@@ -55,9 +58,8 @@ def test_names_that_the_weights_do_not_know_keep_their_own_start() -> None:
 
 
 def _own(model: Universal, world: str) -> torch.Tensor:
-    """What a model has for a world alone: its vector, and an expert's first layer."""
-    expert = model.pathways["from_parameters"].trunk[0].experts.worlds[world]
-    return torch.cat([model.world((world,)).flatten(), expert[0].weight.flatten()])
+    """What a model has for a world alone: its vector."""
+    return model.world((world,)).flatten()
 
 
 @pytest.mark.fast
@@ -81,13 +83,34 @@ def test_a_new_world_starts_as_the_one_that_shares_most_names_or_the_mean_of_sev
 
 
 @pytest.mark.fast
+def test_a_new_worlds_network_starts_as_what_another_has_of_the_same_names() -> None:
+    """Of one shock and one parameter, where shocks have layers of their own."""
+    known = replace(SMALL, moves=((True, True), (False, True)))
+    swapped = replace(
+        SMALL, name="new", parameters=(SMALL.parameters[0], replace(SMALL.parameters[1], name="b")),
+        shocks=(replace(SMALL.shocks[1]), replace(SMALL.shocks[0], name="other", sigma="b")),
+        moves=((True, True), (True, False)),
+    )  # fmt: skip
+    source, model = _model(known), _model(swapped, seed=1)
+    own = model.pathways["from_parameters"]["new"].small
+    before = own.units.up[0].weight.clone()
+    adopt(model, _loaded(source), "there")
+    theirs = source.pathways["from_parameters"]["small"].small
+    first, learned = own.units.up[0].weight, theirs.units.up[0].weight
+    assert torch.equal(first[0, :, 0], learned[1, :, 0])
+    assert torch.equal(first[0, :, 1], before[0, :, 1])
+    assert torch.equal(first[1], before[1])
+    assert torch.equal(own.out.weight[0], theirs.out.weight[1])
+
+
+@pytest.mark.fast
 def test_weights_of_another_model_size_or_horizon_are_refused() -> None:
     with pytest.raises(ConfigError, match="holds a baseline_mlp, from which a universal"):
         adopt(_model(SMALL), Loaded(MLPConfig().build([SMALL], 10), {}, "sha"), "there")
     with pytest.raises(ConfigError, match=r"model\.hidden_dim is 24 in there and 16 here"):
         adopt(_model(SMALL), _loaded(_model(SMALL, hidden_dim=24)), "there")
-    with pytest.raises(ConfigError, match=r"model\.blocks is 2 in there and 3 here"):
-        adopt(_model(SMALL), _loaded(_model(SMALL, blocks=2)), "there")
+    with pytest.raises(ConfigError, match=r"model\.data_blocks is 3 in there and 2 here"):
+        adopt(_model(SMALL), _loaded(_model(SMALL, data_blocks=3)), "there")
     longer = _model(SMALL).config.build([SMALL], 12)
     with pytest.raises(ConfigError, match="horizon of 12, the data set has 10"):
         adopt(_model(SMALL), _loaded(longer), "there")
