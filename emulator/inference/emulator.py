@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from emulator.errors import InputError, UnknownNameError, WeightsError, unknown_name
 from emulator.inference.arguments import Theta, check_horizon, check_size, pack
+from emulator.inference.direct import Direct
 from emulator.inference.histories import History, observe
 from emulator.inference.likeness import likeness
 from emulator.inference.request import Request
@@ -22,6 +23,7 @@ from emulator.inference.trust import check_bands, judge
 from emulator.limits import QUANTILES
 from emulator.models.base import Model
 from emulator.models.plain import plain_torch
+from emulator.models.universal import Universal
 from emulator.models.weights import find_weights, load_weights
 from emulator.regimes import Regime, Task
 from emulator.specs import MACRO_OBSERVABLES, WorldSpec
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
 # Draws a forward pass; bounds memory beyond the answer's own, does not change the result. Histories
 # need the most: their regressions and last quarters.
 DRAWS_AT_ONCE, HISTORIES_AT_ONCE = 4096, 256
+
+# Draws from which on a compiled network answers (direct.py). The first time on a machine it is
+# compiled, which takes longer than torch takes for as many; it is kept.
+MANY = 256
 
 # What is given decides the regime: theta alone A, theta and history C, ...
 REGIMES = {
@@ -60,6 +66,7 @@ class Emulator:
     def __init__(self, model: Model, provenance: Mapping[str, Any]) -> None:
         self.model = model.eval()
         self.provenance = dict(provenance)
+        self._compiled: dict[str, Direct] = {}
 
     @property
     def worlds(self) -> tuple[str, ...]:
@@ -284,7 +291,14 @@ class Emulator:
         point = np.empty((rows, number, request.horizon + 1, 3))
         quantiles = np.empty((*point.shape, len(QUANTILES))) if request.bands else None
         step = DRAWS_AT_ONCE if history is None else HISTORIES_AT_ONCE
+        direct = self._direct(request, rows)
         for first in range(0, rows, step):
+            if direct is not None and theta is not None:
+                some = theta[first : first + step]
+                size = np.full((len(some), len(request.shocks)), request.size)
+                values = direct(some, size, request.horizon + 1)
+                _put(values[:, wanted or slice(None)], request.size, point[first : first + step])
+                continue
             inputs = request.inputs(
                 {
                     name: torch.tensor(array[first : first + step], dtype=torch.float32)
@@ -298,13 +312,28 @@ class Emulator:
             for values, out in ((answer.response, point), (answer.quantiles, quantiles)):
                 if values is None or out is None:
                     continue
-                part = out[first : first + step]
-                np.multiply(values.numpy()[:, chosen], request.size, out=part, dtype=np.float64)
-                if not np.isfinite(part).all():
-                    raise InputError(
-                        "the emulator gives no finite response here; check the parameters"
-                    )
+                _put(values.numpy()[:, chosen], request.size, out[first : first + step])
         return point, quantiles
+
+    def _direct(self, request: Request, draws: int) -> Direct | None:
+        """What answers many draws faster than torch, where that is asked which it answers. It is
+        made of the weights as they are when it is first asked."""
+        model, few = self.model, draws < MANY or request.horizon > self.model.horizon
+        if few or request.bands or request.regime is not Regime.A:
+            return None
+        if not isinstance(model, Universal):
+            return None
+        world = request.spec.name
+        if world not in self._compiled:
+            self._compiled[world] = Direct(model.network(world), model.scales(world))
+        return self._compiled[world]
+
+
+def _put(values: NDArray[Any], size: float, out: NDArray[np.float64]) -> None:
+    """Write responses per unit times the size. Raises InputError where they are not finite."""
+    np.multiply(values, size, out=out, dtype=np.float64)
+    if not np.isfinite(out).all():
+        raise InputError("the emulator gives no finite response here; check the parameters")
 
 
 def _same_draws(

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -36,7 +37,7 @@ GROUP_LAYERS, TRUNK_LAYERS = 3, 5
 GROUP_STATES, TRUNK_STATES = 4, 8
 COMPONENTS = 16  # of 41 points; the rest is below 1e-4 of responses' variance in every world
 STATE = 32  # numbers about the state that are told to what it adds
-_NEAR = 0.25  # s.d.s below a floor at which half of what size adds is let through
+NEAR = 0.25  # s.d.s below a floor at which half of what size adds is let through
 
 
 class Widths(NamedTuple):
@@ -64,12 +65,14 @@ class SmallShock(nn.Module):
     def __init__(self, spec: WorldSpec, widths: Widths, points: int) -> None:
         super().__init__()
         parameters, shocks = len(spec.parameters), len(spec.shocks)
-        moves = torch.tensor(spec.moves or ((True,) * shocks,) * parameters)
-        self.shared = bool(moves.all(dim=1).float().mean() >= SHARED)
+        moves = np.array(spec.moves or ((True,) * shocks,) * parameters)
+        self.shared = bool(moves.all(axis=1).mean() >= SHARED)
         self.recursive = spec.recursive and self.shared
         groups, width = (1, widths.trunk) if self.shared else (shocks, widths.group)
-        mask = torch.ones(1, parameters) if self.shared else moves.T.float()
-        self.register_buffer("mask", mask[:, None], persistent=False)
+        mask = np.ones((1, parameters)) if self.shared else moves.T
+        self.register_buffer(
+            "mask", torch.tensor(mask[:, None], dtype=torch.float32), persistent=False
+        )
         layers = TRUNK_LAYERS if self.shared else GROUP_LAYERS
         self.units = Gated(groups, parameters, width, layers, residual=self.shared)
         each = shocks // groups
@@ -145,7 +148,7 @@ class Beyond(nn.Module):
             parts += [seen.transpose(0, 1) for seen, _ in below]
             if below and state is None:
                 deepest = torch.stack([depth for _, depth in below]).sum(dim=0)
-                share = (deepest / (deepest + _NEAR))[..., None, None]
+                share = (deepest / (deepest + NEAR))[..., None, None]
         units = self.units(torch.cat(parts, dim=-1))
         with torch.autocast(x.device.type, enabled=False):
             coefficients = _by_shock(self.out(units.float()), *self.components.spread.shape[1:])

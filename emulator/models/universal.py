@@ -147,7 +147,7 @@ class Universal(Model):
     def compress(self, world: str, theta: torch.Tensor, responses: torch.Tensor) -> None:
         scales = self.scales(world)
         scale = scales(theta)[:, :, None]
-        self._own(world).measure(torch.where(scale > 0.0, responses / scale, 0.0))
+        self.network(world).measure(torch.where(scale > 0.0, responses / scale, 0.0))
 
     @torch.no_grad()
     def measure(self, rows: Iterable[Inputs]) -> None:
@@ -194,7 +194,7 @@ class Universal(Model):
             size[:, chosen] = inputs.size
         scales = self.scales(inputs.world)
         scale = scales(inputs.theta)
-        known = self._own(inputs.world)(inputs.theta, size, state, scales.sd, scale, points)
+        known = self.network(inputs.world)(inputs.theta, size, state, scales.sd, scale, points)
         response, spread = known.response * scale[:, :, None], known.spread
         if inputs.shocks != every:
             response, scale = response[:, chosen], scale[:, chosen]
@@ -390,7 +390,7 @@ class Universal(Model):
         assert isinstance(trunk, Trunk)
         return trunk
 
-    def _own(self, world: str) -> FromParameters:
+    def network(self, world: str) -> FromParameters:
         """What answers from a world's parameters."""
         networks = self.pathways[FROM_PARAMETERS]
         assert isinstance(networks, nn.ModuleDict)

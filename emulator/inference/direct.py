@@ -1,0 +1,502 @@
+"""Responses from parameters without torch: a world's network as one compiled function.
+
+    direct = Direct.of(network, scales)
+    direct(theta, size, points)        # (B, S, points, 3), the numbers of the network
+
+Weights are taken over once. What is constant in them is multiplied out: gains and damping into the
+maps before, what moves nothing into zeros. Draws go through in blocks that stay in the processor's
+cache, along the last axis, so that every loop over them is one of vector instructions; maps are
+products of BLAS. Linear systems are stepped from quarter to quarter. All is in float32, as the
+network is, but for the scaling of inputs and of what comes out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from emulator.compiled import compiled
+from emulator.limits import MAX_SIZE
+from emulator.models.from_parameters import NEAR, STATE, FromParameters, SmallShock
+from emulator.models.gated import GAIN, Gated, Maps
+from emulator.models.rolled import DAMPED, LARGEST_ROOT
+
+if TYPE_CHECKING:
+    from jaxtyping import Float64
+
+    from emulator.models.base import ResponseScales
+
+Single = NDArray[np.float32]
+Double = NDArray[np.float64]
+
+BLOCK = 128  # draws; a layer of them and its weights fit a core's second cache
+_FAR = np.float32(1e30)  # what is not measured is not held; compiled loops know no infinity
+# tanh as a ratio of polynomials, within two roundings of float32 (Eigen, `generic_fast_tanh`).
+_LIMIT = np.float32(7.90531110763549805)
+_A1, _A3, _A5 = (
+    np.float32(4.89352455891786e-03),
+    np.float32(6.37261928875436e-04),
+    np.float32(1.48572235717979e-05),
+)
+_A7, _A9 = np.float32(5.12229709037114e-08), np.float32(-8.60467152213735e-11)
+_A11, _A13 = np.float32(2.00018790482477e-13), np.float32(-2.76076847742355e-16)
+_B0, _B2 = np.float32(4.89352518554385e-03), np.float32(2.26843463243900e-03)
+_B4, _B6 = np.float32(1.18534705686654e-04), np.float32(1.19825839466702e-06)
+_ONE, _ZERO = np.float32(1.0), np.float32(0.0)
+_ROOT, _TINY = np.float32(LARGEST_ROOT), np.float32(1e-30)
+
+
+class Layers(NamedTuple):
+    """Gated layers of G groups. first (G, width, inputs) and what is added, or of no rows; up
+    (L, G, 2 width, width or fewer), through and gate; down (L, G, width, width), or none; the
+    ranges (L, G, width)."""
+
+    first: Single
+    first_constant: Single
+    up: Single
+    up_constant: Single
+    down: Single
+    down_constant: Single
+    lowest: Single
+    highest: Single
+
+
+class System(NamedTuple):
+    """What is read off the last units (G, rows, width), of inputs (G, rows, inputs), constants
+    (G, rows): the matrices; coefficients of components (G, each 3, K, width) and constants."""
+
+    units: Single
+    inputs: Single
+    constant: Single
+    fix: Single
+    fix_constant: Single
+    basis: Single  # (points, K)
+    relative: Single  # (S, 3)
+
+
+class Sized(NamedTuple):
+    """What the size adds, of nothing where it adds nothing. layers: of parameters, the size and its
+    modulus, and what is told of paths below floors. fix (G, 3, K, width) and its constants.
+    floors: (F, 2), observables and parameters. seen: components of a path told of."""
+
+    layers: Layers
+    fix: Single
+    fix_constant: Single
+    basis: Single
+    floors: NDArray[np.int64]
+    seen: int
+
+
+class Direct:
+    """One world's responses from rest, per unit of size and in physical units."""
+
+    def __init__(self, network: FromParameters, scales: ResponseScales) -> None:
+        small, box = network.small, network.box
+        self.layers = _layers(small.units, _numpy(small.mask))
+        self.system = _system(small, scales)
+        self.sized = _sized(network)
+        self.lower, self.upper = (_numpy(t).astype(np.float64) for t in (box.lower, box.upper))
+        self.log = _numpy(box.log)
+        self.columns, self.reference = _numpy(scales.columns), _numpy(scales.reference)
+        self.sd = _numpy(scales.sd).astype(np.float64)
+        self.states, self.recursive = small.system.states, small.recursive
+
+    def __call__(
+        self,
+        theta: Float64[np.ndarray, "B P"],
+        size: Float64[np.ndarray, "B S"],
+        points: int,
+    ) -> Float64[np.ndarray, "B S {points} 3"]:
+        """theta: (B, P). size: (B, S), of any sign. points: up to the network's own."""
+        value = np.where(self.log, np.log(np.where(self.log, theta, 1.0)), theta)
+        x = ((value - self.lower) / (self.upper - self.lower) - 0.5) * 12.0**0.5
+        named = self.columns >= 0
+        own = theta[:, np.maximum(self.columns, 0)] / self.reference
+        unit = np.where(named, own, 1.0)  # (B, S)
+        out = np.empty((len(theta), len(self.sd), points, 3))
+        _respond(
+            np.ascontiguousarray(x.T.astype(np.float32)), self.layers, self.system, self.sized,
+            self.states, self.recursive, theta, size, unit, self.sd, out,
+        )  # fmt: skip
+        return out
+
+
+def _numpy(tensor: torch.Tensor) -> NDArray[np.generic]:
+    return tensor.detach().cpu().numpy()
+
+
+def _of(maps: list[Maps], rows: int, columns: int) -> tuple[Single, Single]:
+    """Weights (L, G, rows, columns), narrower ones filled up with zeros, and constants."""
+    groups = len(maps[0].weight) if maps else 1
+    weights = np.zeros((len(maps), groups, rows, columns), dtype=np.float32)
+    constants = np.zeros((len(maps), groups, rows), dtype=np.float32)
+    for k, one in enumerate(maps):
+        weights[k, :, :, : one.weight.shape[2]] = _numpy(one.weight)
+        constants[k] = _numpy(one.constants)
+    return weights, constants
+
+
+def _layers(gated: Gated, mask: Single, apart: tuple[int, int] | None = None) -> Layers:
+    """mask: (G, 1, inputs), zero for what is not read. apart: of the inputs, a first that are zero
+    and the one after them that is one, which are left out."""
+    width, inputs = gated.reach[0].lowest.shape[2], mask.shape[2]
+    residual = gated.first is not None
+    columns = width if residual else max(width, inputs)
+    up, up_constant = _of(list(gated.up), 2 * width, columns)
+    if apart is not None:
+        zeros, one = apart
+        up_constant[0] += up[0, :, :, one]
+        up[0] = np.concatenate(
+            [up[0, :, :, :zeros], up[0, :, :, one + 1 :], 0.0 * up[0, :, :, zeros : one + 1]],
+            axis=2,
+        )
+    # u sigmoid(g) = u (1 + tanh(g / 2)) / 2.
+    for part in (up, up_constant):
+        part[:, :, :width] *= np.float32(GAIN / 2.0)
+        part[:, :, width:] *= np.float32(0.5)
+    first, first_constant = np.zeros((1, 1, 0, inputs), np.float32), np.zeros((1, 1, 0), np.float32)
+    if gated.first is None:
+        up[0, :, :, :inputs] *= mask
+    else:
+        first, first_constant = _of([gated.first], width, inputs)
+        first[0] *= mask
+    down, down_constant = _of(list(gated.down), width, width)
+    lowest, highest = (
+        np.stack([np.clip(_numpy(r)[:, 0], -_FAR, _FAR) for r in ranges])
+        for ranges in ([r.lowest for r in gated.reach], [r.highest for r in gated.reach])
+    )
+    return Layers(
+        first[0], first_constant[0], up, up_constant, down, down_constant, lowest, highest
+    )
+
+
+def _sized(network: FromParameters) -> Sized:
+    beyond = network.beyond
+    if beyond is None or not beyond.by_size:
+        gated = Gated(1, 1, 1, 1, residual=False)
+        none = np.zeros((0, 3, 1, 1), np.float32)
+        return Sized(
+            _layers(gated, np.ones((1, 1, 1), np.float32)), none, none[..., 0],
+            np.zeros((1, 1), np.float32), np.zeros((0, 2), np.int64), 0,
+        )  # fmt: skip
+    parameters, inputs = network.small.mask.shape[2], beyond.units.up[0].weight.shape[2]
+    layers = _layers(
+        beyond.units, np.ones((1, 1, inputs), np.float32), (parameters, parameters + STATE)
+    )
+    spread = _numpy(beyond.components.spread)
+    fix = _numpy(beyond.out.weight).reshape(*spread.shape, -1) * spread[..., None]
+    fix_constant = _numpy(beyond.out.constants).reshape(spread.shape) * spread
+    return Sized(
+        layers, np.ascontiguousarray(fix), fix_constant, _numpy(beyond.components.basis).copy(),
+        np.array(beyond.floors, dtype=np.int64).reshape(-1, 2), beyond.seen,
+    )  # fmt: skip
+
+
+def _system(small: SmallShock, scales: ResponseScales) -> System:
+    system, out, components = small.system, small.out, small.components
+    units, inputs = _numpy(system.out.weight).copy(), _numpy(system.linear.weight).copy()
+    constant = _numpy(system.out.constants + system.linear.constants).copy()
+    entries = system.states**2
+    for part in (units, inputs, constant):
+        part[:, :entries] *= np.float32(DAMPED)
+    inputs *= _numpy(small.mask)
+    groups, count = len(units), components.spread.shape[2]
+    each = system.shocks
+    spread = _numpy(components.spread).reshape(groups, each * 3, count)
+    fix = _numpy(out.weight).reshape(groups, each * 3, count, -1) * spread[..., None]
+    fix_constant = _numpy(out.constants).reshape(groups, each * 3, count) * spread
+    relative = np.ones_like(_numpy(scales.sd))
+    if small.shared:
+        sd = _numpy(scales.sd)
+        common = np.sqrt(np.mean(sd**2, axis=0))
+        relative = np.where(sd > 0.0, common / np.where(sd > 0.0, sd, 1.0), 0.0)
+    return System(
+        units, inputs, constant, np.ascontiguousarray(fix), fix_constant,
+        _numpy(components.basis).copy(), relative.astype(np.float32),
+    )  # fmt: skip
+
+
+_FAST = {"fastmath": True, "error_model": "numpy"}
+
+
+@compiled(**_FAST)
+def _gate(h: Single, constant: Single, width: int, out: Single) -> None:
+    """Products u (1 + tanh(g)) of h (2 width, n) plus constants, into out (width, n)."""
+    for i in range(width):
+        plus, bias = constant[i], constant[width + i]
+        for r in range(h.shape[1]):
+            g = min(max(h[width + i, r] + bias, -_LIMIT), _LIMIT)
+            s = g * g
+            above = _A1 + s * (_A3 + s * (_A5 + s * (_A7 + s * (_A9 + s * (_A11 + s * _A13)))))
+            below = _B0 + s * (_B2 + s * (_B4 + s * _B6))
+            out[i, r] = (h[i, r] + plus) * (_ONE + g * above / below)
+
+
+@compiled(**_FAST)
+def _hold(x: Single, constant: Single, low: Single, high: Single) -> None:
+    for i in range(x.shape[0]):
+        plus, least, most = constant[i], low[i], high[i]
+        for r in range(x.shape[1]):
+            x[i, r] = min(max(x[i, r] + plus, least), most)
+
+
+@compiled(**_FAST)
+def _shrink(a: Single, n: int) -> None:
+    """Bring the largest roots of a (n n, rows) to at most LARGEST_ROOT, in place."""
+    rows = a.shape[1]
+    q, square = a.copy(), np.empty_like(a)
+    norms = np.empty((7, rows), dtype=np.float32)
+    for k in range(7):
+        norm = norms[k]
+        norm[:] = _ZERO
+        for i in range(n * n):
+            for r in range(rows):
+                norm[r] += q[i, r] * q[i, r]
+        for r in range(rows):
+            norm[r] = max(np.sqrt(norm[r]), _TINY)
+        if k == 6:
+            break
+        for i in range(n * n):
+            for r in range(rows):
+                q[i, r] /= norm[r]
+        square[:] = _ZERO
+        for i in range(n):
+            for j in range(n):
+                for m in range(n):
+                    for r in range(rows):
+                        square[i * n + j, r] += q[i * n + m, r] * q[m * n + j, r]
+        q, square = square, q
+    root = norms[6]
+    for k in range(5, -1, -1):
+        for r in range(rows):
+            root[r] = norms[k, r] * np.sqrt(root[r])
+    for r in range(rows):
+        root[r] = min(_ROOT / root[r], _ONE)
+    for i in range(n * n):
+        for r in range(rows):
+            a[i, r] *= root[r]
+
+
+@compiled(**_FAST)
+def _roll(z: Single, n: int, shocks: int, out: Single) -> None:
+    """The responses of systems z (rows of A, B, C, D; draws) into out (shocks 3, points, draws)."""
+    rows, points = z.shape[1], out.shape[1]
+    a = z[: n * n].copy()
+    _shrink(a, n)
+    b, c, d = n * n, n * n + n * shocks, n * n + n * shocks + 3 * n
+    state, after = np.empty((n, rows), np.float32), np.empty((n, rows), np.float32)
+    for s in range(shocks):
+        for i in range(n):
+            state[i] = z[b + i * shocks + s]
+        for h in range(points):
+            for v in range(3):
+                y = out[s * 3 + v, h]
+                y[:] = _ZERO
+                if h == 0:
+                    y += z[d + v * shocks + s]
+                for i in range(n):
+                    for r in range(rows):
+                        y[r] += z[c + v * n + i, r] * state[i, r]
+            if h + 1 == points:
+                break
+            after[:] = _ZERO
+            for i in range(n):
+                for j in range(n):
+                    for r in range(rows):
+                        after[i, r] += a[i * n + j, r] * state[j, r]
+            state, after = after, state
+
+
+@compiled(**_FAST)
+def _rotate(y: Single, shocks: int) -> None:
+    """`rolled.recursive`, in place, of y (shocks 3, points, rows)."""
+    points, rows = y.shape[1], y.shape[2]
+    q = np.zeros((shocks, shocks, rows), np.float32)
+    along = np.empty(rows, np.float32)
+    for v in range(shocks):
+        for s in range(shocks):
+            q[v, s] = y[s * 3 + v, 0]
+        for k in range(v):
+            along[:] = _ZERO
+            for s in range(shocks):
+                for r in range(rows):
+                    along[r] += q[v, s, r] * q[k, s, r]
+            for s in range(shocks):
+                for r in range(rows):
+                    q[v, s, r] -= along[r] * q[k, s, r]
+        along[:] = _ZERO
+        for s in range(shocks):
+            for r in range(rows):
+                along[r] += q[v, s, r] * q[v, s, r]
+        for s in range(shocks):
+            for r in range(rows):
+                q[v, s, r] /= np.sqrt(max(along[r], np.float32(1e-12)))
+    turned = np.empty((shocks, rows), np.float32)
+    for h in range(points):
+        for v in range(3):
+            turned[:] = _ZERO
+            for i in range(shocks):
+                for s in range(shocks):
+                    for r in range(rows):
+                        turned[i, r] += q[i, s, r] * y[s * 3 + v, h, r]
+            for i in range(shocks):
+                y[i * 3 + v, h] = turned[i]
+
+
+@compiled(**_FAST)
+def _units(x: Single, layers: Layers, g: int) -> Single:
+    """The last units (width, rows) of one group, of x (inputs, rows)."""
+    width, rows = layers.lowest.shape[2], x.shape[1]
+    columns = layers.up.shape[3]
+    residual = layers.first.shape[1] > 0
+    y = np.zeros((columns, rows), np.float32)
+    if residual:
+        np.dot(layers.first[g], x, y)
+        for i in range(width):
+            y[i] += layers.first_constant[g, i]
+    else:
+        y[: x.shape[0]] = x
+    h, units = np.empty((2 * width, rows), np.float32), np.empty((width, rows), np.float32)
+    added = np.empty((width, rows), np.float32)
+    none = np.zeros(width, np.float32)
+    for k in range(len(layers.up)):
+        np.dot(layers.up[k, g], y, h)
+        _gate(h, layers.up_constant[k, g], width, units)
+        if residual:
+            np.dot(layers.down[k, g], units, added)
+            _hold(added, layers.down_constant[k, g], layers.lowest[k, g], layers.highest[k, g])
+            y += added
+        else:
+            _hold(units, none, layers.lowest[k, g], layers.highest[k, g])
+            y[:width] = units
+            y[width:] = _ZERO
+    return y if residual else units
+
+
+@compiled(**_FAST)
+def _components(
+    units: Single, fix: Single, constant: Single, basis: Single, part: Single, out: Single
+) -> None:
+    """What components add, of units (width, rows), into out (points, rows)."""
+    np.dot(fix, units, part)
+    for k in range(part.shape[0]):
+        part[k] += constant[k]
+    np.dot(basis, part, out)
+
+
+@compiled(**_FAST)
+def _add_sized(
+    x: Single, sized: Sized, s: int, theta: Double, size: Double, scale: Double, y: Single
+) -> None:  # fmt: skip
+    """To the responses y (3, trained points, rows) of a small shock s, over their scale (3, rows),
+    what its size (rows,) adds."""
+    rows, points = y.shape[2], y.shape[1]
+    read = np.zeros((sized.layers.up.shape[3], rows), np.float32)
+    read[: x.shape[0]] = x
+    at = x.shape[0]
+    for r in range(rows):
+        read[at, r] = size[r] / MAX_SIZE
+        read[at + 1, r] = abs(size[r]) / MAX_SIZE
+    at += 2
+    deepest = np.zeros(rows, np.float32)
+    under = np.empty((points, rows), np.float32)
+    told = np.empty((sized.seen, rows), np.float32)
+    to_seen = sized.basis[:, : sized.seen].T.copy()
+    for f in range(len(sized.floors)):
+        v, p = sized.floors[f, 0], sized.floors[f, 1]
+        least = np.full(rows, _FAR)
+        for h in range(points):
+            for r in range(rows):
+                worth = max(abs(size[r]) * scale[v, r], 1e-12)
+                above = np.float32((theta[r, p] + size[r] * scale[v, r] * y[v, h, r]) / worth)
+                least[r] = min(least[r], above)
+                under[h, r] = max(-above, _ZERO)
+        np.dot(to_seen, under, told)
+        for k in range(sized.seen):
+            for r in range(rows):
+                read[at + k, r] = told[k, r] / np.float32(sized.seen)
+        at += sized.seen
+        for r in range(rows):
+            below = max(-least[r], _ZERO)
+            read[at, r] = min(max(least[r], -np.float32(MAX_SIZE)), np.float32(MAX_SIZE))
+            read[at + 1, r] = below / np.float32(MAX_SIZE)
+            deepest[r] += below
+        at += 2
+    units = _units(read, sized.layers, s)
+    part, fix = np.empty((sized.fix.shape[2], rows), np.float32), np.empty_like(under)
+    for r in range(rows):
+        deepest[r] = deepest[r] / (deepest[r] + np.float32(NEAR)) if len(sized.floors) else _ONE
+    for v in range(3):
+        _components(units, sized.fix[s, v], sized.fix_constant[s, v], sized.basis, part, fix)
+        for h in range(points):
+            for r in range(rows):
+                y[v, h, r] += deepest[r] * fix[h, r]
+    for f in range(len(sized.floors)):
+        v, p = sized.floors[f, 0], sized.floors[f, 1]
+        for r in range(rows):
+            worth = size[r] * scale[v, r]
+            if worth != 0.0:
+                floor = np.float32(-theta[r, p] / worth)
+                for h in range(points):
+                    y[v, h, r] = max(y[v, h, r], floor) if worth > 0.0 else min(y[v, h, r], floor)
+
+
+@compiled(**_FAST)
+def _respond(
+    x: Single, layers: Layers, system: System, sized: Sized, states: int, recursive: bool,
+    theta: Double, size: Double, unit: Double, sd: Double, out: Double,
+) -> None:  # fmt: skip
+    """Responses of inputs x (P, N) into out (N, S, points, 3)."""
+    groups = layers.up.shape[1]
+    draws, trained = x.shape[1], system.basis.shape[0]
+    points = out.shape[2]
+    computed = trained if len(sized.fix) else points
+    each = out.shape[1] // groups
+    basis = system.basis[:computed].copy()
+    scale = np.empty((3, BLOCK))
+    for start in range(0, draws, BLOCK):
+        rows = min(BLOCK, draws - start)
+        xb = x[:, start : start + rows].copy()
+        z = np.empty((system.units.shape[1], rows), np.float32)
+        more = np.empty((system.units.shape[1], rows), np.float32)
+        y = np.empty((each * 3, computed, rows), np.float32)
+        part = np.empty((system.basis.shape[1], rows), np.float32)
+        fix = np.empty((computed, rows), np.float32)
+        for g in range(groups):
+            units = _units(xb, layers, g)
+            np.dot(system.units[g], units, z)
+            np.dot(system.inputs[g], xb, more)
+            for i in range(len(z)):
+                constant = system.constant[g, i]
+                for r in range(rows):
+                    z[i, r] += more[i, r] + constant
+            _roll(z, states, each, y)
+            if recursive:
+                _rotate(y, each)
+            for e in range(each):
+                s = g * each + e
+                for v in range(3):
+                    k = e * 3 + v
+                    _components(
+                        units, system.fix[g, k], system.fix_constant[g, k], basis, part, fix
+                    )
+                    relative = system.relative[s, v]
+                    for h in range(computed):
+                        for r in range(rows):
+                            y[k, h, r] = relative * y[k, h, r] + fix[h, r]
+                    for r in range(rows):
+                        scale[v, r] = unit[start + r, s] * sd[s, v]
+                one = y[e * 3 : e * 3 + 3]
+                if len(sized.fix):
+                    here, last = start, start + rows
+                    _add_sized(
+                        xb, sized, s, theta[here:last], size[here:last, s].copy(),
+                        scale[:, :rows].copy(), one,
+                    )  # fmt: skip
+                for r in range(rows):
+                    for h in range(points):
+                        for v in range(3):
+                            out[start + r, s, h, v] = scale[v, r] * one[v, h, r]
