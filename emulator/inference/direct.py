@@ -12,6 +12,7 @@ network is, but for the scaling of inputs and of what comes out.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -50,9 +51,10 @@ _ROOT, _TINY = np.float32(LARGEST_ROOT), np.float32(1e-30)
 
 
 class Layers(NamedTuple):
-    """Gated layers of G groups. first (G, width, inputs) and what is added, or of no rows; up
-    (L, G, 2 width, width or fewer), through and gate; down (L, G, width, width), or none; the
-    ranges (L, G, width)."""
+    """Gated layers of G groups, each map with its constants. first (G, rows, inputs): to the width,
+    or with no maps `down` through and gate of the first layer. up (L, G, 2 width, width): of
+    layers, or of those after the first. down (L, G, width, width). lowest, highest (L, G, width).
+    """
 
     first: Single
     first_constant: Single
@@ -65,22 +67,21 @@ class Layers(NamedTuple):
 
 
 class System(NamedTuple):
-    """What is read off the last units (G, rows, width), of inputs (G, rows, inputs), constants
-    (G, rows): the matrices; coefficients of components (G, each 3, K, width) and constants."""
+    """What is read off the last units: (G, rows, width), the matrices of systems and then `fix`
+    coefficients of components, also of inputs (G, matrices' rows, inputs); constants (G, rows)."""
 
     units: Single
     inputs: Single
     constant: Single
-    fix: Single
-    fix_constant: Single
     basis: Single  # (points, K)
     relative: Single  # (S, 3)
 
 
 class Sized(NamedTuple):
-    """What the size adds, of nothing where it adds nothing. layers: of parameters, the size and its
-    modulus, and what is told of paths below floors. fix (G, 3, K, width) and its constants.
-    floors: (F, 2), observables and parameters. seen: components of a path told of."""
+    """What the size adds, of no shocks where it adds nothing. layers: of parameters, the size and
+    its modulus, and what is told of paths below floors. fix (S, 3 K, width): coefficients of
+    components, with constants. floors: (F, 2), observables and parameters. seen: components of a
+    path told of."""
 
     layers: Layers
     fix: Single
@@ -128,70 +129,64 @@ def _numpy(tensor: torch.Tensor) -> NDArray[np.generic]:
     return tensor.detach().cpu().numpy()
 
 
-def _of(maps: list[Maps], rows: int, columns: int) -> tuple[Single, Single]:
-    """Weights (L, G, rows, columns), narrower ones filled up with zeros, and constants."""
-    groups = len(maps[0].weight) if maps else 1
-    weights = np.zeros((len(maps), groups, rows, columns), dtype=np.float32)
-    constants = np.zeros((len(maps), groups, rows), dtype=np.float32)
-    for k, one in enumerate(maps):
-        weights[k, :, :, : one.weight.shape[2]] = _numpy(one.weight)
-        constants[k] = _numpy(one.constants)
-    return weights, constants
+def _of(maps: Iterable[Maps], rows: int, columns: int) -> tuple[Single, Single]:
+    """Weights (L, G, rows, columns) and constants (L, G, rows) of maps alike."""
+    both = [(_numpy(one.weight), _numpy(one.constants)) for one in maps]
+    if not both:
+        return np.zeros((0, 1, rows, columns), np.float32), np.zeros((0, 1, rows), np.float32)
+    weights, constants = zip(*both, strict=True)
+    return np.stack(weights), np.stack(constants)
 
 
 def _layers(gated: Gated, mask: Single, apart: tuple[int, int] | None = None) -> Layers:
     """mask: (G, 1, inputs), zero for what is not read. apart: of the inputs, a first that are zero
     and the one after them that is one, which are left out."""
-    width, inputs = gated.reach[0].lowest.shape[2], mask.shape[2]
-    residual = gated.first is not None
-    columns = width if residual else max(width, inputs)
-    up, up_constant = _of(list(gated.up), 2 * width, columns)
+    width = gated.reach[0].lowest.shape[2]
+    maps, residual = list(gated.up), gated.first is not None
+    first = maps.pop(0) if gated.first is None else gated.first
+    weight, constant = _numpy(first.weight) * mask, _numpy(first.constants).copy()
     if apart is not None:
         zeros, one = apart
-        up_constant[0] += up[0, :, :, one]
-        up[0] = np.concatenate(
-            [up[0, :, :, :zeros], up[0, :, :, one + 1 :], 0.0 * up[0, :, :, zeros : one + 1]],
-            axis=2,
-        )
+        constant += weight[:, :, one]
+        weight = np.concatenate([weight[:, :, :zeros], weight[:, :, one + 1 :]], axis=2)
+    up, up_constant = _of(maps, 2 * width, width)
     # u sigmoid(g) = u (1 + tanh(g / 2)) / 2.
-    for part in (up, up_constant):
-        part[:, :, :width] *= np.float32(GAIN / 2.0)
-        part[:, :, width:] *= np.float32(0.5)
-    first, first_constant = np.zeros((1, 1, 0, inputs), np.float32), np.zeros((1, 1, 0), np.float32)
-    if gated.first is None:
-        up[0, :, :, :inputs] *= mask
-    else:
-        first, first_constant = _of([gated.first], width, inputs)
-        first[0] *= mask
-    down, down_constant = _of(list(gated.down), width, width)
+    half = np.repeat([GAIN / 2.0, 0.5], width).astype(np.float32)
+    up, up_constant = up * half[:, None], up_constant * half
+    if not residual:
+        weight, constant = weight * half[:, None], constant * half
+    down, down_constant = _of(gated.down, width, width)
     lowest, highest = (
         np.stack([np.clip(_numpy(r)[:, 0], -_FAR, _FAR) for r in ranges])
         for ranges in ([r.lowest for r in gated.reach], [r.highest for r in gated.reach])
     )
     return Layers(
-        first[0], first_constant[0], up, up_constant, down, down_constant, lowest, highest
+        np.ascontiguousarray(weight),
+        constant,
+        up,
+        up_constant,
+        down,
+        down_constant,
+        lowest,
+        highest,
     )
 
 
 def _sized(network: FromParameters) -> Sized:
     beyond = network.beyond
     if beyond is None or not beyond.by_size:
-        gated = Gated(1, 1, 1, 1, residual=False)
-        none = np.zeros((0, 3, 1, 1), np.float32)
-        return Sized(
-            _layers(gated, np.ones((1, 1, 1), np.float32)), none, none[..., 0],
-            np.zeros((1, 1), np.float32), np.zeros((0, 2), np.int64), 0,
-        )  # fmt: skip
+        none = _layers(Gated(1, 1, 1, 1, residual=False), np.ones((1, 1, 1), np.float32))
+        empty, floors = np.zeros((0, 1), np.float32), np.zeros((0, 2), np.int64)
+        return Sized(none, empty[None][:0], empty, np.zeros((1, 1), np.float32), floors, 0)
     parameters, inputs = network.small.mask.shape[2], beyond.units.up[0].weight.shape[2]
-    layers = _layers(
-        beyond.units, np.ones((1, 1, inputs), np.float32), (parameters, parameters + STATE)
-    )
+    one = np.ones((1, 1, inputs), np.float32)
+    layers = _layers(beyond.units, one, (parameters, parameters + STATE))
     spread = _numpy(beyond.components.spread)
-    fix = _numpy(beyond.out.weight).reshape(*spread.shape, -1) * spread[..., None]
-    fix_constant = _numpy(beyond.out.constants).reshape(spread.shape) * spread
+    spread = spread.reshape(len(spread), -1)
+    fix = _numpy(beyond.out.weight) * spread[..., None]
     return Sized(
-        layers, np.ascontiguousarray(fix), fix_constant, _numpy(beyond.components.basis).copy(),
-        np.array(beyond.floors, dtype=np.int64).reshape(-1, 2), beyond.seen,
+        layers, fix, _numpy(beyond.out.constants) * spread, _numpy(beyond.components.basis).copy(),
+        np.array(beyond.floors, np.int64).reshape(-1, 2), beyond.seen,
     )  # fmt: skip
 
 
@@ -203,20 +198,17 @@ def _system(small: SmallShock, scales: ResponseScales) -> System:
     for part in (units, inputs, constant):
         part[:, :entries] *= np.float32(DAMPED)
     inputs *= _numpy(small.mask)
-    groups, count = len(units), components.spread.shape[2]
-    each = system.shocks
-    spread = _numpy(components.spread).reshape(groups, each * 3, count)
-    fix = _numpy(out.weight).reshape(groups, each * 3, count, -1) * spread[..., None]
-    fix_constant = _numpy(out.constants).reshape(groups, each * 3, count) * spread
-    relative = np.ones_like(_numpy(scales.sd))
+    groups, spread = len(units), _numpy(components.spread)
+    spread = spread.reshape(groups, -1)
+    units = np.concatenate([units, _numpy(out.weight) * spread[..., None]], axis=1)
+    constant = np.concatenate([constant, _numpy(out.constants) * spread], axis=1)
+    sd = _numpy(scales.sd)
+    relative = np.ones_like(sd)
     if small.shared:
-        sd = _numpy(scales.sd)
         common = np.sqrt(np.mean(sd**2, axis=0))
         relative = np.where(sd > 0.0, common / np.where(sd > 0.0, sd, 1.0), 0.0)
-    return System(
-        units, inputs, constant, np.ascontiguousarray(fix), fix_constant,
-        _numpy(components.basis).copy(), relative.astype(np.float32),
-    )  # fmt: skip
+    basis = _numpy(components.basis).copy()
+    return System(units, inputs, constant, basis, relative.astype(np.float32))
 
 
 _FAST = {"fastmath": True, "error_model": "numpy"}
@@ -350,41 +342,27 @@ def _rotate(y: Single, shocks: int) -> None:
 def _units(x: Single, layers: Layers, g: int) -> Single:
     """The last units (width, rows) of one group, of x (inputs, rows)."""
     width, rows = layers.lowest.shape[2], x.shape[1]
-    columns = layers.up.shape[3]
-    residual = layers.first.shape[1] > 0
-    y = np.zeros((columns, rows), np.float32)
-    if residual:
-        np.dot(layers.first[g], x, y)
-        for i in range(width):
-            y[i] += layers.first_constant[g, i]
-    else:
-        y[: x.shape[0]] = x
     h, units = np.empty((2 * width, rows), np.float32), np.empty((width, rows), np.float32)
-    added = np.empty((width, rows), np.float32)
     none = np.zeros(width, np.float32)
-    for k in range(len(layers.up)):
-        np.dot(layers.up[k, g], y, h)
-        _gate(h, layers.up_constant[k, g], width, units)
-        if residual:
+    if len(layers.down):
+        y, added = np.empty((width, rows), np.float32), np.empty((width, rows), np.float32)
+        np.dot(layers.first[g], x, y)
+        _hold(y, layers.first_constant[g], none - _FAR, none + _FAR)
+        for k in range(len(layers.up)):
+            np.dot(layers.up[k, g], y, h)
+            _gate(h, layers.up_constant[k, g], width, units)
             np.dot(layers.down[k, g], units, added)
             _hold(added, layers.down_constant[k, g], layers.lowest[k, g], layers.highest[k, g])
             y += added
-        else:
-            _hold(units, none, layers.lowest[k, g], layers.highest[k, g])
-            y[:width] = units
-            y[width:] = _ZERO
-    return y if residual else units
-
-
-@compiled(**_FAST)
-def _components(
-    units: Single, fix: Single, constant: Single, basis: Single, part: Single, out: Single
-) -> None:
-    """What components add, of units (width, rows), into out (points, rows)."""
-    np.dot(fix, units, part)
-    for k in range(part.shape[0]):
-        part[k] += constant[k]
-    np.dot(basis, part, out)
+        return y
+    np.dot(layers.first[g], x, h)
+    _gate(h, layers.first_constant[g], width, units)
+    _hold(units, none, layers.lowest[0, g], layers.highest[0, g])
+    for k in range(len(layers.up)):
+        np.dot(layers.up[k, g], units, h)
+        _gate(h, layers.up_constant[k, g], width, units)
+        _hold(units, none, layers.lowest[k + 1, g], layers.highest[k + 1, g])
+    return units
 
 
 @compiled(**_FAST)
@@ -394,7 +372,7 @@ def _add_sized(
     """To the responses y (3, trained points, rows) of a small shock s, over their scale (3, rows),
     what its size (rows,) adds."""
     rows, points = y.shape[2], y.shape[1]
-    read = np.zeros((sized.layers.up.shape[3], rows), np.float32)
+    read = np.zeros((sized.layers.first.shape[2], rows), np.float32)
     read[: x.shape[0]] = x
     at = x.shape[0]
     for r in range(rows):
@@ -405,13 +383,17 @@ def _add_sized(
     under = np.empty((points, rows), np.float32)
     told = np.empty((sized.seen, rows), np.float32)
     to_seen = sized.basis[:, : sized.seen].T.copy()
+    floor, sign, least = np.empty((3, rows), np.float32)
     for f in range(len(sized.floors)):
         v, p = sized.floors[f, 0], sized.floors[f, 1]
-        least = np.full(rows, _FAR)
+        for r in range(rows):
+            worth = max(abs(size[r]) * scale[v, r], 1e-12)
+            floor[r] = theta[r, p] / worth
+            sign[r] = np.sign(size[r])
+            least[r] = _FAR
         for h in range(points):
             for r in range(rows):
-                worth = max(abs(size[r]) * scale[v, r], 1e-12)
-                above = np.float32((theta[r, p] + size[r] * scale[v, r] * y[v, h, r]) / worth)
+                above = floor[r] + sign[r] * y[v, h, r]
                 least[r] = min(least[r], above)
                 under[h, r] = max(-above, _ZERO)
         np.dot(to_seen, under, told)
@@ -426,11 +408,17 @@ def _add_sized(
             deepest[r] += below
         at += 2
     units = _units(read, sized.layers, s)
-    part, fix = np.empty((sized.fix.shape[2], rows), np.float32), np.empty_like(under)
+    z, fix = np.empty((sized.fix.shape[1], rows), np.float32), np.empty_like(under)
+    np.dot(sized.fix[s], units, z)
+    for k in range(len(z)):
+        constant = sized.fix_constant[s, k]
+        for r in range(rows):
+            z[k, r] += constant
+    coefficients = z.reshape(3, sized.basis.shape[1], rows)
     for r in range(rows):
         deepest[r] = deepest[r] / (deepest[r] + np.float32(NEAR)) if len(sized.floors) else _ONE
     for v in range(3):
-        _components(units, sized.fix[s, v], sized.fix_constant[s, v], sized.basis, part, fix)
+        np.dot(sized.basis, coefficients[v], fix)
         for h in range(points):
             for r in range(rows):
                 y[v, h, r] += deepest[r] * fix[h, r]
@@ -439,9 +427,12 @@ def _add_sized(
         for r in range(rows):
             worth = size[r] * scale[v, r]
             if worth != 0.0:
-                floor = np.float32(-theta[r, p] / worth)
+                least[r] = -theta[r, p] / worth
                 for h in range(points):
-                    y[v, h, r] = max(y[v, h, r], floor) if worth > 0.0 else min(y[v, h, r], floor)
+                    if worth > 0.0:
+                        y[v, h, r] = max(y[v, h, r], least[r])
+                    else:
+                        y[v, h, r] = min(y[v, h, r], least[r])
 
 
 @compiled(**_FAST)
@@ -450,20 +441,21 @@ def _respond(
     theta: Double, size: Double, unit: Double, sd: Double, out: Double,
 ) -> None:  # fmt: skip
     """Responses of inputs x (P, N) into out (N, S, points, 3)."""
-    groups = layers.up.shape[1]
+    groups = layers.first.shape[0]
     draws, trained = x.shape[1], system.basis.shape[0]
     points = out.shape[2]
     computed = trained if len(sized.fix) else points
     each = out.shape[1] // groups
+    matrices, count = system.inputs.shape[1], system.basis.shape[1]
     basis = system.basis[:computed].copy()
     scale = np.empty((3, BLOCK))
     for start in range(0, draws, BLOCK):
         rows = min(BLOCK, draws - start)
         xb = x[:, start : start + rows].copy()
         z = np.empty((system.units.shape[1], rows), np.float32)
-        more = np.empty((system.units.shape[1], rows), np.float32)
+        more = np.empty((matrices, rows), np.float32)
+        coefficients = z[matrices:].reshape(each * 3, count, rows)
         y = np.empty((each * 3, computed, rows), np.float32)
-        part = np.empty((system.basis.shape[1], rows), np.float32)
         fix = np.empty((computed, rows), np.float32)
         for g in range(groups):
             units = _units(xb, layers, g)
@@ -472,7 +464,10 @@ def _respond(
             for i in range(len(z)):
                 constant = system.constant[g, i]
                 for r in range(rows):
-                    z[i, r] += more[i, r] + constant
+                    z[i, r] += constant
+            for i in range(matrices):
+                for r in range(rows):
+                    z[i, r] += more[i, r]
             _roll(z, states, each, y)
             if recursive:
                 _rotate(y, each)
@@ -480,9 +475,7 @@ def _respond(
                 s = g * each + e
                 for v in range(3):
                     k = e * 3 + v
-                    _components(
-                        units, system.fix[g, k], system.fix_constant[g, k], basis, part, fix
-                    )
+                    np.dot(basis, coefficients[k], fix)
                     relative = system.relative[s, v]
                     for h in range(computed):
                         for r in range(rows):

@@ -205,9 +205,8 @@ class Emulator:
         quarters; given, the regime is C, otherwise A. The response from the steady state to all
         shocks of the world, in theta's precision (the network computes in float32). Shapes and
         names are checked, values are not: whatever makes `irf` add a caveat is the caller's to
-        look for, quarters beyond `Emulator.model.horizon` included. Positions of `bounded`
-        parameters saturate, with zero gradient, just outside the box; so does, at the edges inside
-        it, what the network's blocks add. For gradients with respect to theta alone,
+        look for, quarters beyond `Emulator.model.horizon` included. What a layer of the network
+        gives saturates, entry by entry, a quarter beyond the range that training rows gave. For gradients with respect to theta alone,
         `requires_grad_(False)` on `Emulator.model` saves work. Raises UnknownNameError or
         InputError.
         """

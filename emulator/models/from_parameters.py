@@ -167,8 +167,8 @@ class Beyond(nn.Module):
         """How far the path of a small shock's response, at this size, falls below a floor: what is
         told of it (B, S, features), and by how much at most (B, S), in s.d.s of the response."""
         unit = (size.abs() * scale[..., observable]).clamp(min=1e-12)[..., None]
-        path = size[..., None] * (small.detach() * scale[:, :, None])[..., observable]
-        above = (theta[:, parameter, None, None] + path) / unit  # (B, S, points)
+        path = size.sign()[..., None] * small.detach()[..., observable]
+        above = theta[:, parameter, None, None] / unit + path  # (B, S, points)
         under = (-above).clamp(min=0.0)
         deepest = under.amax(dim=-1)
         features = [
