@@ -206,9 +206,9 @@ class Emulator:
         shocks of the world, in theta's precision (the network computes in float32). Shapes and
         names are checked, values are not: whatever makes `irf` add a caveat is the caller's to
         look for, quarters beyond `Emulator.model.horizon` included. What a layer of the network
-        gives saturates, entry by entry, a quarter beyond the range that training rows gave. For gradients with respect to theta alone,
-        `requires_grad_(False)` on `Emulator.model` saves work. Raises UnknownNameError or
-        InputError.
+        gives saturates, entry by entry, a quarter beyond the range that training rows gave. For
+        gradients with respect to theta alone, `requires_grad_(False)` on `Emulator.model` saves
+        work. Raises UnknownNameError or InputError.
         """
         quarters, size = check_horizon(horizon, self.model.horizon), check_size(size)
         spec = self.spec(world)
