@@ -13,16 +13,17 @@ network is, but for the scaling of inputs and of what comes out.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from emulator.compiled import compiled
 from emulator.limits import MAX_SIZE
 from emulator.models.from_parameters import NEAR, STATE, FromParameters, SmallShock
-from emulator.models.gated import GAIN, Gated, Maps
+from emulator.models.gated import GAIN, Gated, Maps, Reach
 from emulator.models.rolled import DAMPED, LARGEST_ROOT
 
 if TYPE_CHECKING:
@@ -125,13 +126,13 @@ class Direct:
         return out
 
 
-def _numpy(tensor: torch.Tensor) -> NDArray[np.generic]:
+def _numpy(tensor: torch.Tensor) -> NDArray[Any]:
     return tensor.detach().cpu().numpy()
 
 
-def _of(maps: Iterable[Maps], rows: int, columns: int) -> tuple[Single, Single]:
-    """Weights (L, G, rows, columns) and constants (L, G, rows) of maps alike."""
-    both = [(_numpy(one.weight), _numpy(one.constants)) for one in maps]
+def _of(maps: Iterable[nn.Module], rows: int, columns: int) -> tuple[Single, Single]:
+    """Weights (L, G, rows, columns) and constants (L, G, rows) of `Maps` alike."""
+    both = [(_numpy(m.weight), _numpy(m.constants)) for m in maps if isinstance(m, Maps)]
     if not both:
         return np.zeros((0, 1, rows, columns), np.float32), np.zeros((0, 1, rows), np.float32)
     weights, constants = zip(*both, strict=True)
@@ -141,9 +142,9 @@ def _of(maps: Iterable[Maps], rows: int, columns: int) -> tuple[Single, Single]:
 def _layers(gated: Gated, mask: Single, apart: tuple[int, int] | None = None) -> Layers:
     """mask: (G, 1, inputs), zero for what is not read. apart: of the inputs, a first that are zero
     and the one after them that is one, which are left out."""
-    width = gated.reach[0].lowest.shape[2]
-    maps, residual = list(gated.up), gated.first is not None
+    width, maps = gated.width, list(gated.up)
     first = maps.pop(0) if gated.first is None else gated.first
+    assert isinstance(first, Maps)
     weight, constant = _numpy(first.weight) * mask, _numpy(first.constants).copy()
     if apart is not None:
         zeros, one = apart
@@ -153,23 +154,18 @@ def _layers(gated: Gated, mask: Single, apart: tuple[int, int] | None = None) ->
     # u sigmoid(g) = u (1 + tanh(g / 2)) / 2.
     half = np.repeat([GAIN / 2.0, 0.5], width).astype(np.float32)
     up, up_constant = up * half[:, None], up_constant * half
-    if not residual:
+    if gated.first is None:
         weight, constant = weight * half[:, None], constant * half
     down, down_constant = _of(gated.down, width, width)
+    reaches = [reach for reach in gated.reach if isinstance(reach, Reach)]
     lowest, highest = (
-        np.stack([np.clip(_numpy(r)[:, 0], -_FAR, _FAR) for r in ranges])
-        for ranges in ([r.lowest for r in gated.reach], [r.highest for r in gated.reach])
+        np.clip(np.stack([_numpy(part)[:, 0] for part in parts]), -_FAR, _FAR)
+        for parts in ([r.lowest for r in reaches], [r.highest for r in reaches])
     )
     return Layers(
-        np.ascontiguousarray(weight),
-        constant,
-        up,
-        up_constant,
-        down,
-        down_constant,
-        lowest,
+        np.ascontiguousarray(weight), constant, up, up_constant, down, down_constant, lowest,
         highest,
-    )
+    )  # fmt: skip
 
 
 def _sized(network: FromParameters) -> Sized:
@@ -178,7 +174,7 @@ def _sized(network: FromParameters) -> Sized:
         none = _layers(Gated(1, 1, 1, 1, residual=False), np.ones((1, 1, 1), np.float32))
         empty, floors = np.zeros((0, 1), np.float32), np.zeros((0, 2), np.int64)
         return Sized(none, empty[None][:0], empty, np.zeros((1, 1), np.float32), floors, 0)
-    parameters, inputs = network.small.mask.shape[2], beyond.units.up[0].weight.shape[2]
+    parameters, inputs = network.small.mask.shape[2], beyond.inputs
     one = np.ones((1, 1, inputs), np.float32)
     layers = _layers(beyond.units, one, (parameters, parameters + STATE))
     spread = _numpy(beyond.components.spread)

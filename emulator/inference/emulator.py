@@ -295,8 +295,8 @@ class Emulator:
             if direct is not None and theta is not None:
                 some = theta[first : first + step]
                 size = np.full((len(some), len(request.shocks)), request.size)
-                values = direct(some, size, request.horizon + 1)
-                _put(values[:, wanted or slice(None)], request.size, point[first : first + step])
+                known = direct(some, size, request.horizon + 1)
+                _put(known[:, wanted or slice(None)], request.size, point[first : first + step])
                 continue
             inputs = request.inputs(
                 {

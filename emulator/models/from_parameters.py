@@ -117,6 +117,7 @@ class Beyond(nn.Module):
         groups, width = (shocks, widths.group) if self.by_size else (1, widths.trunk)
         inputs = parameters + STATE + 1
         inputs += (2 + (2 + self.seen) * len(self.floors)) if self.by_size else 0
+        self.inputs = inputs
         layers = GROUP_LAYERS if self.by_size else TRUNK_LAYERS
         self.units = Gated(groups, inputs, width, layers, residual=not self.by_size)
         each = shocks // groups
@@ -278,5 +279,5 @@ def _coefficients(z: torch.Tensor) -> torch.Tensor:
 
 def _by_shock(z: torch.Tensor, *shape: int) -> torch.Tensor:
     """(G, B, each * ...) to (B, S, ...), S = G * each."""
-    z = z.unflatten(-1, (-1, *shape))  # (G, B, each, ...)
+    z = torch.unflatten(z, -1, (-1, *shape))  # (G, B, each, ...)
     return z.transpose(0, 1).flatten(1, 2)

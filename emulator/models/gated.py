@@ -102,6 +102,7 @@ class Gated(nn.Module):
         self, groups: int, inputs: int, width: int, layers: int, *, residual: bool
     ) -> None:
         super().__init__()
+        self.width = width
         self.first = Maps(groups, inputs, width) if residual else None
         sizes = [width if residual or k else inputs for k in range(layers)]
         self.up = nn.ModuleList(Maps(groups, size, 2 * width) for size in sizes)

@@ -37,7 +37,7 @@ class Rolled(nn.Module):
         self.linear = Maps(groups, inputs, total, 0.3)
         with torch.no_grad():
             # Start from moduli spread over what quarterly models have.
-            a, b, c, _ = self.linear.constants.split(self.sizes, dim=1)
+            a, b, c, _ = torch.split(self.linear.constants, list(self.sizes), dim=1)
             a.copy_(torch.diag(torch.linspace(0.4, 0.93, n)).flatten() / DAMPED)
             b.normal_(std=0.4)
             c.normal_(std=0.4)
@@ -101,7 +101,7 @@ def _shrink(a: Float[torch.Tensor, "N n n"]) -> Float[torch.Tensor, "N 1 1"]:
         logarithm = 2.0 * (logarithm + norm.log())
         a = a @ a
     root = ((logarithm + _norm(a).log()) / 2**_SQUARINGS).exp()
-    return (LARGEST_ROOT / root).clamp(max=1.0)
+    return torch.clamp(LARGEST_ROOT / root, max=1.0)
 
 
 def _norm(a: torch.Tensor) -> torch.Tensor:

@@ -227,7 +227,7 @@ class Universal(Model):
             return Answer(response)
         with torch.autocast(response.device.type, enabled=False):
             apart = distances(spread, response.shape[2])
-        apart = apart.unflatten(0, (len(inputs), -1)).transpose(2, 3)
+        apart = torch.unflatten(apart, 0, (len(inputs), -1)).transpose(2, 3)
         # Bands form around the point estimate without moving it.
         quantiles = response.detach()[..., None] + apart * scale[:, :, None, :, None]
         return Answer(response, self.widths(quantiles, inputs))
