@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 # Draws a forward pass; bounds memory beyond the answer's own, does not change the result. Histories
 # need the most: their regressions and last quarters.
 DRAWS_AT_ONCE, HISTORIES_AT_ONCE = 4096, 256
+DIRECT_AT_ONCE = 1024  # draws of a compiled network, which writes its answer in float64
 
 # Draws from which on a compiled network answers (direct.py). The first time on a machine it is
 # compiled, which takes longer than torch takes for as many; it is kept.
@@ -291,6 +292,7 @@ class Emulator:
         quantiles = np.empty((*point.shape, len(QUANTILES))) if request.bands else None
         step = DRAWS_AT_ONCE if history is None else HISTORIES_AT_ONCE
         direct = self._direct(request, rows)
+        step = step if direct is None else DIRECT_AT_ONCE
         for first in range(0, rows, step):
             if direct is not None and theta is not None:
                 some = theta[first : first + step]
