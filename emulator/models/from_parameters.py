@@ -254,9 +254,8 @@ class FromParameters(nn.Module):
                 # Below a positive size's floor, above a negative one's; zero scales have none.
                 wrong = torch.where(unit > 0.0, held < floor, (held > floor) & (unit < 0.0))
                 gap = torch.where(wrong, floor - held, 0.0).detach()  # gradients as if not held
-                one = torch.zeros(3, device=gap.device)
-                one[observable] = 1.0
-                response = response + gap[..., None] * one
+                here = torch.arange(3, device=gap.device) == observable
+                response = response + torch.where(here, gap[..., None], 0.0)
         return Known(response, small.spread + added.spread)
 
 
