@@ -78,7 +78,7 @@ class UniversalConfig(ModelConfigBase):
         64, ge=1, le=MOST_WIDTH, description="gated units of a shock's own layers, given parameters"
     )
     trunk_width: int = Field(
-        160,
+        128,
         ge=1,
         le=MOST_WIDTH,
         description="gated units of a layer that a world's shocks share, given parameters",
