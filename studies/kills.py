@@ -45,7 +45,7 @@ DATA = {"worlds": ["var", "nk", "zlb"], "samples": 400, "shard_rows": 20, "chunk
 RUN = {
     "model": {
         "type": "universal", "hidden_dim": 32, "world_embed_dim": 8, "param_embed_dim": 8,
-        "blocks": 1, "shock_blocks": 1, "poles": 4,
+        "group_width": 8, "trunk_width": 16, "shock_blocks": 1, "poles": 4,
     },
     "training": {"seed": 1, "epochs": 8, "lr": 3e-3, "checkpoint_every": 1, "device": "cpu"},
 }  # fmt: skip

@@ -194,7 +194,7 @@ def test_progress_is_silent_when_not_a_terminal(
 def test_a_model_that_memory_cannot_hold_is_refused_before_it_is_built(
     tmp_path: Path, dataset_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = {"type": "universal", "hidden_dim": 8192, "blocks": 256, "shock_blocks": 256}
+    model = {"type": "universal", "hidden_dim": 8192, "data_blocks": 256, "shock_blocks": 256}
     config = run_config(dataset_path, model=model)
     file = tmp_path / "run.yaml"
     file.write_text(yaml.safe_dump(config.model_dump(mode="json")))
