@@ -48,7 +48,13 @@ def of_every_world(folder: Path) -> Path:
     ones have and nothing learned; returns `folder`."""
     worlds = [get_world(name) for name in TAUGHT]
     config = UniversalConfig(
-        hidden_dim=32, world_embed_dim=8, param_embed_dim=8, blocks=1, shock_blocks=1, poles=4
+        hidden_dim=32,
+        world_embed_dim=8,
+        param_embed_dim=8,
+        group_width=8,
+        trunk_width=16,
+        shock_blocks=1,
+        poles=4,
     )
     with torch.random.fork_rng():
         torch.manual_seed(0)

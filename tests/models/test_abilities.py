@@ -139,4 +139,4 @@ def test_a_size_is_said_without_the_memory_it_takes() -> None:
     specs = [get_world("nk").spec]
     small = UniversalConfig(hidden_dim=16)
     assert small.size(specs, 12) == sum(p.numel() for p in small.build(specs, 12).parameters())
-    assert UniversalConfig(hidden_dim=8192, blocks=256).size(specs, 12) > 3e10
+    assert UniversalConfig(hidden_dim=8192, data_blocks=256).size(specs, 12) > 3e10
