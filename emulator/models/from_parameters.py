@@ -252,7 +252,7 @@ class FromParameters(nn.Module):
                 floor = -theta[:, parameter, None, None] / unit
                 held = response[..., observable]
                 # Below a positive size's floor, above a negative one's; zero scales have none.
-                wrong = torch.where(unit > 0.0, held < floor, (held > floor) & (unit < 0.0))
+                wrong = ((unit > 0.0) & (held < floor)) | ((unit < 0.0) & (held > floor))
                 gap = torch.where(wrong, floor - held, 0.0).detach()  # gradients as if not held
                 here = torch.arange(3, device=gap.device) == observable
                 response = response + torch.where(here, gap[..., None], 0.0)
