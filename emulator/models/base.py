@@ -115,6 +115,11 @@ class Model(nn.Module, ABC):
         """See validation rows and their answers once after training, to set how wide bands are.
         Only for models that give bands; others read none."""
 
+    def keep(self, other: Model) -> None:
+        """Take over what no step moves but answers of a model of the same worlds depend on: output
+        scales, and widths of bands until they are measured again."""
+        self.output_scales.load_state_dict(other.output_scales.state_dict())
+
     def train_from_parameters(self) -> None:
         """Let training move only what answers from parameters pass through and answers from data do
         not; only for models whose configuration says `starts_from_weights`."""

@@ -143,6 +143,11 @@ class Universal(Model):
         for part in (self.pathways[FROM_PARAMETERS], self.correction):
             part.requires_grad_(True)
 
+    def keep(self, other: Model) -> None:
+        super().keep(other)
+        assert isinstance(other, Universal)
+        self.widths.load_state_dict(other.widths.state_dict())
+
     @torch.no_grad()
     def compress(self, world: str, theta: torch.Tensor, responses: torch.Tensor) -> None:
         scales = self.scales(world)
@@ -159,12 +164,14 @@ class Universal(Model):
     @torch.no_grad()
     def calibrate(self, rows: Iterable[Answered]) -> None:
         self.eval()
+        before = self.widths.factors.clone()
         self.widths.factors.fill_(1.0)  # scores are of bands as the network gives them
         scores = self.widths.scores()
         for inputs, truth in rows:
             answer = self.answer([inputs])[0]
             assert answer.quantiles is not None
             self.widths.see(scores, inputs, answer.quantiles, truth)
+        self.widths.factors.copy_(before)
         self.widths.settle(scores)
 
     def answer(

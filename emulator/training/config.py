@@ -176,6 +176,6 @@ class RunConfig(StrictModel):
             )
         if self.data.regime != "all":
             raise ValueError(
-                f"training.only: is for data.regime: all, not {self.data.regime}, as bands of "
-                "every regime are measured again"
+                f"training.only: is for data.regime: all, not {self.data.regime}, as the weights "
+                "go on answering in every regime"
             )

@@ -234,15 +234,18 @@ class Trainer:
             loaded = load_weights(folder)
         except WeightsError as error:
             raise WeightsError(f"training.start_from: {error}") from None
-        if self.settings.only is not None:
-            # Other draws or worlds are other scales, which answers from data would follow.
-            for key in ("draws_sha", "training_rows"):
-                if loaded.provenance.get(key) != self.provenance[key]:
-                    raise ConfigError(
-                        f"training.only: {folder} was trained on other draws or worlds; take the "
-                        "same data set, rows and worlds, or train everything"
-                    )
         adopt(self.model, loaded, str(folder))
+        if self.settings.only is not None:
+            if (known := tuple(loaded.model.specs)) != self.worlds:
+                raise ConfigError(
+                    f"training.only: {folder} knows {', '.join(known)}, not "
+                    f"{', '.join(self.worlds)}; take the same worlds, or train everything"
+                )
+            self.model.keep(loaded.model)
+            # What stays was trained without these too.
+            for world, regions in loaded.provenance["held_out"].items():
+                here = self.provenance["held_out"][world]
+                here += [region for region in regions if region not in here]
         self.provenance["started_from"] = loaded.sha256
         self.provenance["samples_before"] = loaded.samples_seen
         self.provenance["processor_seconds"] = processor_seconds(folder)
@@ -342,6 +345,7 @@ class Trainer:
                 "commit": _all_commits(before, self.provenance),
                 "torch": str(before["torch"]),
                 "started_from": before["started_from"],
+                "held_out": before["held_out"],
                 "processor_seconds": before["processor_seconds"],
                 "samples_before": {
                     str(regime): {str(world): whole_number(n) for world, n in seen.items()}
@@ -367,8 +371,9 @@ class Trainer:
     def finish(self) -> None:
         """Write the weights: the last ones, or the best where `patience` asks for them."""
         self.best.restore_into(self.model)
-        self.model.measure(self.batches.shown.measured())
-        self.model.calibrate(self.batches.shown.validated())
+        shown = replace(self.batches.shown, regimes=self.trained)
+        self.model.measure(shown.measured())
+        self.model.calibrate(shown.validated())
         self.spend()
         provenance = dict(self.provenance)
         seen = dict(provenance["training_rows"])

@@ -235,8 +235,8 @@ def test_what_answers_from_parameters_is_trained_alone(
     for regime, seen in before.samples_seen.items():
         times = 2 if regime in "AC" else 1
         assert after.samples_seen[regime] == {world: times * n for world, n in seen.items()}
-    other = run_config(dataset_path, training=on, data=data | {"rows": 50})
-    with pytest.raises(ConfigError, match=r"training\.only: .* other draws or worlds"):
+    other = run_config(dataset_path, training=on, data=data | {"worlds": ["nk"]})
+    with pytest.raises(ConfigError, match=r"training\.only: .* knows nk, var, not nk"):
         train(other, tmp_path / "other")
 
 
