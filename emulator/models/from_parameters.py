@@ -37,6 +37,9 @@ GROUP_LAYERS, TRUNK_LAYERS = 3, 5
 GROUP_STATES, TRUNK_STATES = 4, 8
 COMPONENTS = 16  # of 41 points; the rest is below 1e-4 of responses' variance in every world
 STATE = 32  # numbers about the state that are told to what it adds
+# Of the pace of weights that read a state alone. What is known of one often leaves an error that no
+# network can remove, and so a gradient that never settles: at full pace gates drift until shut.
+SLOW = 0.25
 NEAR = 0.25  # s.d.s below a floor at which half of what size adds is let through
 
 
@@ -113,15 +116,16 @@ class Beyond(nn.Module):
         self.floors = [(OBSERVABLE_NAMES.index(o), names.index(p)) for o, p in spec.floors]
         self.components = Components(shocks, points, COMPONENTS)
         self.seen = min(6, self.components.basis.shape[1])  # components of a path below a floor
-        self.state = nn.Linear(hidden, STATE)
+        self.state = Maps(1, hidden, STATE, pace=SLOW)
         groups, width = (shocks, widths.group) if self.by_size else (1, widths.trunk)
         inputs = parameters + STATE + 1
         inputs += (2 + (2 + self.seen) * len(self.floors)) if self.by_size else 0
         self.inputs = inputs
         layers = GROUP_LAYERS if self.by_size else TRUNK_LAYERS
-        self.units = Gated(groups, inputs, width, layers, residual=not self.by_size)
+        pace = 1.0 if self.by_size else SLOW
+        self.units = Gated(groups, inputs, width, layers, residual=not self.by_size, pace=pace)
         each = shocks // groups
-        self.out = Maps(groups, width, each * self.components.spread[0].numel(), 0.05)
+        self.out = Maps(groups, width, each * self.components.spread[0].numel(), 0.05, pace)
         self.spread = _spread(groups, width, each)
 
     def forward(
@@ -139,7 +143,7 @@ class Beyond(nn.Module):
         state: (B, hidden), None at rest. small: (B, S, trained points, 3), the response of a small
         shock over `scale` (B, S, 3).
         """
-        told = self.state(state) if state is not None else x.new_zeros(len(x), STATE)
+        told = x.new_zeros(len(x), STATE) if state is None else self.state(state[None])[0]
         rest = x.new_full((len(x), 1), float(state is None))
         parts, share = [torch.cat([x, told, rest], dim=1)[None]], None
         if self.by_size:

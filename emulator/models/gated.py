@@ -74,19 +74,22 @@ class Reach(nn.Module):
 
 class Maps(nn.Module):
     """An affine map for each group, (G, B, inputs) to (G, B, outputs). The constants are flat, as
-    they are no stack of matrices to an optimiser."""
+    they are no stack of matrices to an optimiser. pace: of weights, beside that of others."""
 
-    def __init__(self, groups: int, inputs: int, outputs: int, gain: float = 1.0) -> None:
+    def __init__(
+        self, groups: int, inputs: int, outputs: int, gain: float = 1.0, pace: float = 1.0
+    ) -> None:
         super().__init__()
+        self.pace = pace
         bound = gain * inputs**-0.5
         self.weight = nn.Parameter(torch.empty(groups, outputs, inputs))
         self.bias = nn.Parameter(torch.empty(groups * outputs))
-        nn.init.uniform_(self.weight, -bound, bound)
+        nn.init.uniform_(self.weight, -bound / pace, bound / pace)
         nn.init.uniform_(self.bias, -bound, bound)
 
     def forward(self, x: Float[torch.Tensor, "G B inputs"]) -> Float[torch.Tensor, "G B outputs"]:
         """(G, B, inputs) to (G, B, outputs)."""
-        return torch.baddbmm(self.constants[:, None], x, self.weight.mT)
+        return torch.baddbmm(self.constants[:, None], x, self.weight.mT, alpha=self.pace)
 
     @property
     def constants(self) -> Float[torch.Tensor, "G outputs"]:
@@ -99,15 +102,22 @@ class Gated(nn.Module):
     came before, through a map back."""
 
     def __init__(
-        self, groups: int, inputs: int, width: int, layers: int, *, residual: bool
+        self,
+        groups: int,
+        inputs: int,
+        width: int,
+        layers: int,
+        *,
+        residual: bool,
+        pace: float = 1.0,
     ) -> None:
         super().__init__()
         self.width = width
-        self.first = Maps(groups, inputs, width) if residual else None
+        self.first = Maps(groups, inputs, width, pace=pace) if residual else None
         sizes = [width if residual or k else inputs for k in range(layers)]
-        self.up = nn.ModuleList(Maps(groups, size, 2 * width) for size in sizes)
+        self.up = nn.ModuleList(Maps(groups, size, 2 * width, pace=pace) for size in sizes)
         self.down = nn.ModuleList(
-            Maps(groups, width, width, 0.5) for _ in range(layers if residual else 0)
+            Maps(groups, width, width, 0.5, pace) for _ in range(layers if residual else 0)
         )
         self.reach = nn.ModuleList(Reach(groups, width) for _ in range(layers))
 
