@@ -38,8 +38,6 @@ class Response:
     def to_xarray(self) -> xr.DataArray:
         """Dims (draw, shock, horizon, observable) and, with bands, quantile; single draws and
         shocks dropped."""
-        import xarray as xr
-
         # Dropped here and not by xarray, which would take longer than the network.
         values = self.values
         draws: int | None = len(values)
@@ -49,9 +47,10 @@ class Response:
         if self.single:
             values, draws = values[0], None
         names = tuple(o.name for o in self.observables)
-        axes = _axes(draws, shocks, self.values.shape[2], names, self.levels)
-        attrs = {key: _plain(value) for key, value in self.attrs.items()}
-        return xr.DataArray(values, axes, list(axes.dims), name="response", attrs=attrs)
+        empty = _labelled(draws, shocks, self.values.shape[2], names, self.levels)
+        answer = empty.copy(deep=False, data=values)
+        answer.attrs = {key: _plain(value) for key, value in self.attrs.items()}
+        return answer
 
 
 def _plain(value: Any) -> str | int | float:
@@ -66,15 +65,15 @@ def _plain(value: Any) -> str | int | float:
 
 
 @lru_cache(maxsize=16)
-def _axes(
+def _labelled(
     draws: int | None,
     shocks: tuple[str, ...] | None,
     points: int,
     observables: tuple[str, ...],
     levels: tuple[float, ...],
-) -> xr.Coordinates:
-    """Labels of the axes that are there. Kept, as making them anew takes longer than a draw's
-    answer; xarray copies them into every array."""
+) -> xr.DataArray:
+    """An array of no numbers with the labels of the axes that are there. Kept, as making them anew
+    takes longer than a draw's answer; a copy's are its own to change."""
     import xarray as xr
 
     labels: dict[str, Any] = {
@@ -84,4 +83,6 @@ def _axes(
         "observable": list(observables),
         "quantile": list(levels) or None,
     }
-    return xr.Coordinates({name: label for name, label in labels.items() if label is not None})
+    there = {name: label for name, label in labels.items() if label is not None}
+    nothing = np.broadcast_to(np.nan, [len(label) for label in there.values()])
+    return xr.DataArray(nothing, there, list(there), name="response")

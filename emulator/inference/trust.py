@@ -315,7 +315,7 @@ def _of_solution(spec: WorldSpec, theta: Array, regions: Sequence[HeldOut]) -> I
 
     try:
         world = _installed(spec)
-        simulated = regions and not has_state_space(world) and len(theta) > SIMULATED_AT_MOST
+        simulated = regions and len(theta) > SIMULATED_AT_MOST and not has_state_space(world)
         asked = [] if simulated else regions
         chunks = range(0, len(theta), SOLVED_AT_ONCE)
         parts = [_solved(world, theta[k : k + SOLVED_AT_ONCE], asked) for k in chunks]
@@ -345,12 +345,13 @@ def _solved(
     from emulator.worlds.population import largest_root, population_moments
 
     solution = world.solve(theta)
+    corners = any(region.statistic is None for region in regions)
+    moments = population_moments(world, theta, solution) if corners else None
     rows = []
     for region in regions:
-        if region.statistic is not None:
+        if moments is None or region.statistic is not None:
             inside = _beyond(largest_root(solution), region)
         else:
-            moments = population_moments(world, theta, solution)
             inside = (moments.persistence > region.persistence) & (
                 moments.volatility > region.volatility
             )
