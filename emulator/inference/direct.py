@@ -236,20 +236,20 @@ def _shrink(a: Single, n: int) -> None:
     """Bring the largest roots of a (n n, rows) to at most LARGEST_ROOT, in place."""
     rows = a.shape[1]
     q, square = a.copy(), np.empty_like(a)
-    norms = np.empty((7, rows), dtype=np.float32)
+    norms = np.zeros((3, rows), dtype=np.float32)  # of powers 1, 8 and 64
     for k in range(7):
-        norm = norms[k]
-        norm[:] = _ZERO
-        for i in range(n * n):
+        if k % 3 == 0:
+            norm = norms[k // 3]
+            for i in range(n * n):
+                for r in range(rows):
+                    norm[r] += q[i, r] * q[i, r]
             for r in range(rows):
-                norm[r] += q[i, r] * q[i, r]
-        for r in range(rows):
-            norm[r] = max(np.sqrt(norm[r]), _TINY)
+                norm[r] = max(np.sqrt(norm[r]), _TINY)
+            for i in range(n * n):
+                for r in range(rows):
+                    q[i, r] /= norm[r]
         if k == 6:
             break
-        for i in range(n * n):
-            for r in range(rows):
-                q[i, r] /= norm[r]
         square[:] = _ZERO
         for i in range(n):
             for j in range(n):
@@ -257,10 +257,10 @@ def _shrink(a: Single, n: int) -> None:
                     for r in range(rows):
                         square[i * n + j, r] += q[i * n + m, r] * q[m * n + j, r]
         q, square = square, q
-    root = norms[6]
-    for k in range(5, -1, -1):
+    root = norms[2]
+    for k in range(1, -1, -1):
         for r in range(rows):
-            root[r] = norms[k, r] * np.sqrt(root[r])
+            root[r] = norms[k, r] * np.sqrt(np.sqrt(np.sqrt(root[r])))
     for r in range(rows):
         root[r] = min(_ROOT / root[r], _ONE)
     for i in range(n * n):

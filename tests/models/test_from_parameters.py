@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from emulator.models.from_parameters import SHARED, FromParameters, Widths
+from emulator.models.from_parameters import SHARED, SLOW, FromParameters, Widths
+from emulator.models.gated import Maps
 from emulator.models.rolled import LARGEST_ROOT, Components, Rolled, _impulses, recursive
 from emulator.models.universal import Universal, UniversalConfig
 from emulator.regimes import Regime, Task, build_inputs
@@ -147,6 +148,31 @@ def test_where_the_size_moves_nothing_only_the_state_adds_to_a_response() -> Non
     state = [model(build_inputs(f, spec, Regime.A, Task.state_dependent)) for f in (fields, other)]
     assert torch.equal(*state)
     assert not torch.allclose(state[0], rest[0])
+
+
+def test_weights_at_a_slower_pace_start_as_others_and_move_less() -> None:
+    maps = []
+    for pace in (1.0, 0.25):
+        torch.manual_seed(0)
+        maps.append(Maps(2, 3, 4, pace=pace))
+    x = torch.randn(2, 5, 3)
+    before = [m(x) for m in maps]
+    torch.testing.assert_close(*before)
+    with torch.no_grad():
+        for m in maps:
+            m.weight.add_(0.1)
+    full, slow = (m(x) - was for m, was in zip(maps, before, strict=True))
+    torch.testing.assert_close(slow, 0.25 * full)
+
+
+@pytest.mark.parametrize("by_size", [True, False])
+def test_what_reads_a_state_alone_moves_slowly(by_size: bool) -> None:
+    network = FromParameters(replace(LARGE, size_moves=(by_size,) * 3), Widths(8, 12), 16, 11)
+    beyond = network.beyond
+    assert beyond is not None
+    assert beyond.state.pace == SLOW
+    layers = [m for m in beyond.units.modules() if isinstance(m, Maps)]
+    assert {m.pace for m in (*layers, beyond.out)} == {1.0 if by_size else SLOW}
 
 
 def test_one_shock_alone_is_answered_as_among_all() -> None:
