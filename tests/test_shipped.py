@@ -47,11 +47,12 @@ def test_no_file_is_larger_than_a_package_should_carry(shipped: Loaded) -> None:
 
 
 def test_they_know_every_world_of_the_data_as_it_is_now(shipped: Loaded) -> None:
-    """Names, order and bounds too: a world that changed asks for other weights. They are of before
-    worlds described their floors and impacts."""
-    now = {name: get_world(name).spec for name in TAUGHT}
-    assert shipped.model.specs == {
-        name: replace(spec, floors=(), recursive=False) for name, spec in now.items()
+    """Names, order and bounds too: a world that changed asks for other weights. What moves which
+    response they know besides."""
+    known = shipped.model.specs
+    assert all(spec.moves and spec.size_moves for spec in known.values())
+    assert {name: replace(spec, moves=(), size_moves=()) for name, spec in known.items()} == {
+        name: get_world(name).spec for name in TAUGHT
     }
 
 
