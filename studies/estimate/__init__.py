@@ -1,1 +1,1 @@
-"""Whether estimates are right: against Dynare's, against what made the data, and how long they take."""
+"""Whether estimates are right, against Dynare's and what made the data, and how fast they are."""

@@ -37,7 +37,7 @@ def history_of(
 
 
 def calibrate(world: str, count: int, work: Path, seed: int = 1) -> dict[str, Any]:
-    """Ranks of `count` truths among draws of their posteriors, and how often intervals hold them."""
+    """Ranks of `count` truths among their posteriors' draws, and how often intervals hold them."""
     ranks, held = [], []
     for number in range(count):
         kept = work / f"calibration-{world}-{number}.json"
