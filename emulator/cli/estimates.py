@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 AVERAGED = "average"
 
 
-def side_by_side(found: Estimates, shock: str | None) -> Responses:
+def side_by_side(found: Estimates, shock: str | None, summed: tuple[str, ...]) -> Responses:
     """Responses to one shock of the worlds that have it, and their average; to all shocks where
     none is named, of the first world."""
-    from emulator.estimation.bands import LEVELS
+    from emulator.estimation.bands import LEVELS, summed_units
 
     ones = list(found.worlds.values())
     if shock is None:
@@ -34,7 +34,7 @@ def side_by_side(found: Estimates, shock: str | None) -> Responses:
     rows = {name: [b.shocks.index(s) for s in shocks] for name, b in sources.items()}
     return Responses(
         shocks,
-        ones[0].spec.observables,
+        summed_units(ones[0].spec.observables, summed),
         {name: bands.mean[rows[name]] for name, bands in sources.items()},
         {name: bands.quantiles[rows[name]] for name, bands in sources.items()},
         LEVELS,
@@ -51,6 +51,23 @@ def check_shock(worlds: list[str], shock: str | None, plot: Path | None) -> None
         raise unknown_name("shock", shock, known)
     if plot is not None and shock is None and len(worlds) > 1:
         raise InputError("--plot: name the --shock to which several worlds' responses are drawn")
+
+
+def draw_estimates(found: Estimates, folder: Path) -> None:
+    """Write figures of each world into the folder."""
+    from emulator.evaluation.report.canvas import response_figure
+    from emulator.evaluation.report.estimate_figures import (
+        autocovariances_figure,
+        parameters_figure,
+    )
+
+    for name, one in found.worlds.items():
+        parameters_figure(one, folder / f"parameters-{name}.png")
+        autocovariances_figure(one, folder / f"autocovariances-{name}.png")
+        response_figure(
+            {name: one.bands.mean}, one.bands.shocks, one.spec.observables,
+            folder / f"responses-{name}.png", bands={name: one.bands.quantiles},
+        )  # fmt: skip
 
 
 def print_estimates(found: Estimates) -> None:
@@ -75,6 +92,10 @@ def print_estimates(found: Estimates) -> None:
             for name, one in found.worlds.items()
         ],
     )
+    for name, one in found.worlds.items():
+        out, of = one.predictive.outside
+        typer.echo(f"{name}: {out} of the data's {of} autocovariances up to two years apart lie "
+                   "outside the 90 % bands of those of data that it makes")  # fmt: skip
     for name, one in found.worlds.items():
         for caveat in one.caveats:
             typer.echo(f"emulator: {name}: {caveat}", err=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from emulator.specs import OBSERVABLE_NAMES, Observable
 from emulator.worlds import World
 
 if TYPE_CHECKING:
@@ -15,10 +16,15 @@ if TYPE_CHECKING:
 
 LEVELS = (0.05, 0.16, 0.5, 0.84, 0.95)  # the median, and bands of 68 and 90 %
 
+# An impact below this part of the response's own peak is near zero: scaling by it would blow up an
+# emulator's error, which is of this order.
+NEAR_ZERO = 0.02
+
 
 @dataclass(frozen=True)
 class Bands:
-    """Responses to shocks of one s.d. from the steady state: mean, and quantiles at `LEVELS`."""
+    """Responses from the steady state, to shocks of one s.d. unless scaled: mean, and quantiles at
+    `LEVELS`."""
 
     shocks: tuple[str, ...]
     mean: Float64[np.ndarray, "S points 3"]
@@ -30,6 +36,38 @@ def responses(
 ) -> Float64[np.ndarray, "N S {horizon}+1 3"]:
     """Exact responses at draws theta."""
     return world.irf(theta, horizon).values
+
+
+def scaled(
+    values: Float64[np.ndarray, "N S points 3"], place: int, impact: float
+) -> Float64[np.ndarray, "N S points 3"]:
+    """Responses scaled so that the observable at `place` moves by `impact` at once; NaN where it
+    hardly does."""
+    path = values[..., place]
+    usable = np.abs(path[..., 0]) > NEAR_ZERO * np.abs(path).max(axis=-1)
+    factors = np.full(path.shape[:2], np.nan)
+    np.divide(impact, path[..., 0], out=factors, where=usable)
+    return values * factors[..., None, None]
+
+
+def cumulated(
+    values: Float64[np.ndarray, "*any points 3"], names: Sequence[str]
+) -> Float64[np.ndarray, "*any points 3"]:
+    """Responses with the observables `names` summed over quarters, annualised ones by a fourth."""
+    out = values.copy()
+    for name in names:
+        place = OBSERVABLE_NAMES.index(name)
+        sums = np.cumsum(values[..., place], axis=-1)
+        out[..., place] = sums if name == "output" else sums / 4.0
+    return out
+
+
+def summed_units(
+    observables: tuple[Observable, ...], names: Sequence[str]
+) -> tuple[Observable, ...]:
+    """The observables, with the units of sums for those in `names`."""
+    units = dict.fromkeys(names, "percent, summed")
+    return tuple(replace(o, unit=units.get(o.name, o.unit)) for o in observables)
 
 
 def bands(shocks: tuple[str, ...], values: Float64[np.ndarray, "N S points 3"]) -> Bands:

@@ -7,16 +7,17 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from emulator.claim import LOCK, alone
 from emulator.errors import InputError, unknown_name
 from emulator.estimation import diagnostics
-from emulator.estimation.bands import Bands, averaged, bands, responses
+from emulator.estimation.bands import Bands, averaged, bands, cumulated, responses, scaled
 from emulator.estimation.likelihoods import log_likelihood
 from emulator.estimation.posterior import Posterior, Target, forgotten
+from emulator.estimation.predictive import Predictive, replicate
 from emulator.estimation.priors import left_out
 from emulator.estimation.runs import Run, perform, target_of
 from emulator.inference.histories import History, Observed, observe
@@ -45,8 +46,8 @@ class Estimate:
 
     prior (M, P): draws of it; prior_share: the share of its draws that are admissible at all, to
     which it is cut. log_evidence: log p(history), with its Monte Carlo standard error. effective,
-    r_hat (K,): see `diagnostics`. bands: responses to one s.d. caveats: what makes all this less
-    trustworthy, a sentence each. seconds: from begin to end of the slowest run.
+    r_hat (K,): see `diagnostics`. bands: responses to one s.d. predictive: whether the world makes
+    such data. caveats: what makes all this less trustworthy, a sentence each.
     """
 
     spec: WorldSpec
@@ -59,6 +60,7 @@ class Estimate:
     effective: Float64[np.ndarray, " K"]
     r_hat: Float64[np.ndarray, " K"]
     bands: Bands
+    predictive: Predictive
     caveats: tuple[str, ...]
 
     @property
@@ -98,6 +100,7 @@ class Estimates:
     two or more do, by their probabilities.
 
     quarters: of the history, first to last where dates are known. noise: s.d.s by observable.
+    normalize, cumulate: the impact to which responses are scaled, and the observables summed.
     """
 
     worlds: dict[str, Estimate]
@@ -108,6 +111,8 @@ class Estimates:
     first: str | None
     last: str | None
     noise: dict[str, float]
+    normalize: dict[str, float]
+    cumulate: tuple[str, ...]
     seconds: float
 
     def __getitem__(self, world: str) -> Estimate:
@@ -125,6 +130,8 @@ def estimate(
     runs: int = 4,
     seed: int = 0,
     horizon: int = 40,
+    normalize: Mapping[str, float] | None = None,
+    cumulate: Sequence[str] = (),
     output: str | Path | None = None,
     resume: bool = False,
     workers: int = 1,
@@ -135,7 +142,9 @@ def estimate(
     worlds: one or several, by name or world file. history: as `Emulator.irf` takes one, of any
     length, NaN where a number is missing. noise: s.d.s of measurement noise by observable, none
     unless given. draws: of each posterior, over all independent `runs`, whose disagreement is the
-    Monte Carlo error. output: a folder that keeps every stage and the results, with which `resume`
+    Monte Carlo error. normalize: the impact to which the responses of each draw are scaled, such as
+    {"rate": 1}. cumulate: observables to sum over quarters, annualised ones by a fourth. output: a
+    folder that keeps every stage and the results, with which `resume`
     goes on. workers: processes.
 
     Raises InputError for arguments that cannot be met and worlds without an exact likelihood,
@@ -151,6 +160,7 @@ def estimate(
         raise InputError("history: expected one history, got several")
     values = observed.values[0]
     sds = _noise(noise)
+    asked = _asked(horizon, normalize, cumulate)
     targets = {name: target_of(world, values, sds) for name, world in found.items()}
     _check(targets, draws, runs)
     folder = None if output is None else Path(output)
@@ -167,10 +177,30 @@ def estimate(
         with alone(folder / LOCK, folder, "emulator estimate"):
             begin_folder(folder, resume)
             done = _perform(jobs, workers, progress)
-            estimates = _gather(targets, done, horizon, seed, observed, sds, began)
+            estimates = _gather(targets, done, asked, seed, observed, sds, began)
             write_estimates(folder, estimates)
             return estimates
-    return _gather(targets, done, horizon, seed, observed, sds, began)
+    return _gather(targets, done, asked, seed, observed, sds, began)
+
+
+class _Asked(NamedTuple):
+    """Which responses are shown: scaled to the impact of the observable at a place, and summed."""
+
+    horizon: int
+    impact: tuple[int, float] | None
+    summed: tuple[str, ...]
+
+
+def _asked(horizon: int, normalize: Mapping[str, float] | None, cumulate: Sequence[str]) -> _Asked:
+    for name in (*(normalize or {}), *cumulate):
+        if name not in OBSERVABLE_NAMES:
+            raise unknown_name("observable", name, OBSERVABLE_NAMES)
+    if len(normalize or {}) > 1:
+        raise InputError("normalize: expected one observable and its impact")
+    impacts = [(OBSERVABLE_NAMES.index(name), value) for name, value in (normalize or {}).items()]
+    if any(not 0.0 < abs(value) < 1e6 for _, value in impacts):
+        raise InputError("normalize: expected an impact other than zero")
+    return _Asked(horizon, impacts[0] if impacts else None, tuple(cumulate))
 
 
 def _noise(noise: Mapping[str, float] | None) -> FloatArray:
@@ -219,7 +249,7 @@ def _perform(jobs: list[Run], workers: int, progress: Progress) -> dict[str, lis
 def _gather(
     targets: Mapping[str, Target],
     done: Mapping[str, list[Posterior]],
-    horizon: int,
+    asked: _Asked,
     seed: int,
     observed: Observed,
     noise: FloatArray,
@@ -228,7 +258,7 @@ def _gather(
     values: dict[str, FloatArray] = {}
     estimates: dict[str, Estimate] = {}
     for key, target in targets.items():
-        one, drawn = _estimate(target, done[key], horizon, seed)
+        one, drawn = _estimate(target, done[key], asked, seed)
         estimates[target.world.name], values[target.world.name] = one, drawn
     ones = list(estimates.values())
     shares, errors = diagnostics.probabilities(
@@ -249,6 +279,8 @@ def _gather(
         observed.first,
         observed.last,
         {name: sd for name, sd in zip(OBSERVABLE_NAMES, noise.tolist(), strict=True) if sd},
+        {} if asked.impact is None else {OBSERVABLE_NAMES[asked.impact[0]]: asked.impact[1]},
+        asked.summed,
         time.perf_counter() - began,
     )
 
@@ -260,24 +292,45 @@ def _only(spec: WorldSpec, shock: str) -> slice:
 
 
 def _estimate(
-    target: Target, done: list[Posterior], horizon: int, seed: int
+    target: Target, done: list[Posterior], asked: _Asked, seed: int
 ) -> tuple[Estimate, FloatArray]:
     """The estimate of one world, and responses of all its draws (R N, S, H+1, 3)."""
     world = target.world
     draws = np.stack([p.theta for p in done])
+    theta = draws.reshape(-1, draws.shape[2])
     moved = [world.parameter_names.index(name) for name in target.prior.names]
     rng = np.random.default_rng(derived_seed(seed, "prior", world.name))
     z, share = target.draw(PRIOR_DRAWS, rng)
-    drawn = responses(world, draws.reshape(-1, draws.shape[2]), horizon)
+    drawn = responses(world, theta, asked.horizon)
+    turned: list[str] = []
+    if asked.impact is not None:
+        turned = _turned(world, drawn, asked.impact)
+        drawn = scaled(drawn, *asked.impact)
+    drawn = cumulated(drawn, asked.summed)
     log_evidence, error = diagnostics.evidence([p.log_evidence for p in done])
     effective = diagnostics.effective_size(draws[..., moved], np.stack([p.ancestors for p in done]))
     hats = diagnostics.r_hat(draws[..., moved])
     found = Estimate(
         world.spec, target.prior.names, draws, target.prior.theta(z), share, log_evidence, error,
-        effective, hats, bands(world.shock_names, drawn),
-        (*left_out(world), *_caveats(target, done, error, effective, hats)),
+        effective, hats, bands(world.shock_names, drawn), replicate(target, theta, rng),
+        (*left_out(world), *_caveats(target, done, error, effective, hats), *turned),
     )  # fmt: skip
     return found, drawn
+
+
+def _turned(world: World[Any], drawn: FloatArray, impact: tuple[int, float]) -> list[str]:
+    """Which shocks' responses are not those of one economy once they are scaled."""
+    place, size = impact
+    name = OBSERVABLE_NAMES[place]
+    shares = (drawn[:, :, 0, place] * size < 0.0).mean(axis=0)
+    lost = np.isnan(scaled(drawn, place, size)).any(axis=(2, 3)).mean(axis=0)
+    out = []
+    for shock, share, none in zip(world.shock_names, shares, lost, strict=True):
+        if none > 0.0:
+            out.append(f"{shock}: {name} hardly moves at once in {none:.0%} of draws; not scaled")
+        elif share > 0.0:
+            out.append(f"{shock}: {name} moves the other way in {share:.0%} of draws, turned over")
+    return out
 
 
 def _caveats(

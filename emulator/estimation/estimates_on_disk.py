@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from emulator.estimation.estimate import Estimate, Estimates
 from emulator.provenance import commit
 from emulator.specs import OBSERVABLE_NAMES
 from emulator.storage import sealed, sweep, write_atomically
+from emulator.worlds.base import FloatArray
 
 RESULTS = "estimate.json"
 
@@ -61,6 +63,8 @@ def as_dict(estimates: Estimates) -> dict[str, Any]:
         "first": estimates.first,
         "last": estimates.last,
         "noise": estimates.noise,
+        "normalize": estimates.normalize,
+        "cumulate": list(estimates.cumulate),
         "seconds": estimates.seconds,
         "levels": list(LEVELS),
         "worlds": {name: _one(one) for name, one in estimates.worlds.items()},
@@ -86,6 +90,14 @@ def _one(one: Estimate) -> dict[str, Any]:
             str(name): _finite(row) for name, row in one.table.to_dict(orient="index").items()
         },
         "responses": bands_dict(one.bands),
+        "autocovariances": {
+            f"{now}, {then} earlier": {
+                "observed": _numbers(one.predictive.observed[:, i, j]),
+                "quantiles": [_numbers(q) for q in one.predictive.quantiles[:, i, j].T],
+            }
+            for i, now in enumerate(OBSERVABLE_NAMES)
+            for j, then in enumerate(OBSERVABLE_NAMES)
+        },
     }
 
 
@@ -94,13 +106,17 @@ def bands_dict(found: Bands) -> dict[str, Any]:
     return {
         shock: {
             name: {
-                "mean": found.mean[s, :, j].tolist(),
-                "quantiles": found.quantiles[s, :, j].T.tolist(),
+                "mean": _numbers(found.mean[s, :, j]),
+                "quantiles": [_numbers(q) for q in found.quantiles[s, :, j].T],
             }
             for j, name in enumerate(OBSERVABLE_NAMES)
         }
         for s, shock in enumerate(found.shocks)
     }
+
+
+def _numbers(values: FloatArray) -> list[float | None]:
+    return [v if math.isfinite(v) else None for v in values.tolist()]
 
 
 def _finite(values: dict[Any, float]) -> dict[str, float | None]:

@@ -40,6 +40,8 @@ def test_worlds_are_estimated_and_compared(
     for words in ("phi_pi", "log evidence", "average output", "written: ", "drawn: "):
         assert words in out
     assert (tmp_path / "irf.png").stat().st_size > 10_000
+    for figure in ("parameters-nk", "autocovariances-rbc", "responses-rbc"):
+        assert (tmp_path / "us" / f"{figure}.png").stat().st_size > 10_000
     assert run([*kept, "--resume", "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
     whole = emulator.estimate(["nk", "rbc"], data, draws=100, runs=2, horizon=8)
@@ -56,6 +58,19 @@ def test_measurement_noise_is_given_by_observable(
     found = json.loads(capsys.readouterr().out)
     assert found["noise"] == {"output": 0.2, "rate": 0.1}
     assert found["worlds"]["nk"]["log_evidence_error"] is None  # of one run
+
+
+def test_responses_of_draws_are_scaled_to_an_impact_and_summed(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = ["--draws", "50", "--runs", "1", "--workers", "1", "--format", "json"]
+    ask = ["estimate", "nk", "--history", str(data), *small, "--horizon", "4"]
+    assert run([*ask, "--normalize", "rate=1", "--cumulate", "output"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["normalize"] == {"rate": 1.0}
+    responses = found["worlds"]["nk"]["responses"]["demand"]
+    assert [q[0] for q in responses["rate"]["quantiles"]] == pytest.approx([1.0] * 5)
+    assert np.diff(responses["output"]["mean"]).min() > 0.0  # of sums of what is positive
 
 
 @pytest.mark.parametrize(

@@ -155,3 +155,23 @@ def test_exact_responses_are_compared_without_torch() -> None:
     code = f"import sys; from emulator.cli.app import run; assert run({ask}) == 0; "
     code += "assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=300)
+
+
+def test_responses_are_scaled_to_an_impact_and_summed(
+    every_regime: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = ["irf", "nk", "--shock", "demand", "--weights", str(every_regime), "--horizon", "8"]
+    base += ["--format", "json"]
+    assert run([*base, "--exact", "--normalize", "rate=1", "--cumulate", "output"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    world = emulator.get_world("nk")
+    exact = world.irf(world.pack(), 8).values[0, world.shock_names.index("demand")]
+    exact /= exact[0, 2]
+    assert found["exact"]["rate"] == pytest.approx(exact[:, 2].tolist())
+    assert found["exact"]["output"] == pytest.approx(np.cumsum(exact[:, 0]).tolist())
+    assert found["emulator"]["rate"][0] == pytest.approx(1.0)
+    assert run([*base, "--bands", "--normalize", "rate=-1"]) == 0
+    bands = json.loads(capsys.readouterr().out)["bands"]["emulator"]
+    assert (np.diff([bands[q]["output"] for q in bands], axis=0) >= 0.0).all()
+    assert run([*base, "--bands", "--cumulate", "output"]) == 2
+    assert "bands of sums" in capsys.readouterr().err

@@ -15,6 +15,7 @@ from emulator.estimation import posterior, runs
 from emulator.estimation.diagnostics import effective_size, evidence, probabilities, r_hat
 from emulator.estimation.estimate import Estimates
 from emulator.estimation.estimates_on_disk import RESULTS
+from emulator.estimation.predictive import autocovariances
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,29 @@ def test_responses_are_averaged_over_the_worlds_that_have_the_shock(
         one.bands.mean[one.bands.shocks.index("monetary")] for one in estimates.worlds.values()
     ]
     np.testing.assert_allclose(together.mean[0], np.tensordot(shares, means, axes=1), atol=1e-12)
+
+
+@pytest.mark.slow
+def test_a_world_makes_data_like_its_own_and_another_does_not(
+    found: tuple[Estimates, Path],
+) -> None:
+    estimates, _ = found
+    nk, rbc = estimates["nk"].predictive, estimates["rbc"].predictive
+    assert nk.observed.shape == (9, 3, 3)
+    assert nk.outside[1] == 81
+    assert nk.outside[0] < 20 < rbc.outside[0]
+
+
+@pytest.mark.fast
+def test_autocovariances_are_over_the_quarters_that_are_there() -> None:
+    values = np.random.default_rng(1).standard_normal((2, 40, 3))
+    found = autocovariances(values)
+    centred = values[1] - values[1].mean(axis=0)
+    np.testing.assert_allclose(found[1, 3], centred[3:].T @ centred[:-3] / 37)
+    gaps = np.concatenate([values, np.full((2, 10, 3), np.nan)], axis=1)
+    np.testing.assert_allclose(autocovariances(gaps), found)
+    gaps[..., 2] = np.nan
+    assert np.isnan(autocovariances(gaps)[:, :, 2]).all()
 
 
 @pytest.mark.slow

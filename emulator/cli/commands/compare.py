@@ -7,7 +7,7 @@ impact, different models.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
@@ -33,16 +33,10 @@ from emulator.cli.responses import (
     print_responses,
     split_names,
 )
+from emulator.cli.scaling import NORMALIZE_OPTION, factor, impact_of
 from emulator.errors import InputError, unknown_name
-from emulator.specs import OBSERVABLE_NAMES, WorldSpec
+from emulator.specs import WorldSpec
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-# An impact below this part of the response's own peak is near zero: scaling by it would blow up the
-# emulator's error, which is of this order.
-NEAR_ZERO = 0.02
 EXACT_QUARTERS = 40  # where no weights say how far they were trained; the shipped ones so far
 
 EXAMPLE = (
@@ -54,11 +48,7 @@ EXAMPLE = (
 def compare(
     worlds: str = typer.Option(..., metavar="NAME,NAME,...", help="Worlds that have the shock."),
     shock: str = typer.Option(..., help="The shock."),
-    normalize: str | None = typer.Option(
-        None,
-        metavar="OBSERVABLE=IMPACT",
-        help="Scale every response to this impact, such as rate=1: one point on the rate.",
-    ),
+    normalize: str | None = NORMALIZE_OPTION,
     assignments: list[str] = SET_OPTION,
     size: float = typer.Option(1.0, help="Size of the shock in standard deviations."),
     horizon: int | None = HORIZON_OPTION,
@@ -77,7 +67,7 @@ def compare(
     check_target("--plot", plot, ".png")
     names = split_names("--worlds", worlds)
     values = parse_assignments("--set", assignments)
-    impact = None if normalize is None else _impact(normalize)
+    impact = impact_of(normalize)
     if exact:
         specs = _installed(names, shock)
         thetas = _share_out(names, specs, values)
@@ -99,7 +89,7 @@ def compare(
     _check_units(specs)
     factors = dict.fromkeys(names, 1.0)
     if impact is not None:
-        factors = {name: _factor(name, found[name], *impact) for name in names}
+        factors = {name: factor(name, found[name][0], *impact) for name in names}
         found = {name: factors[name] * found[name] for name in names}
     for name, of_world in caveats.items():
         warn(of_world, f"{name}: ")
@@ -127,16 +117,6 @@ def compare(
             typer.echo(f"scaled to {normalize} on impact: {scaled}")
         if plot is not None:
             typer.echo(f"drawn: {plot}")
-
-
-def _impact(text: str) -> tuple[int, float]:
-    """The observable's place and its impact, of `rate=1`."""
-    ((name, value),) = parse_assignments("--normalize", [text]).items()
-    if name not in OBSERVABLE_NAMES:
-        raise unknown_name("observable", name, OBSERVABLE_NAMES)
-    if not 0 < abs(value) < 1e6:
-        raise InputError(f"--normalize {name}: expected an impact other than zero, got {value:g}")
-    return OBSERVABLE_NAMES.index(name), value
 
 
 def _share_out(
@@ -173,15 +153,3 @@ def _check_units(specs: list[WorldSpec]) -> None:
             raise InputError(
                 f"--worlds: {first.name} and {spec.name} have observables in different units"
             )
-
-
-def _factor(world: str, response: NDArray[np.float64], place: int, impact: float) -> float:
-    """What scales a response (1, H+1, 3) to the impact."""
-    path = response[0, :, place]
-    peak = abs(path).max()
-    if abs(path[0]) <= NEAR_ZERO * peak or peak < 1e-6:
-        raise InputError(
-            f"--normalize: in world {world!r} {OBSERVABLE_NAMES[place]} moves by {path[0]:.2g} on "
-            f"impact, at its peak by {peak:.2g}: too near zero to scale by; take another observable"
-        )
-    return float(impact / path[0])

@@ -15,6 +15,13 @@ from emulator.cli.responses import (
     print_responses,
     split_names,
 )
+from emulator.cli.scaling import (
+    CUMULATE_OPTION,
+    NORMALIZE_OPTION,
+    impact_of,
+    named,
+    summed_of,
+)
 from emulator.errors import InputError
 from emulator.limits import MAX_HORIZON, MOST_SEED, MOST_WORKERS
 
@@ -39,6 +46,8 @@ def estimate(
     ),
     shock: str | None = typer.Option(None, help="Print the responses to this shock too."),
     horizon: int = typer.Option(40, min=0, max=MAX_HORIZON, help="Last quarter of responses."),
+    normalize: str | None = NORMALIZE_OPTION,
+    cumulate: str | None = CUMULATE_OPTION,
     draws: int = typer.Option(2000, min=1, help="Draws from each posterior, over all runs."),
     runs: int = typer.Option(
         4, min=1, help="Independent runs; how far they differ is the Monte Carlo error."
@@ -57,7 +66,7 @@ def estimate(
     Exact likelihoods, no network. Stopped at any moment, the same command with --resume goes on
     where --output keeps what is done.
     """
-    from emulator.cli.estimates import check_shock, print_estimates, side_by_side
+    from emulator.cli.estimates import check_shock, draw_estimates, print_estimates, side_by_side
     from emulator.estimation.estimate import estimate as estimated
     from emulator.estimation.estimates_on_disk import as_dict
 
@@ -66,21 +75,26 @@ def estimate(
         raise InputError("--resume: needs the --output to go on with")
     names = [world, *([] if worlds is None else split_names("--worlds", worlds))]
     sds = {} if noise is None else parse_assignments("--noise", split_names("--noise", noise))
+    impact, summed = impact_of(normalize), summed_of(cumulate)
     check_shock(names, shock, plot)
     with progress_bar("estimate") as progress:
         found = estimated(
             list(dict.fromkeys(names)), history, noise=sds, draws=draws, runs=runs, seed=seed,
-            horizon=horizon, output=output, resume=resume, workers=workers, progress=progress,
+            horizon=horizon, normalize=None if impact is None else named(impact), cumulate=summed,
+            output=output, resume=resume, workers=workers, progress=progress,
         )  # fmt: skip
-    answer = side_by_side(found, shock)
+    answer = side_by_side(found, shock, summed)
     if plot is not None:
         draw_responses(answer, plot)
+    if output is not None:
+        draw_estimates(found, output)
     if output_format is Format.json:
         print_json(as_dict(found))
         return
     print_estimates(found)
     if shock is not None:
-        print_responses("Posterior mean responses, 1 s.d.", answer)
+        size = "1 s.d." if normalize is None else normalize
+        print_responses(f"Posterior mean responses, {size}", answer)
     if output is not None:
         typer.echo(f"written: {output}")
     if plot is not None:

@@ -28,6 +28,13 @@ from emulator.cli.responses import (
     parse_assignments,
     print_responses,
 )
+from emulator.cli.scaling import (
+    CUMULATE_OPTION,
+    NORMALIZE_OPTION,
+    impact_of,
+    presented,
+    summed_of,
+)
 from emulator.errors import InputError
 
 EXAMPLE = "emulator irf nk --shock monetary --set phi_pi=2.0 --exact --plot irf.png"
@@ -56,6 +63,8 @@ def irf(
         False, "--bands", help="Quantiles too: 90 % bands in the table and the figure, or all."
     ),
     exact: bool = typer.Option(False, "--exact", help="Solve the model too and compare."),
+    normalize: str | None = NORMALIZE_OPTION,
+    cumulate: str | None = CUMULATE_OPTION,
     plot: Path | None = PLOT_OPTION,
     output_format: ResponseFormat = RESPONSE_FORMAT_OPTION,
     weights: Path | None = typer.Option(None, help="A weights or run folder."),
@@ -64,6 +73,9 @@ def irf(
     """Show the response of output, inflation and the interest rate to a shock."""
     check_target("--plot", plot, ".png")
     values = parse_assignments("--set", assignments)
+    impact, summed = impact_of(normalize), summed_of(cumulate)
+    if bands and summed:
+        raise InputError("--cumulate: bands of sums are not sums of bands; leave out --bands")
     if world is None and history is None:
         raise InputError("Missing argument WORLD: name one, or answer from data with --history")
     if exact and (world is None or (history is not None and not values)):
@@ -93,15 +105,22 @@ def irf(
         found["exact"] = solve(world, values, shock, size, quarters - 1)
     bands_found = {"emulator": response.values[0]} if bands else {}
     warn(caveats)
-    answer = Responses(response.shocks, response.observables, found, bands_found, response.levels)
+    answer = presented(
+        Responses(response.shocks, response.observables, found, bands_found, response.levels),
+        impact,
+        summed,
+    )
     if plot is not None:
         draw_responses(answer, plot)
     if output_format is ResponseFormat.json:
         out = {k: v for k, v in response.attrs.items() if k != "source"}
         out["caveats"] = [caveat.to_dict() for caveat in caveats]
+        made = {"normalize": normalize, "cumulate": cumulate}
+        out |= {name: option for name, option in made.items() if option is not None}
         out |= {"horizon": list(range(quarters)), **as_dict(answer)}
         if exact:
-            out["largest_error"] = float(abs(found["emulator"] - found["exact"]).max())
+            shown = answer.values
+            out["largest_error"] = float(abs(shown["emulator"] - shown["exact"]).max())
         print_json(out)
     elif output_format is ResponseFormat.csv:
         typer.echo(as_csv(answer), nl=False)
@@ -109,7 +128,8 @@ def irf(
             typer.echo(f"emulator: {in_words(response.attrs)}", err=True)
     else:
         title = model.spec(world).title if world is not None else "Any world"
-        print_responses(f"{title}, {size:g} s.d.", answer)
+        scale = f"{size:g} s.d." if normalize is None else normalize
+        print_responses(f"{title}, {scale}", answer)
         if history is not None:
             typer.echo(in_words(response.attrs))
         if plot is not None:
