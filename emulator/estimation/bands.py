@@ -47,7 +47,7 @@ def scaled(
     usable = np.abs(path[..., 0]) > NEAR_ZERO * np.abs(path).max(axis=-1)
     factors = np.full(path.shape[:2], np.nan)
     np.divide(impact, path[..., 0], out=factors, where=usable)
-    return values * factors[..., None, None]
+    return np.asarray(values * factors[..., None, None])
 
 
 def cumulated(
