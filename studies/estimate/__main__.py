@@ -33,7 +33,7 @@ def main() -> None:
     options = parser.parse_args()
     name, of = options.study, options.of
     if name == "dynare":
-        found = {"dynare": version(), **dynare.compare(of)}
+        found = {"dynare": version(), **dynare.kept(of, options.work)}
     elif name == "calibration":
         found = calibration.calibrate(of, options.count, options.work)
     elif name == "evidence":

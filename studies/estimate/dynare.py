@@ -21,6 +21,7 @@ import numpy as np
 
 import emulator
 from emulator.estimation.estimate import Estimate
+from emulator.storage import write_atomically
 from emulator.worlds import from_dynare
 from emulator.worlds.dynare import write_world
 from studies.dynare.octave import DYNARE
@@ -54,6 +55,16 @@ def compare(name: str) -> dict[str, Any]:
         seconds = time.process_time() - began
         theirs = _dynare(file, history, folder)
     return _report(found[world.name], seconds, theirs)
+
+
+def kept(name: str, work: Path) -> dict[str, Any]:
+    """The same, made once."""
+    path = work / f"dynare-{name}.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps(compare(name)).encode())
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
 
 
 def _dynare(file: Path, history: np.ndarray, folder: Path) -> dict[str, Any]:
