@@ -7,12 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.optimize import brentq
 
 from emulator.errors import InputError
+from emulator.estimation.likelihoods import NO_NOISE, log_likelihood
 from emulator.estimation.posterior import Target
 from emulator.estimation.priors import EstimatedPrior, OwnPrior, left_out, prior_of
+from emulator.estimation.runs import target_of
 from emulator.worlds import Status, get_world
 from emulator.worlds.dynare import from_dynare
+from emulator.worlds.dynare.model import Prior
+from emulator.worlds.dynare.quantiles import quantiles
+from studies.estimate.dynare import MODELS, OBSERVED, QUARTERS, RUN_IN, SEED
 
 MODEL = """
 var y pi i; varexo e u m; parameters rho phi kappa lambda;
@@ -87,3 +93,28 @@ def test_what_a_file_estimates_and_no_world_moves_is_said(tmp_path: Path) -> Non
     (said,) = left_out(world)
     assert "correlation e,u" in said
     assert left_out(get_world("nk")) == ()
+
+
+# "f at the beginning of new iteration" that Dynare 5.3's estimation prints, of this file and data.
+DYNARE_LOG_POSTERIOR = -141.3863122781
+
+
+@pytest.mark.slow
+def test_the_log_posterior_at_a_files_values_is_dynares() -> None:
+    world = from_dynare(MODELS / "rule.mod", observables=OBSERVED)
+    eps = np.random.default_rng(SEED).standard_normal((1, RUN_IN + QUARTERS, 3))
+    history = world.simulate(world.pack(), eps).observables[0, RUN_IN:]
+    target = target_of(world, history, NO_NOISE)
+    assert isinstance(target.prior, EstimatedPrior)
+    found = log_likelihood(world.solve(world.pack()[None]), target.history, target.run_in)[0]
+    for name, line in target.prior.lines.items():
+        value = world.pack()[world.parameter_names.index(name)]
+        found += np.log(_density(line, float(value)))
+    assert found == pytest.approx(DYNARE_LOG_POSTERIOR, abs=1e-5)
+
+
+def _density(line: Prior, value: float) -> float:
+    """One over the slope of the quantile function."""
+    at = float(brentq(lambda u: float(quantiles(line, np.array(u))) - value, 1e-6, 1.0 - 1e-6))
+    ends = quantiles(line, np.array([at - 1e-5, at + 1e-5]))
+    return 2e-5 / float(ends[1] - ends[0])
