@@ -36,9 +36,9 @@ def test_an_interrupted_measurement_changes_nothing() -> None:
     def show() -> None:
         with Reach.measured(reach):
             reach(torch.ones(1, 1, 2))
-            reach(torch.ones(2))  # no rows
+            raise KeyboardInterrupt
 
-    with pytest.raises(IndexError):
+    with pytest.raises(KeyboardInterrupt):
         show()
     assert torch.equal(reach(3.0 * torch.ones(1, 1, 2)), 3.0 * torch.ones(1, 1, 2))
 
