@@ -16,19 +16,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from emulator.estimation.estimate import estimate
     from emulator.foreign.answers import estimate_responses
-    from emulator.inference import Emulator, load
+    from emulator.inference import Bank, Emulator, load, load_bank
     from emulator.worlds import get_world, list_worlds
 
 __version__ = "0.1.0"
 __all__ = [
-    "Emulator", "__version__", "estimate", "estimate_responses", "get_world", "list_worlds", "load",
+    "Bank", "Emulator", "__version__", "estimate", "estimate_responses", "get_world", "list_worlds",
+    "load", "load_bank",
 ]  # fmt: skip
 
 _HOMES = {
+    "Bank": "emulator.inference",
     "Emulator": "emulator.inference",
     "estimate": "emulator.estimation.estimate",
     "load": "emulator.inference",
     "estimate_responses": "emulator.foreign.answers",
+    "load_bank": "emulator.inference",
     "get_world": "emulator.worlds",
     "list_worlds": "emulator.worlds",
 }

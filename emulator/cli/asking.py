@@ -1,4 +1,4 @@
-"""What commands that ask weights share: caveats, exact solutions."""
+"""What commands that ask weights share: which they ask, caveats, exact solutions."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from emulator.inference import Bank
     from emulator.inference.trust import Found
 
 EXTRAPOLATE_OPTION = typer.Option(
@@ -25,6 +26,26 @@ HORIZON_OPTION = typer.Option(
     max=MAX_HORIZON,
     help="Last quarter of the responses; the last one trained on unless given.",
 )
+
+
+WEIGHTS_OPTION = typer.Option(
+    [],
+    "--weights",
+    metavar="FOLDER",
+    help="A weights or run folder, instead of the shipped weights; may be given several times. Of "
+    "those that know a world the last answers for it.",
+)
+
+
+def known_as(model: Bank, world: str) -> str:
+    """The name by which weights know a world: itself, or that of the world in the file at this
+    path."""
+    from emulator.worlds import get_world, has_world, list_worlds
+
+    if world in model.worlds or world in list_worlds() or not has_world(world):
+        return world
+    name = get_world(world).name
+    return name if name in model.worlds else world
 
 
 def refuse(caveats: Iterable[Found], extrapolate: bool, about: str = "") -> None:

@@ -14,11 +14,11 @@ from emulator.errors import InputError
 from emulator.evaluation.metrics.peak import peak
 from emulator.evaluation.report.canvas import short_unit
 from emulator.explorer.state import Catalogue, State
-from emulator.inference import Emulator
+from emulator.inference import Bank, Emulator
 from emulator.inference.trust import Caveat, Found
 from emulator.limits import QUANTILES
 from emulator.specs import Shock, WorldSpec, same_names
-from emulator.worlds import World, get_world, list_worlds
+from emulator.worlds import World, get_world, has_world, list_worlds
 from emulator.worlds.base import Status
 
 Array = NDArray[np.float64]
@@ -56,14 +56,15 @@ class Answers:
     two worlds of one name.
     """
 
-    def __init__(self, model: Emulator, others: Sequence[str] = ()) -> None:
-        regime = model.provenance["regime"]
-        if regime not in ("A", "all"):
-            raise InputError(
-                f"these weights were trained in regime {regime}; the explorer answers from "
-                "parameters, which needs weights trained in A or all"
-            )
-        self.worlds = {name: get_world(name) for name in list_worlds() if _known(model, name)}
+    def __init__(self, model: Emulator | Bank, others: Sequence[str] = ()) -> None:
+        for regime in dict.fromkeys(model.of(w).provenance["regime"] for w in model.worlds):
+            if regime not in ("A", "all"):
+                raise InputError(
+                    f"these weights were trained in regime {regime}; the explorer answers from "
+                    "parameters, which needs weights trained in A or all"
+                )
+        names = dict.fromkeys([*list_worlds(), *filter(has_world, model.worlds)])
+        self.worlds = {name: get_world(name) for name in names if _known(model, name)}
         self.emulated = frozenset(self.worlds)
         for other in others:
             world = get_world(other)
@@ -77,7 +78,8 @@ class Answers:
             )
         self.model = model
         specs = [model.spec(n) if n in self.emulated else w.spec for n, w in self.worlds.items()]
-        self.catalogue = Catalogue(specs, model.model.horizon)
+        horizons = [model.of(name).model.horizon for name in model.worlds]
+        self.catalogue = Catalogue(specs, min(horizons))
 
     def panels(self, state: State) -> list[Panel]:
         """One panel a chosen world. Nothing about the values of a state raises."""
@@ -100,10 +102,11 @@ class Answers:
         point = bands = None
         caveats: tuple[Found, ...] = ()
         notes = []
+        model = self.model.of(spec.name)
         try:
-            answer = self.model.respond(
+            answer = model.respond(
                 spec.name, theta, shock=state.shock, size=state.size, horizon=state.quarters,
-                bands=self.model.model.config.bands and state.quarters <= self.catalogue.trained,
+                bands=model.model.config.bands and state.quarters <= self.catalogue.trained,
             )  # fmt: skip
             point = answer.point[0, 0]
             bands = answer.values[0, 0] if answer.levels else None
@@ -118,7 +121,7 @@ class Answers:
         return Panel(spec, shock, exact, point, bands, level, tuple(notes))
 
 
-def _known(model: Emulator, world: str) -> bool:
+def _known(model: Emulator | Bank, world: str) -> bool:
     """Whether the weights know an installed world, with its parameters and shocks."""
     if world not in model.worlds:
         return False

@@ -19,7 +19,7 @@ from emulator.errors import InputError
 from emulator.explorer.answers import Answers, as_csv, as_json
 from emulator.explorer.page import layout
 from emulator.explorer.state import State
-from emulator.inference import Emulator
+from emulator.inference import Bank, Emulator
 
 # Nothing from elsewhere, whatever a component may ask for. Dash starts from a script in the page,
 # and Plotly writes styles and draws images from blobs.
@@ -48,7 +48,7 @@ PAGE = """<!DOCTYPE html>
 """
 
 
-def make_app(model: Emulator, others: Sequence[str] = ()) -> Dash:
+def make_app(model: Emulator | Bank, others: Sequence[str] = ()) -> Dash:
     """The page for a model's worlds and `others`. Raises InputError where it has none to show."""
     answers = Answers(model, others)
     catalogue = answers.catalogue
@@ -61,7 +61,8 @@ def make_app(model: Emulator, others: Sequence[str] = ()) -> Dash:
         add_log_handler=False,
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
-    weights = f"Weights {model.provenance['weights_sha256'][:12]}, {len(catalogue.specs)} worlds."
+    shas = dict.fromkeys(model.of(w).provenance["weights_sha256"][:12] for w in model.worlds)
+    weights = f"Weights {', '.join(shas)}, {len(catalogue.specs)} worlds."
     app.layout = layout(catalogue, weights)
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction("explorer", "start"),
@@ -163,7 +164,7 @@ class _Server(ThreadedWSGIServer):
 
 
 def make_local_server(
-    model: Emulator, host: str, port: int, others: Sequence[str] = ()
+    model: Emulator | Bank, host: str, port: int, others: Sequence[str] = ()
 ) -> BaseWSGIServer:
     """A server that listens: `serve_forever` answers, `port` is its port; asked for 0, a free one.
 

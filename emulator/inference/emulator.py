@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,13 +52,34 @@ REGIMES = {
 def load(path: str | os.PathLike[str] | None = None) -> Emulator:
     """The emulator in a weights or run folder; without a path, the shipped one.
 
-    A name without a folder of that name is looked for among the shipped weights. Raises
+    A name without a folder of that name is looked for among the shipped weights. A world file
+    beside weights that know its world is found by the world's name from then on. Raises
     WeightsError when there is none, or a file is altered, truncated or does not fit.
     """
     if path is not None and not isinstance(path, (str, os.PathLike)):
         raise WeightsError(f"weights: expected the name of a folder, got {reprlib.repr(path)}")
-    loaded = load_weights(find_weights(path))
+    folder = find_weights(path)
+    loaded = load_weights(folder)
+    if any((folder / f"{name}.yaml").is_file() for name in loaded.model.specs):
+        from emulator.worlds.registry import find_beside  # most weights need no worlds
+
+        find_beside(folder, loaded.model.specs)
     return Emulator(loaded.model, {**loaded.provenance, "weights_sha256": loaded.sha256})
+
+
+def unknown_world(world: object, known: Sequence[str]) -> UnknownNameError:
+    """The error for a world that weights do not know; of one that is there all the same it says
+    where its responses are."""
+    from emulator.worlds import get_world, has_world
+
+    if not isinstance(world, str) or not has_world(world):
+        return unknown_name("world of these weights", world, known)
+    get_world(world)  # a file that is no world says so
+    return UnknownNameError(
+        f"world {world!r}: these weights know {', '.join(known)}; train some that know it with "
+        f"emulator adapt {world}, or see its exact responses with emulator compare --exact "
+        f"--worlds {world}, in Python emulator.get_world({world!r}).irf"
+    )
 
 
 class Emulator:
@@ -74,24 +95,18 @@ class Emulator:
         """The worlds these weights know."""
         return tuple(self.model.specs)
 
+    def of(self, world: str | None) -> Emulator:
+        """The weights that answer for a world, as `Bank.of`: these."""
+        return self
+
     def spec(self, world: str) -> WorldSpec:
         """Names, bounds and units of a world as the weights were trained on.
 
         Raises UnknownNameError; of a world that is there all the same it says where its exact
         responses are.
         """
-        if not isinstance(world, str):
-            raise unknown_name("world of these weights", world, self.worlds)
-        if world not in self.worlds:
-            from emulator.worlds import get_world, has_world
-
-            if has_world(world):
-                get_world(world)  # a file that is no world says so
-                raise UnknownNameError(
-                    f"world {world!r}: these weights know {', '.join(self.worlds)}; train some "
-                    "that know it, or see its exact responses with emulator compare --exact "
-                    f"--worlds {world}, in Python emulator.get_world({world!r}).irf"
-                )
+        if not isinstance(world, str) or world not in self.worlds:
+            raise unknown_world(world, self.worlds)
         return self.model.spec(world)
 
     @plain_torch()

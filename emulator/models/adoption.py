@@ -48,7 +48,7 @@ def adopt(model: Model, loaded: Loaded, origin: str) -> None:
                 f"training.start_from: model.{key} is {value} in {origin} and {here[key]} here; "
                 "give `model:` the sizes that the weights have"
             )
-    nearest = {name: _nearest(spec, source.specs.values()) for name, spec in model.specs.items()}
+    nearest = {name: most_alike(spec, source.specs.values()) for name, spec in model.specs.items()}
     tables = {path: m for path, m in model.named_modules() if isinstance(m, NameEmbedding)}
     for path, table in tables.items():
         learned = source.get_submodule(path)
@@ -66,7 +66,7 @@ def adopt(model: Model, loaded: Loaded, origin: str) -> None:
             parameter.copy_(parameters[name])
 
 
-def _nearest(world: WorldSpec, known: Iterable[WorldSpec]) -> list[str]:
+def most_alike(world: WorldSpec, known: Iterable[WorldSpec]) -> list[str]:
     """The known worlds that share the largest part of both worlds' names (Jaccard index)."""
     own = {*world.parameter_names, *world.shock_names}
     shared = {}

@@ -209,7 +209,9 @@ class FromParameters(nn.Module):
         if same_names(self.spec, other.spec):
             theirs = dict(other.named_parameters())
             for name, parameter in self.named_parameters():
-                parameter.copy_(theirs[name])
+                # What a state is told by may be of another size.
+                if parameter.shape == theirs[name].shape:
+                    parameter.copy_(theirs[name])
             return
         if self.small.shared or other.small.shared:
             return

@@ -2,12 +2,14 @@
 
 Built-in worlds are listed here; an installed package adds its own through the entry-point group
 `emulator.worlds`, whose value names a `World` subclass; a world file, which `emulator import` makes
-of a Dynare model, is found by its path. Nothing is imported until it is asked for,
-and a package whose world cannot be loaded is an error only for those who ask for that world.
+of a Dynare model, is found by its path, or by its name where it lies beside weights that were
+loaded. Nothing is imported until it is asked for, and a package whose world cannot be loaded is an
+error only for those who ask for that world.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -32,6 +34,9 @@ _BUILT_IN = {
 }
 
 BUILT_IN = tuple(_BUILT_IN)
+
+# World files by the name of their world, which are found by it as if they lay here.
+_BESIDE_WEIGHTS: dict[str, Path] = {}
 
 
 @cache
@@ -69,9 +74,20 @@ def has_world(name: str) -> bool:
     return name in list_worlds() or _world_file(name) is not None
 
 
+def find_beside(folder: Path, names: Iterable[str]) -> None:
+    """Let worlds of these names be found whose files lie in a folder of weights. What has such a
+    name already, or a file where the program runs, comes first; of several folders the last."""
+    for name in names:
+        path = folder / f"{name}.yaml"
+        if path.is_file():
+            _BESIDE_WEIGHTS[name] = path.absolute()
+
+
 def _world_file(name: str) -> Path | None:
-    """The file that `name` is the path of, without its `.yaml` perhaps."""
-    for path in (Path(name), Path(f"{name}.yaml")):
+    """The file that `name` is the path of, without its `.yaml` perhaps, or the one beside weights
+    that know a world of that name."""
+    beside = [_BESIDE_WEIGHTS[name]] if name in _BESIDE_WEIGHTS else []
+    for path in (Path(name), Path(f"{name}.yaml"), *beside):
         try:
             if path.is_file():
                 return path

@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from emulator.cli.asking import WEIGHTS_OPTION, known_as
 from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table, progress_bar
 
 EXAMPLE = "emulator calibrations --worlds nk,rbc"
@@ -19,7 +20,7 @@ def calibrations(
         None, metavar="NAME,NAME,...", help="Worlds; all that the weights know when left out."
     ),
     output_format: Format = FORMAT_OPTION,
-    weights: Path | None = typer.Option(None, help="A weights or run folder."),
+    weights: list[Path] = WEIGHTS_OPTION,
 ) -> None:
     """Compare weights with the exact solver at calibrations of the literature, at each world's
     default, and with one parameter at a time at an end of its range. The worst come first.
@@ -30,20 +31,18 @@ def calibrations(
     from emulator.evaluation.calibrations.errors_at import errors_at
     from emulator.provenance import commit
 
-    model = emulator.load(weights)
+    model = emulator.load_bank(weights)
     names = model.worlds if worlds is None else split_names("--worlds", worlds)
+    names = [known_as(model, name) for name in names]
     specs = [model.spec(name) for name in names]
     points = [*customary(specs), *(edge for spec in specs for edge in edges(spec))]
     with progress_bar("calibrations") as progress:
         table = errors_at(model, points, progress)
     at_edge = table["parameter"] != ""
     if output_format is Format.json:
-        origin = {
-            key: model.provenance[key] for key in ("weights_sha256", "config_sha", "data_sha")
-        }
-        origin = {"commit": commit(), "trained_at": model.provenance["commit"], **origin}
         print_json({
-            **origin,
+            "commit": commit(),
+            **model.origin,
             "customary": table[~at_edge].to_dict("records"),
             "edges": table[at_edge].to_dict("records"),
         })  # fmt: skip

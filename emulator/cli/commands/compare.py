@@ -14,6 +14,8 @@ import typer
 from emulator.cli.asking import (
     EXTRAPOLATE_OPTION,
     HORIZON_OPTION,
+    WEIGHTS_OPTION,
+    known_as,
     refuse,
     solve,
     warn,
@@ -55,7 +57,7 @@ def compare(
     exact: bool = typer.Option(False, "--exact", help="Solve the models; needs no weights."),
     plot: Path | None = PLOT_OPTION,
     output_format: ResponseFormat = RESPONSE_FORMAT_OPTION,
-    weights: Path | None = typer.Option(None, help="A weights or run folder."),
+    weights: list[Path] = WEIGHTS_OPTION,
     extrapolate: bool = EXTRAPOLATE_OPTION,
 ) -> None:
     """Compare the responses of several models to one shock.
@@ -77,11 +79,14 @@ def compare(
     else:
         import emulator
 
-        model = emulator.load(weights)
-        specs = [model.spec(name) for name in names]
+        model = emulator.load_bank(weights)
+        known = {name: known_as(model, name) for name in names}
+        specs = [model.spec(known[name]) for name in names]
         thetas = _share_out(names, specs, values)
+        if horizon is None:  # as far as all were trained
+            horizon = min(model.of(name).model.horizon for name in known.values())
         asked: dict[str, Any] = {"shock": shock, "size": size, "horizon": horizon}
-        answers = {name: model.respond(name, thetas[name], **asked) for name in names}
+        answers = {name: model.respond(known[name], thetas[name], **asked) for name in names}
         found = {name: response.values[0] for name, response in answers.items()}
         caveats = {name: response.attrs["caveats"] for name, response in answers.items()}
     for name, of_world in caveats.items():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import typer
 
+from emulator.cli.asking import WEIGHTS_OPTION
 from emulator.cli.responses import split_names
 from emulator.errors import InputError
 
@@ -18,7 +19,7 @@ EXAMPLE = "emulator explore --weights runs/dev/universal/all"
 
 
 def explore(
-    weights: Path | None = typer.Option(None, help="A weights or run folder."),
+    weights: list[Path] = WEIGHTS_OPTION,
     worlds: str = typer.Option(
         "",
         metavar="NAME,NAME,...",
@@ -47,7 +48,7 @@ def explore(
     import emulator
 
     others = split_names("--worlds", worlds) if worlds else ()
-    server = make_local_server(emulator.load(weights), host, port, others)
+    server = make_local_server(emulator.load_bank(weights), host, port, others)
     with server:
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{server.port}/"

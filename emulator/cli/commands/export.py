@@ -7,7 +7,14 @@ from pathlib import Path
 
 import typer
 
-from emulator.cli.asking import EXTRAPOLATE_OPTION, HORIZON_OPTION, refuse, warn
+from emulator.cli.asking import (
+    EXTRAPOLATE_OPTION,
+    HORIZON_OPTION,
+    WEIGHTS_OPTION,
+    known_as,
+    refuse,
+    warn,
+)
 from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table, progress_bar
 from emulator.cli.responses import check_target
 
@@ -17,7 +24,7 @@ EXAMPLE = "emulator export nk --onnx nk.onnx --bands"
 def export(
     world: str = typer.Argument(..., help="A world these weights know; see `emulator worlds`."),
     onnx: Path = typer.Option(..., "--onnx", metavar="FILE.onnx", help="The file to write."),
-    weights: Path | None = typer.Option(None, help="A weights or run folder."),
+    weights: list[Path] = WEIGHTS_OPTION,
     regime: str = typer.Option(
         "A", help="What is given: A parameters, B1 a history, C both (40 to 200 quarters)."
     ),
@@ -42,7 +49,9 @@ def export(
     from emulator.inference.onnx import export_onnx
     from emulator.inference.trust import of_horizon
 
-    model = emulator.load(weights)
+    bank = emulator.load_bank(weights)
+    world = known_as(bank, world)
+    model = bank.of(world)
     refuse(of_horizon(model.model, horizon), extrapolate)
     try:
         with progress_bar(f"export {world}") as progress:

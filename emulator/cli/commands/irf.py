@@ -10,6 +10,8 @@ import typer
 from emulator.cli.asking import (
     EXTRAPOLATE_OPTION,
     HORIZON_OPTION,
+    WEIGHTS_OPTION,
+    known_as,
     refuse,
     solve,
     warn,
@@ -67,7 +69,7 @@ def irf(
     cumulate: str | None = CUMULATE_OPTION,
     plot: Path | None = PLOT_OPTION,
     output_format: ResponseFormat = RESPONSE_FORMAT_OPTION,
-    weights: Path | None = typer.Option(None, help="A weights or run folder."),
+    weights: list[Path] = WEIGHTS_OPTION,
     extrapolate: bool = EXTRAPOLATE_OPTION,
 ) -> None:
     """Show the response of output, inflation and the interest rate to a shock."""
@@ -90,12 +92,13 @@ def irf(
 
     observed = None if history is None else observe(history)
     theta = values if values or history is None else None
-    model = emulator.load(weights)
+    model = emulator.load_bank(weights)
+    known = None if world is None else known_as(model, world)
     asked: dict[str, Any] = {
         "shock": shock, "size": size, "horizon": horizon, "history": observed,
         "state_dependent": state_dependent, "bands": bands,
     }  # fmt: skip
-    response = model.respond(world, theta, **asked)
+    response = model.respond(known, theta, **asked)
     caveats = response.attrs["caveats"]
     refuse(caveats, extrapolate)
     found = {"emulator": response.point[0]}
@@ -127,7 +130,7 @@ def irf(
         if history is not None:  # beside the numbers, which are to be read by programs
             typer.echo(f"emulator: {in_words(response.attrs)}", err=True)
     else:
-        title = model.spec(world).title if world is not None else "Any world"
+        title = model.spec(known).title if known is not None else "Any world"
         scale = f"{size:g} s.d." if normalize is None else normalize
         print_responses(f"{title}, {scale}", answer)
         if history is not None:

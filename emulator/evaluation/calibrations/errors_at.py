@@ -20,7 +20,7 @@ from emulator.evaluation.metrics.nrmse import mse
 from emulator.evaluation.metrics.peak import peak_value
 from emulator.evaluation.metrics.relative_error import is_small, worst
 from emulator.evaluation.metrics.wrong_sign_at_peak import wrong_sign
-from emulator.inference import Emulator
+from emulator.inference import Bank, Emulator
 from emulator.limits import MAX_SIZE
 from emulator.progress import Progress, silent
 from emulator.regimes import Regime
@@ -35,7 +35,7 @@ COLUMNS = (
 
 
 def errors_at(
-    model: Emulator, calibrations: Sequence[Calibration], progress: Progress = silent
+    model: Emulator | Bank, calibrations: Sequence[Calibration], progress: Progress = silent
 ) -> pd.DataFrame:
     """A row a calibration, `COLUMNS`, the largest NRMSE first.
 
@@ -47,11 +47,12 @@ def errors_at(
     comes last. Raises InputError where the weights do not answer from parameters, or the world
     installed is another than the weights know.
     """
-    model.check_trained(Regime.A)
+    for world in dict.fromkeys(calibration.world for calibration in calibrations):
+        model.of(world).check_trained(Regime.A)
     rows = []
     for done, calibration in enumerate(calibrations):
         progress(done, len(calibrations), calibration.world)
-        rows.append(_row(model, calibration))
+        rows.append(_row(model.of(calibration.world), calibration))
     progress(len(calibrations), len(calibrations), "")
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.sort_values("nrmse", ascending=False, kind="stable", ignore_index=True)

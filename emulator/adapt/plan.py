@@ -1,0 +1,110 @@
+"""How a run draws: anew while it trains, or once, by what a draw costs."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from emulator.adapt.draws import Draws, Store, Supply, seconds_a_draw, unheard
+from emulator.adapt.learner import BATCH, Learner, Matter, Settings
+from emulator.adapt.order import FEWEST_DRAWS, Order
+from emulator.adapt.search import RATES, WIDTH
+from emulator.errors import InputError
+from emulator.worlds.base import World
+
+HORIZON = 40  # as the shipped weights, of which a network may take over a part
+CHAPTER = 4096  # draws that are gone through some times and then no more
+# Times a draw is seen, so that drawing takes half as long as training; beyond, a fixed set has
+# nearly as many.
+MOST_TIMES = 16
+DRAWING = 0.3  # share of the time in which a fixed set is drawn
+MOST_FIXED = 50_000  # draws of a fixed set; errors hardly fall beyond (docs/adapt.md)
+MOST_NUMBERS = 100_000_000  # of their responses: 400 MB
+VALIDATION, TEST = 1024, 2048  # draws where they are cheap: an NRMSE is then known to 2 %
+LEAST = 50  # of either, where they are dear
+KEPT = 1e-3  # seconds a draw from which on draws are kept in files
+
+
+@dataclass(frozen=True)
+class Plan:
+    """seconds_a_draw, seconds_a_row: what drawing and learning from a draw cost. draws: of a fixed
+    set; None where they are drawn anew, each to be seen so many `times`. validation, test: draws
+    beside these. kept: whether all are kept in files."""
+
+    seconds_a_draw: float
+    seconds_a_row: float
+    draws: int | None
+    times: int | None
+    validation: int
+    test: int
+    kept: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        costs = (
+            f"a draw takes {1e3 * self.seconds_a_draw:.3g} ms, a row of a training step "
+            f"{1e3 * self.seconds_a_row:.3g} ms"
+        )
+        if self.draws is not None:
+            return f"a fixed set of {self.draws:,} draws ({costs})"
+        times = "once" if self.times == 1 else f"{self.times} times"
+        return f"new draws while it trains, each seen {times} ({costs})"
+
+    def supply(self, store: Store, told: Callable[[int], None]) -> Supply:
+        """Training draws as planned. told: is called with how many of a fixed set there are."""
+        length = CHAPTER if self.draws is None else self.draws
+        blocks = -(-length // store.size)
+
+        def chapter(number: int) -> Draws:
+            return store.some("train", length, number * blocks, told if number == 0 else unheard)
+
+        return Supply(chapter, length, self.times, store.seed)
+
+
+def plan(order: Order, world: World[Any], store: Store, matter: Matter) -> Plan:
+    """By a rule: draw anew where that takes at most half as long as training, each draw seen at
+    most `MOST_TIMES`; otherwise a fixed set, in `DRAWING` of the time. Raises InputError where the
+    time is not enough for that."""
+    draw, row = seconds_a_draw(world, order.seed, store.horizon), seconds_a_row(matter)
+    kept = draw >= KEPT
+    if order.draws is not None:
+        beside = min(VALIDATION, max(LEAST, order.draws // 4))
+        return Plan(draw, row, order.draws, None, beside, beside, kept)
+    times = max(1, math.ceil(2.0 * draw / row))
+    if times <= MOST_TIMES:
+        return Plan(draw, row, None, times, VALIDATION, TEST, kept)
+    there = int(DRAWING * 60.0 * order.minutes / draw)
+    beside = min(VALIDATION, max(LEAST, there // 6))
+    numbers = len(world.shocks) * (store.horizon + 1) * 3
+    draws = min(there - 2 * beside, MOST_FIXED, MOST_NUMBERS // numbers)
+    if draws < FEWEST_DRAWS:
+        needed = (FEWEST_DRAWS + 2 * LEAST) * draw / DRAWING / 60.0
+        raise InputError(
+            f"minutes: a draw of world {world.name!r} takes {draw:.2g} seconds, so that "
+            f"{order.minutes:g} minutes have too few; give {math.ceil(needed)} or more, or say how "
+            "many draws you want"
+        )
+    return Plan(draw, row, draws, None, beside, beside, kept)
+
+
+def seconds_a_row(matter: Matter) -> float:
+    """What it costs to learn from one draw, at the network tried first."""
+    known = matter.known
+
+    def chapter(number: int) -> Draws:
+        return known
+
+    learner = Learner(
+        matter, Settings(RATES[0], WIDTH, "scratch"), Supply(chapter, len(known), None, 0)
+    )
+    seconds = []
+    for _ in range(6):
+        started = time.perf_counter()
+        learner.learn(0.5)
+        seconds.append(time.perf_counter() - started)
+    return min(seconds) / BATCH

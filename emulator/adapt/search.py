@@ -1,0 +1,76 @@
+"""Which network is trained next, for how long: a function of what was found so far.
+
+Every stage is a whole schedule, from a warm-up to a rate of zero, so that its error is what such a
+run ends with. First the rates, from each start; then the best of them narrower and wider; then the
+best two for three times as long; then the best for the time that is left. What is chosen, is chosen
+by validation draws.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from emulator.adapt.learner import Settings
+from emulator.adapt.order import Start
+
+RATES = (4e-3, 2e-3, 8e-3)  # the middle one is tried with every start
+WIDTH = 64
+WIDTHS = (WIDTH // 2, 2 * WIDTH)
+# Shares of the whole. Shorter schedules choose too high a rate and too narrow a network, longer
+# ones leave less for the last.
+SHORT, LONG = 0.025, 0.075
+FINALISTS = 2
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A schedule: share of the whole run, None for what is left."""
+
+    settings: Settings
+    share: float | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a stage came to. error: NRMSE on validation draws at its end, infinite where it
+    diverged. curve: steps, seconds and error at some points of it."""
+
+    settings: Settings
+    last: bool
+    error: float
+    steps: int
+    seconds: float
+    curve: tuple[tuple[int, float, float], ...]
+
+
+def next_stage(done: Sequence[Result], starts: Sequence[Start]) -> Stage | None:
+    """The stage after those that are done; None after the last."""
+    trials = [Settings(RATES[0], WIDTH, start) for start in starts]
+    if len(done) < len(trials):
+        return Stage(trials[len(done)], SHORT)
+    start = _best(done[: len(trials)]).start
+    trials += [Settings(rate, WIDTH, start) for rate in RATES[1:]]
+    if len(done) < len(trials):
+        return Stage(trials[len(done)], SHORT)
+    best = _best(done[: len(trials)])
+    if best.start == "scratch":  # what is taken over has the width it had
+        trials += [best._replace(width=width) for width in WIDTHS]
+    if len(done) < len(trials):
+        return Stage(trials[len(done)], SHORT)
+    longer = done[len(trials) :]
+    if len(longer) < FINALISTS:
+        ranked = sorted(done[: len(trials)], key=lambda result: result.error)
+        return Stage(ranked[len(longer)].settings, LONG)
+    last = longer[FINALISTS:]
+    if not last:
+        return Stage(_best(longer), None)
+    if math.isfinite(last[-1].error):
+        return None
+    settings = last[-1].settings  # diverged: again, more slowly
+    return Stage(settings._replace(rate=settings.rate / 2), None)
+
+
+def _best(results: Sequence[Result]) -> Settings:
+    return min(results, key=lambda result: result.error).settings

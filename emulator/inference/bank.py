@@ -1,0 +1,74 @@
+"""Several weights at once, so that worlds that no single folder knows are asked together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from emulator.inference.emulator import Emulator, load, unknown_world
+from emulator.inference.response import Response
+from emulator.inference.signatures import takes
+from emulator.regimes import Regime
+from emulator.specs import WorldSpec
+
+if TYPE_CHECKING:
+    import torch
+    import xarray as xr
+
+
+def load_bank(paths: Iterable[str | os.PathLike[str]] = ()) -> Bank:
+    """The weights in several folders; without any, those shipped. Raises WeightsError."""
+    return Bank([load(path) for path in paths] or [load()])
+
+
+class Bank:
+    """Several weights, asked as one. A world is answered by the last of them that knows it; a
+    history without a world, by the last that was trained for such."""
+
+    def __init__(self, emulators: Sequence[Emulator]) -> None:
+        self.emulators = tuple(emulators)
+        self._by_world = {world: one for one in self.emulators for world in one.worlds}
+
+    @property
+    def worlds(self) -> tuple[str, ...]:
+        """The worlds that any of them knows."""
+        return tuple(self._by_world)
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """Where they are from, for records: of several, one after the other."""
+        keys = {"trained_at": "commit"} | {
+            key: key for key in ("weights_sha256", "config_sha", "data_sha")
+        }
+        return {
+            shown: ", ".join(str(one.provenance[key]) for one in self.emulators)
+            for shown, key in keys.items()
+        }
+
+    def of(self, world: str | None) -> Emulator:
+        """The weights that answer for a world. Raises UnknownNameError."""
+        if world is None:
+            blind = [e for e in self.emulators if e.provenance["regime"] in ("all", Regime.B2)]
+            return (blind or self.emulators)[-1]
+        if not isinstance(world, str) or world not in self._by_world:
+            raise unknown_world(world, self.worlds)
+        return self._by_world[world]
+
+    def spec(self, world: str) -> WorldSpec:
+        """A world as `Emulator.spec` has it."""
+        return self.of(world).spec(world)
+
+    @takes(Emulator.respond)
+    def respond(self, world: str | None = None, *asked: Any, **options: Any) -> Response:
+        """As `Emulator.respond`."""
+        return self.of(world).respond(world, *asked, **options)
+
+    @takes(Emulator.respond)
+    def irf(self, world: str | None = None, *asked: Any, **options: Any) -> xr.DataArray:
+        """As `Emulator.irf`."""
+        return self.of(world).irf(world, *asked, **options)
+
+    def irf_torch(self, world: str, theta: torch.Tensor, **options: Any) -> torch.Tensor:
+        """As `Emulator.irf_torch`."""
+        return self.of(world).irf_torch(world, theta, **options)

@@ -1,0 +1,42 @@
+"""Networks of one's own that are small and learn in a few steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from emulator.adapt import Order, adapt, carry_out, learner, plan, search
+from tests.shared import once
+
+STEPS = 40
+TINY = Order("nk", steps=STEPS, draws=120, seed=3)
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    small(monkeypatch)
+
+
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few draws a step, few units, few draws beside those trained on."""
+    monkeypatch.setattr(learner, "BATCH", 16)
+    monkeypatch.setattr(plan, "BATCH", 16)
+    monkeypatch.setattr(plan, "CHAPTER", 256)
+    monkeypatch.setattr(plan, "VALIDATION", 64)
+    monkeypatch.setattr(plan, "TEST", 64)
+    for module in (search, plan, carry_out):
+        monkeypatch.setattr(module, "WIDTH", 8)
+    monkeypatch.setattr(search, "WIDTHS", (4,))
+
+
+@pytest.fixture(scope="session")
+def adapted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that `adapt` left: of `nk`, as TINY asks."""
+
+    def make(folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            small(patch)
+            adapt(TINY, folder)
+
+    return once(tmp_path_factory, "adapted", make)
