@@ -77,7 +77,7 @@ def draw(world: World[Any], seed: int, part: Part, block: int, horizon: int, cou
     found: list[tuple[np.ndarray, ...]] = []
     have, tried, ahead = 0, 0, count
     while have < count:
-        theta = world.from_uniforms(rng.random((ahead, len(world.parameters))))
+        theta = world.from_uniforms(_uniforms(world, rng, ahead))
         size = rng.uniform(MIN_SIZE, MAX_SIZE, (ahead, len(world.shocks)))
         size *= rng.choice([-1.0, 1.0], size.shape)
         solution = world.solve(theta)
@@ -94,6 +94,15 @@ def draw(world: World[Any], seed: int, part: Part, block: int, horizon: int, cou
         ahead = max(16, -(-(count - have) * tried // max(have, 1)))
     columns = [np.concatenate(column)[:count] for column in zip(*found, strict=True)]
     return Draws(*(torch.as_tensor(column, dtype=torch.float32) for column in columns))
+
+
+def _uniforms(world: World[Any], rng: np.random.Generator, count: int) -> np.ndarray:
+    """(count, P) in [0, 1); of worlds drawn by siblings each group has its dear ones in common."""
+    u = rng.random((count, len(world.parameters)))
+    dear = [world.parameter_names.index(name) for name in world.dear]
+    shared = np.repeat(u[:: world.siblings, dear], world.siblings, axis=0)
+    u[:, dear] = shared[:count]
+    return u
 
 
 def kept(path: Path, make: Callable[[], Draws]) -> Draws:
@@ -117,7 +126,7 @@ def kept(path: Path, make: Callable[[], Draws]) -> Draws:
 def seconds_a_draw(world: World[Any], seed: int, horizon: int) -> float:
     """What a draw costs, once compiled code is loaded, at as many at once as will be drawn; of
     fewer where they are dear."""
-    count = 8
+    count = max(8, world.siblings)
     draw(world, seed, "train", 0, horizon, 1)
     while True:
         started = time.perf_counter()

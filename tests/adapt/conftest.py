@@ -13,8 +13,8 @@ STEPS = 40
 TINY = Order("nk", steps=STEPS, draws=120, seed=3)
 
 
-@pytest.fixture(autouse=True)
-def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     small(monkeypatch)
 
 

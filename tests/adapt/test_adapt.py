@@ -24,7 +24,7 @@ from emulator.training.losses import response_loss
 from emulator.worlds import get_world
 from tests.adapt.conftest import STEPS, TINY
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_networks")]
 
 
 class Stop:
