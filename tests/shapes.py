@@ -23,6 +23,7 @@ import torch
 from beartype.door import is_bearable
 
 CHECKED = (
+    "emulator.adapt.draws",
     "emulator.estimation.bands",
     "emulator.estimation.diagnostics",
     "emulator.estimation.estimate",

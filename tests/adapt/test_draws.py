@@ -60,7 +60,7 @@ def test_a_prior_without_solutions_is_refused() -> None:
 
 def _numbered(first: int, count: int) -> Draws:
     numbers = torch.arange(first, first + count, dtype=torch.float32)[:, None]
-    return Draws(numbers, numbers, numbers[:, None, None])
+    return Draws(numbers, numbers, numbers[:, None, None].expand(-1, 1, 1, 3))
 
 
 @pytest.mark.parametrize("times", [1, 3])
