@@ -34,14 +34,13 @@ def card(order: Order, plan: Plan, run: Run, drawn: int, found: dict[str, Any]) 
         "shocks": len(matter.spec.shocks),
         "order": asdict(order),
         "draws": plan.to_dict() | {"training_drawn": drawn},
-        "chosen": best._asdict(),
+        "chosen": best._asdict() | {"steps": run.best.steps},
         "stages": [
-            asdict(result) | {"settings": result.settings._asdict(), "rows": BATCH * result.steps}
+            asdict(result) | {"settings": result.settings._asdict()}
             for result in run.results
         ],
         **found,
         "steps": sum(result.steps for result in run.results),
-        "rows": BATCH * sum(result.steps for result in run.results),
         "seconds": run.clock.seconds,
         "processor_seconds": run.clock.processor,
         "threads": torch.get_num_threads(),
@@ -73,11 +72,12 @@ def in_words(facts: dict[str, Any], plan: Plan) -> str:
         f"- commit {facts['commit']}, "
         + ", ".join(f"{name} {version}" for name, version in facts["versions"].items()),
         f"- {facts['seconds']:.0f} seconds, {facts['processor_seconds']:.0f} of processor time on "
-        f"{facts['threads']} thread(s); {facts['steps']:,} steps of {BATCH} draws, "
+        f"{facts['threads']} thread(s); {facts['steps']:,} steps of {BATCH} draws in all, "
         f"{facts['draws']['training_drawn']:,} training draws",
         f"- draws: {plan}; {plan.validation:,} draws to choose by, {plan.test:,} to report",
         f"- chosen on validation draws: rate {best['rate']:g}, {best['width']} units, from "
-        f"{'the shipped weights' if best['start'] == 'shipped' else 'scratch'}",
+        f"{'the shipped weights' if best['start'] == 'shipped' else 'scratch'}; "
+        f"{best['steps']:,} steps",
         f"- bands: {facts['bands']}",
         "",
         "## How far off",

@@ -12,7 +12,7 @@ import numpy as np
 
 from emulator.adapt.card import FILE, card, in_words
 from emulator.adapt.draws import Draws, Store
-from emulator.adapt.learner import Matter, check_start, error_of
+from emulator.adapt.learner import BATCH, Matter, check_start, error_of
 from emulator.adapt.measured import at_points, over_prior, what_more_brings
 from emulator.adapt.order import Order
 from emulator.adapt.plan import CHAPTER, HORIZON, Plan, plan
@@ -115,7 +115,7 @@ def _carry_out(order: Order, world: World[Any], folder: Path, progress: Progress
     clock = Clock()
     progress(0, round(60 * order.minutes), "what moves what")
     spec, shipped = described(world), _shipped()
-    made = _planned(order, world, spec, shipped, folder)
+    made = _planned(order, world, spec, shipped, folder, clock)
     store = Store(world, order.seed, HORIZON, folder / DRAWS if made.kept else None)
 
     def told(done: int) -> None:
@@ -125,7 +125,7 @@ def _carry_out(order: Order, world: World[Any], folder: Path, progress: Progress
     supply = made.supply(store, lambda done: told(made.validation + done))
     matter = _matter(world, spec, supply.rows(0, min(MOST_KNOWN, supply.length)), shipped, order)
     starts = check_start(matter, order.start, WIDTH)
-    run = Run(order, matter, supply, validation, starts, folder, clock, progress)
+    run = Run(order, matter, supply, validation, starts, made.trials, folder, clock, progress)
     run.restore()
     if not run.go():
         return False
@@ -134,18 +134,35 @@ def _carry_out(order: Order, world: World[Any], folder: Path, progress: Progress
 
 
 def _planned(
-    order: Order, world: World[Any], spec: WorldSpec, shipped: Loaded | None, folder: Path
+    order: Order,
+    world: World[Any],
+    spec: WorldSpec,
+    shipped: Loaded | None,
+    folder: Path,
+    clock: Clock,
 ) -> Plan:
     """How the run draws, as it was decided when it began."""
-    path = folder / ORDER
+    path, identity = folder / ORDER, _identity(world)
     if path.exists():
-        return Plan(**read_json(path)["plan"])
+        held = read_json(path)
+        if held["identity"] != identity:
+            raise ConfigError(
+                f"{folder}: world {world.name!r} has changed since this run began; name another "
+                "folder with --output"
+            )
+        return Plan(**held["plan"])
     probe = Store(world, order.seed, HORIZON, None)
     matter = _matter(world, spec, probe.some("train", probe.size), shipped, order)
-    made = plan(order, world, probe, matter)
-    content = sealed({"order": asdict(order), "plan": made.to_dict()})
+    made = plan(order, world, probe, matter, clock.seconds / clock.processor)
+    content = sealed({"order": asdict(order), "plan": made.to_dict(), "identity": identity})
     write_atomically(path, json.dumps(content, indent=1).encode())
     return made
+
+
+def _identity(world: World[Any]) -> str:
+    """What tells a world from another of its name."""
+    text = world.found.text if isinstance(world, DynareWorld) else ""
+    return json_sha256({"spec": world.spec.to_dict(), "text": text})
 
 
 def _shipped() -> Loaded | None:
@@ -209,7 +226,11 @@ def _finish(made: Plan, run: Run, store: Store) -> None:
 
 
 def _provenance(facts: dict[str, Any], matter: Matter) -> dict[str, Any]:
-    name, started = matter.spec.name, facts["chosen"]["start"] == "shipped"
+    name, source = matter.spec.name, None
+    rows = BATCH * facts["chosen"]["steps"]
+    if facts["chosen"]["start"] == "shipped" and matter.shipped is not None:
+        source = matter.shipped.sha256
+        rows += matter.shipped.samples_seen.get(Regime.A.value, {}).get(name, 0)
     draws = {"world": matter.spec.to_dict(), "seed": matter.seed, "draws": facts["draws"]["draws"]}
     return {
         "commit": facts["commit"],
@@ -218,13 +239,13 @@ def _provenance(facts: dict[str, Any], matter: Matter) -> dict[str, Any]:
         "draws_sha": json_sha256(draws)[:16],
         "training_rows": {name: facts["draws"]["training_drawn"]},
         "held_out": {name: []},
-        "started_from": matter.shipped.sha256 if started and matter.shipped else None,
+        "started_from": source,
         "regime": Regime.A.value,
         "device": "cpu",
         "processes": 1,
         "threads": facts["threads"],
         "torch": facts["versions"]["torch"],
-        "steps": facts["steps"],
-        "samples_seen": {Regime.A.value: {name: facts["rows"]}},
+        "steps": facts["chosen"]["steps"],
+        "samples_seen": {Regime.A.value: {name: rows}},
         "processor_seconds": facts["processor_seconds"],
     }

@@ -86,12 +86,12 @@ def draw(world: World[Any], seed: int, part: Part, block: int, horizon: int, cou
         valid = (solution.status == Status.OK) & np.isfinite(values).all(axis=(1, 2, 3))
         found.append((theta[valid], size[valid], values[valid].astype(np.float32)))
         have, tried = have + int(valid.sum()), tried + ahead
-        if have * _MOST_TRIES < tried:
+        if tried >= _MOST_TRIES * max(have, 1):
             raise InputError(
                 f"world {world.name!r}: {have} of {tried} draws have a solution; narrow its "
                 "parameters' bounds"
             )
-        ahead = max(16, -(-(count - have) * tried // max(have, 1)))
+        ahead = min(_MOST_TRIES, max(16, -(-(count - have) * tried // max(have, 1))))
     columns = [np.concatenate(column)[:count] for column in zip(*found, strict=True)]
     return Draws(*(torch.as_tensor(column, dtype=torch.float32) for column in columns))
 
@@ -124,14 +124,14 @@ def kept(path: Path, make: Callable[[], Draws]) -> Draws:
 
 
 def seconds_a_draw(world: World[Any], seed: int, horizon: int) -> float:
-    """What a draw costs, once compiled code is loaded, at as many at once as will be drawn; of
-    fewer where they are dear."""
+    """What a draw costs of processor time, once compiled code is loaded, at as many at once as will
+    be drawn; of fewer where they are dear."""
     count = max(8, world.siblings)
     draw(world, seed, "train", 0, horizon, 1)
     while True:
-        started = time.perf_counter()
+        started = time.process_time()
         draw(world, seed, "train", 0, horizon, count)
-        seconds = time.perf_counter() - started
+        seconds = time.process_time() - started
         if seconds > ENOUGH or count >= BLOCK:
             return seconds / count
         count = min(BLOCK, 4 * count)

@@ -25,14 +25,16 @@ MOST_FIXED = 50_000  # draws of a fixed set; errors hardly fall beyond (docs/ada
 MOST_NUMBERS = 100_000_000  # of their responses: 400 MB
 VALIDATION, TEST = 1024, 2048  # draws where they are cheap: an NRMSE is then known to 2 %
 LEAST = 50  # of either, where they are dear
+FEWEST_TRIED = 1000  # steps in all from which on a trial of 2.5 % of them tells anything
 KEPT = 1e-3  # seconds a draw from which on draws are kept in files
 
 
 @dataclass(frozen=True)
 class Plan:
-    """seconds_a_draw, seconds_a_row: what drawing and learning from a draw cost. draws: of a fixed
-    set; None where they are drawn anew, each to be seen so many `times`. validation, test: draws
-    beside these. kept: whether all are kept in files."""
+    """seconds_a_draw, seconds_a_row: what drawing and learning from a draw cost of processor time.
+    draws: of a fixed set; None where they are drawn anew, each to be seen so many `times`.
+    validation, test: draws beside these. kept: whether all are kept in files. trials: whether there
+    are steps enough for trials of rates and widths."""
 
     seconds_a_draw: float
     seconds_a_row: float
@@ -41,6 +43,7 @@ class Plan:
     validation: int
     test: int
     kept: bool
+    trials: bool
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -48,7 +51,7 @@ class Plan:
     def __str__(self) -> str:
         costs = (
             f"a draw takes {1e3 * self.seconds_a_draw:.3g} ms, a row of a training step "
-            f"{1e3 * self.seconds_a_row:.3g} ms"
+            f"{1e3 * self.seconds_a_row:.3g} ms of processor time"
         )
         if self.draws is not None:
             return f"a fixed set of {self.draws:,} draws ({costs})"
@@ -66,30 +69,32 @@ class Plan:
         return Supply(chapter, length, self.times, store.seed)
 
 
-def plan(order: Order, world: World[Any], store: Store, matter: Matter) -> Plan:
+def plan(order: Order, world: World[Any], store: Store, matter: Matter, pace: float) -> Plan:
     """By a rule: draw anew where that takes at most half as long as training, each draw seen at
-    most `MOST_TIMES`; otherwise a fixed set, in `DRAWING` of the time. Raises InputError where the
-    time is not enough for that."""
+    most `MOST_TIMES`; otherwise a fixed set, in `DRAWING` of the time. pace: seconds that go by in
+    one of processor time. Raises InputError where the time is not enough for that."""
     draw, row = seconds_a_draw(world, order.seed, store.horizon), seconds_a_row(matter)
-    kept = draw >= KEPT
-    if order.draws is not None:
-        beside = min(VALIDATION, max(LEAST, order.draws // 4))
-        return Plan(draw, row, order.draws, None, beside, beside, kept)
-    times = max(1, math.ceil(2.0 * draw / row))
-    if times <= MOST_TIMES:
-        return Plan(draw, row, None, times, VALIDATION, TEST, kept)
-    there = int(DRAWING * 60.0 * order.minutes / draw)
-    beside = min(VALIDATION, max(LEAST, there // 6))
     numbers = len(world.shocks) * (store.horizon + 1) * 3
-    draws = min(there - 2 * beside, MOST_FIXED, MOST_NUMBERS // numbers)
-    if draws < FEWEST_DRAWS:
-        needed = (FEWEST_DRAWS + 2 * LEAST) * draw / DRAWING / 60.0
-        raise InputError(
-            f"minutes: a draw of world {world.name!r} takes {draw:.2g} seconds, so that "
-            f"{order.minutes:g} minutes have too few; give {math.ceil(needed)} or more, or say how "
-            "many draws you want"
-        )
-    return Plan(draw, row, draws, None, beside, beside, kept)
+    times: int | None = max(1, math.ceil(2.0 * draw / row))
+    draws, beside, test = order.draws, VALIDATION, TEST
+    if draws is not None:
+        beside = test = min(VALIDATION, max(LEAST, draws // 4))
+    elif times is not None and times > MOST_TIMES:
+        there = int(DRAWING * 60.0 * order.minutes / (draw * pace))
+        beside = test = min(VALIDATION, max(LEAST, there // 6))
+        draws = min(there - 2 * beside, MOST_FIXED, MOST_NUMBERS // numbers)
+        if draws < FEWEST_DRAWS:
+            needed = (FEWEST_DRAWS + 2 * LEAST) * draw * pace / DRAWING / 60.0
+            raise InputError(
+                f"minutes: a draw of world {world.name!r} takes {draw * pace:.2g} seconds, so that "
+                f"{order.minutes:g} minutes have too few; give {math.ceil(needed)} or more, or say "
+                "how many draws you want"
+            )
+    if draws is not None:
+        times = None
+    a_step = BATCH * pace * (row + draw / (times or MOST_TIMES))
+    steps = order.steps or 60.0 * order.minutes / a_step
+    return Plan(draw, row, draws, times, beside, test, draw >= KEPT, steps >= FEWEST_TRIED)
 
 
 def seconds_a_row(matter: Matter) -> float:
@@ -104,7 +109,7 @@ def seconds_a_row(matter: Matter) -> float:
     )
     seconds = []
     for _ in range(6):
-        started = time.perf_counter()
+        started = time.process_time()
         learner.learn(0.5)
-        seconds.append(time.perf_counter() - started)
+        seconds.append(time.process_time() - started)
     return min(seconds) / BATCH

@@ -50,11 +50,13 @@ class Best:
     def __init__(self) -> None:
         self.error = math.inf
         self.settings: Settings | None = None
+        self.steps = 0
         self.weights: dict[str, torch.Tensor] = {}
 
-    def see(self, error: float, settings: Settings, model: Universal) -> None:
-        if error < self.error:
-            self.error, self.settings = error, settings
+    def see(self, result: Result, model: Universal) -> None:
+        """A stage's end. Equal is no improvement."""
+        if result.error < self.error:
+            self.error, self.settings, self.steps = result.error, result.settings, result.steps
             self.weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
 
 
@@ -68,12 +70,14 @@ class Run:
         supply: Supply,
         validation: Draws,
         starts: tuple[Start, ...],
+        tried: bool,
         folder: Path,
         clock: Clock,
         progress: Progress,
     ) -> None:
         self.order, self.matter, self.supply = order, matter, supply
-        self.validation, self.starts, self.folder = validation, starts, folder
+        self.validation, self.folder = validation, folder
+        self.starts, self.tried = starts, tried
         self.clock, self.progress = clock, progress
         self.results: list[Result] = []
         self.best = Best()
@@ -88,7 +92,7 @@ class Run:
         KeyboardInterrupt after Ctrl-C, with a checkpoint, and TrainingError where every network
         diverges."""
         with interruptions() as received:
-            while not self.reached and (stage := next_stage(self.results, self.starts)):
+            while not self.reached and (stage := self._next()):
                 if stage.settings.rate < _SLOWEST:
                     raise TrainingError(
                         f"world {self.matter.spec.name!r}: training diverges at any rate; look at "
@@ -101,6 +105,9 @@ class Run:
                     return False
                 self.save()
         return True
+
+    def _next(self) -> Stage | None:
+        return next_stage(self.results, self.starts, self.tried)
 
     @property
     def reached(self) -> bool:
@@ -136,7 +143,7 @@ class Run:
             Result(stage.settings, stage.share is None, error if fine else math.inf, learner.step,
                    seconds, tuple(self.curve))
         )  # fmt: skip
-        self.best.see(self.results[-1].error, stage.settings, learner.model)
+        self.best.see(self.results[-1], learner.model)
         self.learner = None
         return True
 
@@ -181,6 +188,7 @@ class Run:
             "results": [asdict(r) | {"settings": tuple(r.settings)} for r in self.results],
             "best": {
                 "error": best.error,
+                "steps": best.steps,
                 "settings": None if best.settings is None else tuple(best.settings),
                 "weights": best.weights,
             },
@@ -208,6 +216,7 @@ class Run:
             best = state["best"]
             if best["settings"] is not None:
                 self.best.settings = Settings(*best["settings"])
+                self.best.steps = int(best["steps"])
             self.best.error, self.best.weights = float(best["error"]), best["weights"]
             self.curve = [(int(s), float(t), float(e)) for s, t, e in state["curve"]]
             self.prepared = float(state["prepared"])

@@ -45,11 +45,16 @@ class Result:
     curve: tuple[tuple[int, float, float], ...]
 
 
-def next_stage(done: Sequence[Result], starts: Sequence[Start]) -> Stage | None:
-    """The stage after those that are done; None after the last."""
+def next_stage(done: Sequence[Result], starts: Sequence[Start], tried: bool = True) -> Stage | None:
+    """The stage after those that are done; None after the last. tried: whether rates and widths
+    are; starts are tried where there are several."""
     trials = [Settings(RATES[0], WIDTH, start) for start in starts]
+    if not tried and len(starts) == 1:
+        return _last(trials[0], done)
     if len(done) < len(trials):
         return Stage(trials[len(done)], SHORT)
+    if not tried:
+        return _last(_best(done[: len(trials)]), done[len(trials) :])
     start = _best(done[: len(trials)]).start
     trials += [Settings(rate, WIDTH, start) for rate in RATES[1:]]
     if len(done) < len(trials):
@@ -63,13 +68,17 @@ def next_stage(done: Sequence[Result], starts: Sequence[Start]) -> Stage | None:
     if len(longer) < FINALISTS:
         ranked = sorted(done[: len(trials)], key=lambda result: result.error)
         return Stage(ranked[len(longer)].settings, LONG)
-    last = longer[FINALISTS:]
-    if not last:
-        return Stage(_best(longer), None)
-    if math.isfinite(last[-1].error):
+    return _last(_best(longer[:FINALISTS]), longer[FINALISTS:])
+
+
+def _last(settings: Settings, done: Sequence[Result]) -> Stage | None:
+    """All the time that is left, or None once it went well; where it diverged, at half the rate."""
+    if not done:
+        return Stage(settings, None)
+    if math.isfinite(done[-1].error):
         return None
-    settings = last[-1].settings  # diverged: again, more slowly
-    return Stage(settings._replace(rate=settings.rate / 2), None)
+    before = done[-1].settings
+    return Stage(before._replace(rate=before.rate / 2), None)
 
 
 def _best(results: Sequence[Result]) -> Settings:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.adapt import Order, adapt, carry_out, learner, plan, search
+from emulator.adapt import Order, adapt, card, carry_out, learner, plan, search
 from tests.shared import once
 
 STEPS = 40
@@ -20,9 +20,10 @@ def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few draws a step, few units, few draws beside those trained on."""
-    monkeypatch.setattr(learner, "BATCH", 16)
-    monkeypatch.setattr(plan, "BATCH", 16)
+    for module in (card, carry_out, learner, plan):
+        monkeypatch.setattr(module, "BATCH", 16)
     monkeypatch.setattr(plan, "CHAPTER", 256)
+    monkeypatch.setattr(plan, "FEWEST_TRIED", STEPS)
     monkeypatch.setattr(plan, "VALIDATION", 64)
     monkeypatch.setattr(plan, "TEST", 64)
     for module in (search, plan, carry_out):

@@ -71,13 +71,15 @@ def test_the_card_tells_how_it_was_learned(adapted: Path) -> None:
     assert f"NRMSE {card['more']['twice_the_steps']:.4f} after twice the steps" in words
     assert f"{card['test']['nrmse']:.4f}" in words
     best = min(card["stages"], key=lambda stage: stage["error"])
-    assert card["chosen"] == best["settings"]
+    assert card["chosen"] == best["settings"] | {"steps": best["steps"]}
     seen = load_weights(adapted).samples_seen
-    assert seen == {"A": {"nk": card["rows"]}}
+    assert seen == {"A": {"nk": 16 * best["steps"]}}
 
 
 @pytest.mark.parametrize("after", [3, STEPS - 5])
-def test_what_was_stopped_goes_on_bit_for_bit(adapted: Path, tmp_path: Path, after: int) -> None:
+def test_what_was_stopped_goes_on_bit_for_bit(
+    adapted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
     """In a trial, and in the last schedule."""
     part = tmp_path / "part"
     assert not adapt(TINY, part, progress=Stop(after))
@@ -85,6 +87,10 @@ def test_what_was_stopped_goes_on_bit_for_bit(adapted: Path, tmp_path: Path, aft
         adapt(TINY, part)
     with pytest.raises(ConfigError, match=r"another seed \(3, now 4\)"):
         adapt(replace(TINY, seed=4), part, resume=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("emulator.adapt.carry_out._identity", lambda world: "another")
+        with pytest.raises(ConfigError, match="'nk' has changed"):
+            adapt(TINY, part, resume=True)
     assert adapt(TINY, part, resume=True)
     assert load_weights(part).sha256 == load_weights(adapted).sha256
     assert adapt(TINY, part, resume=True)  # there already

@@ -54,8 +54,20 @@ def test_a_prior_without_solutions_is_refused() -> None:
             solution = super().solve(theta)
             return solution._replace(status=np.full(len(theta), Status.INDETERMINATE, np.int8))
 
-    with pytest.raises(InputError, match="0 of 20 draws have a solution"):
+    with pytest.raises(InputError, match=r"0 of \d+ draws have a solution"):
         draw(Barren(), 1, "train", 0, 4, 20)
+
+
+def test_few_draws_of_a_prior_that_is_mostly_valid_are_found() -> None:
+    class Mostly(NewKeynesian):
+        def solve(self, theta):  # type: ignore[no-untyped-def, override]
+            solution = super().solve(theta)
+            odd = np.arange(len(theta)) % 8 == 7
+            return solution._replace(
+                status=np.where(odd, solution.status, Status.INDETERMINATE).astype(np.int8)
+            )
+
+    assert len(draw(Mostly(), 1, "train", 0, 4, 1)) == 1
 
 
 def _numbered(first: int, count: int) -> Draws:

@@ -59,6 +59,16 @@ def test_a_last_run_that_diverges_is_gone_through_again_at_half_the_rate() -> No
     assert rates == [rates[0], rates[0] / 2, rates[0] / 4]
 
 
+@pytest.mark.parametrize("starts", [("scratch",), ("scratch", "shipped")])
+def test_with_few_steps_only_starts_are_tried(starts: tuple[str, ...]) -> None:
+    done: list[Result] = []
+    while stage := next_stage(done, starts, tried=False):  # type: ignore[arg-type]
+        done.append(Result(stage.settings, stage.share is None, 1.0, 10, 1.0, ()))
+    assert len(done) == len(starts) + (len(starts) > 1)
+    assert done[-1].last
+    assert {(r.settings.rate, r.settings.width) for r in done} == {(RATES[0], WIDTH)}
+
+
 @pytest.mark.parametrize(
     ("draw", "expected"), [(1e-6, (None, 1)), (2.4e-4, (None, 5)), (0.01, (15952, None))]
 )
@@ -69,8 +79,12 @@ def test_what_a_draw_costs_says_whether_draws_are_fixed(
     monkeypatch.setattr(plans, "seconds_a_draw", lambda *_: draw)
     monkeypatch.setattr(plans, "seconds_a_row", lambda *_: 1e-4)
     world = get_world("nk")
-    made = plans.plan(Order("nk"), world, Store(world, 1, 40, None), None)  # type: ignore[arg-type]
+    store = Store(world, 1, 40, None)
+    made = plans.plan(Order("nk"), world, store, None, 1.0)  # type: ignore[arg-type]
     assert (made.draws, made.times) == expected
     assert made.kept is (draw >= plans.KEPT)
-    asked = plans.plan(Order("nk", draws=500), world, Store(world, 1, 40, None), None)  # type: ignore[arg-type]
+    assert made.trials
+    order = Order("nk", minutes=0.2, draws=500)
+    asked = plans.plan(order, world, store, None, 1.0)  # type: ignore[arg-type]
+    assert not asked.trials
     assert (asked.draws, asked.times, asked.validation) == (500, None, 125)
