@@ -40,9 +40,11 @@ WEIGHTS_OPTION = typer.Option(
 def known_as(model: Bank, world: str) -> str:
     """The name by which weights know a world: itself, or that of the world in the file at this
     path."""
+    if world in model.worlds:
+        return world
     from emulator.worlds import get_world, has_world, list_worlds
 
-    if world in model.worlds or world in list_worlds() or not has_world(world):
+    if world in list_worlds() or not has_world(world):
         return world
     name = get_world(world).name
     return name if name in model.worlds else world
