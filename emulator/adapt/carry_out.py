@@ -52,7 +52,7 @@ from emulator.worlds.dynare import DynareWorld, write_world
 
 ORDER, DRAWS = "order.json", "draws"
 MOST_KNOWN = 4096  # training draws whose moments and principal components are taken
-PATHS = 200  # simulated, for the scale of observables
+PATHS = 100  # simulated, for the scale of observables
 
 
 @plain_torch()
@@ -95,7 +95,7 @@ def _check_folder(folder: Path, order: Order, resume: bool) -> bool:
         ) from None
     except ValueError:
         held = {}
-    if not is_sealed(held):
+    if not isinstance(held, dict) or not is_sealed(held):
         raise ConfigError(f"{folder / ORDER}: damaged; name a new folder with --output")
     if not resume:
         raise ConfigError(
@@ -114,7 +114,8 @@ def _check_folder(folder: Path, order: Order, resume: bool) -> bool:
 def _carry_out(order: Order, world: World[Any], folder: Path, progress: Progress) -> bool:
     clock = Clock()
     progress(0, round(60 * order.minutes), "what moves what")
-    spec, shipped = described(world), _shipped()
+    spec = described(world)
+    shipped = None if order.start == "scratch" else _shipped()
     made = _planned(order, world, spec, shipped, folder, clock)
     store = Store(world, order.seed, HORIZON, folder / DRAWS if made.kept else None)
 
