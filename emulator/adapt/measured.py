@@ -91,8 +91,9 @@ def at_points(model: Universal, matter: Matter) -> list[dict[str, Any]]:
         if status[k] != Status.OK:
             found.append(row | {"nrmse": None, "why": Status(int(status[k])).message})
             continue
-        pair = [np.stack([values[k] for values in parts]) for parts in (predicted, exact)]
-        found.append(row | measured(*pair, matter.sigma.double().numpy(), matter.spec))
+        answered, truth = (np.stack([part[k] for part in parts]) for parts in (predicted, exact))
+        sigma = matter.sigma.double().numpy()
+        found.append(row | measured(answered, truth, sigma, matter.spec))
     return found
 
 

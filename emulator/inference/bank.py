@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from emulator.inference.arguments import Theta
 from emulator.inference.emulator import Emulator, load, unknown_world
 from emulator.inference.response import Response
-from emulator.inference.signatures import takes
 from emulator.regimes import Regime
 from emulator.specs import WorldSpec
 
@@ -59,15 +59,13 @@ class Bank:
         """A world as `Emulator.spec` has it."""
         return self.of(world).spec(world)
 
-    @takes(Emulator.respond)
-    def respond(self, world: str | None = None, *asked: Any, **options: Any) -> Response:
+    def respond(self, world: str | None = None, theta: Theta = None, **options: Any) -> Response:
         """As `Emulator.respond`."""
-        return self.of(world).respond(world, *asked, **options)
+        return self.of(world).respond(world, theta, **options)
 
-    @takes(Emulator.respond)
-    def irf(self, world: str | None = None, *asked: Any, **options: Any) -> xr.DataArray:
+    def irf(self, world: str | None = None, theta: Theta = None, **options: Any) -> xr.DataArray:
         """As `Emulator.irf`."""
-        return self.of(world).irf(world, *asked, **options)
+        return self.of(world).irf(world, theta, **options)
 
     def irf_torch(self, world: str, theta: torch.Tensor, **options: Any) -> torch.Tensor:
         """As `Emulator.irf_torch`."""

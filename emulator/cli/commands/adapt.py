@@ -8,6 +8,7 @@ from typing import Literal
 import typer
 
 from emulator.cli.console import FORMAT_OPTION, Format, print_json, progress_bar
+from emulator.errors import unknown_name
 
 EXAMPLE = "emulator adapt gap.yaml --minutes 10 --output runs/gap"
 
@@ -67,8 +68,7 @@ def adapt(
 
 
 def _start(start: str | None) -> Literal["shipped", "scratch"] | None:
-    from emulator.errors import unknown_name
-
-    if start is None or start == "shipped" or start == "scratch":
-        return start
-    raise unknown_name("start", start, ("shipped", "scratch"))
+    starts: dict[str, Literal["shipped", "scratch"]] = {"shipped": "shipped", "scratch": "scratch"}
+    if start is not None and start not in starts:
+        raise unknown_name("start", start, starts)
+    return None if start is None else starts[start]
