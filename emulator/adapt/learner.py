@@ -16,7 +16,7 @@ from emulator.models.adoption import most_alike
 from emulator.models.universal import Universal, UniversalConfig
 from emulator.models.weights import Loaded
 from emulator.seeding import derived_seed
-from emulator.specs import WorldSpec
+from emulator.specs import WorldSpec, same_names
 from emulator.training.batches import StepBatch
 from emulator.training.config import LossConfig, TrainingConfig
 from emulator.training.losses import response_loss
@@ -78,6 +78,7 @@ class Matter:
             self.take_over(model)
         return model
 
+    @torch.no_grad()
     def take_over(self, model: Universal) -> bool:
         """Give a network the shipped weights' part of the same names; whether there is any."""
         source = None if self.shipped is None else self.shipped.model
@@ -89,7 +90,13 @@ class Matter:
             return False
         network = model.network(self.spec.name)
         before = [parameter.detach().clone() for parameter in network.parameters()]
-        network.start_as(source.network(most_alike(self.spec, source.specs.values())[0]))
+        other = source.network(most_alike(self.spec, source.specs.values())[0])
+        network.start_as(other)
+        if same_names(network.spec, other.spec):  # what was learned is in units of these
+            model.scales(network.spec.name).sd.copy_(source.scales(other.spec.name).sd)
+            for own, theirs in ((network.small, other.small), (network.beyond, other.beyond)):
+                if own is not None and theirs is not None:
+                    own.components.load_state_dict(theirs.components.state_dict())
         return not all(map(torch.equal, before, network.parameters()))
 
 
