@@ -10,6 +10,7 @@ stay. What is in the work folder already is gone on with.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pandas as pd
 from emulator.adapt import Order, adapt
 from emulator.adapt.card import read_card
 from emulator.storage import write_atomically
+from emulator.training.interruption import TERMINATED
 from emulator.worlds import from_dynare
 from emulator.worlds.base import Status
 from emulator.worlds.dynare import DynareWorld, write_world
@@ -82,7 +84,8 @@ def main() -> None:
         options.work.mkdir(parents=True, exist_ok=True)
         path, folder = options.work / f"{world.name}.yaml", options.work / world.name
         write_world(world, path)
-        adapt(Order(str(path), minutes=options.minutes), folder, resume=folder.exists())
+        if not adapt(Order(str(path), minutes=options.minutes), folder, resume=folder.exists()):
+            sys.exit(TERMINATED)  # with a checkpoint
         found = pd.DataFrame([row(world, read_card(folder))])
         table = RESULTS / "models.csv"
         if table.exists():

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from emulator.errors import InputError, UnknownNameError, WeightsError, unknown_name
 from emulator.inference.arguments import Theta, check_horizon, check_size, pack
-from emulator.inference.direct import Direct
 from emulator.inference.histories import History, observe
 from emulator.inference.likeness import likeness
 from emulator.inference.request import Request
@@ -30,6 +29,8 @@ from emulator.specs import MACRO_OBSERVABLES, WorldSpec
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from emulator.inference.direct import Direct
 
 # Draws a forward pass; bounds memory beyond the answer's own, does not change the result. Histories
 # need the most: their regressions and last quarters.
@@ -341,6 +342,8 @@ class Emulator:
             return None
         world = request.spec.name
         if world not in self._compiled:
+            from emulator.inference.direct import Direct  # compiled code, which few draws need not
+
             self._compiled[world] = Direct(model.network(world), model.scales(world))
         return self._compiled[world]
 
