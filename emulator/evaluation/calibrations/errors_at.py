@@ -81,7 +81,8 @@ def _row(model: Emulator, calibration: Calibration) -> dict[str, object]:
         truth = world.irf(theta, horizon=model.model.horizon, size=size, strict=True).values
         predicted.append(answer.values[0] / size)
         exact.append(truth[0] / size)
-        caveats = ", ".join(found.name for found in answer.attrs["caveats"])
+        names = dict.fromkeys(found.name for found in answer.attrs["caveats"])  # each once
+        caveats = ", ".join(names)
     sigma = model.model.scales(spec.name).sd.numpy().astype(np.float64)
     return {
         **row,
