@@ -46,7 +46,8 @@ from emulator.storage import (
 )
 
 FORMAT = 6
-PRETRAINED = Path(__file__).parents[1] / "pretrained"  # the weights that come with the package
+SHIPPED = "pretrained"  # what the weights that come with the package are called
+PRETRAINED = Path(__file__).parents[1] / SHIPPED
 WEIGHTS_FILE, DESCRIPTION_FILE, CARD_FILE = "weights.safetensors", "model.json", "README.md"
 
 _STEM, _SUFFIX = Path(WEIGHTS_FILE).stem, Path(WEIGHTS_FILE).suffix
@@ -135,7 +136,7 @@ def find_weights(path: str | os.PathLike[str] | None = None) -> Path:
     """
     if path is not None and Path(path).exists():
         return Path(path)
-    if path is not None and os.fspath(path) != PRETRAINED.name:
+    if path is not None and os.fspath(path) != SHIPPED:
         inside = PRETRAINED / path
         return inside if (inside / DESCRIPTION_FILE).is_file() else Path(path)
     if not (PRETRAINED / DESCRIPTION_FILE).is_file():
