@@ -45,7 +45,7 @@ _OTHERS = (  # other projects': the build needs no network, so there is nothing 
 )  # fmt: skip
 _OWN = (  # aliases and internals, whose meaning the text beside them says
     *_ARRAYS, "History", "Theta", r"emulator\.worlds\.base\.SolutionT",
-    r"emulator\.models\.base\.Model", r"emulator\.progress\.Progress",
+    r"emulator\.models\.base\.Model", r"(emulator\.progress\.)?Progress",
     r"emulator\.data\.schema\.Manifest",
 )  # fmt: skip
 nitpick_ignore_regex = [
