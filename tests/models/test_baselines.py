@@ -296,7 +296,7 @@ def test_the_truth_of_the_var_world_is_found_as_histories_grow(config: ModelConf
     errors = {}
     for quarters in (200, 1800, 16200):
         model = config.build([get_world("var").spec], 16)
-        known = _var_world(30, quarters, 1)
+        known = _var_world(40, quarters, 1)  # more than the informed prior's 36 coefficients
         model.fit("var", known, [known])
         inputs, truth = _var_world(30, quarters, 2)
         errors[quarters] = float((model(inputs) - truth).square().mean().sqrt())
