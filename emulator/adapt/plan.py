@@ -21,7 +21,7 @@ CHAPTER = 4096  # draws that are gone through some times and then no more
 # nearly as many.
 MOST_TIMES = 16
 DRAWING = 0.3  # share of the time in which a fixed set is drawn
-MOST_FIXED = 50_000  # draws of a fixed set; errors hardly fall beyond (docs/adapt.md)
+MOST_FIXED = 50_000  # draws of a fixed set; more were not tried
 MOST_NUMBERS = 100_000_000  # of their responses: 400 MB
 VALIDATION, TEST = 1024, 2048  # draws where they are cheap: an NRMSE is then known to 2 %
 LEAST = 50  # of either, where they are dear

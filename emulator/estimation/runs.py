@@ -9,9 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -21,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from emulator.errors import InputError
 from emulator.estimation import posterior
+from emulator.estimation.in_processes import in_processes
 from emulator.estimation.posterior import Posterior, Stage, Target
 from emulator.estimation.priors import prior_of
 from emulator.seeding import derived_seed
@@ -57,16 +56,7 @@ def target_of(world: World[Any], history: FloatArray, noise: FloatArray) -> Targ
 
 def perform(runs: list[Run], workers: int) -> Iterator[tuple[Run, Posterior]]:
     """Every run and what it found, as they come."""
-    if workers == 1 or len(runs) < 2:
-        yield from map(_work, runs)
-        return
-    with ProcessPoolExecutor(min(workers, len(runs)), mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(_work, run) for run in runs]
-        try:
-            for future in as_completed(waiting):
-                yield future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    return in_processes(_work, runs, workers)
 
 
 def _work(run: Run) -> tuple[Run, Posterior]:

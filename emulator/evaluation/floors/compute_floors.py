@@ -8,9 +8,7 @@ number of workers or on what was done before.
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from emulator.data import Dataset
 from emulator.data.schema import PRIOR, DataConfig, fingerprint
 from emulator.errors import DatasetError, InputError
 from emulator.estimation import hamilton, posterior, transport
+from emulator.estimation.in_processes import in_processes
 from emulator.estimation.likelihoods import log_likelihood
 from emulator.estimation.priors import OwnPrior
 from emulator.evaluation.floors.best_answers import Truth, answer
@@ -94,7 +93,7 @@ def compute_floors(
             floors = replace(floors, commits=(*floors.commits, commit()))
         total = len(jobs) + len(floors.samples)
         progress(len(floors.samples), total, "")
-        for new in _perform(jobs, workers):
+        for new in in_processes(_work, jobs, workers):
             frames = [floors.frame, pd.DataFrame(new)] if len(floors.frame) else [pd.DataFrame(new)]
             frame = pd.concat(frames).sort_values("sample", kind="stable", ignore_index=True)
             floors = replace(floors, frame=frame)
@@ -192,20 +191,6 @@ def _jobs(dataset: Dataset, settings: Settings, samples: list[int]) -> list[_Job
         )
         for k, sample in enumerate(samples)
     ]
-
-
-def _perform(jobs: list[_Job], workers: int) -> Any:
-    """The rows of every job, as they come."""
-    if workers == 1:
-        yield from map(_work, jobs)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(_work, job) for job in jobs]
-        try:
-            for future in as_completed(waiting):
-                yield future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
 
 
 def _work(job: _Job) -> list[dict[str, Any]]:
