@@ -296,6 +296,21 @@ def test_a_world_that_is_dear_to_solve_is_not_solved_beside_the_answer(
     assert "that takes long; `check` of emulator.get_world('var') says" in said
 
 
+def test_nothing_is_solved_where_no_check_is_asked_for(
+    model: emulator.Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theta = {"phi_pi": 1.1, "kappa": 0.4}
+    checked = model.irf("nk", theta)
+    monkeypatch.setattr(emulator.worlds, "get_world", None)
+    answer = model.irf("nk", theta, check=False)
+    said = answer.attrs["caveats"]
+    assert said.startswith("unchecked: whether there is a solution")
+    assert "nobody asked for it (check=False)" in said
+    np.testing.assert_array_equal(answer, checked)
+    outside = model.irf("nk", {"phi_pi": 9.0}, check=False).attrs["caveats"]
+    assert outside.startswith("out_of_bounds: phi_pi = 9")
+
+
 def test_nobody_is_asked_at_the_defaults(
     model: emulator.Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,41 +1,27 @@
-"""Responses from parameters without torch: a world's network as one compiled function.
+"""Responses of many draws from parameters, without torch: the network as one compiled function.
 
-    direct = Direct.of(network, scales)
-    direct(theta, size, points)        # (B, S, points, 3), the numbers of the network
-
-Weights are taken over once. What is constant in them is multiplied out: gains and damping into the
-maps before, what moves nothing into zeros. Draws go through in blocks that stay in the processor's
-cache, along the last axis, so that every loop over them is one of vector instructions; maps are
-products of BLAS. Linear systems are stepped from quarter to quarter. All is in float32, as the
-network is, but for the scaling of inputs and of what comes out.
+Draws go through in blocks that stay in the processor's cache, along the last axis, so that every
+loop over them is one of vector instructions; maps are products of BLAS. Linear systems are stepped
+from quarter to quarter. All is in float32, as the network is, but for the scaling of inputs and of
+what comes out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import nn
 
 from emulator.compiled import compiled
+from emulator.inference.folded import FAR, TINY, Double, Folded, Layers, Single, Sized, System
 from emulator.limits import MAX_SIZE
-from emulator.models.from_parameters import NEAR, STATE, FromParameters, SmallShock
-from emulator.models.gated import GAIN, Gated, Maps, Reach
-from emulator.models.rolled import DAMPED, LARGEST_ROOT
+from emulator.models.from_parameters import NEAR
+from emulator.models.rolled import LARGEST_ROOT
 
 if TYPE_CHECKING:
     from jaxtyping import Float64
 
-    from emulator.models.base import ResponseScales
-
-Single = NDArray[np.float32]
-Double = NDArray[np.float64]
-
 BLOCK = 128  # draws; a layer of them and its weights fit a core's second cache
-_FAR = np.float32(1e30)  # what is not measured is not held; compiled loops know no infinity
 # tanh as a ratio of polynomials, within two roundings of float32 (Eigen, `generic_fast_tanh`).
 _LIMIT = np.float32(7.90531110763549805)
 _A1, _A3, _A5 = (
@@ -48,163 +34,23 @@ _A11, _A13 = np.float32(2.00018790482477e-13), np.float32(-2.76076847742355e-16)
 _B0, _B2 = np.float32(4.89352518554385e-03), np.float32(2.26843463243900e-03)
 _B4, _B6 = np.float32(1.18534705686654e-04), np.float32(1.19825839466702e-06)
 _ONE, _ZERO = np.float32(1.0), np.float32(0.0)
-_ROOT, _TINY = np.float32(LARGEST_ROOT), np.float32(1e-30)
+_ROOT = np.float32(LARGEST_ROOT)
 
 
-class Layers(NamedTuple):
-    """Gated layers of G groups, each map with its constants. first (G, rows, inputs): to the width,
-    or with no maps `down` through and gate of the first layer. up (L, G, 2 width, width): of
-    layers, or of those after the first. down (L, G, width, width). lowest, highest (L, G, width).
-    """
-
-    first: Single
-    first_constant: Single
-    up: Single
-    up_constant: Single
-    down: Single
-    down_constant: Single
-    lowest: Single
-    highest: Single
-
-
-class System(NamedTuple):
-    """What is read off the last units: (G, rows, width), the matrices of systems and then `fix`
-    coefficients of components, also of inputs (G, matrices' rows, inputs); constants (G, rows)."""
-
-    units: Single
-    inputs: Single
-    constant: Single
-    basis: Single  # (points, K)
-    relative: Single  # (S, 3)
-
-
-class Sized(NamedTuple):
-    """What the size adds, of no shocks where it adds nothing. layers: of parameters, the size and
-    its modulus, and what is told of paths below floors. fix (S, 3 K, width): coefficients of
-    components, with constants. floors: (F, 2), observables and parameters. seen: components of a
-    path told of."""
-
-    layers: Layers
-    fix: Single
-    fix_constant: Single
-    basis: Single
-    floors: NDArray[np.int64]
-    seen: int
-
-
-class Direct:
-    """One world's responses from rest, per unit of size and in physical units."""
-
-    def __init__(self, network: FromParameters, scales: ResponseScales) -> None:
-        small, box = network.small, network.box
-        self.layers = _layers(small.units, _numpy(small.mask))
-        self.system = _system(small, scales)
-        self.sized = _sized(network)
-        self.lower, self.upper = (_numpy(t).astype(np.float64) for t in (box.lower, box.upper))
-        self.log = _numpy(box.log)
-        self.columns, self.reference = _numpy(scales.columns), _numpy(scales.reference)
-        self.sd = _numpy(scales.sd).astype(np.float64)
-        self.states, self.recursive = small.system.states, small.recursive
-
-    def __call__(
-        self,
-        theta: Float64[np.ndarray, "B P"],
-        size: Float64[np.ndarray, "B S"],
-        points: int,
-    ) -> Float64[np.ndarray, "B S {points} 3"]:
-        """theta: (B, P). size: (B, S), of any sign. points: up to the network's own."""
-        value = np.where(self.log, np.log(np.where(self.log, theta, 1.0)), theta)
-        x = ((value - self.lower) / (self.upper - self.lower) - 0.5) * 12.0**0.5
-        named = self.columns >= 0
-        own = theta[:, np.maximum(self.columns, 0)] / self.reference
-        unit = np.where(named, own, 1.0)  # (B, S)
-        out = np.empty((len(theta), len(self.sd), points, 3))
-        _respond(
-            np.ascontiguousarray(x.T.astype(np.float32)), self.layers, self.system, self.sized,
-            self.states, self.recursive, theta, size, unit, self.sd, out,
-        )  # fmt: skip
-        return out
-
-
-def _numpy(tensor: torch.Tensor) -> NDArray[Any]:
-    return tensor.detach().cpu().numpy()
-
-
-def _of(maps: Iterable[nn.Module], rows: int, columns: int) -> tuple[Single, Single]:
-    """Weights (L, G, rows, columns) and constants (L, G, rows) of `Maps` alike."""
-    both = [(_numpy(m.weight), _numpy(m.constants)) for m in maps if isinstance(m, Maps)]
-    if not both:
-        return np.zeros((0, 1, rows, columns), np.float32), np.zeros((0, 1, rows), np.float32)
-    weights, constants = zip(*both, strict=True)
-    return np.stack(weights), np.stack(constants)
-
-
-def _layers(gated: Gated, mask: Single, apart: tuple[int, int] | None = None) -> Layers:
-    """mask: (G, 1, inputs), zero for what is not read. apart: of the inputs, a first that are zero
-    and the one after them that is one, which are left out."""
-    width, maps = gated.width, list(gated.up)
-    first = maps.pop(0) if gated.first is None else gated.first
-    assert isinstance(first, Maps)
-    weight, constant = _numpy(first.weight) * mask, _numpy(first.constants).copy()
-    if apart is not None:
-        zeros, one = apart
-        constant += weight[:, :, one]
-        weight = np.concatenate([weight[:, :, :zeros], weight[:, :, one + 1 :]], axis=2)
-    up, up_constant = _of(maps, 2 * width, width)
-    # u sigmoid(g) = u (1 + tanh(g / 2)) / 2.
-    half = np.repeat([GAIN / 2.0, 0.5], width).astype(np.float32)
-    up, up_constant = up * half[:, None], up_constant * half
-    if gated.first is None:
-        weight, constant = weight * half[:, None], constant * half
-    down, down_constant = _of(gated.down, width, width)
-    reaches = [reach for reach in gated.reach if isinstance(reach, Reach)]
-    lowest, highest = (
-        np.clip(np.stack([_numpy(part)[:, 0] for part in parts]), -_FAR, _FAR)
-        for parts in ([r.lowest for r in reaches], [r.highest for r in reaches])
-    )
-    return Layers(
-        np.ascontiguousarray(weight), constant, up, up_constant, down, down_constant, lowest,
-        highest,
+def respond(
+    folded: Folded,
+    theta: Float64[np.ndarray, "B P"],
+    size: Float64[np.ndarray, "B S"],
+    points: int,
+) -> Float64[np.ndarray, "B S {points} 3"]:
+    """theta: (B, P). size: (B, S), of any sign. points: up to the network's own."""
+    x, unit = folded.read(theta)
+    out = np.empty((len(theta), len(folded.sd), points, 3))
+    _respond(
+        np.ascontiguousarray(x.T), folded.layers, folded.system, folded.sized, folded.states,
+        folded.recursive, theta, size, unit, folded.sd, out,
     )  # fmt: skip
-
-
-def _sized(network: FromParameters) -> Sized:
-    beyond = network.beyond
-    if beyond is None or not beyond.by_size:
-        none = _layers(Gated(1, 1, 1, 1, residual=False), np.ones((1, 1, 1), np.float32))
-        empty, floors = np.zeros((0, 1), np.float32), np.zeros((0, 2), np.int64)
-        return Sized(none, empty[None][:0], empty, np.zeros((1, 1), np.float32), floors, 0)
-    parameters, inputs = network.small.mask.shape[2], beyond.inputs
-    one = np.ones((1, 1, inputs), np.float32)
-    layers = _layers(beyond.units, one, (parameters, parameters + STATE))
-    spread = _numpy(beyond.components.spread)
-    spread = spread.reshape(len(spread), -1)
-    fix = _numpy(beyond.out.weight) * spread[..., None]
-    return Sized(
-        layers, fix, _numpy(beyond.out.constants) * spread, _numpy(beyond.components.basis).copy(),
-        np.array(beyond.floors, np.int64).reshape(-1, 2), beyond.seen,
-    )  # fmt: skip
-
-
-def _system(small: SmallShock, scales: ResponseScales) -> System:
-    system, out, components = small.system, small.out, small.components
-    units, inputs = _numpy(system.out.weight).copy(), _numpy(system.linear.weight).copy()
-    constant = _numpy(system.out.constants + system.linear.constants).copy()
-    entries = system.states**2
-    for part in (units, inputs, constant):
-        part[:, :entries] *= np.float32(DAMPED)
-    inputs *= _numpy(small.mask)
-    groups, spread = len(units), _numpy(components.spread)
-    spread = spread.reshape(groups, -1)
-    units = np.concatenate([units, _numpy(out.weight) * spread[..., None]], axis=1)
-    constant = np.concatenate([constant, _numpy(out.constants) * spread], axis=1)
-    sd = _numpy(scales.sd)
-    relative = np.ones_like(sd)
-    if small.shared:
-        common = np.sqrt(np.mean(sd**2, axis=0))
-        relative = np.where(sd > 0.0, common / np.where(sd > 0.0, sd, 1.0), 0.0)
-    basis = _numpy(components.basis).copy()
-    return System(units, inputs, constant, basis, relative.astype(np.float32))
+    return out
 
 
 _FAST = {"fastmath": True, "error_model": "numpy"}
@@ -244,7 +90,7 @@ def _shrink(a: Single, n: int) -> None:
                 for r in range(rows):
                     norm[r] += q[i, r] * q[i, r]
             for r in range(rows):
-                norm[r] = max(np.sqrt(norm[r]), _TINY)
+                norm[r] = max(np.sqrt(norm[r]), TINY)
             for i in range(n * n):
                 for r in range(rows):
                     q[i, r] /= norm[r]
@@ -343,7 +189,7 @@ def _units(x: Single, layers: Layers, g: int) -> Single:
     if len(layers.down):
         y, added = np.empty((width, rows), np.float32), np.empty((width, rows), np.float32)
         np.dot(layers.first[g], x, y)
-        _hold(y, layers.first_constant[g], none - _FAR, none + _FAR)
+        _hold(y, layers.first_constant[g], none - FAR, none + FAR)
         for k in range(len(layers.up)):
             np.dot(layers.up[k, g], y, h)
             _gate(h, layers.up_constant[k, g], width, units)
@@ -386,7 +232,7 @@ def _add_sized(
             worth = max(abs(size[r]) * scale[v, r], 1e-12)
             floor[r] = theta[r, p] / worth
             sign[r] = np.sign(size[r])
-            least[r] = _FAR
+            least[r] = FAR
         for h in range(points):
             for r in range(rows):
                 above = floor[r] + sign[r] * y[v, h, r]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import reprlib
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from emulator.errors import InputError, UnknownNameError, WeightsError, unknown_name
+from emulator.inference import few
 from emulator.inference.arguments import Theta, check_horizon, check_size, pack
+from emulator.inference.folded import Folded
 from emulator.inference.histories import History, observe
 from emulator.inference.likeness import likeness
 from emulator.inference.request import Request
@@ -30,16 +33,20 @@ from emulator.specs import MACRO_OBSERVABLES, WorldSpec
 if TYPE_CHECKING:
     import xarray as xr
 
-    from emulator.inference.direct import Direct
-
 # Draws a forward pass; bounds memory beyond the answer's own, does not change the result. Histories
 # need the most: their regressions and last quarters.
 DRAWS_AT_ONCE, HISTORIES_AT_ONCE = 4096, 256
-DIRECT_AT_ONCE = 1024  # draws of a compiled network, which writes its answer in float64
+DIRECT_AT_ONCE = 1024  # draws answered without torch, in float64
 
-# Draws from which on a compiled network answers (direct.py). The first time on a machine it is
-# compiled, which takes longer than torch takes for as many; it is kept.
+# Draws from which on compiled code answers (direct.py). The first time on a machine it is compiled,
+# which takes longer than NumPy (few.py) takes for as many; it is kept.
 MANY = 256
+
+Answering: TypeAlias = Callable[
+    [NDArray[np.float64], NDArray[np.float64], int], NDArray[np.float64]
+]
+
+NOT_FINITE = "the emulator gives no finite response here; check the parameters"
 
 # What is given decides the regime: theta alone A, theta and history C, ...
 REGIMES = {
@@ -89,7 +96,7 @@ class Emulator:
     def __init__(self, model: Model, provenance: Mapping[str, Any]) -> None:
         self.model = model.eval()
         self.provenance = dict(provenance)
-        self._compiled: dict[str, Direct] = {}
+        self._folded: dict[str, tuple[tuple[int, ...], Folded]] = {}
 
     @property
     def worlds(self) -> tuple[str, ...]:
@@ -122,6 +129,7 @@ class Emulator:
         history: History | None = None,
         bands: bool = False,
         state_dependent: bool = False,
+        check: bool = True,
     ) -> Response:
         """`irf` as plain arrays, draws and shocks always there; spares the import of xarray."""
         quarters, size = check_horizon(horizon, self.model.horizon), check_size(size)
@@ -155,7 +163,7 @@ class Emulator:
         )  # fmt: skip
         draws, observed_draws = _same_draws(values, observed)
         like = None if seen is None else likeness(seen, spec, self.model)
-        caveats = judge(request, self.model, self.provenance, values, like)
+        caveats = judge(request, self.model, self.provenance, values, like, solve=check)
         point, quantiles = self._responses(request, draws, observed_draws)
         if quantiles is not None and size < 0:
             quantiles = quantiles[..., ::-1]  # the lowest quantile is the lowest again
@@ -200,8 +208,9 @@ class Emulator:
         shocks dropped. Units and provenance are in `attrs`, and so is what makes the answer less
         trustworthy than most: `caveats`, text that is empty where there is nothing to say, each
         caveat a name and a sentence. The names are those of `emulator.inference.trust.Caveat`.
-        Parameters are solved to know whether there is a solution, which costs little beside the
-        answer (`trust.judge`). What training left out by the roots of a solution is not told.
+        check: solve for the parameters, to know whether there is a solution and whether training
+        left it out; without it the caveat `unchecked` says that nobody looked. Of many draws it
+        takes as long as the answer and up to ten times that (`trust.judge`).
         Raises UnknownNameError or InputError.
         """
         return self.respond(*asked, **options).to_xarray()
@@ -298,24 +307,23 @@ class Emulator:
         Of one shock alone, S = 1. Both are written in place: beside them there is never more than
         a chunk of draws.
         """
+        answering = None if theta is None else self._without_torch(request, len(theta))
+        known = None
+        if theta is not None and answering is not None:
+            known = _in_chunks(answering, request, theta)
+            if not request.bands:
+                return known, None
         given = {"theta": theta, "trajectories": history}
         rows = next(len(array) for array in given.values() if array is not None)
         wanted = None if request.shock is None else [request.shocks.index(request.shock)]
         alone = wanted is not None and self.model.config.shocks_apart
         chosen = slice(None) if wanted is None or alone else wanted
         number = len(request.shocks) if wanted is None else 1
-        point = np.empty((rows, number, request.horizon + 1, 3))
-        quantiles = np.empty((*point.shape, len(QUANTILES))) if request.bands else None
+        shape = (rows, number, request.horizon + 1, 3)
+        point = np.empty(shape) if known is None else known
+        quantiles = np.empty((*shape, len(QUANTILES))) if request.bands else None
         step = DRAWS_AT_ONCE if history is None else HISTORIES_AT_ONCE
-        direct = self._direct(request, rows)
-        step = step if direct is None else DIRECT_AT_ONCE
         for first in range(0, rows, step):
-            if direct is not None and theta is not None:
-                some = theta[first : first + step]
-                size = np.full((len(some), len(request.shocks)), request.size)
-                known = direct(some, size, request.horizon + 1)
-                _put(known[:, wanted or slice(None)], request.size, point[first : first + step])
-                continue
             inputs = request.inputs(
                 {
                     name: torch.tensor(array[first : first + step], dtype=torch.float32)
@@ -326,33 +334,69 @@ class Emulator:
             if alone and request.shock is not None:
                 inputs = inputs.to_one(request.shock)
             (answer,) = self.model.answer([inputs], request.horizon, bands=request.bands)
-            for values, out in ((answer.response, point), (answer.quantiles, quantiles)):
-                if values is None or out is None:
-                    continue
-                _put(values.numpy()[:, chosen], request.size, out[first : first + step])
+            chunk = slice(first, first + step)
+            if known is None:
+                _put(answer.response.numpy()[:, chosen], request.size, point[chunk])
+            if quantiles is not None and answer.quantiles is not None:
+                _put(answer.quantiles.numpy()[:, chosen], request.size, quantiles[chunk])
         return point, quantiles
 
-    def _direct(self, request: Request, draws: int) -> Direct | None:
-        """What answers many draws faster than torch, where that is asked which it answers. It is
-        made of the weights as they are when it is first asked."""
-        model, few = self.model, draws < MANY or request.horizon > self.model.horizon
-        if few or request.bands or request.regime is not Regime.A:
+    def _without_torch(self, request: Request, draws: int) -> Answering | None:
+        """What answers faster than torch, from the same weights, where that is asked which it
+        answers: theta (B, P), sizes (B, S) and points to responses (B, S, points, 3). Bands are
+        torch's: what is compiled would save them little."""
+        model = self.model
+        if request.regime is not Regime.A or request.horizon > model.horizon:
             return None
         if not isinstance(model, Universal):
             return None
         world = request.spec.name
-        if world not in self._compiled:
-            from emulator.inference.direct import Direct  # compiled code, which few draws need not
+        network = model.network(world)
+        now = tuple(parameter._version for parameter in network.parameters())
+        made, folded = self._folded.get(world, (None, None))
+        if folded is None or made != now:  # weights that were trained on
+            folded = Folded.of(network, model.scales(world))
+            self._folded[world] = now, folded
+        if draws < MANY or request.bands:
+            return partial(few.respond, folded)
+        from emulator.inference import direct  # compiled code, which few draws need not
 
-            self._compiled[world] = Direct(model.network(world), model.scales(world))
-        return self._compiled[world]
+        return partial(direct.respond, folded)
+
+
+def _in_chunks(
+    answering: Answering, request: Request, theta: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Responses (B, S, H+1, 3), of one shock alone with S = 1."""
+    chosen = slice(None)
+    if request.shock is not None:
+        place = request.shocks.index(request.shock)
+        chosen = slice(place, place + 1)
+
+    def answer(first: int) -> NDArray[np.float64]:
+        some = theta[first : first + DIRECT_AT_ONCE]
+        size = np.full((len(some), len(request.shocks)), request.size)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused below
+            return answering(some, size, request.horizon + 1)[:, chosen]
+
+    out = answer(0)
+    if len(theta) > DIRECT_AT_ONCE:
+        first, out = out, np.empty((len(theta), *out.shape[1:]))
+        out[:DIRECT_AT_ONCE] = first
+        for start in range(DIRECT_AT_ONCE, len(theta), DIRECT_AT_ONCE):
+            out[start : start + DIRECT_AT_ONCE] = answer(start)
+    if request.size != 1.0:
+        out *= request.size
+    if not np.isfinite(out.sum()):
+        raise InputError(NOT_FINITE)
+    return out
 
 
 def _put(values: NDArray[Any], size: float, out: NDArray[np.float64]) -> None:
     """Write responses per unit times the size. Raises InputError where they are not finite."""
     np.multiply(values, size, out=out, dtype=np.float64)
     if not np.isfinite(out).all():
-        raise InputError("the emulator gives no finite response here; check the parameters")
+        raise InputError(NOT_FINITE)
 
 
 def _same_draws(

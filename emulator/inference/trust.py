@@ -146,15 +146,16 @@ def judge(
     provenance: Mapping[str, Any],
     theta: Array | None = None,
     history: Likeness | None = None,
+    solve: bool = True,
 ) -> tuple[Found, ...]:
     """The caveats of an answer to a request about theta (B, P) and histories, in the order of
     `Caveat`.
 
-    The world is solved at the parameters, by chunks, where it is installed as the weights know it.
-    That costs little beside the answer, but for large batches of `zlb` and `sw07`, where it may
-    come near half of it; those that are so dear to solve that data are drawn by siblings are not
-    solved, and the answer says so. The first time in a process compiled code
-    is loaded, which takes up to a second; at a world's defaults nobody asks.
+    With `solve` the world is solved at the parameters, by chunks, where it is installed as the
+    weights know it. Of many draws that takes from a third (`nk`) to ten times (`zlb`, `sw07`) what
+    the answer takes; worlds so dear to solve that data are drawn by siblings are not solved. Where
+    nothing is solved the answer says so. The first time in a process compiled code is loaded, which
+    takes up to a second; at a world's defaults nobody asks.
     """
     found: list[Found] = []
     spec = request.world
@@ -167,7 +168,7 @@ def judge(
         records = provenance.get("held_out", {}).get(spec.name, ())
         regions = [HeldOut.model_validate(record) for record in records]
         found += _beyond_parameters(spec, theta, regions)
-        found += _of_solution(spec, theta, [r for r in regions if r.parameter is None])
+        found += _of_solution(spec, theta, [r for r in regions if r.parameter is None], solve)
     if not (spec and spec.linear) and not MIN_SIZE <= abs(request.size) <= MAX_SIZE:
         found.append(Caveat.SIZE.found(size=request.size))
     found += of_horizon(model, request.horizon)
@@ -260,13 +261,14 @@ def _impossible(spec: WorldSpec, theta: Array | None, history: Array) -> Iterato
 
 
 def _out_of_bounds(spec: WorldSpec, theta: Array) -> Iterator[Found]:
-    for p, values in zip(spec.parameters, theta.T, strict=True):
-        rows = (values < p.lower) | (values > p.upper)
-        if rows.any():
-            where = f" = {values[0]:g}" if len(values) == 1 else _share(rows)
-            yield Caveat.OUT_OF_BOUNDS.found(
-                parameter=p.name, where=where, lower=p.lower, upper=p.upper
-            )
+    lower, upper = np.array([(p.lower, p.upper) for p in spec.parameters]).T
+    outside = (theta < lower) | (theta > upper)
+    for column in np.flatnonzero(outside.any(axis=0)):
+        p, value = spec.parameters[column], theta[0, column]
+        where = f" = {value:g}" if len(theta) == 1 else _share(outside[:, column])
+        yield Caveat.OUT_OF_BOUNDS.found(
+            parameter=p.name, where=where, lower=p.lower, upper=p.upper
+        )
 
 
 def _beyond_parameters(
@@ -297,7 +299,9 @@ def _left_out(region: HeldOut, rows: NDArray[np.bool_]) -> Iterator[Found]:
         yield Caveat.HELD_OUT.found(part=region, where=_share(rows), mostly=mostly)
 
 
-def _of_solution(spec: WorldSpec, theta: Array, regions: Sequence[HeldOut]) -> Iterator[Found]:
+def _of_solution(
+    spec: WorldSpec, theta: Array, regions: Sequence[HeldOut], solve: bool
+) -> Iterator[Found]:
     """Draws without a unique stable solution, those that the prior leaves out, and those that
     training left out by what the solution tells."""
     defaults = np.array([p.default for p in spec.parameters])
@@ -306,6 +310,9 @@ def _of_solution(spec: WorldSpec, theta: Array, regions: Sequence[HeldOut]) -> I
             yield from _left_out(region, np.full(len(theta), region.default))
         return
     what = f"whether there is a solution{' and whether training left it out' if regions else ''}"
+    if not solve:
+        yield Caveat.UNCHECKED.found(what=what, reason="nobody asked for it (check=False)")
+        return
     if spec.siblings > 1:  # to solve it would cost a thousand times what the answer does
         check = f"`check` of emulator.get_world({spec.name!r}) says whether it can be solved"
         yield Caveat.UNCHECKED.found(what=what, reason=f"that takes long; {check}")
@@ -323,7 +330,9 @@ def _of_solution(spec: WorldSpec, theta: Array, regions: Sequence[HeldOut]) -> I
         yield Caveat.UNCHECKED.found(what=what, reason=error)
         return
     status = np.concatenate([part[0] for part in parts])
-    for verdict in sorted({Status(int(s)) for s in status} - {Status.OK, Status.OUT_OF_BOUNDS}):
+    for verdict in sorted(
+        {Status(int(s)) for s in np.unique(status)} - {Status.OK, Status.OUT_OF_BOUNDS}
+    ):
         caveat = Caveat.NO_SOLUTION if not verdict.solved else Caveat.INADMISSIBLE
         where = _share(status == verdict).strip() or "at these parameters"
         reason = verdict.message.partition(" (")[0]
