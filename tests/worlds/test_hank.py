@@ -13,7 +13,7 @@ from emulator.worlds.hank.elementary import exp, log
 from emulator.worlds.hank.equilibrium import (
     QUARTERS,
     UNITS,
-    Solved,
+    markets,
     smoothed,
     solve_household,
 )
@@ -76,7 +76,8 @@ def test_output_is_consumption_and_spending() -> None:
     assert state is not None
     found = jacobians(state, QUARTERS, ("assets", "labour", "consumption"))
     rate, wage, debt = state.problem.rate, state.wage, state.debt
-    solved = Solved(rate, wage, debt, found[:2])
+    solved = markets(rate, wage, debt, found[:2])
+    assert solved is not None
     values, status = _solution(solved, theta[HOUSEHOLD:], 0)
     assert status == Status.OK
     assert values is not None
@@ -100,6 +101,24 @@ def test_output_is_consumption_and_spending() -> None:
         held = sum(found[0, k] @ x for k, x in enumerate(inputs.values()))
         assert np.abs(held - bonds).max() < 1e-9 * np.abs(output).max()
         assert np.abs(output - consumption - g).max() < 1e-8 * max(1.0, np.abs(output).max())
+
+
+def test_markets_decide_output_where_a_constant_real_rate_would_not() -> None:
+    theta = WORLD.pack({"debt": 0.4, "markup": 1.35, "frisch": 0.25, "sigma": 3.0, "r_ss": 1.0,
+                        "rho_e": 0.985, "sigma_e": 0.7, "gamma_d": 1.5})  # fmt: skip
+    state = steady_state(Household(*theta[:HOUSEHOLD].tolist()), COARSE)
+    assert state is not None
+    found = jacobians(state, QUARTERS)
+    solved = markets(state.problem.rate, state.wage, state.debt, found)
+    assert solved is not None
+    output, cost = solved.given.reshape(2, QUARTERS, QUARTERS)
+    real = np.eye(QUARTERS)
+    real[1:] += solved.reaction * output[:-1]
+    inputs = (real, cost, output - state.wage * output - cost, state.debt * real)
+    assets, labour = np.einsum("oits,isk->otk", found[:, :4], np.array(inputs))
+    assert np.abs(solved.given).max() < 100.0  # it explodes without a reaction
+    np.testing.assert_allclose(assets, 0.0, atol=1e-9)
+    np.testing.assert_allclose(labour, output, atol=1e-9)
 
 
 def test_determinacy_ends_near_a_reaction_of_one() -> None:

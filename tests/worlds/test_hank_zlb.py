@@ -9,8 +9,9 @@ from emulator.worlds import Status
 from emulator.worlds import expected_paths as ep
 from emulator.worlds.catalogue import describe
 from emulator.worlds.hank import HeterogeneousAgents, moving_averages
-from emulator.worlds.hank.equilibrium import QUARTERS, UNITS, solve_household
-from emulator.worlds.hank.steady_state import Household
+from emulator.worlds.hank.equilibrium import QUARTERS, UNITS
+from emulator.worlds.hank.jacobians import jacobians
+from emulator.worlds.hank.steady_state import Household, steady_state
 from emulator.worlds.hank_zlb import ANNOUNCED, HeterogeneousAgentsBound
 
 pytestmark = pytest.mark.slow
@@ -66,10 +67,10 @@ def residuals(
     for t in range(QUARTERS):
         debt[t] = p["rho_d"] * ((debt[t - 1] if t else 0.0) + spent[t])
     tax = b_ * real + (1.0 + r) * lagged(debt) + spent - debt
-    solved = solve_household(Household(*theta[: len(Household._fields)].tolist()))
-    assert solved is not None
+    state = steady_state(Household(*theta[: len(Household._fields)].tolist()))
+    assert state is not None
     inputs = (real, wage, dividends, tax, process["t"], -process["b"])
-    assets, supply = np.einsum("oits,is->ot", solved.jacobians, np.array(inputs))
+    assets, supply = np.einsum("oits,is->ot", jacobians(state, QUARTERS), np.array(inputs))
     return rule, assets - debt, supply - labour
 
 

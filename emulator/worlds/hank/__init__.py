@@ -28,7 +28,7 @@ Identities that must hold: output is consumption and spending in every quarter (
 
 Solved in the sequence space, 300 quarters ahead (`equilibrium`), on 7 skills and 200 assets
 (`steady_state`, `jacobians`). The eight parameters up to gamma_d need a new household; a draw with
-one that is solved takes about an eighth of the time.
+one that is solved takes about a twentieth of the time.
 
 Source: Auclert, Bardoczy, Rognlie and Straub (2021, Econometrica 89(5)), the one-asset economy of
 section 2 with public debt, transfers and further shocks.
@@ -52,7 +52,6 @@ from emulator.worlds.hank.equilibrium import (
     determinacy,
     responses,
     solve_household,
-    system,
 )
 from emulator.worlds.hank.steady_state import Household
 from emulator.worlds.linear import LinearWorld, MovingAverage
@@ -163,7 +162,7 @@ class HeterogeneousAgents(LinearWorld[MovingAverage]):
     state_names = tuple(f"x{k}" for k in range(1, STATES + 1))
     path_error = TOLERANCE
     dear = Household._fields
-    # A household takes seven times as long as what a draw takes besides.
+    # A household takes twenty times as long as what a draw takes besides.
     siblings = 10
     restrictions = (
         "no response to one s.d. peaks above 5 percent of output or 15 annualised percentage "
@@ -217,15 +216,14 @@ def _solution(
         return None, Status.NO_CONVERGENCE
     kappa, phi_pi, phi_y, rho_i, rho_d = theta[:5].tolist()
     rules = Rules(kappa, phi_pi, phi_y, rho_i, rho_d, theta[5 : 5 + len(SHOCKS)])
-    h = system(solved, rules)
-    verdict = determinacy(h)
+    verdict = determinacy(solved, rules)
     if max(abs(rho_i), abs(rho_d), np.abs(rules.persistence).max()) >= 1.0:
         verdict = max(verdict, Status.NO_STABLE_SOLUTION)
     if not verdict.solved:
         return None, verdict
     try:
-        return responses(solved, rules, h, announced), verdict
-    except np.linalg.LinAlgError:  # H is singular where a root passes the unit circle
+        return responses(solved, rules, announced), verdict
+    except np.linalg.LinAlgError:  # the matrix is singular where a root passes the unit circle
         return None, Status.NO_STABLE_SOLUTION
 
 

@@ -183,13 +183,18 @@ def _impact(state: SteadyState, points: _Interpolation) -> tuple[_Linear, FloatA
     return _Linear(savings, labour, consumption, marginal), worth
 
 
+@compiled(error_model="numpy")
 def _moved(below: NDArray[np.int64], up: FloatArray) -> FloatArray:
     """(I, E A) changes in the distribution as `up` (I, E, A) of it moves up one grid point."""
-    out = np.zeros_like(up)
-    for e, i in np.ndindex(below.shape):
-        out[:, e, below[e, i]] -= up[:, e, i]
-        out[:, e, below[e, i] + 1] += up[:, e, i]
-    return out.reshape(len(up), -1)
+    inputs, skills, points = up.shape
+    out = np.zeros((inputs, skills * points))
+    for q in range(inputs):
+        for e in range(skills):
+            for i in range(points):
+                j = e * points + below[e, i]
+                out[q, j] -= up[q, e, i]
+                out[q, j + 1] += up[q, e, i]
+    return out
 
 
 @compiled(error_model="numpy")
