@@ -29,6 +29,8 @@ CHECKED = (
     "emulator.estimation.estimate",
     "emulator.estimation.posterior",
     "emulator.estimation.priors",
+    "emulator.estimation.quarter_by_quarter",
+    "emulator.estimation.smoothing",
     "emulator.evaluation.metrics.calibration",
     "emulator.evaluation.metrics.coverage",
     "emulator.evaluation.metrics.crps",

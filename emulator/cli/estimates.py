@@ -11,11 +11,15 @@ import typer
 from emulator.cli.console import print_table
 from emulator.cli.responses import Responses
 from emulator.errors import InputError, unknown_name
+from emulator.specs import OBSERVABLE_NAMES
 
 if TYPE_CHECKING:
     from emulator.estimation.estimate import Estimate, Estimates
+    from emulator.worlds.base import FloatArray
 
 AVERAGED = "average"
+SHOWN_AHEAD = (1, 4, 8, 20, 40)  # quarters, of shares in the variance of forecast errors
+SHOWN_QUARTERS = 8  # of the history by shocks
 
 
 def side_by_side(found: Estimates, shock: str | None, summed: tuple[str, ...]) -> Responses:
@@ -60,6 +64,11 @@ def draw_estimates(found: Estimates, folder: Path) -> None:
         autocovariances_figure,
         parameters_figure,
     )
+    from emulator.evaluation.report.quarter_figures import (
+        contributions_figure,
+        forecasts_figure,
+        shares_figure,
+    )
 
     for name, one in found.worlds.items():
         parameters_figure(one, folder / f"parameters-{name}.png")
@@ -68,6 +77,12 @@ def draw_estimates(found: Estimates, folder: Path) -> None:
             {name: one.bands.mean}, one.bands.shocks, one.spec.observables,
             folder / f"responses-{name}.png", bands={name: one.bands.quantiles},
         )  # fmt: skip
+        if one.by_quarter is not None:
+            for draw, what in (
+                (contributions_figure, "contributions"), (shares_figure, "shares"),
+                (forecasts_figure, "forecasts"),
+            ):  # fmt: skip
+                draw(one.by_quarter, one.spec.observables, folder / f"{what}-{name}.png")
 
 
 def print_estimates(found: Estimates) -> None:
@@ -120,6 +135,75 @@ def _print_parameters(one: Estimate) -> None:
             for name, row in one.table.iterrows()
         ],
     )
+
+
+def print_decompositions(found: Estimates) -> None:
+    """For each linear world, shares of shocks in the variance of forecast errors, and what they
+    added to the last quarters of the history."""
+    for name, one in found.worlds.items():
+        known = one.by_quarter
+        if known is None:
+            typer.echo(f"emulator: {name}: not linear, so that nothing is decomposed", err=True)
+            continue
+        shares = known.shares
+        points = [h for h in SHOWN_AHEAD if h <= shares.mean.shape[1]]
+        print_table(
+            f"{name}: shares in the variance of forecast errors, 90 % bands in brackets",
+            ["observable", "quarters ahead", *shares.shocks],
+            [
+                [
+                    observable,
+                    str(h),
+                    *(
+                        _banded(shares.mean[s, h - 1, j], shares.quantiles[s, h - 1, j], ".0%")
+                        for s in range(len(shares.shocks))
+                    ),
+                ]
+                for j, observable in enumerate(OBSERVABLE_NAMES)
+                for h in points
+            ],
+        )
+        last = range(max(0, len(known.history) - SHOWN_QUARTERS), len(known.history))
+        print_table(
+            f"{name}: the history by shocks, the last of {len(known.history)} quarters",
+            ["observable", "quarter", "data", *known.components],
+            [
+                [
+                    observable,
+                    known.quarters[t],
+                    _number(known.history[t, j], ".2f"),
+                    *(f"{value:+z.2f}" for value in known.contributions[:, t, j]),
+                ]
+                for j, observable in enumerate(OBSERVABLE_NAMES)
+                for t in last
+            ],
+        )
+
+
+def print_forecasts(found: Estimates) -> None:
+    """Forecasts of each linear world, quarter by quarter."""
+    for name, one in found.worlds.items():
+        known = one.by_quarter
+        if known is None or known.ahead is None:
+            typer.echo(f"emulator: {name}: not linear, so that nothing is forecast", err=True)
+            continue
+        ahead = known.ahead
+        print_table(
+            f"{name}: forecasts, 90 % bands in brackets",
+            ["quarter", *OBSERVABLE_NAMES],
+            [
+                [
+                    quarter,
+                    *(_banded(ahead.mean[h, j], ahead.quantiles[h, j], "z.2f") for j in range(3)),
+                ]
+                for h, quarter in enumerate(known.quarters[len(known.history) :])
+            ],
+        )
+
+
+def _banded(mean: float, quantiles: FloatArray, form: str) -> str:
+    """A mean and the outermost of the quantiles."""
+    return f"{mean:{form}} [{quantiles[0]:{form}}, {quantiles[-1]:{form}}]"
 
 
 def _number(value: float, form: str) -> str:

@@ -19,8 +19,10 @@ from emulator.estimation.likelihoods import log_likelihood
 from emulator.estimation.posterior import Posterior, Target, forgotten
 from emulator.estimation.predictive import Predictive, replicate
 from emulator.estimation.priors import left_out
+from emulator.estimation.quarter_by_quarter import QuarterByQuarter, quarter_by_quarter
 from emulator.estimation.runs import Run, perform, target_of
 from emulator.inference.histories import History, Observed, observe
+from emulator.limits import MAX_HORIZON
 from emulator.progress import Progress, silent
 from emulator.seeding import derived_seed
 from emulator.specs import OBSERVABLE_NAMES, WorldSpec
@@ -44,15 +46,17 @@ FEWEST_EFFECTIVE, LARGEST_R_HAT, LARGEST_ERROR, LEAST_ACCEPTANCE = 100, 1.05, 0.
 class Estimate:
     """The posterior of one world. R runs of N draws, P parameters, of which K `names` moved.
 
-    prior (M, P): draws of it; prior_share: the share of its draws that are admissible at all, to
-    which it is cut. log_evidence: log p(history), with its Monte Carlo standard error. effective,
-    r_hat (K,): see `diagnostics`. bands: responses to one s.d. predictive: whether the world makes
-    such data. caveats: what makes all this less trustworthy, a sentence each.
+    log_likelihood: of draws. prior (M, P): draws of it; prior_share: the share of its draws that
+    are admissible at all, to which it is cut. log_evidence: log p(history), with its Monte Carlo
+    standard error. effective, r_hat (K,): see `diagnostics`. bands: responses to one s.d.
+    predictive: whether the world makes such data. by_quarter: shocks that made the history, and
+    forecasts, of linear worlds. caveats: what makes all this less trustworthy, a sentence each.
     """
 
     spec: WorldSpec
     names: tuple[str, ...]
     draws: Float64[np.ndarray, "R N P"]
+    log_likelihood: Float64[np.ndarray, "R N"]
     prior: Float64[np.ndarray, "M P"]
     prior_share: float
     log_evidence: float
@@ -61,6 +65,7 @@ class Estimate:
     r_hat: Float64[np.ndarray, " K"]
     bands: Bands
     predictive: Predictive
+    by_quarter: QuarterByQuarter | None
     caveats: tuple[str, ...]
 
     @property
@@ -70,11 +75,34 @@ class Estimate:
 
     @property
     def posterior(self) -> xr.Dataset:
-        """Draws of the parameters that moved by (chain, draw), as arviz takes them."""
+        """Draws of the parameters that moved by (chain, draw), all of equal weight."""
+        return self._by_parameter(self.draws)
+
+    def to_datatree(self) -> xr.DataTree:
+        """What arviz reads, as groups: posterior, prior, log_likelihood of the whole history,
+        observed_data and, of draws of the posterior, posterior_predictive."""
+        import xarray as xr
+
+        found = self.predictive
+        dims = ("chain", "draw", "quarter", "observable")
+        names = {"observable": [o.name for o in self.spec.observables]}
+        return xr.DataTree.from_dict(
+            {
+                "posterior": self.posterior,
+                "prior": self._by_parameter(self.prior[None]),
+                "log_likelihood": xr.Dataset({"history": (dims[:2], self.log_likelihood)}),
+                "observed_data": xr.Dataset({"history": (dims[2:], found.history)}, names),
+                "posterior_predictive": xr.Dataset(
+                    {"history": (dims, found.replicated[None])}, names
+                ),
+            }
+        )
+
+    def _by_parameter(self, draws: FloatArray) -> xr.Dataset:
         import xarray as xr
 
         chosen = {name: self.spec.parameter_names.index(name) for name in self.names}
-        return xr.Dataset({n: (("chain", "draw"), self.draws[..., j]) for n, j in chosen.items()})
+        return xr.Dataset({n: (("chain", "draw"), draws[..., j]) for n, j in chosen.items()})
 
     @property
     def table(self) -> pd.DataFrame:
@@ -132,6 +160,7 @@ def estimate(
     horizon: int = 40,
     normalize: Mapping[str, float] | None = None,
     cumulate: Sequence[str] = (),
+    forecast: int = 0,
     output: str | Path | None = None,
     resume: bool = False,
     workers: int = 1,
@@ -143,9 +172,9 @@ def estimate(
     length, NaN where a number is missing. noise: s.d.s of measurement noise by observable, none
     unless given. draws: of each posterior, over all independent `runs`, whose disagreement is the
     Monte Carlo error. normalize: the impact to which the responses of each draw are scaled, such as
-    {"rate": 1}. cumulate: observables to sum over quarters, annualised ones by a fourth. output: a
-    folder that keeps every stage and the results, with which `resume`
-    goes on. workers: processes.
+    {"rate": 1}. cumulate: observables to sum over quarters, annualised ones by a fourth. forecast:
+    quarters after the history. output: a folder that keeps every stage and the results, with which
+    `resume` goes on. workers: processes.
 
     Raises InputError for arguments that cannot be met and worlds without an exact likelihood,
     ClaimError where another process is at work in `output`.
@@ -160,7 +189,7 @@ def estimate(
         raise InputError("history: expected one history, got several")
     values = observed.values[0]
     sds = _noise(noise)
-    asked = _asked(horizon, normalize, cumulate)
+    asked = _asked(horizon, normalize, cumulate, forecast, observed)
     targets = {name: target_of(world, values, sds) for name, world in found.items()}
     _check(targets, draws, runs)
     folder = None if output is None else Path(output)
@@ -184,14 +213,22 @@ def estimate(
 
 
 class _Asked(NamedTuple):
-    """Which responses are shown: scaled to the impact of the observable at a place, and summed."""
+    """Which responses are shown: scaled to the impact of the observable at a place, and summed; and
+    the quarters of the history and its forecasts."""
 
     horizon: int
     impact: tuple[int, float] | None
     summed: tuple[str, ...]
+    quarters: tuple[str, ...]
 
 
-def _asked(horizon: int, normalize: Mapping[str, float] | None, cumulate: Sequence[str]) -> _Asked:
+def _asked(
+    horizon: int,
+    normalize: Mapping[str, float] | None,
+    cumulate: Sequence[str],
+    forecast: int,
+    observed: Observed,
+) -> _Asked:
     for name in (*(normalize or {}), *cumulate):
         if name not in OBSERVABLE_NAMES:
             raise unknown_name("observable", name, OBSERVABLE_NAMES)
@@ -200,7 +237,10 @@ def _asked(horizon: int, normalize: Mapping[str, float] | None, cumulate: Sequen
     impacts = [(OBSERVABLE_NAMES.index(name), value) for name, value in (normalize or {}).items()]
     if any(not 0.0 < abs(value) < 1e6 for _, value in impacts):
         raise InputError("normalize: expected an impact other than zero")
-    return _Asked(horizon, impacts[0] if impacts else None, tuple(cumulate))
+    if not 0 <= forecast <= MAX_HORIZON:
+        raise InputError(f"forecast: expected 0 to {MAX_HORIZON} quarters, got {forecast}")
+    impact = impacts[0] if impacts else None
+    return _Asked(horizon, impact, tuple(cumulate), observed.quarters(forecast))
 
 
 def _noise(noise: Mapping[str, float] | None) -> FloatArray:
@@ -302,6 +342,7 @@ def _estimate(
     rng = np.random.default_rng(derived_seed(seed, "prior", world.name))
     z, share = target.draw(PRIOR_DRAWS, rng)
     drawn = responses(world, theta, asked.horizon)
+    by_quarter = quarter_by_quarter(target, theta, drawn, asked.quarters)
     turned: list[str] = []
     if asked.impact is not None:
         turned = _turned(world, drawn, asked.impact)
@@ -311,8 +352,9 @@ def _estimate(
     effective = diagnostics.effective_size(draws[..., moved], np.stack([p.ancestors for p in done]))
     hats = diagnostics.r_hat(draws[..., moved])
     found = Estimate(
-        world.spec, target.prior.names, draws, target.prior.theta(z), share, log_evidence, error,
-        effective, hats, bands(world.shock_names, drawn), replicate(target, theta, rng),
+        world.spec, target.prior.names, draws, np.stack([p.log_l for p in done]),
+        target.prior.theta(z), share, log_evidence, error,
+        effective, hats, bands(world.shock_names, drawn), replicate(target, theta, rng), by_quarter,
         (*left_out(world), *_caveats(target, done, error, effective, hats), *turned),
     )  # fmt: skip
     return found, drawn

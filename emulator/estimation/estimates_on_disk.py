@@ -2,6 +2,7 @@
 
 estimate.json          the table, evidence and responses of every world, and what they were asked
 posterior-WORLD.parquet  draws: run, draw, and a column for each parameter that moved
+quarters-WORLD.nc      of linear worlds: the history by shocks, variance shares, forecasts
 stages/WORLD-RUN.npz   where each run is, to go on with
 """
 
@@ -19,6 +20,7 @@ import pandas as pd
 from emulator.errors import InputError
 from emulator.estimation.bands import LEVELS, Bands
 from emulator.estimation.estimate import Estimate, Estimates
+from emulator.estimation.quarter_by_quarter import Course, QuarterByQuarter
 from emulator.provenance import commit
 from emulator.specs import OBSERVABLE_NAMES
 from emulator.storage import sealed, sweep, write_atomically
@@ -43,6 +45,9 @@ def write_estimates(folder: Path, estimates: Estimates) -> None:
         buffer = io.BytesIO()
         draws_frame(one).to_parquet(buffer, index=False)
         write_atomically(folder / f"posterior-{name}.parquet", buffer.getvalue())
+        if one.by_quarter is not None:
+            data_set = one.by_quarter.to_xarray().to_netcdf(engine="scipy")
+            write_atomically(folder / f"quarters-{name}.nc", bytes(data_set))
     data = sealed({**as_dict(estimates), "commit": commit()})
     write_atomically(folder / RESULTS, (json.dumps(data, indent=1) + "\n").encode())
 
@@ -98,6 +103,32 @@ def _one(one: Estimate) -> dict[str, Any]:
             for i, now in enumerate(OBSERVABLE_NAMES)
             for j, then in enumerate(OBSERVABLE_NAMES)
         },
+        **({} if one.by_quarter is None else _by_quarter(one.by_quarter)),
+    }
+
+
+def _by_quarter(found: QuarterByQuarter) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "contributions": {
+            component: {n: _numbers(values[:, j]) for j, n in enumerate(OBSERVABLE_NAMES)}
+            for component, values in zip(found.components, found.contributions, strict=True)
+        },
+        "variance_shares": bands_dict(found.shares),
+        "one_step": _course(found.one_step),
+    }
+    if found.ahead is not None:
+        later = list(found.quarters[len(found.history) :])
+        out["forecast"] = {"quarters": later, **_course(found.ahead)}
+    return out
+
+
+def _course(course: Course) -> dict[str, Any]:
+    return {
+        name: {
+            "mean": _numbers(course.mean[:, j]),
+            "quantiles": [_numbers(q) for q in course.quantiles[:, j].T],
+        }
+        for j, name in enumerate(OBSERVABLE_NAMES)
     }
 
 

@@ -161,9 +161,11 @@ def advance(target: Target, stage: Stage, rng: np.random.Generator) -> Stage:
 
 @dataclass(frozen=True)
 class Posterior:
-    """Draws theta (N, P) of equal weight, ancestors (N,) and the rest as in their last stage."""
+    """Draws theta (N, P) of equal weight, their log likelihoods (N,), and the rest as in their last
+    stage."""
 
     theta: Float64[np.ndarray, "N P"]
+    log_l: Float64[np.ndarray, " N"]
     ancestors: Int64[np.ndarray, " N"]
     log_evidence: float
     steps: int
@@ -175,8 +177,8 @@ class Posterior:
 def reached(target: Target, stage: Stage) -> Posterior:
     """The posterior that the last stage holds."""
     return Posterior(
-        target.prior.theta(stage.z), stage.ancestors, stage.log_evidence, stage.steps,
-        stage.moves, stage.last_correlation, stage.acceptance,
+        target.prior.theta(stage.z), stage.log_l, stage.ancestors, stage.log_evidence,
+        stage.steps, stage.moves, stage.last_correlation, stage.acceptance,
     )  # fmt: skip
 
 

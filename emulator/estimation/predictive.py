@@ -26,9 +26,12 @@ RUN_IN = 400  # quarters before them, from rest
 
 @dataclass(frozen=True)
 class Predictive:
-    """Autocovariances, [k, i, j] that of observable i now with j k quarters ago: of the history,
-    and quantiles, at `bands.LEVELS`, of those replicated. NaN where numbers never meet."""
+    """A history and replicated ones, NaN where a number is missing. Autocovariances, [k, i, j] that
+    of observable i now with j k quarters ago: of the history, and quantiles, at `bands.LEVELS`, of
+    those replicated. NaN where numbers never meet."""
 
+    history: Float64[np.ndarray, "L 3"]
+    replicated: Float64[np.ndarray, "R L 3"]
     observed: Float64[np.ndarray, "lags 3 3"]
     quantiles: Float64[np.ndarray, "lags 3 3 levels"]
 
@@ -52,9 +55,10 @@ def replicate(
     chain = rng.random((REPLICATED, quarters)) if world.hidden_chain else None
     paths = world.simulate(some, eps, uniforms=chain).observables[:, RUN_IN:]
     paths = paths + target.noise * rng.standard_normal(paths.shape)
-    replicated = autocovariances(np.where(np.isnan(history), np.nan, paths))
-    found = np.quantile(replicated, LEVELS, axis=0)
-    return Predictive(autocovariances(history[None])[0], np.moveaxis(found, 0, -1))
+    paths = np.where(np.isnan(history), np.nan, paths)
+    found = np.quantile(autocovariances(paths), LEVELS, axis=0)
+    observed = autocovariances(history[None])[0]
+    return Predictive(history, paths, observed, np.moveaxis(found, 0, -1))
 
 
 def autocovariances(

@@ -58,6 +58,14 @@ class Observed:
     given: int
     dates: Span | None = None
 
+    def quarters(self, later: int = 0) -> tuple[str, ...]:
+        """The quarters used and `later` ones after them, as 1959Q2; numbered from 1 where dates are
+        not known."""
+        count = self.values.shape[1]
+        if self.dates is None:
+            return tuple(str(t + 1) for t in range(count + later))
+        return tuple(name_of(self.dates.last - count + 1 + t) for t in range(count + later))
+
     @property
     def first(self) -> str | None:
         """The first quarter used, as 1959Q2."""

@@ -34,13 +34,24 @@ def test_worlds_are_estimated_and_compared(
     common = ["estimate", "nk", "--history", str(data), *small]
     kept = [*common, "--worlds", "nk,rbc", "--output", str(tmp_path / "us")]
     shown = ["--shock", "monetary", "--plot", str(tmp_path / "irf.png")]
+    shown += ["--decompose", "--forecast", "2"]
     assert run([*kept, *shown]) == 0
     out, _ = capsys.readouterr()
     assert "50 quarters" in out
-    for words in ("phi_pi", "log evidence", "average output", "written: ", "drawn: "):
+    for words in (
+        "phi_pi",
+        "log evidence",
+        "average output",
+        "written: ",
+        "drawn: ",
+        "nk: shares in the variance",
+        "rbc: the history by shocks",
+        "nk: forecasts",
+    ):
         assert words in out
     assert (tmp_path / "irf.png").stat().st_size > 10_000
-    for figure in ("parameters-nk", "autocovariances-rbc", "responses-rbc"):
+    figures = ["parameters-nk", "autocovariances-rbc", "responses-rbc"]
+    for figure in [*figures, "contributions-nk", "shares-rbc", "forecasts-nk"]:
         assert (tmp_path / "us" / f"{figure}.png").stat().st_size > 10_000
     assert run([*kept, "--resume", "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import emulator
 from emulator.errors import InputError, UnknownNameError
@@ -15,7 +16,9 @@ from emulator.estimation import posterior, runs
 from emulator.estimation.diagnostics import effective_size, evidence, probabilities, r_hat
 from emulator.estimation.estimate import Estimates
 from emulator.estimation.estimates_on_disk import RESULTS
+from emulator.estimation.likelihoods import log_likelihood
 from emulator.estimation.predictive import autocovariances
+from emulator.estimation.runs import target_of
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +33,8 @@ def history() -> np.ndarray:
 @pytest.fixture(scope="module")
 def found(history: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> tuple[Estimates, Path]:
     folder = tmp_path_factory.mktemp("estimates") / "us"
-    return emulator.estimate(["nk", "rbc"], history, draws=200, runs=2, output=folder), folder
+    options = {"draws": 200, "runs": 2, "forecast": 3, "output": folder}
+    return emulator.estimate(["nk", "rbc"], history, **options), folder
 
 
 @pytest.mark.slow
@@ -101,6 +105,45 @@ def test_a_folder_holds_the_draws_and_the_results(found: tuple[Estimates, Path])
 
 
 @pytest.mark.slow
+def test_a_folder_holds_the_history_by_shocks_and_forecasts(
+    found: tuple[Estimates, Path], history: np.ndarray
+) -> None:
+    folder = found[1]
+    with xr.open_dataset(folder / "quarters-nk.nc", engine="scipy") as kept:
+        data = kept.load()
+    assert list(data["component"].to_numpy()) == ["monetary", "demand", "cost_push", "before"]
+    total = data["contribution"].sum("component").to_numpy()
+    seen = ~np.isnan(history)
+    np.testing.assert_allclose(total[seen], history[seen], atol=1e-8)
+    np.testing.assert_allclose(data["share"].sum("shock"), 1.0)
+    assert list(data["later_quarter"].to_numpy()) == ["61", "62", "63"]
+    # one-step bands hold data that the world has made, about as often as they say
+    low, high = (data["one_step_quantiles"].sel(quantile=q).to_numpy() for q in (0.05, 0.95))
+    assert 0.8 < ((low < history) & (history < high))[seen].mean() < 0.98
+    kept_too = json.loads((folder / RESULTS).read_text())["worlds"]["nk"]["forecast"]
+    assert kept_too["rate"]["mean"] == pytest.approx(data["forecast"].to_numpy()[:, 2])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:\\nArviZ is undergoing:FutureWarning")
+def test_arviz_reads_what_is_estimated(
+    found: tuple[Estimates, Path], history: np.ndarray, tmp_path: Path
+) -> None:
+    arviz = pytest.importorskip("arviz")
+    nk = found[0]["nk"]
+    nk.to_datatree().to_netcdf(tmp_path / "nk.nc", engine="h5netcdf")
+    read = arviz.from_netcdf(tmp_path / "nk.nc")
+    summary = arviz.summary(read, kind="stats")
+    assert summary.loc["phi_pi", "mean"] == pytest.approx(nk.table.loc["phi_pi", "mean"], abs=1e-3)
+    np.testing.assert_array_equal(read["observed_data"]["history"], history)
+    assert read["log_likelihood"]["history"].shape == (2, 100)
+    assert read["posterior_predictive"]["history"].sizes["quarter"] == len(history)
+    target = target_of(emulator.get_world("nk"), history, np.zeros(3))
+    again = log_likelihood(target.world.solve(nk.theta[:5]), history, target.run_in)
+    np.testing.assert_allclose(read["log_likelihood"]["history"][0, :5], again)
+
+
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_numbers(
     history: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +185,7 @@ def test_what_cannot_be_estimated_is_refused_before_any_work(
         ([], {}, "one or more"),
         (["nk"], {"draws": 100}, "draws: expected at least 192"),
         (["nk"], {"runs": 0}, "runs"),
+        (["nk"], {"forecast": -1}, "forecast: expected 0 to"),
         (["nk"], {"noise": {"output": -1.0}}, "s.d. of zero or more"),
     ):
         with pytest.raises(InputError, match=message):

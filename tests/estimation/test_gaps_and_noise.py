@@ -4,31 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from statsmodels.tsa.statespace.kalman_filter import KalmanFilter
 
 from emulator.errors import InputError
-from emulator.estimation.likelihoods import covariance_after, log_likelihood
+from emulator.estimation.likelihoods import log_likelihood
 from emulator.worlds import get_world
+from tests.estimation.by_statsmodels import RUN_IN, bound
 
-RUN_IN = 4000
 NOISE = np.array([0.3, 0.0, 0.2])
-
-
-def _by_statsmodels(space, row: int, history: np.ndarray, noise: np.ndarray) -> float:
-    """With the state (x_{t-1}, eps_t), from its long-run variance."""
-    a, b, c, d = (part[row] for part in space[:4])
-    n, shocks = b.shape
-    steady = covariance_after(a[..., None].copy(), b[..., None].copy(), RUN_IN)[..., 0]
-    model = KalmanFilter(k_endog=3, k_states=n + shocks, k_posdef=shocks, tolerance=0.0)
-    model.bind(history)
-    model["design"] = np.hstack([c, d])
-    model["obs_cov"] = np.diag(np.square(noise))
-    model["transition"] = np.block([[a, b], [np.zeros((shocks, n + shocks))]])
-    model["selection"] = np.vstack([np.zeros((n, shocks)), np.eye(shocks)])
-    model["state_cov"] = np.eye(shocks)
-    start = np.block([[steady, np.zeros((n, shocks))], [np.zeros((shocks, n)), np.eye(shocks)]])
-    model.initialize_known(np.zeros(n + shocks), start)
-    return float(model.loglike())
 
 
 def _history(world, theta: np.ndarray, quarters: int) -> np.ndarray:
@@ -51,10 +33,10 @@ def test_gaps_and_noise_are_filtered_as_statsmodels_does(name: str) -> None:
     for history in (whole, gaps):
         found = log_likelihood(space, history, RUN_IN, NOISE)
         for row in range(2):
-            expected = _by_statsmodels(space, row, history, NOISE)
+            expected = bound(space, row, history, NOISE).loglike()
             assert found[row] == pytest.approx(expected, rel=1e-8)
     without = log_likelihood(space, gaps, RUN_IN)
-    assert without[0] == pytest.approx(_by_statsmodels(space, 0, gaps, 0.0 * NOISE), rel=1e-6)
+    assert without[0] == pytest.approx(bound(space, 0, gaps, 0.0 * NOISE).loglike(), rel=1e-6)
 
 
 @pytest.mark.slow

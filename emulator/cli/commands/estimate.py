@@ -48,6 +48,14 @@ def estimate(
     horizon: int = typer.Option(40, min=0, max=MAX_HORIZON, help="Last quarter of responses."),
     normalize: str | None = NORMALIZE_OPTION,
     cumulate: str | None = CUMULATE_OPTION,
+    decompose: bool = typer.Option(
+        False,
+        "--decompose",
+        help="Print which shocks made the last quarters, and their shares in forecast errors.",
+    ),
+    forecast: int = typer.Option(
+        0, min=0, max=MAX_HORIZON, metavar="N", help="Forecast N quarters after the data."
+    ),
     draws: int = typer.Option(2000, min=1, help="Draws from each posterior, over all runs."),
     runs: int = typer.Option(
         4, min=1, help="Independent runs; how far they differ is the Monte Carlo error."
@@ -66,7 +74,14 @@ def estimate(
     Exact likelihoods, no network. Stopped at any moment, the same command with --resume goes on
     where --output keeps what is done.
     """
-    from emulator.cli.estimates import check_shock, draw_estimates, print_estimates, side_by_side
+    from emulator.cli.estimates import (
+        check_shock,
+        draw_estimates,
+        print_decompositions,
+        print_estimates,
+        print_forecasts,
+        side_by_side,
+    )
     from emulator.estimation.estimate import estimate as estimated
     from emulator.estimation.estimates_on_disk import as_dict
 
@@ -81,7 +96,7 @@ def estimate(
         found = estimated(
             list(dict.fromkeys(names)), history, noise=sds, draws=draws, runs=runs, seed=seed,
             horizon=horizon, normalize=None if impact is None else named(impact), cumulate=summed,
-            output=output, resume=resume, workers=workers, progress=progress,
+            forecast=forecast, output=output, resume=resume, workers=workers, progress=progress,
         )  # fmt: skip
     answer = side_by_side(found, shock, summed)
     if plot is not None:
@@ -95,6 +110,10 @@ def estimate(
     if shock is not None:
         size = "1 s.d." if normalize is None else normalize
         print_responses(f"Posterior mean responses, {size}", answer)
+    if decompose:
+        print_decompositions(found)
+    if forecast:
+        print_forecasts(found)
     if output is not None:
         typer.echo(f"written: {output}")
     if plot is not None:

@@ -89,9 +89,12 @@ def response_figure(
     save(canvas, path)
 
 
-def shade(axis: Any, quantiles: np.ndarray, colour: str) -> None:
-    """Fill (H+1, Q) between the outermost levels, the next ones, ... ever darker."""
-    quarters = np.arange(len(quantiles))
+def shade(
+    axis: Any, quantiles: np.ndarray, colour: str, quarters: np.ndarray | None = None
+) -> None:
+    """Fill (H+1, Q) between the outermost levels, the next ones, ... ever darker, over `quarters`
+    (H+1,), 0, 1, ... unless given."""
+    quarters = np.arange(len(quantiles)) if quarters is None else quarters
     for j in range(quantiles.shape[1] // 2):
         axis.fill_between(
             quarters, quantiles[:, j], quantiles[:, -1 - j], color=colour, alpha=0.18, lw=0
