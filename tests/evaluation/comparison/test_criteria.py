@@ -342,7 +342,7 @@ def floored(run: EvaluatedRun, ratio: float, cases: tuple[str, ...] = ("B1",)) -
         for regime in cases:
             run.metrics["worlds"][world][regime]["prior"] |= {
                 "floor_ratio": ratio, "floor_ratio_ci95": [ratio - 0.1, ratio + 0.1],
-                "floor_rmse": 0.2, "floor_histories": 50, "floor_hf_ratio": 1.05,
+                "floor_rmse": 0.2, "floor_histories": 500, "floor_hf_ratio": 1.05,
             }  # fmt: skip
     return run
 
@@ -376,6 +376,17 @@ def test_an_absent_floor_is_said_and_keeps_the_goal_from_holding(tmp_path: Path)
     assert named(floored(run, 1.2), [], "RMSE / floor").goal is Verdict.falls_short
 
 
+def test_a_floor_of_few_histories_keeps_the_goal_from_holding(tmp_path: Path) -> None:
+    run = floored(whole(tmp_path / "u", 0.1), 1.05)
+    run.metrics["worlds"]["two"]["B1"]["prior"]["floor_histories"] = 499
+    criterion = named(run, [], "RMSE / floor")
+    assert criterion.goal is Verdict.not_measured
+    assert any(
+        "fewer than 500 histories" in line and "two B1" in line for line in criterion.details
+    )
+    assert named(floored(run, 1.2), [], "RMSE / floor").goal is Verdict.falls_short
+
+
 def test_only_what_a_floor_can_bound_is_asked_for(tmp_path: Path) -> None:
     """zlb has no exact likelihood; in C a response from rest is known."""
     run = floored(whole(tmp_path / "u", 0.1), 1.05)
@@ -401,7 +412,7 @@ def test_where_the_best_answer_errs_no_small_error_is_asked_for(tmp_path: Path) 
         for regime in ("A", "B1", "C"):
             ratio = {} if regime == "A" else {"floor_ratio": 1.05, "floor_ratio_ci95": [1.0, 1.1]}
             entry = run.metrics["worlds"][world][regime]["prior"]
-            entry["state_dependent"] |= {**beside, **ratio, "floor_histories": 50}
+            entry["state_dependent"] |= {**beside, **ratio, "floor_histories": 500}
     floored(run, 1.05)
     assert named(run, [], "NRMSE over the prior, every").goal is Verdict.holds
     criterion = named(run, [], "RMSE / floor")
