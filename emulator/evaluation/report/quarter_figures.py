@@ -40,7 +40,8 @@ def contributions_figure(
         SERIES[s % len(SERIES)] if s < shocks else GREY for s in range(len(found.components))
     ]
     # an eighth shock has the first's colour, and errors of measurement are grey as well
-    hatches = ["////" if s >= min(shocks + 1, len(SERIES)) else "" for s in range(len(colours))]
+    again = [s > shocks or len(SERIES) <= s < shocks for s in range(len(colours))]
+    hatches = ["////" if hatched else "" for hatched in again]
     quarters = np.arange(len(found.history))
     for j, observable in enumerate(observables):
         axis = axes[j, 0]
