@@ -4,9 +4,11 @@
     python -m studies.hank.curve [--rows 500 2000 ...] [--seeds 1 2 3]
 
 One run for each number of training rows and seed, all rows last, of configs/models/hank_A.yaml, in
-runs/hank; runs that are finished stay as they are. Writes results/hank/curve.json and curve.png:
-NRMSEs over the whole prior, on draws whose households no run was trained on or chosen by, and
-their standard error, which allows for siblings.
+runs/hank; runs that are finished stay as they are. Its steps are those of all rows: fewer rows take
+as many passes over them, or FEWEST steps where that is more.
+
+Writes results/hank/curve.json and curve.png: NRMSEs over the whole prior, on draws whose households
+no run was trained on or chosen by, and their standard error, which allows for siblings.
 """
 
 from __future__ import annotations
@@ -37,13 +39,15 @@ ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "configs" / "models" / "hank_A.yaml"
 RESULTS = ROOT / "results" / "hank"
 WORLD, ROWS = "hank", (500, 2000, 8000)
+FEWEST = 600
 
 
-def run(data: Path, runs: Path, rows: int, seed: int) -> Path:
-    """The run's folder, trained unless it is."""
+def run(data: Path, runs: Path, rows: int, seed: int, share: float) -> Path:
+    """The folder of a run on so many rows, this share of all; trained unless it is."""
     settings = load_config(CONFIG, RunConfig).model_dump(mode="json")
+    steps = settings["training"]["steps"]
     settings["data"] |= {"dataset_path": str(data), "rows": rows}
-    settings["training"] |= {"seed": seed}
+    settings["training"] |= {"seed": seed, "steps": max(round(share * steps), min(steps, FEWEST))}
     folder = runs / f"rows_{rows}" / f"seed_{seed}"
     train(parse_config(settings, RunConfig, str(CONFIG)), folder, resume=folder.exists())
     return folder
@@ -100,7 +104,7 @@ def main() -> None:
     found = []
     for rows in sorted({min(rows, there) for rows in [*options.rows, there]}):
         for seed in options.seeds:
-            folder = run(options.data, options.runs, rows, seed)
+            folder = run(options.data, options.runs, rows, seed, rows / there)
             found.append({"rows": rows, "seed": seed, **score(folder, dataset)})
             print(found[-1], flush=True)
     rejections = dataset.manifest.worlds[WORLD].rejections
