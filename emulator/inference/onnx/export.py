@@ -25,7 +25,6 @@ import torch
 
 from emulator.errors import DisagreementError, InputError, unknown_name
 from emulator.inference.arguments import check_horizon
-from emulator.inference.onnx.cholesky import DECOMPOSITIONS
 from emulator.inference.onnx.comparison import TOLERANCE, difference
 from emulator.inference.onnx.traceable import Traceable
 from emulator.inference.request import Request
@@ -190,15 +189,36 @@ def _traced(traceable: Traceable) -> torch.export.ExportedProgram:
     free = {name: {0: draws, 1: quarters} if name == "history" else {0: draws} for name in given}
     with _quietly(), _plain_attention(), torch.no_grad():
         # Strict, since only then do len() and the like keep a free axis free.
-        program = torch.export.export(traceable, (), kwargs=given, dynamic_shapes=free, strict=True)
-        return program.run_decompositions(DECOMPOSITIONS) if "history" in given else program
+        return torch.export.export(traceable, (), kwargs=given, dynamic_shapes=free, strict=True)
 
 
 def _translated(program: torch.export.ExportedProgram) -> onnx.ModelProto:
     """The graph in ONNX's operations, without the exporter's notes on this machine's files."""
+    from onnx_ir.passes import Sequential, common
+    from onnxscript.optimizer import fold_constants
+
+    from emulator.inference.onnx.cholesky import TRANSLATIONS
+
     with _quietly():
-        translated = torch.onnx.export(program, dynamo=True, opset_version=OPSET, verbose=False)
-    assert translated is not None
+        # The exporter's own passes look for patterns in every node, for longer than all the rest
+        # takes; a graph without them answers as fast.
+        translated = torch.onnx.export(
+            program,
+            dynamo=True,
+            opset_version=OPSET,
+            verbose=False,
+            optimize=False,
+            custom_translation_table=TRANSLATIONS,
+        )
+        assert translated is not None
+        fold_constants(translated.model)
+    Sequential(
+        common.RemoveUnusedNodesPass(),
+        common.RemoveUnusedOpsetsPass(),
+        common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        common.DeduplicateInitializersPass(),
+        common.CommonSubexpressionEliminationPass(),
+    )(translated.model)
     proto: onnx.ModelProto = translated.model_proto
     proto.ir_version = FORMAT
     graph = proto.graph
