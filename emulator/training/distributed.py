@@ -20,7 +20,7 @@ from torch import nn
 
 from emulator.errors import ConfigError
 from emulator.training.batches import PATH_ROWS
-from emulator.training.config import TrainingConfig
+from emulator.training.config import RunConfig, TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,16 @@ class Ranks:
 
 
 @contextmanager
-def together(settings: TrainingConfig) -> Iterator[Ranks]:
-    """Join the other ranks for the length of a run. Raises ConfigError where a GPU is missing."""
+def together(config: RunConfig) -> Iterator[Ranks]:
+    """Join the other ranks for the length of a run. Raises ConfigError where a GPU is missing, and
+    before any waits for another where they cannot share this run."""
     rank, count, local = _environment()
+    settings = config.training
+    if count > 1 and config.model.fitted_at_once:
+        raise ConfigError(
+            f"model.type: {config.model.type} is fitted in one pass, which cannot be shared among "
+            f"{count} processes; start it without torchrun"
+        )
     even = PATH_ROWS * count  # trajectories are asked of a part of the rows
     if count > 1 and settings.batch_size % even:
         raise ConfigError(

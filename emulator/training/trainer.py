@@ -69,7 +69,7 @@ def train(
     work there, TrainingError when the run diverges: the last checkpoint stays.
     """
     require_logger(config)
-    with together(config.training) as ranks:
+    with together(config) as ranks:
         dataset = Dataset.open(config.data.dataset_path)
         worlds = _worlds(dataset, config)
         if is_finished(output, config, resume, dataset):
@@ -168,11 +168,6 @@ class Trainer:
 
     def fit(self) -> bool:
         """Fit a model that needs no steps, world by world."""
-        if self.ranks.count > 1:
-            raise ConfigError(
-                f"model.type: {self.config.model.type} is fitted in one pass, which cannot be "
-                f"shared among {self.ranks.count} processes; start it without torchrun"
-            )
         claim(self.output, self.config)
         for done, world in enumerate(self.worlds):
             for whole in self.batches.whole(world):

@@ -28,7 +28,7 @@ from emulator.training.batches import Batches, Shown, StepBatch
 from emulator.training.checkpoint import load_checkpoint, save_checkpoint
 from emulator.training.config import RunConfig
 from emulator.training.trainer import train
-from tests.conftest import run_config
+from tests.conftest import TINY_MODEL, run_config
 from tests.shared import once
 from tests.training.runs import Stop, log_rows
 
@@ -177,13 +177,20 @@ def test_two_processes_resume_to_the_same_weights(
     assert a.sha256 == b.sha256
 
 
-def test_a_batch_that_cannot_be_split_evenly_is_refused(
-    dataset_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (TINY_MODEL, r"64 rows .* among 3 processes; make it a multiple of 6"),
+        ({"type": "baseline_linear"}, "baseline_linear is fitted in one pass"),
+    ],
+)
+def test_what_processes_cannot_share_is_refused_before_they_meet(
+    dataset_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: dict, expected: str
 ) -> None:
     for name, value in (("WORLD_SIZE", "3"), ("RANK", "0"), ("LOCAL_RANK", "0")):
         monkeypatch.setenv(name, value)
-    with pytest.raises(ConfigError, match=r"64 rows .* among 3 processes; make it a multiple of 6"):
-        train(run_config(dataset_path), tmp_path / "run")
+    with pytest.raises(ConfigError, match=expected):
+        train(run_config(dataset_path, model=model), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -224,13 +231,3 @@ def test_a_run_goes_on_in_as_many_processes_as_it_began(
     save_checkpoint(tmp_path, state, "cpu")
     with pytest.raises(ConfigError, match="begun with processes 2, now 1"):
         train(config, tmp_path, resume=True)
-
-
-def test_a_closed_form_model_is_refused_in_several_processes(
-    dataset_path: Path, tmp_path: Path
-) -> None:
-    config = run_config(dataset_path, model={"type": "baseline_linear"})
-    for code, words in _ended(_start(config, tmp_path)):
-        assert code != 0
-        assert "baseline_linear is fitted in one pass" in words
-    assert not (tmp_path / "run" / "weights.safetensors").exists()
