@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -93,27 +94,14 @@ def evaluated(
         for world in worlds:
             tree[world] = {regime: {} for regime in regimes}
             null[world] = {regime: {} for regime in regimes}
-            parts = {}
-            for k, split in enumerate(("val", *OF_PRIOR)):
-                size = val if split == "val" and val is not None else error
-                rng = np.random.default_rng([seed, len(split), len(world)])
-                noise = size * rng.normal(size=(24, 2, 9, 3))
-                rows = np.arange(24 * k, 24 * k + 24)
-                parts[split] = compact(frame(noise, world=world, split=split, rows=rows))
-            whole = pd.concat([parts[split] for split in OF_PRIOR])
+            found = _measured(world, error, error if val is None else val, seed)
             for regime in regimes:
-                writer.add(parts["val"].assign(regime=regime))
-                writer.add(whole.assign(regime=regime))
-            for split, part in ((PRIOR, whole), *parts.items()):
-                entry = accuracy(part) | {"by_horizon": [error] * 9}
-                if split == PRIOR:
-                    entry |= summarise(part)
-                    entry |= {"spectrum": {"prediction": [1.0] * 5, "truth": [1.0] * 5}}
-                    entry |= entries
-                mean = summarise(of_null(part))
-                for regime in regimes:
-                    tree[world][regime][split] = deepcopy(entry)
-                    null[world][regime][split] = deepcopy(mean)
+                writer.add(found.val.assign(regime=regime))
+                writer.add(found.prior.assign(regime=regime))
+                for split, entry in found.entries.items():
+                    more = entries if split == PRIOR else {}
+                    tree[world][regime][split] = deepcopy(entry | more)
+                    null[world][regime][split] = deepcopy(found.means[split])
     metrics = {
         "model": model, "regimes": list(regimes), "extra_inputs": [], "worlds": tree,
         "data_worlds": {world: ["steady_state"] for world in WORLDS}, NULL_MODEL: null,
@@ -131,6 +119,35 @@ def evaluated(
     }  # fmt: skip
     write_metrics(folder, metrics)
     return EvaluatedRun(folder.name, folder, metrics)
+
+
+class _Measured(NamedTuple):
+    """Statistics on `val` and on the prior; by split, entries of the run and the training mean."""
+
+    val: pd.DataFrame
+    prior: pd.DataFrame
+    entries: dict[str, dict[str, Any]]
+    means: dict[str, dict[str, Any]]
+
+
+@cache
+def _measured(world: str, error: float, val: float, seed: int) -> _Measured:
+    """Of one world of `evaluated`. Many runs of tests share it."""
+    parts = {}
+    for k, split in enumerate(("val", *OF_PRIOR)):
+        rng = np.random.default_rng([seed, len(split), len(world)])
+        noise = (val if split == "val" else error) * rng.normal(size=(24, 2, 9, 3))
+        rows = np.arange(24 * k, 24 * k + 24)
+        parts[split] = compact(frame(noise, world=world, split=split, rows=rows))
+    whole = pd.concat([parts[split] for split in OF_PRIOR])
+    splits = {PRIOR: whole, **parts}
+    entries = {
+        split: accuracy(part) | {"by_horizon": [error] * 9} for split, part in splits.items()
+    }
+    spectrum = {"prediction": [1.0] * 5, "truth": [1.0] * 5}
+    entries[PRIOR] |= summarise(whole) | {"spectrum": spectrum}
+    means = {split: summarise(of_null(part)) for split, part in splits.items()}
+    return _Measured(parts["val"], whole, entries, means)
 
 
 def tuned(runs: list[EvaluatedRun]) -> list[EvaluatedRun]:
