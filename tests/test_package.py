@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 import subprocess
 import sys
@@ -10,39 +11,50 @@ from pathlib import Path
 import pytest
 
 import emulator
+from emulator.cli import commands
 
 pytestmark = pytest.mark.slow
 
 
-def _modules(code: str) -> set[str]:
-    script = f"{code}\nimport sys; print('\\n'.join(sys.modules))"
-    command = [sys.executable, "-c", script]
-    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
-    return set(result.stdout.splitlines())
+def _in_order(*steps: tuple[str, set[str]]) -> None:
+    """Run lines in one fresh interpreter: after each, none of its modules is imported."""
+    script = ["import sys"]
+    for code, heavy in steps:
+        found = f"[m for m in sys.modules if m.split('.')[0] in {heavy} or m in {heavy}]"
+        script += [code, f"assert not (found := {found}), ({code!r}, found)"]
+    command = [sys.executable, "-c", "\n".join(script)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
-def test_importing_the_package_imports_nothing_heavy() -> None:
-    assert not _modules("import emulator") & {"torch", "numpy", "numba", "xarray", "typer"}
+def test_worlds_data_and_their_commands_work_without_torch() -> None:
+    """A command imports no other; the package, nothing heavy; a list of worlds, none of them."""
+    others = {
+        f"{commands.__name__}.{module.name}" for module in pkgutil.iter_modules(commands.__path__)
+    } - {f"{commands.__name__}.worlds"}
+    every = "for name in emulator.list_worlds():\n    world = emulator.get_world(name)\n"
+    every += "    world.irf(world.pack(), 2); assert 'torch' not in sys.modules, name"
+    exact = ["compare", "--worlds", "nk,rbc", "--shock", "monetary", "--exact"]
+    _in_order(
+        ("import emulator", {"torch", "numpy", "numba", "xarray", "typer"}),
+        ("emulator.list_worlds()", {"torch", "emulator.worlds.nk"}),
+        ("from emulator.cli.app import run; assert run(['worlds']) == 0", {"torch", *others}),
+        ("assert run(['worlds', 'nk']) == 0", {"torch", *others}),
+        ("import emulator.data", {"torch"}),
+        (every, {"torch"}),
+        (f"assert run({exact}) == 0", {"torch"}),
+    )
 
 
-def test_worlds_and_data_work_without_torch() -> None:
-    code = "import emulator, emulator.data; emulator.get_world('nk').irf([0.99]*12)"
-    assert "torch" not in _modules(code)
-
-
-def test_listing_worlds_at_the_command_line_needs_no_torch() -> None:
-    code = "from emulator.cli.app import run; assert run(['worlds']) == 0"
-    assert "torch" not in _modules(code)
-
-
-def test_a_response_at_the_command_line_imports_torch_and_little_else(
-    run_path: Path, tmp_path: Path
-) -> None:
+def test_answers_and_training_import_torch_and_little_else(run_path: Path) -> None:
     """What is not needed would take a second: half of an answer's time is the import of torch."""
     ask = ["irf", "nk", "--shock", "monetary", "--weights", str(run_path)]
-    code = f"from emulator.cli.app import run; assert run({ask}) == 0"
     heavy = {"pandas", "xarray", "scipy", "numba", "matplotlib", "sklearn", "zarr", "pyarrow"}
-    assert not _modules(code) & heavy
+    _in_order(
+        (f"from emulator.cli.app import run; assert run({ask}) == 0", heavy),
+        ("import emulator.questions", {"jaxtyping", "beartype"}),  # shapes are checked in tests
+        ("import emulator.training.trainer", {"wandb", "tensorboard"}),  # where asked for
+    )
 
 
 def test_the_public_names_are_there() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from io import StringIO
 from pathlib import Path
 
@@ -148,13 +146,6 @@ def test_worlds_that_no_weights_know_are_compared(capsys: pytest.CaptureFixture[
     world, answer = emulator.get_world("hank"), json.loads(capsys.readouterr().out)
     exact = world.irf(world.pack({"phi_pi": 2.0})).values[0, world.shock_names.index("monetary")]
     np.testing.assert_array_equal(answer["responses"]["hank"]["output"], exact[:, 0])
-
-
-def test_exact_responses_are_compared_without_torch() -> None:
-    ask = ["compare", "--worlds", "nk,rbc", "--shock", "monetary", "--exact"]
-    code = f"import sys; from emulator.cli.app import run; assert run({ask}) == 0; "
-    code += "assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=300)
 
 
 def test_responses_are_scaled_to_an_impact_and_summed(

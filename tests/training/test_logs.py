@@ -139,17 +139,6 @@ def test_a_missing_logger_is_named_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
-def test_loggers_are_imported_only_when_asked_for() -> None:
-    code = (
-        "import sys, emulator.training.trainer; "
-        "print([m for m in ('wandb', 'tensorboard') if m in sys.modules])"
-    )
-    out = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120
-    )
-    assert out.stdout.strip() == "[]"
-
-
 @pytest.mark.parametrize(
     "line",
     [

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -200,13 +197,3 @@ def test_anywhere_in_the_box_there_is_a_verdict_and_it_is_kept(
         assert verdict not in (Status.OUT_OF_BOUNDS, Status.NOT_FINITE)
         for values in (responses.values[row], paths.observables[row], paths.states[row]):
             assert np.isfinite(values).all() if verdict.solved else np.isnan(values).all()
-
-
-@pytest.mark.integration
-def test_worlds_run_without_torch() -> None:
-    code = (
-        "import sys; from emulator import get_world, list_worlds\n"
-        "for world in map(get_world, list_worlds()):\n"
-        "    world.irf(world.pack(), 2); assert 'torch' not in sys.modules, world.name"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
