@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 
 from emulator.evaluation import evaluate
+from tests.shared import once
 
 
 @pytest.fixture(scope="session")
 def evaluated_run(run_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the finished run, evaluated with ablations."""
-    copy = tmp_path_factory.mktemp("evaluated") / "universal"
-    shutil.copytree(run_path, copy)
-    evaluate(copy, ablations=True)
-    return copy
+
+    def make(folder: Path) -> None:
+        evaluate(Path(shutil.copytree(run_path, folder / "universal")), ablations=True)
+
+    return once(tmp_path_factory, "evaluated", make) / "universal"
 
 
 @pytest.fixture
