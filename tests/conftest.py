@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+import emulator
 from emulator.config import load_config, parse_config
 from emulator.data import DataConfig, Dataset
 from emulator.data.generate import generate
+from emulator.inference.onnx import export_onnx
 from emulator.training.config import RunConfig
 from emulator.training.trainer import train
 from tests.shared import once
@@ -66,3 +68,13 @@ def run_path(dataset_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def every_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights that know the worlds and regimes of the shipped ones and have learned nothing."""
     return once(tmp_path_factory, "every_world", of_every_world)
+
+
+@pytest.fixture(scope="session")
+def exported(every_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `nk.onnx`, what these weights answer for nk in regime A."""
+
+    def export(folder: Path) -> None:
+        export_onnx(emulator.load(every_world), "nk", folder / "nk.onnx")
+
+    return once(tmp_path_factory, "exported", export)

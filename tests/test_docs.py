@@ -13,7 +13,6 @@ import pytest
 import emulator
 from emulator.evaluation.calibrations.declared import CUSTOMARY
 from emulator.evaluation.comparison import criteria
-from emulator.inference.onnx import export_onnx
 from studies.pages import fill_tables
 from tests.conftest import ROOT
 from tests.scripts import script
@@ -185,16 +184,14 @@ def test_rooms_are_described_in_the_order_of_imports_and_files_named_exist() -> 
 
 @pytest.mark.integration
 def test_the_python_lines_on_exported_files_run(
-    run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    every_world: Path, exported: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = (DOCS / "export.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
-    monkeypatch.chdir(tmp_path)
-    model = emulator.load(run_path)
-    export_onnx(model, "nk", "nk.onnx", horizon=12)
+    monkeypatch.chdir(exported)
     names: dict = {}
     exec(block, names)
-    expected = model.irf("nk", {"phi_pi": 2.0}, shock="monetary", horizon=12)
+    expected = emulator.load(every_world).irf("nk", {"phi_pi": 2.0}, shock="monetary")
     np.testing.assert_allclose(
         names["inflation"], expected.sel(observable="inflation"), rtol=1e-4, atol=1e-5
     )
