@@ -49,7 +49,7 @@ class Compared(NamedTuple):
 
 @dataclass(frozen=True)
 class Ratio:
-    """A run beside the best answer, in one regime and task.
+    """A run beside the best answer, in one regime and task, over histories of a split.
 
     hf_ratio: the run's share of energy at high frequencies over the posterior mean's; None where
     only errors were asked for.
@@ -58,6 +58,7 @@ class Ratio:
     run: str
     world: str
     length: int
+    split: str
     regime: str
     task: str
     compared: Compared
@@ -150,7 +151,9 @@ def ratio(name: str, floors: Floors, task: Task, theirs: pd.DataFrame) -> Ratio:
             f"{settings.world}; evaluate it on draws {settings.draws_sha} again"
         )
     compared = _compared(joined, "mse", "mse_run")
-    return Ratio(name, settings.world, settings.length, Regime.B1.value, task.value, compared)
+    return Ratio(
+        name, settings.world, settings.length, settings.split, Regime.B1.value, task.value, compared
+    )
 
 
 def _compared(frame: pd.DataFrame, best: str, run: str) -> Compared:

@@ -23,7 +23,8 @@ def floor_figure(ratios: Sequence[Ratio], path: Path) -> None:
     """A panel a world, regime and task: RMSE against quarters of history, both axes by ratio and
     the same in all panels.
 
-    Runs are told apart by colour and marker; the floor is black, the training mean grey.
+    Runs are told apart by colour and marker; the floor is black, the training mean grey. Lines join
+    lengths over the same split alone.
     """
     panels = list(dict.fromkeys((r.world, r.regime, r.task) for r in ratios))
     runs = list(dict.fromkeys(r.run for r in ratios))
@@ -40,14 +41,16 @@ def floor_figure(ratios: Sequence[Ratio], path: Path) -> None:
     canvas, axes = figure(rows, columns, 2.6 * columns + 0.4, 0.7 + 2.2 * rows)
     for axis, panel in zip(axes.flat, panels, strict=False):
         here = [r for r in ratios if (r.world, r.regime, r.task) == panel]
-        floor = {r.length: r.compared.floor_rmse for r in here}
-        null = {r.length: r.compared.training_mean_rmse for r in here}
-        _line(axis, null, GREY, "s", "training mean")
-        for k, run in enumerate(runs):
-            found = {r.length: r.compared.run_rmse for r in here if r.run == run}
-            if found:
-                _line(axis, found, COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)], run)
-        _line(axis, floor, BLACK, "o", "floor")
+        for split in dict.fromkeys(r.split for r in here):
+            alike = [r for r in here if r.split == split]
+            floor = {r.length: r.compared.floor_rmse for r in alike}
+            null = {r.length: r.compared.training_mean_rmse for r in alike}
+            _line(axis, null, GREY, "s", "training mean")
+            for k, run in enumerate(runs):
+                found = {r.length: r.compared.run_rmse for r in alike if r.run == run}
+                if found:
+                    _line(axis, found, COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)], run)
+            _line(axis, floor, BLACK, "o", "floor")
         world, regime, task = panel
         mark = "" if task == Task.steady_state else ", from the state"
         axis.set_title(f"{world}, {regime}{mark}", fontsize=9)

@@ -61,7 +61,7 @@ def test_the_command_writes_each_ratio_with_its_interval(
     assert run(["floors-compare", "runs/u", "runs/v", "--folder", str(tmp_path)]) == 0
     assert "1.50 to 1.50" in capsys.readouterr().out
     table = pd.read_csv(tmp_path / "ratios.csv")
-    assert list(table.columns[:6]) == ["run", "world", "length", "regime", "task", "histories"]
+    assert list(table.columns[:6]) == ["run", "world", "length", "split", "regime", "task"]
     numbers = table[["ratio", "low", "high"]].to_numpy().ravel()
     assert numbers == pytest.approx([1.5] * 3 + [2.0] * 3)  # pairing leaves nothing to chance
     assert (tmp_path / "floors.png").is_file()
