@@ -28,7 +28,7 @@ Identities that must hold: output is consumption and spending in every quarter (
 
 Solved in the sequence space, 300 quarters ahead (`equilibrium`), on 7 skills and 200 assets
 (`steady_state`, `jacobians`). The eight parameters up to gamma_d need a new household; a draw with
-one that is solved takes about a twentieth of the time.
+one that is solved takes a twelfth of the time or less.
 
 Source: Auclert, Bardoczy, Rognlie and Straub (2021, Econometrica 89(5)), the one-asset economy of
 section 2 with public debt, transfers and further shocks.
