@@ -128,8 +128,8 @@ def test_every_world_answers_as_the_emulator_does(
             given = {} if world.linear else {"size": np.full((number, len(world.shocks)), size)}
             response, quantiles = _asked(file, theta=theta, **given)
             asked = {"size": size}
-            # The network itself, which answers few draws; many are answered by its compiled form,
-            # whose own roundings are tested in tests/inference/test_direct.py.
+            # A few draws at a time: many are answered by compiled code, whose own roundings are
+            # tested in tests/inference/test_direct.py.
             few = [model.respond(name, some, **asked).values for some in np.split(theta, parts)]
             _close(response, np.concatenate(few), (number, size))
             bands = model.respond(name, theta, **asked, bands=True).values

@@ -210,7 +210,7 @@ class Emulator:
         caveat a name and a sentence. The names are those of `emulator.inference.trust.Caveat`.
         check: solve for the parameters, to know whether there is a solution and whether training
         left it out; without it the caveat `unchecked` says that nobody looked. Of many draws it
-        takes as long as the answer and up to ten times that (`trust.judge`).
+        takes up to sixteen times as long as the answer (`trust.judge`).
         Raises UnknownNameError or InputError.
         """
         return self.respond(*asked, **options).to_xarray()
@@ -343,8 +343,8 @@ class Emulator:
 
     def _without_torch(self, request: Request, draws: int) -> Answering | None:
         """What answers faster than torch, from the same weights, where that is asked which it
-        answers: theta (B, P), sizes (B, S) and points to responses (B, S, points, 3). Bands are
-        torch's: what is compiled would save them little."""
+        answers: theta (B, P), sizes (B, S) and points to responses (B, S, points, 3). Bands
+        come from torch."""
         model = self.model
         if request.regime is not Regime.A or request.horizon > model.horizon:
             return None

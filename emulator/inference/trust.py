@@ -152,7 +152,7 @@ def judge(
     `Caveat`.
 
     With `solve` the world is solved at the parameters, by chunks, where it is installed as the
-    weights know it. Of many draws that takes from a third (`nk`) to ten times (`zlb`, `sw07`) what
+    weights know it. Of many draws that takes from a fifth (`lss`) to sixteen times (`sw07`) what
     the answer takes; worlds so dear to solve that data are drawn by siblings are not solved. Where
     nothing is solved the answer says so. The first time in a process compiled code is loaded, which
     takes up to a second; at a world's defaults nobody asks.

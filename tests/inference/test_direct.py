@@ -10,6 +10,7 @@ import torch
 
 from emulator.inference import direct, few
 from emulator.inference.direct import BLOCK
+from emulator.inference.emulator import Emulator
 from emulator.inference.folded import Folded
 from emulator.models.gated import Reach
 from emulator.models.universal import Universal, UniversalConfig
@@ -69,3 +70,17 @@ def test_networks_without_torch_answer_as_torch_does(
     ]
     assert max(off[:2]) < 1e-5, off
     assert all((one[:, 0, :, 1] == 0.0).all() for one in found)
+
+
+def test_answers_follow_weights_that_are_trained_on() -> None:
+    model = _model(EACH_OWN)
+    emulator = Emulator(model, {"regime": "A"})
+    before = emulator.respond(EACH_OWN.name).values
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(1.1)
+    after = emulator.respond(EACH_OWN.name).values
+    assert not np.allclose(after, before)
+    np.testing.assert_array_equal(
+        after, Emulator(model, {"regime": "A"}).respond(EACH_OWN.name).values
+    )

@@ -162,7 +162,7 @@ class HeterogeneousAgents(LinearWorld[MovingAverage]):
     state_names = tuple(f"x{k}" for k in range(1, STATES + 1))
     path_error = TOLERANCE
     dear = Household._fields
-    # A household takes twenty times as long as what a draw takes besides.
+    # A household takes eleven times as long as what a draw takes besides.
     siblings = 10
     restrictions = (
         "no response to one s.d. peaks above 5 percent of output or 15 annualised percentage "
