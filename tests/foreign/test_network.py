@@ -1,0 +1,123 @@
+"""The network that mixes candidates: what it reads, its symmetries, and runs that resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from emulator.config import load_config
+from emulator.econometrics.candidates import NAMES, candidates
+from emulator.errors import ConfigError
+from emulator.foreign.network import train
+from emulator.foreign.network.inputs import Inputs, inputs, joined, taught
+from emulator.foreign.network.model import Mixer, Tensors, loss
+from tests.conftest import ROOT
+from tests.econometrics.test_candidates import series
+
+SMALL = {
+    "seed": 3, "width": 16, "blocks": 1, "steps": 4, "batch": 1, "pieces": 2, "lr": 1e-2,
+    "weight_decay": 0.01, "checkpoint_every": 100,
+}  # fmt: skip
+
+
+def read(y: np.ndarray, before: int, recursive: bool = True) -> Inputs:
+    return inputs(candidates(y, before, 12, np.ones(y.shape[2])), before, recursive)
+
+
+def answered(model: Mixer, found: Inputs) -> np.ndarray:
+    """Quantiles in the data's units."""
+    with torch.no_grad():
+        quantiles = model(Tensors(*map(torch.as_tensor, found))).quantiles.numpy()
+    return quantiles * found.unit[:, :, None, None]
+
+
+@pytest.fixture(scope="module")
+def model() -> Mixer:
+    torch.manual_seed(0)
+    made = Mixer(16, 2)
+    for parameter in made.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return made
+
+
+@pytest.mark.fast
+def test_order_of_controls_units_and_signs(model: Mixer) -> None:
+    y, unit = series(1), np.array([-40.0, 3.0, -0.01, 1.0])
+    plain = answered(model, read(y, 1))[:, :4, :13]
+    order = [0, 1, 3, 2]
+    other = answered(model, read(y[..., order], 1))[:, :4, :13]
+    np.testing.assert_allclose(other, plain[:, order], rtol=2e-3, atol=1e-4)
+    factor = (unit / unit[1])[:, None, None]
+    turned = np.sort(answered(model, read(y * unit, 1))[:, :4, :13] / factor, axis=-1)
+    np.testing.assert_allclose(turned, np.sort(plain, axis=-1), rtol=2e-2, atol=5e-3)
+
+
+@pytest.mark.fast
+def test_what_is_known_on_impact_is_answered_exactly(model: Mixer) -> None:
+    quantiles = answered(model, read(series(2), 2))
+    np.testing.assert_allclose(quantiles[:, :2, 0], 0.0)
+    np.testing.assert_allclose(quantiles[:, 2, 0], 1.0, rtol=1e-6)
+    assert (np.diff(answered(model, read(series(2), 0, False))[:, 0, 1:], axis=-1) == 0.0).all()
+
+
+@pytest.mark.fast
+def test_series_that_are_not_there_change_nothing(model: Mixer) -> None:
+    found = read(series(3), 1)
+    filled = found._replace(responses=found.responses.copy())
+    filled.responses[:, 5:] = 9.0
+    np.testing.assert_allclose(answered(model, filled)[:, :4], answered(model, found)[:, :4])
+
+
+@pytest.mark.fast
+def test_draws_with_an_instrument_are_left_out_and_truth_is_scaled_as_candidates_are() -> None:
+    found = [taught(0, k) for k in range(8)]
+    assert any(each is None for each in found)
+    whole = joined([each for each in found if each is not None])
+    known = whole.inputs.known & whole.inputs.series[..., None]
+    lp = whole.inputs.responses[:, :, list(NAMES).index("lp")]
+    asked = whole.inputs.features[..., 1] > 0.0
+    on_impact = known & (np.arange(41) == 0)
+    np.testing.assert_allclose(lp[on_impact], whole.truth[on_impact], atol=1e-4)
+    assert asked.sum() == len(whole.truth)
+
+
+@pytest.mark.slow
+def test_a_run_in_pieces_ends_as_one_in_one_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "PIECE", 2)
+    config = train.NetworkConfig.model_validate(SMALL)
+    whole, done = train.train(config, tmp_path / "whole", tmp_path / "cache")
+    assert done == 4
+    for expected in (1, 2):
+        _, done = train.train(config, tmp_path / "parts", tmp_path / "cache", seconds=0.0)
+        assert done == expected
+    parts, done = train.train(config, tmp_path / "parts")  # without a cache: drawn anew
+    assert done == 4
+    for name, value in whole.state_dict().items():
+        torch.testing.assert_close(parts.state_dict()[name], value, rtol=0.0, atol=0.0, msg=name)
+    other = train.NetworkConfig.model_validate({**SMALL, "lr": 1e-3})
+    with pytest.raises(ConfigError, match="begun with another configuration"):
+        train.train(other, tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_training_lowers_the_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train, "PIECE", 3)
+    monkeypatch.setattr(train, "WARM_UP", 1)
+    config = train.NetworkConfig.model_validate({**SMALL, "steps": 40, "pieces": 1})
+    found, truth = train.batch(config, 0, tmp_path)
+    torch.manual_seed(config.seed)
+    before = loss(Mixer(config.width, config.blocks)(found), truth, found)
+    trained, _ = train.train(config, tmp_path / "run", tmp_path)
+    assert loss(trained(found), truth, found) < 0.8 * before
+
+
+@pytest.mark.fast
+def test_the_configuration_in_the_repository_is_one() -> None:
+    config = load_config(ROOT / "configs" / "foreign" / "network.yaml", train.NetworkConfig)
+    count = sum(p.numel() for p in Mixer(config.width, config.blocks).parameters())
+    assert 1_000_000 < count < 3_000_000
