@@ -43,6 +43,8 @@ _RANK = 1e-13
 _DENSE = 8
 # Directions in which singular vectors are sought, besides those asked for.
 _SPARE = 10
+# Draws whose Hankel matrices are held in memory.
+_AT_ONCE = 32
 # Rounds in which observables and shocks are scaled in turn; each is a contraction.
 _SCALINGS = 20
 # Series below this share of what their observable and shock do elsewhere are judged by that.
@@ -94,13 +96,14 @@ def realise(responses: ArrayLike, order: int) -> Realisation:
         np.full(rows, Status.NOT_FINITE, dtype=np.int8),
     )
     error = np.full(rows, nan)
-    for row in range(rows):
-        if np.isfinite(given[row]).all():
-            a, b, c, error[row] = _realise(given[row], n, depth, lags)
-            system.a[row], system.b[row], system.c[row] = a, b, c
-            system.status[row] = Status.OK
-        else:
-            system.d[row] = nan
+    (finite,) = np.nonzero(np.isfinite(given).all(axis=(1, 2, 3)))
+    system.d[~np.isfinite(given).all(axis=(1, 2, 3))] = nan
+    for start in range(0, len(finite), _AT_ONCE):
+        some = finite[start : start + _AT_ONCE]
+        system.a[some], system.b[some], system.c[some], error[some] = _realise(
+            given[some], n, depth, lags
+        )
+        system.status[some] = Status.OK
     return Realisation(system, error)
 
 
@@ -114,29 +117,46 @@ def _lags(longest: int) -> list[int]:
 
 def _realise(
     given: FloatArray, n: int, depth: int, lags: list[int]
-) -> tuple[FloatArray, FloatArray, FloatArray, float]:
-    """A (n, n), B (n, S), C (3, n) and the error of one draw's responses (S, T, 3)."""
-    shocks, quarters, outputs = given.shape
-    a, b, c = np.zeros((n, n)), np.zeros((n, shocks)), np.zeros((outputs, n))
-    by_output, by_shock = _scales(np.sqrt((given**2).sum(axis=1)))
-    scaled = given / by_output / by_shock[:, None, None]
-    later = np.ascontiguousarray(scaled.transpose(1, 2, 0))[1:]  # (T-1, 3, S)
-    observability, size = _leading(later, n, depth, lags)
-    shift = _stable_shift(observability, outputs)
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """A (B, n, n), B (B, n, S), C (B, 3, n) and errors (B,) of responses (B, S, T, 3)."""
+    rows, shocks, _, outputs = given.shape
+    by_output, by_shock = _scales(np.sqrt((given**2).sum(axis=2)))
+    scaled = given / by_output[:, None, None] / by_shock[:, :, None, None]
+    later = np.ascontiguousarray(scaled.transpose(0, 2, 3, 1)[:, 1:])  # (B, T-1, 3, S)
+    scale = np.maximum(np.abs(scaled).max(axis=2).swapaxes(1, 2), _SMALL)
+    a, b, c = np.zeros((rows, n, n)), np.zeros((rows, n, shocks)), np.zeros((rows, outputs, n))
+    error = np.empty(rows)
+    for row, (leading, size) in enumerate(zip(*_leading(later, n, depth, lags), strict=True)):
+        fitted = _fit(leading, size, later[row], a[row], b[row], c[row])
+        error[row] = (np.abs(fitted - later[row]).max(axis=0) / scale[row]).max()
+        b[row] *= by_shock[row]
+        c[row] *= by_output[row][:, None]
+    return a, b, c, error
+
+
+def _fit(
+    observability: FloatArray,
+    size: FloatArray,
+    later: FloatArray,
+    a: FloatArray,
+    b: FloatArray,
+    c: FloatArray,
+) -> FloatArray:
+    """Write one draw's A, B, C in scaled units, given leading vectors and their values; its
+    responses (T-1, 3, S)."""
+    quarters, outputs, shocks = later.shape
+    rank = int((size > _RANK * size[0]).sum())
+    shift = _stable_shift(observability[:, :rank], outputs)
     rank = len(shift)
-    observability, size = observability[:, :rank], size[:rank]
-    fitted = np.zeros_like(later)
-    if rank:
-        design = _observed(observability[:outputs], shift, quarters - 1)
-        target = later.reshape(-1, shocks)
-        impact = _least_squares(design, target)
-        fitted = (design @ impact).reshape(later.shape)
-        root = np.sqrt(size)
-        a[:rank, :rank] = shift * root / root[:, None]
-        b[:rank] = impact / root[:, None] * by_shock
-        c[:, :rank] = observability[:outputs] * root * by_output[:, None]
-    scale = np.maximum(np.abs(scaled).max(axis=1).T, _SMALL)
-    return a, b, c, float((np.abs(fitted - later).max(axis=0) / scale).max())
+    if not rank:
+        return np.zeros_like(later)
+    observability, root = observability[:, :rank], np.sqrt(size[:rank])
+    design = _observed(observability[:outputs], shift, quarters)
+    impact = _least_squares(design, later.reshape(-1, shocks))
+    a[:rank, :rank] = shift * root / root[:, None]
+    b[:rank] = impact / root[:, None]
+    c[:, :rank] = observability[:outputs] * root
+    return np.asarray((design @ impact).reshape(later.shape))
 
 
 def _stable_shift(observability: FloatArray, outputs: int) -> FloatArray:
@@ -173,16 +193,18 @@ def _observed(c: FloatArray, a: FloatArray, quarters: int) -> FloatArray:
 
 
 def _scales(norms: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """By observable (3,) and shock (S,), what makes norms (S, 3) of unit root mean square in each.
+    """By observable (B, 3) and shock (B, S), what makes norms (B, S, 3) of unit root mean square in
+    each.
 
     Sinkhorn and Knopp's alternation on the squares. One where nothing moves.
     """
     squares = norms**2
-    by_output, by_shock = np.ones(norms.shape[1]), np.ones(norms.shape[0])
+    rows, shocks, outputs = norms.shape
+    by_output, by_shock = np.ones((rows, outputs)), np.ones((rows, shocks))
     for _ in range(_SCALINGS):
-        by_output = (1.0 / by_shock) @ squares / len(by_shock)
+        by_output = ((1.0 / by_shock)[:, None] @ squares)[:, 0] / shocks
         by_output[by_output == 0.0] = 1.0
-        by_shock = squares @ (1.0 / by_output) / len(by_output)
+        by_shock = (squares @ (1.0 / by_output)[..., None])[..., 0] / outputs
         by_shock[by_shock == 0.0] = 1.0
     return np.sqrt(by_output), np.sqrt(by_shock)
 
@@ -198,20 +220,20 @@ def _mixture(columns: int, mixed: int) -> FloatArray:
 def _leading(
     later: FloatArray, n: int, depth: int, lags: list[int]
 ) -> tuple[FloatArray, FloatArray]:
-    """The n leading left singular vectors of the Hankel matrix of (T-1, 3, S), and their values.
+    """The n leading left singular vectors (B, rows, n) of Hankel matrices of (B, T-1, 3, S), and
+    their values (B, n).
 
-    Fewer where its rank is lower. From the few more directions than n that as many mixtures of its
-    columns span: singular values fall so fast that hardly anything is outside (Halko, Martinsson
-    and Tropp 2011, SIAM Review 53(2), algorithm 4.1).
+    From the few more directions than n that as many mixtures of its columns span: singular values
+    fall so fast that hardly anything is outside (Halko, Martinsson and Tropp 2011, SIAM Review
+    53(2), algorithm 4.1).
     """
-    _, outputs, shocks = later.shape
-    hankel = np.empty((depth, outputs, len(lags), shocks))
+    draws, _, outputs, shocks = later.shape
+    hankel = np.empty((draws, depth, outputs, len(lags), shocks))
     for j, lag in enumerate(lags):
-        hankel[:, :, j] = later[lag : lag + depth]
-    matrix = hankel.reshape(depth * outputs, -1)
-    mixed = min(n + _SPARE, *matrix.shape)
-    basis = np.linalg.qr(matrix @ _mixture(matrix.shape[1], mixed))[0]
-    triangle = np.asarray(np.linalg.qr(matrix.T @ basis, mode="r"))
-    turned, values, _ = np.linalg.svd(triangle.T)
-    rank = int((values[:n] > _RANK * values[0]).sum())
-    return basis @ turned[:, :rank], values[:rank]
+        hankel[:, :, :, j] = later[:, lag : lag + depth]
+    matrix = hankel.reshape(draws, depth * outputs, -1)
+    mixed = min(n + _SPARE, *matrix.shape[1:])
+    basis = np.linalg.qr(matrix @ _mixture(matrix.shape[2], mixed))[0]
+    triangle = np.asarray(np.linalg.qr(matrix.swapaxes(1, 2) @ basis, mode="r"))
+    turned, values, _ = np.linalg.svd(triangle.swapaxes(1, 2))
+    return basis @ turned[..., :n], values[:, :n]
