@@ -108,6 +108,12 @@ def print_estimates(found: Estimates) -> None:
         ],
     )
     for name, one in found.worlds.items():
+        if one.correction is not None:
+            said = one.correction
+            typer.echo(f"{name}: drawn through the network, log evidence {said.log_evidence:.2f}; "
+                       f"{said.solutions} exact solutions of its draws are worth "
+                       f"{said.effective:.0f} independent ones")  # fmt: skip
+    for name, one in found.worlds.items():
         out, of = one.predictive.outside
         typer.echo(f"{name}: {out} of the data's {of} autocovariances up to two years apart lie "
                    "outside the 90 % bands of those of data that it makes")  # fmt: skip

@@ -15,12 +15,13 @@ from emulator.claim import LOCK, alone
 from emulator.errors import InputError, unknown_name
 from emulator.estimation import diagnostics
 from emulator.estimation.bands import Bands, averaged, bands, cumulated, responses, scaled
+from emulator.estimation.drawn import Correction, Drawn, Sampling, draw
 from emulator.estimation.likelihoods import log_likelihood
-from emulator.estimation.posterior import Posterior, Target, forgotten
+from emulator.estimation.posterior import Target, forgotten
 from emulator.estimation.predictive import Predictive, replicate
 from emulator.estimation.priors import left_out
 from emulator.estimation.quarter_by_quarter import QuarterByQuarter, quarter_by_quarter
-from emulator.estimation.runs import Run, perform, target_of
+from emulator.estimation.runs import target_of
 from emulator.inference.histories import History, Observed, observe
 from emulator.limits import MAX_HORIZON
 from emulator.progress import Progress, silent
@@ -40,6 +41,9 @@ PRIOR_DRAWS = 4000  # which describe the prior beside the posterior
 # is worried about (Stan's bound); evidence known to a factor of e^.5, beneath which differences
 # are barely worth mentioning (Jeffreys 1961, app. B); moves that are hardly ever accepted.
 FEWEST_EFFECTIVE, LARGEST_R_HAT, LARGEST_ERROR, LEAST_ACCEPTANCE = 100, 1.05, 0.5, 0.05
+# Where a network's draws are worth less than this share of them, a few weigh most, and how much
+# they are worth is itself badly known.
+LEAST_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,8 @@ class Estimate:
     are admissible at all, to which it is cut. log_evidence: log p(history), with its Monte Carlo
     standard error. effective, r_hat (K,): see `diagnostics`. bands: responses to one s.d.
     predictive: whether the world makes such data. by_quarter: shocks that made the history, and
-    forecasts, of linear worlds. caveats: what makes all this less trustworthy, a sentence each.
+    forecasts, of linear worlds. correction: of draws through a network. caveats: what makes all
+    this less trustworthy, a sentence each.
     """
 
     spec: WorldSpec
@@ -66,6 +71,7 @@ class Estimate:
     bands: Bands
     predictive: Predictive
     by_quarter: QuarterByQuarter | None
+    correction: Correction | None
     caveats: tuple[str, ...]
 
     @property
@@ -153,6 +159,7 @@ def estimate(
     worlds: str | Sequence[str],
     history: History,
     *,
+    weights: Sequence[str | Path] = (),
     noise: Mapping[str, float] | None = None,
     draws: int = 2000,
     runs: int = 4,
@@ -169,12 +176,13 @@ def estimate(
     """Estimate worlds on a history by sequential Monte Carlo, and compare them.
 
     worlds: one or several, by name or world file. history: as `Emulator.irf` takes one, of any
-    length, NaN where a number is missing. noise: s.d.s of measurement noise by observable, none
-    unless given. draws: of each posterior, over all independent `runs`, whose disagreement is the
-    Monte Carlo error. normalize: the impact to which the responses of each draw are scaled, such as
-    {"rate": 1}. cumulate: observables to sum over quarters, annualised ones by a fourth. forecast:
-    quarters after the history. output: a folder that keeps every stage and the results, with which
-    `resume` goes on. workers: processes.
+    length, NaN where a number is missing. weights: folders of those through which worlds that are
+    dear to solve are drawn; their draws are then solved, and corrected. noise: s.d.s of measurement
+    noise by observable, none unless given. draws: of each posterior, over all independent `runs`,
+    whose disagreement is the Monte Carlo error. normalize: the impact to which the responses of
+    each draw are scaled, such as {"rate": 1}. cumulate: observables to sum over quarters,
+    annualised ones by a fourth. forecast: quarters after the history. output: a folder that keeps
+    every stage and the results, with which `resume` goes on. workers: processes.
 
     Raises InputError for arguments that cannot be met and worlds without an exact likelihood,
     ClaimError where another process is at work in `output`.
@@ -192,24 +200,20 @@ def estimate(
     asked = _asked(horizon, normalize, cumulate, forecast, observed)
     targets = {name: target_of(world, values, sds) for name, world in found.items()}
     _check(targets, draws, runs)
-    folder = None if output is None else Path(output)
-    jobs = [
-        Run(name, values, sds, -(-draws // runs), seed, number, _stage_file(folder, world, number))
-        for name, world in found.items()
-        for number in range(runs)
-    ]
-    if folder is None:
-        done = _perform(jobs, workers, progress)
-    else:
-        from emulator.estimation.estimates_on_disk import begin_folder, write_estimates
+    how = Sampling(
+        _dear(targets, tuple(map(str, weights))), -(-draws // runs), runs, seed,
+        None if output is None else Path(output) / "stages", workers, progress,
+    )  # fmt: skip
+    if output is None:
+        return _gather(draw(targets, how), asked, seed, observed, sds, began)
+    from emulator.estimation.estimates_on_disk import begin_folder, write_estimates
 
-        with alone(folder / LOCK, folder, "emulator estimate"):
-            begin_folder(folder, resume)
-            done = _perform(jobs, workers, progress)
-            estimates = _gather(targets, done, asked, seed, observed, sds, began)
-            write_estimates(folder, estimates)
-            return estimates
-    return _gather(targets, done, asked, seed, observed, sds, began)
+    folder = Path(output)
+    with alone(folder / LOCK, folder, "emulator estimate"):
+        begin_folder(folder, resume)
+        estimates = _gather(draw(targets, how), asked, seed, observed, sds, began)
+        write_estimates(folder, estimates)
+        return estimates
 
 
 class _Asked(NamedTuple):
@@ -271,24 +275,21 @@ def _check(targets: Mapping[str, Target], draws: int, runs: int) -> None:
         log_likelihood(solution, target.history[:1], 0, target.noise)  # says so where it has none
 
 
-def _stage_file(folder: Path | None, world: World[Any], number: int) -> Path | None:
-    return None if folder is None else folder / "stages" / f"{world.name}-{number}.npz"
-
-
-def _perform(jobs: list[Run], workers: int, progress: Progress) -> dict[str, list[Posterior]]:
-    """The posteriors of each world, in the order of runs."""
-    found: dict[tuple[str, int], Posterior] = {}
-    progress(0, len(jobs), "")
-    for run, posterior in perform(jobs, workers):
-        found[run.world, run.number] = posterior
-        progress(len(found), len(jobs), f"{run.world}: log evidence {posterior.log_evidence:.1f}")
-    worlds = dict.fromkeys(run.world for run in jobs)
-    return {world: [p for key, p in sorted(found.items()) if key[0] == world] for world in worlds}
+def _dear(targets: Mapping[str, Target], weights: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The weights by the worlds that they stand in for. Raises InputError where there are none."""
+    if not weights:
+        return {}
+    found = {name: weights for name, target in targets.items() if target.world.dear}
+    if not found:
+        raise InputError(
+            f"weights: none of {', '.join(targets)} is dear to solve; leave them out, and have "
+            "exact answers"
+        )
+    return found
 
 
 def _gather(
-    targets: Mapping[str, Target],
-    done: Mapping[str, list[Posterior]],
+    done: Mapping[str, Drawn],
     asked: _Asked,
     seed: int,
     observed: Observed,
@@ -297,9 +298,9 @@ def _gather(
 ) -> Estimates:
     values: dict[str, FloatArray] = {}
     estimates: dict[str, Estimate] = {}
-    for key, target in targets.items():
-        one, drawn = _estimate(target, done[key], asked, seed)
-        estimates[target.world.name], values[target.world.name] = one, drawn
+    for found in done.values():
+        one, drawn = _estimate(found, asked, seed)
+        estimates[one.spec.name], values[one.spec.name] = one, drawn
     ones = list(estimates.values())
     shares, errors = diagnostics.probabilities(
         [one.log_evidence for one in ones], [one.log_evidence_error for one in ones]
@@ -331,16 +332,15 @@ def _only(spec: WorldSpec, shock: str) -> slice:
     return slice(place, place + 1)
 
 
-def _estimate(
-    target: Target, done: list[Posterior], asked: _Asked, seed: int
-) -> tuple[Estimate, FloatArray]:
+def _estimate(found: Drawn, asked: _Asked, seed: int) -> tuple[Estimate, FloatArray]:
     """The estimate of one world, and responses of all its draws (R N, S, H+1, 3)."""
+    target, done = found.target, found.runs
     world = target.world
     draws = np.stack([p.theta for p in done])
     theta = draws.reshape(-1, draws.shape[2])
     moved = [world.parameter_names.index(name) for name in target.prior.names]
     rng = np.random.default_rng(derived_seed(seed, "prior", world.name))
-    z, share = target.draw(PRIOR_DRAWS, rng)
+    z, share = found.prior.draw(PRIOR_DRAWS, rng)
     drawn = responses(world, theta, asked.horizon)
     by_quarter = quarter_by_quarter(target, theta, drawn, asked.quarters)
     turned: list[str] = []
@@ -351,13 +351,13 @@ def _estimate(
     log_evidence, error = diagnostics.evidence([p.log_evidence for p in done])
     effective = diagnostics.effective_size(draws[..., moved], np.stack([p.ancestors for p in done]))
     hats = diagnostics.r_hat(draws[..., moved])
-    found = Estimate(
+    one = Estimate(
         world.spec, target.prior.names, draws, np.stack([p.log_l for p in done]),
-        target.prior.theta(z), share, log_evidence, error,
+        target.prior.theta(z), share * found.admitted, log_evidence, error,
         effective, hats, bands(world.shock_names, drawn), replicate(target, theta, rng), by_quarter,
-        (*left_out(world), *_caveats(target, done, error, effective, hats), *turned),
+        found.correction, (*left_out(world), *_caveats(found, error, effective, hats), *turned),
     )  # fmt: skip
-    return found, drawn
+    return one, drawn
 
 
 def _turned(world: World[Any], drawn: FloatArray, impact: tuple[int, float]) -> list[str]:
@@ -375,12 +375,15 @@ def _turned(world: World[Any], drawn: FloatArray, impact: tuple[int, float]) -> 
     return out
 
 
-def _caveats(
-    target: Target, done: list[Posterior], error: float, effective: FloatArray, hats: FloatArray
-) -> list[str]:
-    names = target.prior.names
+def _caveats(found: Drawn, error: float, effective: FloatArray, hats: FloatArray) -> list[str]:
+    names, done, said = found.target.prior.names, found.runs, found.correction
     more = "more draws help"
     out = []
+    if said is not None and said.effective < max(FEWEST_EFFECTIVE, LEAST_SHARE * said.solutions):
+        out.append(
+            f"the network is not good enough for this history: {said.solutions} exact solutions "
+            f"of its draws are worth {said.effective:.0f} independent ones; train it further"
+        )
     fewest = int(np.argmin(effective))
     if effective[fewest] < FEWEST_EFFECTIVE:
         out.append(

@@ -90,6 +90,7 @@ def _one(one: Estimate) -> dict[str, Any]:
         "log_evidence": one.log_evidence,
         **_finite({"log_evidence_error": one.log_evidence_error}),
         "prior_share": one.prior_share,
+        **({} if one.correction is None else {"correction": vars(one.correction)}),
         "caveats": list(one.caveats),
         "parameters": {
             str(name): _finite(row) for name, row in one.table.to_dict(orient="index").items()

@@ -138,7 +138,7 @@ def begin(target: Target, particles: int, rng: np.random.Generator) -> Stage:
 def advance(target: Target, stage: Stage, rng: np.random.Generator) -> Stage:
     """The next stage: a step of tempering, a resampling, and moves until it is forgotten."""
     step = _next_step(stage.log_l, 1.0 - stage.power)
-    weights, gained = _weights(stage.log_l, step)
+    weights, gained = weights_of(stage.log_l, step)
     power = 1.0 if step >= 1.0 - stage.power else stage.power + step
     transport = fit(stage.z, weights)
     chosen = systematic(weights, rng)
@@ -198,7 +198,7 @@ def forgotten(particles: int) -> float:
     return max(FORGOTTEN, 2.0 / math.sqrt(particles))
 
 
-def _weights(log_l: FloatArray, step: float) -> tuple[FloatArray, float]:
+def weights_of(log_l: FloatArray, step: float) -> tuple[FloatArray, float]:
     """Normalised weights (N,) proportional to L^step, and the log of the mean of L^step."""
     logs = step * log_l
     largest = logs.max()
@@ -210,7 +210,7 @@ def _next_step(log_l: FloatArray, left: float) -> float:
     """The step, at most `left`, that keeps `KEPT` of the effective sample size."""
 
     def enough(step: float) -> bool:
-        weights = _weights(log_l, step)[0]
+        weights = weights_of(log_l, step)[0]
         return float(1.0 / np.square(weights).sum()) >= KEPT * len(log_l)
 
     if enough(left):

@@ -6,24 +6,22 @@ the run's own number, never on the number of workers or on where it was stopped.
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from emulator.errors import InputError
 from emulator.estimation import posterior
+from emulator.estimation.emulated import through
 from emulator.estimation.in_processes import in_processes
+from emulator.estimation.kept import damaged, keep, kept
 from emulator.estimation.posterior import Posterior, Stage, Target
 from emulator.estimation.priors import prior_of
 from emulator.seeding import derived_seed
-from emulator.storage import json_sha256, read_bytes, sha256, write_atomically
+from emulator.storage import json_sha256, sha256
 from emulator.worlds import World, get_world
 from emulator.worlds.base import FloatArray
 from emulator.worlds.dynare import DynareWorld
@@ -36,10 +34,12 @@ LONG_AGO, LONG_AGO_IN_REGIMES = 2**14, 2**10
 
 @dataclass(frozen=True)
 class Run:
-    """A run to do: what a worker needs and nothing else. world: as `get_world` takes it. kept:
-    the file of its stages, if any."""
+    """A run to do: what a worker needs and nothing else. world: as `get_world` takes it. weights:
+    folders of those through which it is answered, none to solve it. kept: the file of its stages,
+    if any."""
 
     world: str
+    weights: tuple[str, ...]
     history: FloatArray
     noise: FloatArray
     particles: int
@@ -60,11 +60,13 @@ def perform(runs: list[Run], workers: int) -> Iterator[tuple[Run, Posterior]]:
 
 
 def _work(run: Run) -> tuple[Run, Posterior]:
-    world = get_world(run.world)
+    world, sha = get_world(run.world), ""
+    if run.weights:
+        world, sha = through(world, run.weights)
     target = target_of(world, run.history, run.noise)
     rng = np.random.default_rng(derived_seed(run.seed, "estimate", world.name, run.number))
     with threadpool_limits(limits=1):
-        key = _key(world, run)
+        key = _key(world, sha, run)
         stage = None if run.kept is None else _read(run.kept, key, rng)
         if stage is None:
             stage = posterior.begin(target, run.particles, rng)
@@ -75,7 +77,7 @@ def _work(run: Run) -> tuple[Run, Posterior]:
     return run, posterior.reached(target, stage)
 
 
-def _key(world: World[Any], run: Run) -> str:
+def _key(world: World[Any], weights: str, run: Run) -> str:
     """16 hex digits of all that the numbers of a run depend on."""
     given: dict[str, Any] = {
         "world": world.spec.to_dict(),
@@ -85,6 +87,7 @@ def _key(world: World[Any], run: Run) -> str:
         "particles": run.particles,
         "seed": run.seed,
         "number": run.number,
+        **({"weights": weights} if weights else {}),
     }
     return json_sha256(given)[:16]
 
@@ -92,31 +95,19 @@ def _key(world: World[Any], run: Run) -> str:
 def _write(path: Path, key: str, stage: Stage, rng: np.random.Generator) -> None:
     arrays = {name: v for name, v in vars(stage).items() if isinstance(v, np.ndarray)}
     rest = {name: v for name, v in vars(stage).items() if name not in arrays}
-    notes = json.dumps({"key": key, "stage": rest, "rng": rng.bit_generator.state})
-    buffer = io.BytesIO()
-    np.savez(buffer, notes=np.array(notes), **arrays)  # type: ignore[arg-type]  # no pickles
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, buffer.getvalue())
+    keep(path, key, arrays, {"stage": rest, "rng": rng.bit_generator.state})
 
 
 def _read(path: Path, key: str, rng: np.random.Generator) -> Stage | None:
     """The stage kept there, with `rng` as it was left; None without any. Raises InputError where
     the file is damaged or of another run."""
-    try:
-        content = read_bytes(path)
-    except FileNotFoundError:
+    found = kept(path, key)
+    if found is None:
         return None
+    arrays, notes = found
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as found:
-            notes = json.loads(str(found["notes"]))
-            arrays = {name: found[name] for name in found.files if name != "notes"}
         stage = Stage(**arrays, **notes["stage"])
         rng.bit_generator.state = notes["rng"]
-    except (OSError, ValueError, KeyError, TypeError, BadZipFile):
-        raise InputError(f"{path}: damaged; delete it to have this run done again") from None
-    if notes["key"] != key:
-        raise InputError(
-            f"{path}: is of another history, noise, seed, number of draws or version of the "
-            "world; ask for the same, or delete it"
-        )
+    except (ValueError, KeyError, TypeError):
+        raise damaged(path) from None
     return stage

@@ -4,6 +4,7 @@
     python -m studies.estimate calibration --of nk          # ranks and coverage
     python -m studies.estimate evidence --of nk,rbc,var     # whether the right world is found
     python -m studies.estimate speed --of nk                # on 198 quarters
+    python -m studies.estimate network --of hank --weights runs/hank/rows_16210/seed_1
 
 What is done is kept in --work; the same command goes on.
 """
@@ -17,7 +18,7 @@ from typing import Any
 
 import emulator
 from studies.dynare.octave import version
-from studies.estimate import calibration, dynare
+from studies.estimate import calibration, dynare, network
 from studies.records import machine, write
 
 ROOT = Path(__file__).resolve().parents[2] / "results" / "estimate"
@@ -25,10 +26,12 @@ ROOT = Path(__file__).resolve().parents[2] / "results" / "estimate"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure estimates.")
-    parser.add_argument("study", choices=("dynare", "calibration", "evidence", "speed"))
+    parser.add_argument("study", choices=("dynare", "calibration", "evidence", "speed", "network"))
     parser.add_argument("--of", required=True, help="a model of studies/estimate/models, a world")
     parser.add_argument("--count", type=int, default=60, help="posteriors to calibrate")
     parser.add_argument("--draws", type=int, default=2000, help="of the posterior that is timed")
+    parser.add_argument("--runs", type=int, default=2, help="of the posterior through a network")
+    parser.add_argument("--weights", type=Path, help="the network's folder")
     parser.add_argument("--work", type=Path, default=Path("build/estimate"))
     options = parser.parse_args()
     name, of = options.study, options.of
@@ -38,6 +41,8 @@ def main() -> None:
         found = calibration.calibrate(of, options.count, options.work)
     elif name == "evidence":
         found = calibration.recognise(of.split(","), 4, options.work)
+    elif name == "network":
+        found = network.measure(of, options.weights, options.draws, options.runs)
     else:
         found = _timed(of, options.draws)
     facts = {"of": of, "machine": machine(("numpy", "numba", "scipy")), **found}

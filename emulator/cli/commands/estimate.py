@@ -39,6 +39,14 @@ def estimate(
     worlds: str | None = typer.Option(
         None, metavar="NAMES", help="Other worlds to compare with it, between commas."
     ),
+    weights: list[Path] = typer.Option(
+        [],
+        "--weights",
+        metavar="FOLDER",
+        help="A weights or run folder, through which worlds that are dear to solve are drawn, to "
+        "be corrected by solving the draws; may be given several times. Of those that know a world "
+        "the last answers for it.",
+    ),
     noise: str | None = typer.Option(
         None,
         metavar="NAME=S.D.,...",
@@ -71,7 +79,8 @@ def estimate(
 ) -> None:
     """Estimate worlds on data: posteriors, evidence, and responses averaged over worlds.
 
-    Exact likelihoods, no network. Stopped at any moment, the same command with --resume goes on
+    Exact likelihoods; of worlds that are dear to solve, with --weights, a network's, corrected by
+    exact ones. Stopped at any moment, the same command with --resume goes on
     where --output keeps what is done.
     """
     from emulator.cli.estimates import (
@@ -94,8 +103,9 @@ def estimate(
     check_shock(names, shock, plot)
     with progress_bar("estimate") as progress:
         found = estimated(
-            list(dict.fromkeys(names)), history, noise=sds, draws=draws, runs=runs, seed=seed,
-            horizon=horizon, normalize=None if impact is None else named(impact), cumulate=summed,
+            list(dict.fromkeys(names)), history, weights=weights, noise=sds, draws=draws,
+            runs=runs, seed=seed, horizon=horizon,
+            normalize=None if impact is None else named(impact), cumulate=summed,
             forecast=forecast, output=output, resume=resume, workers=workers, progress=progress,
         )  # fmt: skip
     answer = side_by_side(found, shock, summed)
