@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
 
 from emulator.plans.carry_out import carry_out
 from tests.plans.plans import LINEAR, TUNED, UNIVERSAL, Finished, Folder
+from tests.shared import once
 
 
 @pytest.fixture
@@ -18,7 +20,13 @@ def folder(tmp_path: Path, dataset_path: Path) -> Folder:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, dataset_path: Path) -> Finished:
     """A tiny plan that was carried out. Never write into it: `Folder.takes` copies its runs."""
-    folder = Folder(tmp_path_factory.mktemp("finished"), dataset_path)
-    said: list[str] = []
-    report = carry_out(folder.plan(UNIVERSAL, LINEAR, TUNED), say=said.append)
-    return Finished(folder, report, said)
+
+    def make(path: Path) -> None:
+        path.mkdir()
+        folder, said = Folder(path, dataset_path), list[str]()
+        report = carry_out(folder.plan(UNIVERSAL, LINEAR, TUNED), say=said.append)
+        (path / "finished.pickle").write_bytes(pickle.dumps(Finished(folder, report, said)))
+
+    made = once(tmp_path_factory, "finished", make)
+    answer: Finished = pickle.loads((made / "finished.pickle").read_bytes())
+    return answer
