@@ -14,6 +14,7 @@ from emulator.data.generate import generate
 from emulator.inference.onnx import export_onnx
 from emulator.training.config import RunConfig
 from emulator.training.trainer import train
+from tests.figures import leave_blank
 from tests.shared import once
 from tests.weights import of_every_world
 
@@ -26,6 +27,13 @@ TINY_MODEL = {
     "type": "universal", "hidden_dim": 32, "world_embed_dim": 8, "param_embed_dim": 8,
     "group_width": 8, "trunk_width": 16, "shock_blocks": 1, "poles": 4,
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def figures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are drawn in tests that are marked so: each kind of figure in one of them."""
+    if request.node.get_closest_marker("figures") is None:
+        leave_blank(monkeypatch)
 
 
 @pytest.fixture(scope="session")
@@ -72,9 +80,9 @@ def every_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def exported(every_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `nk.onnx`, what these weights answer for nk in regime A."""
+    """A folder with `nk.onnx`, what these weights answer for nk in regime A, with bands."""
 
     def export(folder: Path) -> None:
-        export_onnx(emulator.load(every_world), "nk", folder / "nk.onnx")
+        export_onnx(emulator.load(every_world), "nk", folder / "nk.onnx", bands=True)
 
     return once(tmp_path_factory, "exported", export)

@@ -10,6 +10,7 @@ import pytest
 
 import emulator
 from emulator.cli.app import run
+from tests.figures import leave_blank
 
 pytestmark = pytest.mark.integration
 
@@ -27,8 +28,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.figures
 def test_worlds_are_estimated_and_compared(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = ["--draws", "100", "--runs", "2", "--workers", "1", "--horizon", "8"]
     common = ["estimate", "nk", "--history", str(data), *small]
@@ -53,6 +55,7 @@ def test_worlds_are_estimated_and_compared(
     figures = ["parameters-nk", "autocovariances-rbc", "responses-rbc"]
     for figure in [*figures, "contributions-nk", "shares-rbc", "forecasts-nk"]:
         assert (tmp_path / "us" / f"{figure}.png").stat().st_size > 10_000
+    leave_blank(monkeypatch)
     assert run([*kept, "--resume", "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
     alone = emulator.estimate(["nk"], data, draws=100, runs=2, horizon=8)

@@ -53,6 +53,7 @@ def test_responses_from_data_match_the_api(
         assert captured.err == ""
 
 
+@pytest.mark.figures
 def test_bands_are_printed_written_and_drawn(
     every_regime: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

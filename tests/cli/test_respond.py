@@ -75,6 +75,7 @@ def test_the_command_gives_what_the_function_does(
     assert "us.csv, 120 quarters, 1980Q1 to 2009Q4: rate shock, 90 %" in capsys.readouterr().out
 
 
+@pytest.mark.figures
 def test_many_series_are_drawn_in_rows(file: Path, tmp_path: Path) -> None:
     plot = tmp_path / "all.png"
     assert run(["respond", str(file), "--to", "rate", "--horizon", "2", "--plot", str(plot)]) == 0

@@ -30,6 +30,7 @@ def test_the_files_of_an_evaluation_are_there(evaluated_run: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.figures
 def test_two_evaluations_of_the_same_weights_are_equal(evaluated_run: Path, tmp_path: Path) -> None:
     copy = tmp_path / "universal"
     shutil.copytree(evaluated_run, copy, ignore=shutil.ignore_patterns("*.parquet", "metrics.json"))
@@ -80,7 +81,7 @@ def test_a_run_killed_before_it_is_drawn_is_drawn_later(
     compare_all(find_runs(run))
     assert "criteria" in metrics_of(run)
     assert (run / "figures" / "irf_panel.png").exists()
-    assert len((run / "report.html").read_bytes()) > 0.5 * len(before)
+    assert (run / "report.html").read_bytes().count(b"<img") == before.count(b"<img") > 1
 
 
 @pytest.mark.integration

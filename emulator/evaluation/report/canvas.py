@@ -42,9 +42,16 @@ def figure(
 
 def save(canvas: Any, path: Path) -> None:
     """Write a PNG under a temporary name, then rename."""
+    write_atomically(path, png(canvas))
+
+
+def png(canvas: Any) -> bytes:
+    """A figure as the content of a PNG file."""
     buffer = io.BytesIO()
-    canvas.savefig(buffer, dpi=150, format="png")
-    write_atomically(path, buffer.getvalue())
+    canvas.dpi = 150
+    # savefig would draw twice, as layouts may need where a figure is cut to its content.
+    canvas.canvas.print_png(buffer)
+    return buffer.getvalue()
 
 
 def response_figure(

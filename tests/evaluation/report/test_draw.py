@@ -9,7 +9,7 @@ import pytest
 from emulator.evaluation import conclude
 from tests.evaluation.toys import evaluated
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.figures]
 
 
 PNG = b"\x89PNG"

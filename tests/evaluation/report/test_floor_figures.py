@@ -14,6 +14,7 @@ from tests.evaluation.floors.toys import CASE, theirs, toy
 
 
 @pytest.mark.slow
+@pytest.mark.figures
 def test_figures_are_written(tmp_path: Path) -> None:
     floors = toy()
     ratios = [

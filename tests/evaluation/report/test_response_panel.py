@@ -13,7 +13,7 @@ from emulator.specs import MACRO_OBSERVABLES
 from tests.evaluation.toys import bands, scored
 from tests.specs import SMALL
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.figures]
 
 
 PNG = b"\x89PNG"
