@@ -8,7 +8,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 import torch
-from jaxtyping import TypeCheckError
+from jaxtyping import Float64, TypeCheckError
 
 from emulator.regimes import Inputs, Task
 from emulator.worlds import get_world
@@ -34,6 +34,19 @@ def test_a_function_refuses_an_argument_of_another_shape() -> None:
     for size in (np.ones((2, 3)), np.ones((3, 2)), np.ones(2), np.ones((2, 2), dtype=np.float32)):
         with pytest.raises(TypeCheckError, match="size"):
             responses(*_matrices(), size, 5)
+
+
+def test_an_answer_of_another_shape_than_before_is_refused() -> None:
+    lengths = iter([2, 2, 3])
+
+    @shapes.checked
+    def same(x: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
+        return np.zeros(next(lengths))
+
+    for _ in range(2):
+        assert same(np.ones(2)).shape == (2,)
+    with pytest.raises(TypeCheckError, match="return"):
+        same(np.ones(2))
 
 
 def test_a_world_whose_responses_end_early_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

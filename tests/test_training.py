@@ -119,7 +119,7 @@ def test_a_length_in_steps_goes_before_one_in_epochs(dataset_path: Path, tmp_pat
 def test_training_beats_the_training_mean(
     dataset: Dataset, dataset_path: Path, tmp_path: Path
 ) -> None:
-    training = {"epochs": 40, "checkpoint_every": 40}
+    training = {"epochs": 6, "checkpoint_every": 6, "lr": 1e-2}
     train(run_config(dataset_path, training=training), tmp_path / "run")
     last = log_rows(tmp_path / "run")[-1]
     for world in dataset.worlds:
@@ -127,7 +127,7 @@ def test_training_beats_the_training_mean(
         truth = dataset.read(world, dataset.rows(world, "val"), ["irfs"])["irfs"]
         sigma = dataset.moments(world).irf_sd
         null = (np.sqrt(np.square(truth - mean).mean(axis=2)) / sigma).mean()
-        # 40 epochs of 180 samples reach 0.84 of it on var; without training it is above 1.
+        # 6 epochs of 210 samples reach 0.52 of it on var; one leaves it above 0.97.
         assert last[f"val_{world}"] < 0.9 * null
 
 
