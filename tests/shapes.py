@@ -126,8 +126,10 @@ def _guarded(function: Any) -> Any:
 def _told(value: Any) -> Hashable:
     """All that a check of shapes sees of a value: two that are told alike pass alike, so that the
     many calls of a training are compared with the first."""
-    if isinstance(value, torch.Tensor | np.ndarray):
-        return type(value), value.dtype, tuple(value.shape)
+    if isinstance(value, np.ndarray):
+        return value.dtype.char, value.shape  # a dtype takes longer to hash
+    if isinstance(value, torch.Tensor):
+        return value.dtype, value.shape
     if isinstance(value, tuple | list):
         return type(value), *map(_told, value)
     if isinstance(value, dict):
