@@ -26,7 +26,9 @@ from beartype.door import is_bearable
 CHECKED = (
     "emulator.adapt.draws",
     "emulator.estimation.bands",
+    "emulator.estimation.correction",
     "emulator.estimation.diagnostics",
+    "emulator.estimation.emulated",
     "emulator.estimation.estimate",
     "emulator.estimation.posterior",
     "emulator.estimation.priors",

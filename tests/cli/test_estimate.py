@@ -63,6 +63,29 @@ def test_worlds_are_estimated_and_compared(
     assert list(found["averaged"]) == ["monetary"]
 
 
+def test_weights_say_how_far_they_are_from_a_world_that_is_dear_to_solve(
+    data: Path,
+    run_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """These have learned next to nothing, which much noise makes bearable."""
+    small = ["--draws", "50", "--runs", "1", "--workers", "1", "--horizon", "4"]
+    noise = ["--noise", "output=9,inflation=9,rate=9"]
+    ask = ["estimate", "nk", "--history", str(data), *small, *noise, "--weights", str(run_path)]
+    assert run(ask) == 2
+    assert "none of nk is dear to solve" in capsys.readouterr().err
+    monkeypatch.setattr(type(emulator.get_world("nk")), "dear", ("kappa",))
+    assert run([*ask, "--output", str(tmp_path / "found")]) == 0
+    out, err = capsys.readouterr()
+    assert "nk: drawn through the network, log evidence" in out
+    assert "nk: the network is not good enough for this history: 50 exact solutions" in err
+    found = json.loads((tmp_path / "found" / "estimate.json").read_text())["worlds"]["nk"]
+    assert found["correction"]["solutions"] == 50
+    assert 1 <= found["correction"]["effective"] < 50
+
+
 def test_measurement_noise_is_given_by_observable(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
