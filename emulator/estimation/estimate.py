@@ -379,7 +379,7 @@ def _caveats(found: Drawn, error: float, effective: FloatArray, hats: FloatArray
     names, done, said = found.target.prior.names, found.runs, found.correction
     more = "more draws help"
     out = []
-    if said is not None and said.effective < max(FEWEST_EFFECTIVE, LEAST_SHARE * said.solutions):
+    if said is not None and said.effective < LEAST_SHARE * said.solutions:
         out.append(
             f"the network is not good enough for this history: {said.solutions} exact solutions "
             f"of its draws are worth {said.effective:.0f} independent ones; train it further"
