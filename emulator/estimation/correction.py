@@ -11,7 +11,8 @@ tell as are solved for it. How many independent draws of the exact posterior the
 
     1 / sum w_i^2    for weights that sum to one (Kong, Liu and Wong 1994, JASA 89(425)),
 
-says whether the network is good enough; draws that it never proposes it cannot miss.
+says whether the network is good enough. Where it makes no draws at all, nothing is solved, and what
+is missed there does not show.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from emulator.errors import InputError
 from emulator.estimation.in_processes import in_processes
@@ -109,9 +111,10 @@ def _solve(job: Batch) -> tuple[Batch, Exact]:
     found = None if job.kept is None else kept(job.kept, key)
     if found is not None:
         return job, Exact(**found[0])
-    solution = world.solve(job.theta)
     target = target_of(world, job.history, job.noise)
-    values = log_likelihood(solution, target.history, target.run_in, target.noise)
+    with threadpool_limits(limits=1):
+        solution = world.solve(job.theta)
+        values = log_likelihood(solution, target.history, target.run_in, target.noise)
     a, b, c, d = solution[:4]
     exact = Exact(a, b, c, d, solution.status, values)
     if job.kept is not None:
