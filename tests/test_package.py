@@ -41,6 +41,7 @@ def test_worlds_data_and_their_commands_work_without_torch() -> None:
         ("from emulator.cli.app import run; assert run(['worlds']) == 0", {"torch", *others}),
         ("assert run(['worlds', 'nk']) == 0", {"torch", *others}),
         ("import emulator.data", {"torch"}),
+        ("import emulator.estimation.estimate", {"torch"}),
         (every, {"torch"}),
         (f"assert run({exact}) == 0", {"torch"}),
     )

@@ -18,6 +18,7 @@ from emulator.cli.app import program
 from emulator.config import load_config
 from emulator.data import DataConfig
 from emulator.data.generate import generate
+from emulator.estimation import posterior
 from emulator.inference.onnx import export
 from emulator.models import weights as shipped_weights
 from emulator.models.weights import DESCRIPTION_FILE
@@ -82,6 +83,9 @@ def workspace(
     monkeypatch.setattr(export, "_traced", lambda traceable: None)
     monkeypatch.setattr(export, "_translated", lambda program: onnx.load(exported / "nk.onnx"))
     monkeypatch.setattr(export, "difference", lambda data, traceable: 0.0)
+    # Draws need not be of the posterior: tests/estimation holds how many moves that takes.
+    monkeypatch.setattr(posterior, "MOST_MOVES", 2)
+    monkeypatch.setattr(posterior, "MOST_MOVES_AT_LAST", 2)
     monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.chdir(tmp_path)
 

@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from emulator.errors import InputError
-from emulator.inference import load_bank
-from emulator.regimes import Regime
 from emulator.specs import same_names
 from emulator.worlds import World
 from emulator.worlds.base import FloatArray, StatusArray
@@ -107,6 +105,10 @@ def through(world: World[Any], weights: Sequence[str]) -> tuple[Emulated, str]:
     Raises UnknownNameError where none does, InputError where they know it by other parameters or
     shocks, or from data alone.
     """
+    # Imported here: worlds that are solved are estimated without torch, which takes seconds.
+    from emulator.inference import load_bank
+    from emulator.regimes import Regime
+
     model = load_bank(weights).of(world.name)
     if not same_names(model.spec(world.name), world.spec):
         raise InputError(

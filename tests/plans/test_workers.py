@@ -18,16 +18,15 @@ from emulator.plans.carry_out import carry_out
 from emulator.plans.jobs import Job
 from emulator.plans.words import Bar
 from emulator.training.trainer import train
-from tests.plans.plans import LINEAR, TUNED, Finished, Folder, stopping_bar, weights
+from tests.plans.plans import TUNED, Finished, Folder, stopping_bar, weights
 
 LONG = {"epochs": 120, "checkpoint_every": 20}  # a second: time to be stopped in
 
 
 @pytest.mark.integration
-def test_an_error_in_a_worker_is_the_errors_own(finished: Finished, folder: Folder) -> None:
+def test_an_error_in_a_worker_is_the_errors_own(folder: Folder) -> None:
     """A truncated checkpoint, found by the worker, is told as in this process."""
-    folder.takes(finished, LINEAR)
-    path = folder.plan({"name": "mlp", "config": "mlp"}, LINEAR)
+    path = folder.plan({"name": "mlp", "config": "mlp"})
     carry_out(path, resume=True, bar=stopping_bar("mlp/A", 2, signal.SIGTERM))
     checkpoint = folder.out / "mlp" / "A" / "checkpoint.pt"
     checkpoint.write_bytes(checkpoint.read_bytes()[:-1])
