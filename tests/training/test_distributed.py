@@ -1,10 +1,12 @@
 """Several processes train as one: the same loss, one set of files, and they stop together.
 
-Two gloo processes on this machine, as torchrun starts them.
+Two gloo processes on this machine, as torchrun starts them: once by torchrun itself, then forked
+from a process that has imported what they need, which takes each of them seconds.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import socket
@@ -12,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -64,26 +67,39 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _start(config: RunConfig, folder: Path, *options: str) -> list[subprocess.Popen[str]]:
+# Run as text: a function would be looked for in this module, which importing has shapes checked.
+PROGRAM = """
+import os, sys
+from emulator.training.trainer import main
+os.environ.update(variables)
+sys.argv = arguments
+main()
+"""
+
+
+def _start(config: RunConfig, folder: Path, *options: str) -> list[BaseProcess]:
     """Two processes with torchrun's variables but without its agent, so that one can be signalled
-    alone, and one interpreter less has to start."""
+    alone. They compute on one thread, as every forked process does (emulator/models/plain.py)."""
     folder.mkdir(exist_ok=True)
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
-    command = [sys.executable, *MODULE, "--config", _file(config, folder / "c.yaml")]
-    return [
-        subprocess.Popen(
-            [*command, "--output", str(folder / "run"), *options],
-            env={**ENVIRONMENT, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stderr=subprocess.PIPE, text=True,
-        )
-        for rank in range(2)
-    ]  # fmt: skip
+    arguments = ["train", "--config", _file(config, folder / "c.yaml")]
+    arguments += ["--output", str(folder / "run"), *options]
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["emulator.training.trainer"])
+    processes: list[BaseProcess] = []
+    for rank in range(2):
+        variables = {**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)}
+        names = {"variables": variables, "arguments": arguments}
+        processes.append(context.Process(target=exec, args=(PROGRAM, names)))
+        processes[-1].start()
+    return processes
 
 
-def _ended(processes: list[subprocess.Popen[str]]) -> list[tuple[int, str]]:
-    """Exit code and last words of each process."""
-    said = [process.communicate(timeout=LIMIT)[1] for process in processes]
-    return [(process.returncode, words) for process, words in zip(processes, said, strict=True)]
+def _ended(processes: list[BaseProcess]) -> list[int | None]:
+    """Exit code of each process."""
+    for process in processes:
+        process.join(timeout=LIMIT)
+    return [process.exitcode for process in processes]
 
 
 # float32 sums in another order differ by some 1e-7 of their size. Muon makes momenta orthogonal and
@@ -143,11 +159,11 @@ def test_a_signal_to_one_process_stops_both_with_a_checkpoint_that_goes_on(
     log, deadline = tmp_path / "run" / "train_log.jsonl", time.monotonic() + LIMIT
     try:
         while not (log.exists() and log.read_text().count("\n") >= 2):
-            assert [p.poll() for p in processes] == [None, None]
+            assert [p.exitcode for p in processes] == [None, None]
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        processes[1].send_signal(signal.SIGTERM)  # not the one that writes
-        assert [code for code, _ in _ended(processes)] == [143, 143]
+        processes[1].terminate()  # not the one that writes
+        assert _ended(processes) == [143, 143]
     finally:
         for process in processes:
             process.kill()
@@ -170,8 +186,8 @@ def test_two_processes_resume_to_the_same_weights(
     finally:
         for process in processes:
             process.kill()
-            process.communicate()
-    assert [code for code, _ in _ended(_start(config, tmp_path, "--resume"))] == [0, 0]
+        assert _ended(processes) == [-signal.SIGKILL] * 2
+    assert _ended(_start(config, tmp_path, "--resume")) == [0, 0]
     assert log_rows(tmp_path / "run") == log_rows(pair)
     a, b = load_weights(tmp_path / "run"), load_weights(pair)
     assert a.sha256 == b.sha256
