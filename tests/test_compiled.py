@@ -8,9 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from emulator import compiled
+from emulator import compiled, get_world
+from emulator.estimation import hamilton
+from emulator.estimation.likelihoods import log_likelihood
+from emulator.worlds import linear, switching
 
 SOURCE = """
 from emulator.compiled import compiled
@@ -137,3 +141,34 @@ def test_a_temporary_folder_that_others_can_write_is_not_used(
 def test_without_any_folder_functions_work(nowhere: Callable[[], Any], tmp_path: Path) -> None:
     (tmp_path / "temporary").rmdir()
     assert nowhere().twice(4) == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "functions"),
+    [
+        ("nk", (linear._responses, linear.simulate)),
+        ("switching", (switching.responses, switching.simulate, hamilton._filtered)),
+    ],
+)
+def test_nothing_is_compiled_anew_for_arguments_of_another_layout(
+    name: str, functions: tuple[Any, ...]
+) -> None:
+    """One row of an array or many, views, and arrays that may not be written to."""
+    world, rng = get_world(name), np.random.default_rng(0)
+    eps, states = rng.normal(size=(3, 9, 3)), np.zeros((3, len(world.state_names)))
+    theta, size = world.sample_parameters(3, rng), np.ones((3, 3))
+
+    def ask(rows: int, given: Callable[[np.ndarray], np.ndarray]) -> list[Any]:
+        theta_, size_, eps_, state = (given(x)[:rows] for x in (theta, size, eps, states))
+        world.irf(theta_, 2, size_, state)
+        paths = world.simulate(theta_, eps_, state).observables
+        log_likelihood(world.solve(theta_), paths[0].copy(), 0)
+        return [list(function.signatures) for function in functions]
+
+    compiled_for = ask(3, np.copy)
+    assert all(compiled_for)
+    assert ask(1, np.copy) == compiled_for
+    assert ask(3, lambda x: np.broadcast_to(x, x.shape)) == compiled_for
+    assert ask(1, lambda x: np.broadcast_to(x, x.shape)) == compiled_for
+    assert ask(3, lambda x: np.repeat(x, 2, axis=0)[::2]) == compiled_for
+    assert ask(3, lambda x: np.broadcast_to(x[0], x.shape)) == compiled_for

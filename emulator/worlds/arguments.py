@@ -51,6 +51,12 @@ def numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:
         raise InputError(f"{name}: expected numbers, got {reprlib.repr(values)}") from None
 
 
+def laid_out(values: ArrayLike) -> NDArray[np.float64]:
+    """`values` as float64 in C order and writable, copied where they are not: for every layout that
+    it is given a compiled function is compiled anew, which takes seconds."""
+    return np.require(values, np.float64, ["C", "W"])
+
+
 def whole(name: str, value: Any) -> int:
     """`value` as an int, or InputError naming the argument."""
     try:

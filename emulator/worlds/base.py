@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from emulator.errors import InputError, WorldError, unknown_name
 from emulator.specs import MACRO_OBSERVABLES, Observable, Parameter, Shock, WorldSpec
-from emulator.worlds.arguments import NOT_NUMBERS, numbers, whole
+from emulator.worlds.arguments import NOT_NUMBERS, laid_out, numbers, whole
 from emulator.worlds.labels import Wanted
 from emulator.worlds.priors import quantiles
 
@@ -309,7 +309,7 @@ class World(ABC, Generic[SolutionT]):
             raise InputError(f"size: expected a scalar or shape {shape}, got {sizes.shape}")
         if not np.isfinite(sizes).all():
             raise InputError("size: expected finite numbers of standard deviations")
-        sizes = np.ascontiguousarray(np.broadcast_to(sizes, shape))
+        sizes = laid_out(np.broadcast_to(sizes, shape))
         if solution is None and state is None and len(theta) > self._at_once:
             parts = [
                 self.irf(theta[some], quarters, sizes[some]) for some in self._slices(len(theta))
@@ -350,6 +350,7 @@ class World(ABC, Generic[SolutionT]):
             )
         if not np.isfinite(eps).all():
             raise InputError("eps: expected finite numbers of standard deviations")
+        eps = laid_out(eps)
         draws: FloatArray | None = None
         if self.hidden_chain:
             if uniforms is None:
@@ -420,7 +421,7 @@ class World(ABC, Generic[SolutionT]):
         n, rows = len(self.state_names), len(status)
         if array.ndim != 2 or array.shape[1] != n or array.shape[0] not in (1, rows):
             raise InputError(f"state: expected shape ({rows}, {n}), got {array.shape}")
-        array = np.ascontiguousarray(np.broadcast_to(array, (rows, n)))
+        array = laid_out(np.broadcast_to(array, (rows, n)))
         bad = ~np.isfinite(array).all(axis=1) & (status < Status.NO_CONVERGENCE)
         if bad.any():
             raise InputError(

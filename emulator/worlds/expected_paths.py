@@ -39,6 +39,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emulator.compiled import compiled
+from emulator.worlds.arguments import laid_out
 from emulator.worlds.base import FloatArray, Status
 from emulator.worlds.complementarity import (
     EDGE,
@@ -123,11 +124,7 @@ def simulate(
     start: (B, T, n), the state before the first quarter. Each quarter is the first of the plan made
     there. A row is NaN from a quarter whose plan fails on.
     """
-    values, states, binding = _simulate(
-        e,
-        np.ascontiguousarray(eps, dtype=np.float64),
-        np.ascontiguousarray(start, dtype=np.float64),
-    )
+    values, states, binding = _simulate(e, laid_out(eps), laid_out(start))
     return values, states.reshape(*states.shape[:2], -1), binding
 
 

@@ -52,6 +52,7 @@ from numpy.typing import NDArray
 from emulator.compiled import compiled
 from emulator.errors import InputError
 from emulator.specs import Parameter, Shock, normal
+from emulator.worlds.arguments import laid_out
 from emulator.worlds.base import FloatArray, Status, StatusArray, World
 from emulator.worlds.roots import root_status
 
@@ -135,7 +136,7 @@ class SwitchingVAR(World[SwitchingSolution]):
     def _solve(self, theta: FloatArray) -> SwitchingSolution:
         rows = len(theta)
         stay = np.ascontiguousarray(theta[:, :2])
-        lags = theta[:, 2:20].reshape(rows, 2, 3, 3)
+        lags = laid_out(theta[:, 2:20]).reshape(rows, 2, 3, 3)
         scale, below = theta[:, 20:22], theta[:, 22:25]
         impact = np.zeros((rows, 2, 3, 3))
         impact[:, :, range(3), range(3)] = 1.0
@@ -180,7 +181,7 @@ class SwitchingVAR(World[SwitchingSolution]):
             _probability(state)
         return simulate(
             solution.stay, solution.lags, solution.impact, eps, state,
-            np.ascontiguousarray(uniforms),
+            laid_out(uniforms),
         )  # fmt: skip
 
 
