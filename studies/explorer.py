@@ -19,12 +19,14 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import psutil
 from playwright.sync_api import Page, sync_playwright
 
@@ -44,7 +46,7 @@ FLAGS = (
 )  # fmt: skip
 DESKTOP, PHONE = (1280, 860), (390, 844)
 SETTLED = "() => document.body.dataset.ready === 'yes' && !window.explorer.asking"
-KEPT = ("explorer_desktop", "explorer_phone")  # pictures in docs/figures
+KEPT = ("explorer_desktop", "explorer_phone", "explorer_data")  # pictures in docs/figures
 MINUTE = 60.0
 MEBIBYTE = 2.0**20
 
@@ -74,6 +76,19 @@ def browsing(**options: Any) -> Iterator[Page]:
             yield context.pages[0]
         finally:
             context.close()
+
+
+def visit_data(page: Page, address: str, content: bytes, to: str, after: Sequence[str]) -> None:
+    """Open the page of a user's file, hand it one, and wait for the answer to a question."""
+    visit(page, f"{address}data")
+    page.set_input_files(
+        "#file", {"name": "us_levels.csv", "mimeType": "text/csv", "buffer": content}
+    )
+    page.select_option("#to", to)
+    for name in after:
+        page.check(f"[name=after][value={name}]")
+    page.check("[name=beside][value=var]")
+    settle(page)
 
 
 def visit(page: Page, address: str) -> None:
@@ -260,13 +275,16 @@ def run_soak(model: Emulator, minutes: float) -> None:
 
 def pictures(model: Emulator, folder: Path | None) -> None:
     """Those that docs/ keeps; into another folder, all: several worlds, an indeterminate draw, a
-    dark page with a bad link too."""
-    shots = {
+    dark page with a bad link, and more of the page of a file (a query of None) too."""
+    shots: dict[str, tuple[tuple[int, int], str | None, bool]] = {
         "explorer_desktop": (DESKTOP, "worlds=nk,zlb&shock=demand&size=-2&set=phi_pi=1.8", False),
         "explorer_phone": (PHONE, "worlds=nk,rbc&shock=monetary", True),
         "explorer_worlds": ((1920, 1000), "worlds=nk,rbc,zlb,sw07&shock=monetary", False),
         "explorer_indeterminate": (DESKTOP, "worlds=nk,rbc&shock=monetary&set=phi_pi=0.8", False),
         "explorer_dark": (DESKTOP, "worlds=nk,lss&shock=monetary&size=0.1&set=nonsense=1", False),
+        "explorer_data": (DESKTOP, None, False),
+        "explorer_data_phone": (PHONE, None, True),
+        "explorer_data_dark": (DESKTOP, None, False),
     }
     kept = KEPT if folder is None else tuple(shots)
     folder = folder or FIGURES
@@ -280,9 +298,27 @@ def pictures(model: Emulator, folder: Path | None) -> None:
             if name.endswith("dark"):
                 options["color_scheme"] = "dark"
             with browsing(**options) as page:
-                visit(page, f"{address}?{query}")
+                if query is None:
+                    after = ("output", "prices", "unemployment")
+                    visit_data(page, address, us_levels(), "rate", after)
+                else:
+                    visit(page, f"{address}?{query}")
                 page.screenshot(path=folder / f"{name}.png")
                 print(folder / f"{name}.png", flush=True)
+
+
+def us_levels() -> bytes:
+    """The file of docs/any-data.md: US series in levels, 1959Q1 to 2008Q3, as CSV."""
+    from statsmodels.datasets import macrodata
+
+    raw = macrodata.load_pandas().data
+    us = pd.DataFrame()
+    us["date"] = [f"{int(y)}Q{int(q)}" for y, q in zip(raw["year"], raw["quarter"], strict=True)]
+    us["output"] = 100 * np.log(raw["realgdp"])
+    us["prices"] = 100 * np.log(raw["cpi"])
+    us["unemployment"] = raw["unemp"]
+    us["rate"] = raw["tbilrate"]
+    return us[us["date"] < "2008Q4"].to_csv(index=False).encode()
 
 
 def _size(size: tuple[int, int]) -> dict[str, int]:
@@ -294,7 +330,7 @@ def main() -> None:
     parser.add_argument("what", choices=("soak", "pictures"))
     parser.add_argument("--weights", type=Path, help="a weights or run folder; the shipped ones")
     parser.add_argument("--minutes", type=float, default=10.0, help="of random input")
-    parser.add_argument("--folder", type=Path, help="where all pictures go; docs keeps two")
+    parser.add_argument("--folder", type=Path, help="where all pictures go; docs keeps three")
     options = parser.parse_args()
     model = emulator.load(options.weights)
     if options.what == "soak":

@@ -17,6 +17,7 @@ from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHand
 
 from emulator.errors import InputError
 from emulator.explorer.answers import Answers, as_csv, as_json
+from emulator.explorer.data import TAKEN, add_data_page, refusal
 from emulator.explorer.page import layout
 from emulator.explorer.state import State
 from emulator.inference import Bank, Emulator
@@ -58,6 +59,7 @@ def make_app(model: Emulator | Bank, others: Sequence[str] = ()) -> Dash:
         update_title="",
         index_string=PAGE,
         serve_locally=True,
+        assets_ignore=r"^data\.",  # the other page's
         add_log_handler=False,
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
@@ -93,22 +95,26 @@ def make_app(model: Emulator | Bank, others: Sequence[str] = ()) -> Dash:
         found, _ = read()
         return Response(as_csv(answers.panels(found), found), mimetype="text/csv")
 
+    add_data_page(app.server)
+
     @app.server.before_request
     def refuse() -> Response | None:
-        """Only this page's own requests, which are all GET and name this machine.
+        """Only these pages' own requests, which name this machine and read, but for one.
 
         A page from elsewhere that had its name point here would name itself.
         """
-        if request.method not in ("GET", "HEAD"):
-            return Response("This page is only read.\n", 405, mimetype="text/plain")
-        if not _is_this_machine(request.host):
-            return Response("Use the address that was printed.\n", 421, mimetype="text/plain")
-        return None
+        refused = None if request.method in ("GET", "HEAD") else refusal(request)
+        if refused is None and not _is_this_machine(request.host):
+            refused = "Use the address that was printed.", 421
+        if refused is None:
+            return None
+        reason, status = refused
+        return Response(f"{reason}\n", status, mimetype="text/plain")
 
     @app.server.after_request
     def guard(response: Response) -> Response:
         response.headers["Content-Security-Policy"] = POLICY
-        if request.path in ("/state", "/answer", "/responses.csv"):
+        if request.path in ("/state", "/answer", "/responses.csv", TAKEN):
             response.headers["Cache-Control"] = "no-store"
         return response
 

@@ -54,6 +54,10 @@ def layout(catalogue: Catalogue, weights: str) -> html.Div:
             html.Header(
                 [
                     html.H1("Emulator and exact solution"),
+                    html.Nav(
+                        html.A("Your data", href="data", id="to-data"),
+                        **_marked(aria_label="Other page"),
+                    ),
                     buttons,
                     html.Ul(
                         [html.Li(name, className=css) for name, css in (

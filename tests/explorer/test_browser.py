@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
 import emulator
 from emulator.inference import Emulator
 from studies.explorer import CHROMIUM, DESKTOP, PHONE, browsing, drag, serving, settle, soak
+from tests.cli.test_respond import frame
 
 pytestmark = [
     pytest.mark.browser,
@@ -24,6 +26,9 @@ pytestmark = [
 ]
 
 GOAL = 100.0  # milliseconds from a drag to its answer on the screen, on an idle machine
+UNNAMED = """() => [...document.querySelectorAll("input, select, button, a")].filter((e) =>
+  !(e.labels?.[0]?.textContent || e.getAttribute("aria-label") || e.textContent).trim())
+  .map((e) => e.outerHTML)"""
 LINES = """(world) => document.querySelector(`section[data-world=${world}] .js-plotly-plot`)
   .data.map((trace) => [...trace.y])"""
 
@@ -129,13 +134,8 @@ def test_everything_works_by_keyboard_and_has_a_name(page: Page, address: str) -
         page.keyboard.press("Tab")
         seen.append(page.evaluate(
             "() => document.activeElement.id || document.activeElement.type"))  # fmt: skip
-    assert seen[:4] == ["reset", "link", "csv", "png"]
-    unnamed = page.evaluate(
-        """() => [...document.querySelectorAll("input, select, button, a")].filter((e) =>
-          !(e.labels?.[0]?.textContent || e.getAttribute("aria-label") || e.textContent).trim())
-          .map((e) => e.outerHTML)"""
-    )
-    assert unnamed == []
+    assert seen[:5] == ["to-data", "reset", "link", "csv", "png"]
+    assert page.evaluate(UNNAMED) == []
     slider = page.get_by_label("phi_pi Taylor rule")
     slider.focus()
     before = float(slider.input_value())
@@ -261,3 +261,72 @@ def test_random_input_leaves_the_page_answering(browser: Page, address: str) -> 
     settle(tab)
     assert time.monotonic() - start < 30.0
     tab.close()
+
+
+DROP = """([text, name]) => {
+  const given = new DataTransfer();
+  given.items.add(new File([text], name, { type: "text/csv" }));
+  for (const kind of ["dragenter", "dragover", "drop"]) {
+    document.body.dispatchEvent(
+      new DragEvent(kind, { dataTransfer: given, bubbles: true, cancelable: true }));
+  }
+}"""
+
+
+def test_a_file_is_dropped_asked_and_saved(page: Page, address: str, tmp_path: Path) -> None:
+    _open(page, address)
+    page.get_by_role("link", name="Your data").click()
+    page.wait_for_url(f"{address}data")
+    asked: list[str] = []
+    page.on("request", lambda r: asked.append(r.url) if r.method == "POST" else None)
+    data = frame(70)
+    page.evaluate(DROP, [data.to_csv(index=False), "us.csv"])
+    page.get_by_label("Series whose innovation it is").select_option("rate")
+    page.get_by_role("group", name="Series it reacts to at once").get_by_label("output").check()
+    page.get_by_label("Bayesian VAR").check()
+    settle(page)
+    assert all(url.startswith(f"{address}data/answer?name=us.csv") for url in asked)
+    expect(page.locator("#question")).to_contain_text("us.csv, 70 quarters, 1980Q1 to 1997Q2. To")
+    wanted = emulator.estimate_responses(data, to="rate", after=["output"], beside=["bvar"])
+    expect(page.locator("#caveats")).to_have_text(wanted.attrs["caveats"])
+    lines = page.evaluate(LINES.replace("data-world", "data-series"), "inflation")
+    found = wanted["response"].sel(series="inflation", quantile=0.5)
+    np.testing.assert_allclose(lines[3], found, rtol=1e-12)
+    assert len(lines[0]) == 42  # the band, there and back
+    page.get_by_label("a shock that is a column").check()
+    expect(page.locator("#question")).to_have_text("Choose: column of the shock.")
+    page.get_by_label("Column of the shock").select_option("surprise")
+    page.get_by_label("last quarter").fill("8")
+    settle(page)
+    expect(page.locator("#question")).to_contain_text("To the observed shock surprise, of size 1.")
+    expect(page.locator("#numbers tbody tr")).to_have_count(5)
+    with page.expect_download() as csv:
+        page.get_by_role("button", name="CSV", exact=True).click()
+    csv.value.save_as(tmp_path / "responses.csv")
+    assert list(pd.read_csv(tmp_path / "responses.csv")["quarter"].unique()) == list(range(9))
+    with page.expect_download() as png:
+        page.get_by_role("button", name="PNG").click()
+    png.value.save_as(tmp_path / "responses.png")
+    assert len((tmp_path / "responses.png").read_bytes()) > 20_000
+
+
+def test_a_file_that_cannot_be_answered_is_said_and_every_control_has_a_name(
+    page: Page, address: str
+) -> None:
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    page.goto(f"{address}data")
+    page.evaluate(DROP, ["a,b\n" + "1,2\n" * 600_000, "large.csv"])
+    expect(page.locator("#message")).to_have_text("large.csv: too large, at most 1 MB is read")
+    page.evaluate(DROP, [frame(24).to_csv(index=False), "short.csv"])
+    page.get_by_label("Series whose innovation it is").select_option("rate")
+    expect(page.locator("#message")).to_contain_text("24 quarters are too few")
+    expect(page.locator("section")).to_have_count(0)
+    expect(page.get_by_role("button", name="CSV", exact=True)).to_be_disabled()
+    assert page.evaluate(UNNAMED) == []
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= PHONE[0]
+    page.evaluate(DROP, [frame().to_csv(index=False), "us.csv"])
+    page.get_by_label("Series whose innovation it is").select_option("rate")
+    page.get_by_label("output is in differences").check()
+    settle(page)
+    expect(page.locator("section")).to_have_count(5)
+    expect(page.locator("#message")).to_have_text("")

@@ -9,23 +9,10 @@ so there is one format, and one reader of it (state.py). */
   const PATIENCE = 10000; // milliseconds until an answer is given up
   const SMALLEST = 0.3; // share of an axis that lines fill before it is drawn anew
   const STILL = { mode: "immediate", transition: { duration: 0 }, frame: { duration: 0, redraw: false } };
-  const $ = (id) => document.getElementById(id);
+  const { $, make, put, say, reply, figures, save } = window.dom;
   const page = { state: null, controls: "", latencies: [], sliders: "", query: "", asking: false };
   let catalogue, link = null, waiting = false, changedAt = 0, addressTimer;
 
-  const make = (tag, properties, ...children) => {
-    const element = Object.assign(document.createElement(tag), properties);
-    element.append(...children);
-    return element;
-  };
-  const put = (element, text) => {
-    // Setting equal text would be announced again by a screen reader.
-    if (element.textContent !== text) element.textContent = text;
-  };
-  const say = (text, error = false) => {
-    put($("message"), text);
-    $("message").classList.toggle("error", error);
-  };
   const section = (world) => document.querySelector(`section[data-world="${CSS.escape(world)}"]`);
   const plot = (world) => section(world).querySelector(".js-plotly-plot");
 
@@ -43,16 +30,7 @@ so there is one format, and one reader of it (state.py). */
     return new URLSearchParams(pairs).toString();
   };
 
-  const get = async (address) => {
-    let reply;
-    try {
-      reply = await fetch(address, { signal: AbortSignal.timeout(PATIENCE) });
-    } catch {
-      throw new Error("No answer: is `emulator explore` still running?");
-    }
-    if (!reply.ok) throw new Error(`The server failed (${reply.status}).`);
-    return reply.json();
-  };
+  const get = (address) => reply(address, PATIENCE);
 
   // What changes while an answer is on its way is asked when that has come: stale drags are
   // dropped, and the last one is always answered.
@@ -169,13 +147,6 @@ so there is one format, and one reader of it (state.py). */
       ranges[`xaxis${j ? j + 1 : ""}.range`] = [0, Math.max(1, ...x.slice(4 * j, 4 * j + 4).flat())];
     }
     return same ? null : ranges;
-  };
-
-  const figures = (value, digits = 3) => {
-    if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5)) {
-      return value.toExponential(1);
-    }
-    return String(Number(value.toPrecision(digits)));
   };
 
   const drawErrors = (table, panel) => {
@@ -334,11 +305,7 @@ so there is one format, and one reader of it (state.py). */
       await image.decode();
       pen.drawImage(image, place * width, head, width, height);
     }
-    canvas.toBlob((blob) => {
-      const saved = make("a", { href: URL.createObjectURL(blob), download: "responses.png" });
-      saved.click();
-      setTimeout(() => URL.revokeObjectURL(saved.href), 1000);
-    });
+    canvas.toBlob((blob) => save(blob, "responses.png"));
   };
 
   // ---------------------------------------------------------------- start

@@ -1,0 +1,47 @@
+/* What the scripts of both pages use: elements, the message place, the server, files to save. */
+(() => {
+  "use strict";
+
+  const $ = (id) => document.getElementById(id);
+  const make = (tag, properties, ...children) => {
+    const element = Object.assign(document.createElement(tag), properties);
+    element.append(...children);
+    return element;
+  };
+  const put = (element, text) => {
+    // Setting equal text would be announced again by a screen reader.
+    if (element.textContent !== text) element.textContent = text;
+  };
+  const say = (text, error = false) => {
+    put($("message"), text);
+    $("message").classList.toggle("error", error);
+  };
+
+  // The server's JSON, waited for so many milliseconds; an error says what is wrong, in words.
+  const reply = async (address, patience, options = {}) => {
+    let found;
+    try {
+      found = await fetch(address, { signal: AbortSignal.timeout(patience), ...options });
+    } catch {
+      throw new Error("No answer: is `emulator explore` still running?");
+    }
+    if (found.status === 422) throw new Error((await found.json()).problem);
+    if (!found.ok) throw new Error(`The server failed (${found.status}).`);
+    return found.json();
+  };
+
+  const figures = (value, digits = 3) => {
+    if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5)) {
+      return value.toExponential(1);
+    }
+    return String(Number(value.toPrecision(digits)));
+  };
+
+  const save = (blob, name) => {
+    const saved = make("a", { href: URL.createObjectURL(blob), download: name });
+    saved.click();
+    setTimeout(() => URL.revokeObjectURL(saved.href), 1000);
+  };
+
+  window.dom = { $, make, put, say, reply, figures, save };
+})();
