@@ -1,4 +1,4 @@
-"""Responses from anybody's data: what is asked, answered by stacking, beside other estimators."""
+"""Responses from anybody's data: what is asked, and a network's answer beside other estimators."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from emulator.econometrics.candidates import NAMES, Candidates, candidates
+from emulator.econometrics.candidates import NAMES, Candidates, candidates, lags_for
+from emulator.econometrics.gaps import filled
 from emulator.econometrics.question import FloatArray
 from emulator.errors import InputError, short, unknown_name
 from emulator.foreign.grammar.draws import (
@@ -19,7 +20,9 @@ from emulator.foreign.grammar.draws import (
     MOST_SERIES,
     Kind,
 )
-from emulator.foreign.stacking import FILE, KNOTS, LEVELS, Stack
+from emulator.foreign.knots import KNOTS
+from emulator.foreign.network.answers import WEIGHTS, Network
+from emulator.foreign.network.model import LEVELS
 from emulator.foreign.tables import Table, read_table
 from emulator.storage import file_sha256
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 BESIDE = {"var": "var", "bvar": "bvar", "lp": "lp", "penalised": "lp_penalised"}
+UNLIKE = 0.99  # share of the grammar's data sets
 WEAK = 10.0  # an instrument's F below it (Staiger and Stock 1997, Econometrica 65(3))
 
 
@@ -64,15 +68,18 @@ def estimate_responses(
     - `instrument` with `to`: the response to the shock that this column measures with noise, scaled
       to raise the series `to` by `unit` on impact.
 
-    data: the name of a CSV file, or a DataFrame; a row a quarter, oldest first; 2 to 8 series.
+    data: the name of a CSV file, or a DataFrame; a row a quarter, oldest first; 2 to 8 series, of
+    which up to a tenth may be missing.
     columns: those to use, all unless given. differences: series that are changes or growth rates;
     the others are taken to be levels, which may be random walks. horizon: the last quarter, up to
     40. beside: answers of other estimators, out of var, bvar, lp and penalised.
 
     Returns a Dataset: `response` (horizon, series, quantile) in the units of the columns, quantiles
     .05, .16, .5, .84 and .95, the middle one the answer; `beside` (estimator, horizon, series) if
-    asked for. Bands are as wide as held 68 and 90 % of true responses in the grammar of economies.
-    attrs `caveats` says what makes the answer less trustworthy. Raises InputError and
+    asked for. The answer is a network's that mixes and corrects regressions, as it learned on a
+    grammar of random economies; bands are as wide as held 68 and 90 % of true responses there.
+    attrs: `caveats` says what makes the answer less trustworthy, `unlike` which share of the
+    grammar's data sets are more typical of it than these data. Raises InputError and
     UnknownNameError.
     """
     for name in beside:
@@ -88,15 +95,28 @@ def estimate_responses(
             raise unknown_name("series in differences", name, table.names)
     asked = ordered(table.names, to, after, shock, instrument)
     values = table.values[:, [table.names.index(name) for name in asked.order]]
-    _check_moves(values, asked.order)
     persistent = np.array([name not in differences for name in asked.order], dtype=float)
     if asked.kind != "recursive":
         persistent[0] = 0.0  # a shock or instrument is no level
+    missing = np.isnan(values).sum(axis=0)
+    _check_moves(values, asked.order)
+    if missing.any():
+        values = filled(values, lags_for(len(values), values.shape[1], horizon), persistent)
     found = candidates(values[None], asked.before, horizon, persistent)
-    quantiles = Stack.read().quantiles(asked.kind, found, asked.before, asked.to)[0]
+    network = Network.read()
+    quantiles = network.quantiles(asked.kind, found, asked.before, asked.to)[0]
     others = {name: _other(found, asked, BESIDE[name]) for name in beside}
-    caveats = [*table.left_out, *_caveats(table, asked, found)]
-    return _dataset(asked, table, unit, quantiles, others, caveats)
+    unlike = float(network.typical.share(found)[0])
+    caveats = [
+        *table.left_out,
+        *(
+            f"{count} missing numbers of {name} are filled in by what all others say of them"
+            for name, count in zip(asked.order, missing, strict=True)
+            if count
+        ),
+        *_caveats(table, asked, found, unlike),
+    ]
+    return _dataset(asked, table, unit, quantiles, others, caveats).assign_attrs(unlike=unlike)
 
 
 def ordered(
@@ -150,6 +170,7 @@ def _check_moves(values: FloatArray, names: Sequence[str]) -> None:
             f"columns: expected {LEAST_SERIES} to {MOST_SERIES} series, got {len(names)}: "
             f"{', '.join(names)}; name those to use"
         )
+    values = values[np.isfinite(values).all(axis=1)]
     still = np.ptp(values, axis=0) <= 1e-12 * np.abs(values).max(axis=0)
     if still.any():
         raise InputError(
@@ -169,13 +190,17 @@ def _other(found: Candidates, asked: Asked, name: str) -> FloatArray:
     return np.asarray(each / each[0, asked.to] if asked.kind == "proxy" else each)
 
 
-def _caveats(table: Table, asked: Asked, found: Candidates) -> list[str]:
+def _caveats(table: Table, asked: Asked, found: Candidates, unlike: float) -> list[str]:
     out = []
     quarters = len(table.values)
     if not LEAST_QUARTERS <= quarters <= MOST_QUARTERS:
         out.append(
-            f"{quarters} quarters: weights and bands were learned on {LEAST_QUARTERS} to "
-            f"{MOST_QUARTERS}"
+            f"{quarters} quarters: the network learned from {LEAST_QUARTERS} to {MOST_QUARTERS}"
+        )
+    if unlike > UNLIKE:
+        out.append(
+            f"{unlike:.1%} of the economies that the network learned from are more like each other "
+            "than these series are like them; the bands may be too narrow"
         )
     if asked.kind == "proxy":
         lp = found.responses[0, list(NAMES).index("lp"), 0, asked.to]
@@ -218,6 +243,6 @@ def _dataset(
         "data": table.describe(),
         "bands": "calibrated on the grammar of economies",
         "caveats": "; ".join(caveats),
-        "weights_sha256": file_sha256(FILE),
+        "weights_sha256": file_sha256(WEIGHTS),
     }
     return xr.Dataset(values, labels, attrs)

@@ -1,11 +1,10 @@
-"""The dynamic factor model of US series that data sets of the benchmark are drawn from.
+"""Dynamic factor models of US series, which data sets of benchmarks are drawn from.
 
-    f_t = Phi_1 f_{t-1} + ... + Phi_4 f_{t-4} + eta_t,   eta_t ~ N(0, Sigma_eta)    6 factors
+    f_t = Phi_1 f_{t-1} + ... + Phi_4 f_{t-4} + eta_t,   eta_t ~ N(0, Sigma_eta)
     X_it = Lambda_i' f_t + v_it,   v_it = delta_i1 v_{i,t-1} + ... + delta_i4 v_{i,t-4} + e_it
 
-Stock and Watson's (2016) 207 quarterly US series, in log levels, as estimated for the study of Li,
-Plagborg-Moller and Wolf (2024, J. Econometrics; arXiv 2104.00655). The observed shock is the
-direction of the orthogonalised factor innovations with the largest impact on a policy series.
+in log levels. The observed shock is the direction of the orthogonalised factor innovations with the
+largest impact on a policy series, a short-term rate.
 """
 
 from __future__ import annotations
@@ -19,15 +18,11 @@ from numpy.typing import NDArray
 from emulator.econometrics.question import FloatArray
 from emulator.foreign.linear_economy import Economy
 
-FUNDS_RATE = 141  # the federal funds rate, and government spending, counted from zero
-ACTIVITY, PRICES = range(86), range(94, 131)  # GDP, production, work, housing, orders; prices
-SERIES = 5
-
 
 @dataclass(frozen=True)
 class FactorModel:
-    """Parameters as the file names them; see the module docstring. phi (6, 24), sigma_eta (6, 6),
-    loadings (N, 6), delta (N, 4), sigma_v (N,)."""
+    """Parameters as the file names them; see the module docstring. Of k factors and N series: phi
+    (k, 4 k), sigma_eta (k, k), loadings (N, k), delta (N, 4), sigma_v (N,)."""
 
     phi: FloatArray
     sigma_eta: FloatArray
@@ -41,9 +36,9 @@ class FactorModel:
             names = ("Phi", "Sigma_eta", "Lambda", "delta", "sigma_v")
             return cls(*(np.asarray(file[name], dtype=float) for name in names))
 
-    def economy(self, series: NDArray[np.int64]) -> Economy:
+    def economy(self, series: NDArray[np.int64], policy: int) -> Economy:
         """Of these series (n,), counted from zero. Its first innovation is the observed shock: the
-        direction of those of factors that moves the funds rate most."""
+        direction of those of factors that moves the series `policy` most."""
         n, k = len(series), len(self.phi)
         lags = self.phi.shape[1] // k
         own = self.delta.shape[1]
@@ -52,7 +47,7 @@ class FactorModel:
         a[:k, : k * lags] = self.phi
         a[k : k * lags, : k * (lags - 1)] = np.eye(k * (lags - 1))
         root = np.linalg.cholesky(self.sigma_eta)
-        first = root.T @ self.loadings[FUNDS_RATE]
+        first = root.T @ self.loadings[policy]
         turned = np.linalg.qr(np.column_stack([first, np.eye(k)]))[0][:, :k]
         turned[:, 0] *= np.sign(turned[:, 0] @ first)
         b[:k, :k] = root @ turned
@@ -65,16 +60,3 @@ class FactorModel:
             b[at, k + j] = self.sigma_v[name]
             c[j, at] = 1.0
         return Economy(a, b, c)
-
-
-def draw_series(rng: np.random.Generator, count: int) -> NDArray[np.int64]:
-    """Series of `count` data-generating processes (count, 5): one of activity, one of prices, two
-    of any, and the funds rate last."""
-    out = []
-    for _ in range(count):
-        while True:
-            picked = [rng.choice(ACTIVITY), rng.choice(PRICES), *rng.integers(0, 207, 2)]
-            if len({*picked, FUNDS_RATE}) == SERIES:
-                break
-        out.append([*rng.permutation(picked), FUNDS_RATE])
-    return np.array(out)

@@ -2,7 +2,7 @@
 
 One row a quarter, oldest first. Columns called as dates are (`quarters` says how), and those
 without a number, are no series. Rows in which a series is missing at the beginning or the end are
-left out; a gap between is refused, with its place.
+left out; gaps between stay, NaN, if a series has few.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 
 NO_SERIES = {*DATES, *YEARS, *QUARTERS, *MONTHS}
 MISSING = {"", ".", "na", "n/a", "nan", "#n/a"}  # a cell, in any case
+MOST_MISSING = 0.1  # of a series' quarters
 
 
 @dataclass(frozen=True)
 class Table:
-    """values (T, n) of the series `names`, finite. dates: of the first and last row, where they
-    are known. left_out: what of the table is not used, a sentence each."""
+    """values (T, n) of the series `names`, NaN where one is missing, not in the first and last row.
+    dates: of these two, where they are known. left_out: what of the table is not used, a sentence
+    each."""
 
     names: tuple[str, ...]
     values: FloatArray
@@ -159,13 +161,16 @@ def _without_ends(
     if not len(whole):
         raise InputError(f"{where(-1)}: no row has all of {', '.join(names)}")
     first, last = int(whole[0]), int(whole[-1])
-    gaps = np.argwhere(~np.isfinite(values[first : last + 1]))
-    if len(gaps):
-        row, column = int(gaps[0, 0]) + first, int(gaps[0, 1])
+    gaps = np.isnan(values[first : last + 1])
+    share = gaps.mean(axis=0)
+    if share.max() > MOST_MISSING:
+        column = int(share.argmax())
+        row = int(gaps[:, column].argmax()) + first
         at = "" if dates is None else f" ({name_of(dates.first + row)})"
         raise InputError(
-            f"{where(row)}{at}: {names[column]} is missing; expected no gaps between the first and "
-            "the last row that has every series: fill it, start after it, or leave the series out"
+            f"{where(row)}{at}: {names[column]} is missing, as in {share[column]:.0%} of the rows "
+            f"between the first and the last that have every series; expected at most "
+            f"{MOST_MISSING:.0%}: start after the gap, or leave the series out"
         )
     left_out = []
     for what, count in (("first", first), ("last", len(values) - 1 - last)):

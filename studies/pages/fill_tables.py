@@ -10,7 +10,8 @@ are off,
 `<!-- ablations: FOLDER -->` what `emulator evaluate --ablations` put into its metrics.json,
 `<!-- calibrations: FOLDER -->` and `<!-- edges: FOLDER -->` what `emulator calibrations` printed
 into its shipped.json. `<!-- bench: FOLDER -->` the summary in the bench.json of
-`emulator bench`. What stands between it and `<!-- end -->` is replaced; `make tables` runs this.
+`emulator bench`, `<!-- network: FOLDER -->` what the network.json of `studies.foreign_network` has.
+What stands between it and `<!-- end -->` is replaced; `make tables` runs this.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ PAGES = (
     ),
 )
 MARKED = re.compile(
-    r"(<!-- (leaderboard|summary|floors|ablations|calibrations|edges|bench): "
+    r"(<!-- (leaderboard|summary|floors|ablations|calibrations|edges|bench|network): "
     r"(\S+)((?: [\w/]+)*) -->\n)"
     r".*?(<!-- end -->)",
     re.DOTALL,
@@ -195,34 +196,92 @@ def _calibrations(folder: Path, part: str, most: int) -> str:
 
 
 def bench(folder: Path) -> str:
-    """Errors over the VAR's, a row an estimator; then what is true of the processes."""
+    """Errors over the VAR's, a row an estimator; the network's over each other's; what bands hold;
+    what is true of the processes."""
     found = json.loads((folder / "bench.json").read_text(encoding="utf-8"))
+    questions = list(found["by_horizon"])
     rows: dict[str, list[str]] = {}
     for row in found["summary"]:
-        interval = f"{row['mean']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
-        rows.setdefault(row["estimator"], []).extend([interval, f"{row['median']:.2f}"])
-    head = ["estimator", "observed: mean (95 %)", "median", "recursive: mean (95 %)", "median"]
-    lines = [head, ["---"] + ["---:"] * 4, *([f"`{name}`", *cells] for name, cells in rows.items())]
-    about = (
-        f"{found['processes']} {found['half']} processes of {found['samples']} samples, commit "
-        f"{found['commit']}, data {found['data_sha256'][:12]}."
-    )
+        rows.setdefault(row["estimator"], []).extend([_interval(row), f"{row['median']:.2f}"])
+    head = [part for question in questions for part in (f"{question}: mean (95 %)", "median")]
+    tables = [[["estimator", *head], *([f"`{name}`", *cells] for name, cells in rows.items())]]
+    rows = {}
+    for row in found["against"]:
+        rows.setdefault(row["rival"], []).extend([_interval(row), f"{row['ahead']:.0%}"])
+    head = [part for question in questions for part in (f"{question}: mean (95 %)", "ahead in")]
+    tables += [[["network over", *head], *([f"`{name}`", *cells] for name, cells in rows.items())]]
+    rows = {}
+    for row in found["bands"]:
+        cells = [f"{row['held']:.1%}", f"{row['worst_tenth']:.1%}", f"{row['width_over_lp']:.2f}"]
+        rows.setdefault(row["estimator"], []).extend(cells)
+    head = [
+        part for question in questions for part in (f"{question}: held", "worst tenth", "width")
+    ]
+    tables += [[["90 % bands", *head], *([f"`{name}`", *cells] for name, cells in rows.items())]]
+    facts = [["true of the processes", "10 %", "50 %", "90 %"]]
     names = {
         "long_run": "long-run over short-run variance of changes",
         "late_lags": "share of VAR coefficients at lags 5 and beyond",
         "invertible": "R^2 of the shock on the series",
     }
-    facts = [["true of the processes", "10 %", "50 %", "90 %"], ["---"] + ["---:"] * 3]
     for name, words in names.items():
         deciles = found["population"][name]
         facts.append([words, *(f"{deciles[level]:.2f}" for level in ("0.1", "0.5", "0.9"))])
-    tables = [["| " + " | ".join(line) + " |" for line in part] for part in (lines, facts)]
-    return "\n".join([*tables[0], "", *tables[1], "", about])
+    about = (
+        f"{found['processes']} {found['half']} processes of {found['samples']} samples, commit "
+        f"{found['commit']}, data {found['data_sha256'][:12]}, weights "
+        f"{found['weights_sha256'][:12]}."
+    )
+    parts = []
+    for head, *body in [*tables, facts]:
+        lines = [head, ["---"] + ["---:"] * (len(head) - 1), *body]
+        parts.append("\n".join("| " + " | ".join(line) + " |" for line in lines))
+    return "\n\n".join([*parts, about])
+
+
+def network(folder: Path) -> str:
+    """The network of foreign data on draws of the grammar."""
+    found = json.loads((folder / "network.json").read_text(encoding="utf-8"))
+    head = [
+        "question", "draws", "in 68 % bands", "in 90 % bands", "worst tenth", "least typical tenth",
+        "error over the VAR's: mean, median", "stacked", "Bayesian VAR",
+    ]  # fmt: skip
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
+    for kind, row in found["checked"].items():
+        cells = [
+            kind, str(row["draws"]), *(f"{row['held'][share]:.1%}" for share in ("0.68", "0.9")),
+            f"{row['held_in_the_worst_tenth']:.1%}",
+            f"{row['held_where_data_are_least_typical']:.1%}",
+        ]  # fmt: skip
+        for name in ("network", "stacked", "bvar"):
+            errors = [
+                row.get(f"{each}_error_over_var", {}).get(name) for each in ("mean", "median")
+            ]
+            known = [f"{error:.2f}" for error in errors if error is not None]
+            cells.append(", ".join(known))
+        lines.append(cells)
+    rates = found["data_sets_a_second"]
+    gaps = ", ".join(
+        f"{row['held']:.1%} ({kind}; {row['held_without']:.1%} in the same data without)"
+        for kind, row in found["with_gaps"].items()
+    )
+    about = (
+        f"With a twentieth of all numbers missing, bands of 90 % hold {gaps}. "
+        f"{found['parameters']:,} parameters, weights {found['weights_sha256'][:12]}. "
+        f"{rates['50']:.0f} data sets a second of processor time, regressions included, "
+        f"{rates['1']:.0f} if asked one by one."
+    )
+    return "\n".join([*("| " + " | ".join(line) + " |" for line in lines), "", about])
+
+
+def _interval(row: dict[str, Any]) -> str:
+    return f"{row['mean']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
 
 
 TABLES = {
     "leaderboard": leaderboard, "summary": summary, "floors": floors, "ablations": ablations,
     "calibrations": calibrations, "edges": edges, "bench": bench,
+    "network": network,
 }  # fmt: skip
 
 

@@ -59,13 +59,13 @@ def test_the_command_gives_what_the_function_does(
     plot, output = tmp_path / "a.png", tmp_path / "a.nc"
     assert run([*ask, "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["bands"]["stacked"]["0.95"]["output"] == pytest.approx(
+    assert found["bands"]["network"]["0.95"]["output"] == pytest.approx(
         wanted["response"].sel(series="output", quantile=0.95).to_numpy().tolist()
     )
     assert found["question"] == "recursive"
     assert run([*ask, "--format", "csv", "--plot", str(plot), "--output", str(output)]) == 0
     table = pd.read_csv(StringIO(capsys.readouterr().out))
-    assert set(table["source"]) == {"stacked", "var", "penalised"}
+    assert set(table["source"]) == {"network", "var", "penalised"}
     assert list(table.columns[-5:]) == ["q05", "q16", "q50", "q84", "q95"]
     assert plot.read_bytes()[:4] == b"\x89PNG"
     with xr.open_dataset(output, engine="scipy") as written:
@@ -121,6 +121,19 @@ def test_units_order_and_missing_ends_change_what_they_should() -> None:
     assert trimmed.attrs["data"] == "120 quarters, 1980Q1 to 2009Q4"
 
 
+def test_a_few_missing_numbers_are_filled_in_and_said() -> None:
+    data = frame()
+    ask = {"to": "rate", "after": NAMES[:2], "columns": NAMES, "horizon": 6}
+    plain = emulator.estimate_responses(data, **ask)["response"]
+    gaps = data.copy()
+    gaps.loc[[30, 31, 77], "inflation"] = np.nan
+    found = emulator.estimate_responses(gaps, **ask)
+    assert found.attrs["data"] == "120 quarters, 1980Q1 to 2009Q4"
+    said = "3 missing numbers of inflation are filled in by what all others say of them"
+    assert found.attrs["caveats"] == said
+    assert 0.0 < abs(found["response"] - plain).max() < 0.2
+
+
 def test_differences_are_told_from_levels() -> None:
     data = frame()
     ask = {"to": "rate", "columns": NAMES, "horizon": 6}
@@ -128,8 +141,8 @@ def test_differences_are_told_from_levels() -> None:
         emulator.estimate_responses(data, differences=names, **ask)["response"]
         for names in ((), NAMES)
     )
-    own = [found.sel(series="rate", horizon=6, quantile=0.5).item() for found in (levels, changes)]
-    assert 0.0 < abs(own[1]) < abs(own[0])  # changes are thought to be forgotten sooner
+    own = [found.sel(series="rate", horizon=3, quantile=0.5).item() for found in (levels, changes)]
+    assert 0.0 < own[1] < own[0]  # changes are thought to be forgotten sooner
 
 
 def test_other_estimators_stand_beside() -> None:
@@ -152,7 +165,7 @@ def test_weak_instruments_and_short_samples_are_said(
     assert run([*ask, "--columns", "ff4,output,inflation,rate", "--horizon", "4"]) == 0
     line = capsys.readouterr().err
     assert line.count("\n") == 1
-    assert "60 quarters: weights and bands were learned on 80 to 250" in line
+    assert "60 quarters: the network learned from 80 to 250" in line
     assert "the instrument is weak: F " in line
 
 
@@ -191,7 +204,7 @@ def test_questions_that_cannot_be_asked_are_refused(
     refused(capsys, ["respond", str(file), *options], expected)
 
 
-def changed(row: int, column: str, cell: str) -> str:
+def changed(row: int | slice, column: str, cell: str) -> str:
     data = frame().astype(object)
     data.loc[row, column] = cell
     return data.to_csv(index=False)
@@ -199,7 +212,7 @@ def changed(row: int, column: str, cell: str) -> str:
 
 FILES: dict[str, tuple[str, str]] = {
     "empty": ("", "empty; expected a row of names"),
-    "gap": (changed(40, "inflation", ""), "line 42 (1990Q1): inflation is missing"),
+    "gap": (changed(slice(40, 60), "inflation", ""), "line 42 (1990Q1): inflation is missing, as"),
     "text": (changed(40, "inflation", "high"), "line 42: inflation: expected a number, got"),
     "infinite": (changed(40, "inflation", "inf"), "inflation: expected a number, got 'inf'"),
     "date": (changed(40, "date", "1991Q1"), "line 42: 1991Q1 after 1989Q4; expected"),

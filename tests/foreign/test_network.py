@@ -1,4 +1,4 @@
-"""The network that mixes candidates: what it reads, its symmetries, and runs that resume."""
+"""The network that mixes candidates: what it reads, and runs that resume."""
 
 from __future__ import annotations
 
@@ -40,27 +40,7 @@ def model() -> Mixer:
     made = Mixer(16, 2)
     for parameter in made.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
-    return made
-
-
-@pytest.mark.fast
-def test_order_of_controls_units_and_signs(model: Mixer) -> None:
-    y, unit = series(1), np.array([-40.0, 3.0, -0.01, 1.0])
-    plain = answered(model, read(y, 1))[:, :4, :13]
-    order = [0, 1, 3, 2]
-    other = answered(model, read(y[..., order], 1))[:, :4, :13]
-    np.testing.assert_allclose(other, plain[:, order], rtol=2e-3, atol=1e-4)
-    factor = (unit / unit[1])[:, None, None]
-    turned = np.sort(answered(model, read(y * unit, 1))[:, :4, :13] / factor, axis=-1)
-    np.testing.assert_allclose(turned, np.sort(plain, axis=-1), rtol=2e-2, atol=5e-3)
-
-
-@pytest.mark.fast
-def test_what_is_known_on_impact_is_answered_exactly(model: Mixer) -> None:
-    quantiles = answered(model, read(series(2), 2))
-    np.testing.assert_allclose(quantiles[:, :2, 0], 0.0)
-    np.testing.assert_allclose(quantiles[:, 2, 0], 1.0, rtol=1e-6)
-    assert (np.diff(answered(model, read(series(2), 0, False))[:, 0, 1:], axis=-1) == 0.0).all()
+    return made.double()
 
 
 @pytest.mark.fast

@@ -63,8 +63,8 @@ def respond(
 ) -> None:
     """Estimate responses from data of an economy that need be none of the worlds.
 
-    A weighted sum of VARs, Bayesian VARs and local projections, whose weights and bands were
-    learned on random economies.
+    A network weighs VARs, Bayesian VARs and local projections by what the series are like, and
+    corrects them. It and its bands learned on random economies.
     """
     check_target("--plot", plot, ".png")
     check_target("--output", output, ".nc")
@@ -95,14 +95,14 @@ def respond(
     if output is not None:
         write_atomically(output, bytes(found.to_netcdf(engine="scipy")))
     response = found["response"]
-    values = {"stacked": response.sel(quantile=0.5).to_numpy()[None]}
+    values = {"network": response.sel(quantile=0.5).to_numpy()[None]}
     for name in lists["beside"] or ():
         values[name] = found["beside"].sel(estimator=name).to_numpy()[None]
     answer = Responses(
         (str(to or shock),),
         tuple(Observable(str(name), str(name), "") for name in response["series"].to_numpy()),
         values,
-        {"stacked": response.to_numpy()[None]} if bands else {},
+        {"network": response.to_numpy()[None]} if bands else {},
         tuple(response["quantile"].to_numpy().tolist()),
     )
     if plot is not None:

@@ -6,21 +6,21 @@ positive: whatever the units and signs, the network sees the same.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emulator.econometrics.candidates import DESCRIPTORS, NAMES, Candidates, candidates
 from emulator.foreign.grammar import draws
-from emulator.foreign.stacking import KNOTS, limited
+from emulator.foreign.knots import KNOTS, limited
 
 HORIZON = KNOTS[-1]
 LARGEST = 30.0  # responses over their scale: beyond, only the sign is read
 LEAST = 0.02  # of a scale, in s.d.s of innovations
 FEATURES = len(DESCRIPTORS) + 2
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 
 
 class Inputs(NamedTuple):
@@ -41,9 +41,14 @@ class Inputs(NamedTuple):
     recursive: Array
     unit: Array
 
+    def single(self) -> Inputs:
+        """Numbers in single precision."""
+        parts: Any = [part if part.dtype == bool else part.astype(np.float32) for part in self]
+        return Inputs(*parts)
+
 
 class Taught(NamedTuple):
-    """Inputs, and the truth (B, N, H+1) over `unit`."""
+    """Inputs, and the truth (B, N, H+1) over `unit`, in single precision."""
 
     inputs: Inputs
     truth: Array
@@ -63,9 +68,9 @@ def inputs(found: Candidates, before: int, recursive: bool) -> Inputs:
     )  # (B, n)
     side = np.sign((limited(found) / (found.error + least[:, None])[:, None]).sum(axis=(1, 2)))
     unit = scale * np.where(side == 0.0, 1.0, side)
-    responses = np.zeros((rows, draws.MOST_SERIES, members, HORIZON + 1), np.float32)
-    error = np.zeros((rows, draws.MOST_SERIES, HORIZON + 1), np.float32)
-    features = np.zeros((rows, draws.MOST_SERIES, FEATURES), np.float32)
+    responses = np.zeros((rows, draws.MOST_SERIES, members, HORIZON + 1))
+    error = np.zeros((rows, draws.MOST_SERIES, HORIZON + 1))
+    features = np.zeros((rows, draws.MOST_SERIES, FEATURES))
     turned = limited(found) / unit[:, None, None]
     responses[:, :n, :, :points] = np.clip(turned, -LARGEST, LARGEST).transpose(0, 3, 1, 2)
     error[:, :n, :points] = np.clip(found.error / scale[:, None], 0.0, LARGEST).swapaxes(1, 2)
@@ -79,9 +84,9 @@ def inputs(found: Candidates, before: int, recursive: bool) -> Inputs:
     known[:, : before + 1, 0] = True
     if not recursive:
         known[:, 0] = True  # a shock is read, and nothing is asked of it
-    units = np.ones((rows, draws.MOST_SERIES), np.float32)
+    units = np.ones((rows, draws.MOST_SERIES))
     units[:, :n] = unit
-    kinds = np.full(rows, recursive, np.float32)
+    kinds = np.full(rows, float(recursive))
     return Inputs(responses, error, features, series, quarters, known, kinds, units)
 
 
@@ -96,6 +101,7 @@ def taught(seed: int, index: int) -> Taught | None:
     found = candidates(sets.data, sets.before, points - 1, persistent)
     read = inputs(found, sets.before, sets.kind == "recursive")
     truth = np.zeros((len(sets.data), draws.MOST_SERIES, HORIZON + 1), np.float32)
+    read = read.single()
     truth[:, :n, :points] = sets.truth.T / read.unit[:, :n, None]
     return Taught(read, np.clip(truth, -LARGEST, LARGEST))
 

@@ -15,11 +15,12 @@ import torch
 from torch import nn
 
 from emulator.econometrics.candidates import NAMES
+from emulator.foreign.knots import KNOTS, hats
 from emulator.foreign.network.inputs import FEATURES
-from emulator.foreign.stacking import KNOTS, LEVELS, hats
 
 READ = (0, 1, 2, 3, 4, 6, 8, 12, 16, 20, 30, 40)  # horizons that are read
 HEADS = 4
+LEVELS = (0.05, 0.16, 0.5, 0.84, 0.95)  # of quantiles: bands of 68 and 90 %
 STEPS = len(LEVELS) - 1
 FIRST_STEP = -0.5  # softplus of it is about the distance of neighbouring quantiles
 
