@@ -303,6 +303,8 @@ def pictures(model: Emulator, folder: Path | None) -> None:
                     visit_data(page, address, us_levels(), "rate", after)
                 else:
                     visit(page, f"{address}?{query}")
+                if not page.locator("section:visible .js-plotly-plot").count():
+                    raise RuntimeError(f"{name}: {page.locator('#message').inner_text()}")
                 page.screenshot(path=folder / f"{name}.png")
                 print(folder / f"{name}.png", flush=True)
 

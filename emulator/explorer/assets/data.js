@@ -7,7 +7,6 @@ form is the question: its fields have the names that the server reads. */
 
   const MOST_BYTES = 1e6; // that the server takes
   const MOST_SERIES = 8; // chosen at first, as many as can be answered
-  const PATIENCE = 60000; // milliseconds; a first answer loads what it needs
   const ROWS = [0, 1, 2, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40]; // quarters in the table
   const NEEDS = { recursive: ["to"], observed: ["shock"], proxy: ["instrument", "to"] };
   const LINES = { var: ["dash", "dashed"], bvar: ["dot", "dotted"], lp: ["longdash", "long dashes"],
@@ -23,7 +22,7 @@ form is the question: its fields have the names that the server reads. */
   // ---------------------------------------------------------------- questions
 
   const send = (pairs) => reply(`data/answer?${new URLSearchParams([["name", file.name], ...pairs])}`,
-    PATIENCE, { method: "POST", headers: { "Content-Type": "text/csv" }, body: file.content });
+    { method: "POST", headers: { "Content-Type": "text/csv" }, body: file.content });
 
   const question = () => {
     const asked = ["columns", "differences", "beside", "horizon", "unit", ...NEEDS[kind()]];

@@ -2,6 +2,7 @@
 (() => {
   "use strict";
 
+  const PATIENCE = 60000; // milliseconds until an answer is given up; the first compiles and loads
   const $ = (id) => document.getElementById(id);
   const make = (tag, properties, ...children) => {
     const element = Object.assign(document.createElement(tag), properties);
@@ -17,11 +18,11 @@
     $("message").classList.toggle("error", error);
   };
 
-  // The server's JSON, waited for so many milliseconds; an error says what is wrong, in words.
-  const reply = async (address, patience, options = {}) => {
+  // The server's JSON; an error says what is wrong, in words.
+  const reply = async (address, options = {}) => {
     let found;
     try {
-      found = await fetch(address, { signal: AbortSignal.timeout(patience), ...options });
+      found = await fetch(address, { signal: AbortSignal.timeout(PATIENCE), ...options });
     } catch {
       throw new Error("No answer: is `emulator explore` still running?");
     }

@@ -6,7 +6,6 @@ so there is one format, and one reader of it (state.py). */
   "use strict";
 
   const REMEMBERED = 1000; // latencies kept, for measurements
-  const PATIENCE = 10000; // milliseconds until an answer is given up
   const SMALLEST = 0.3; // share of an axis that lines fill before it is drawn anew
   const STILL = { mode: "immediate", transition: { duration: 0 }, frame: { duration: 0, redraw: false } };
   const { $, make, put, say, reply, figures, save } = window.dom;
@@ -30,8 +29,6 @@ so there is one format, and one reader of it (state.py). */
     return new URLSearchParams(pairs).toString();
   };
 
-  const get = (address) => reply(address, PATIENCE);
-
   // What changes while an answer is on its way is asked when that has come: stale drags are
   // dropped, and the last one is always answered.
   const ask = async () => {
@@ -45,8 +42,8 @@ so there is one format, and one reader of it (state.py). */
       try {
         if (link !== null) await restore();
         const { worlds } = page.state;
-        if (page.sliders !== worlds.join()) drawControls(worlds, await get(`state?${query()}`));
-        await draw(worlds, await get(`answer?${query()}`));
+        if (page.sliders !== worlds.join()) drawControls(worlds, await reply(`state?${query()}`));
+        await draw(worlds, await reply(`answer?${query()}`));
         page.latencies.push(performance.now() - since);
         if (page.latencies.length > REMEMBERED) page.latencies.shift();
       } catch (error) {
@@ -57,7 +54,7 @@ so there is one format, and one reader of it (state.py). */
   };
 
   const restore = async () => {
-    const found = await get(`state?${link}`);
+    const found = await reply(`state?${link}`);
     link = null;
     page.state = found.state;
     page.sliders = "";
