@@ -42,7 +42,7 @@ def main() -> None:
     elif name == "evidence":
         found = calibration.recognise(of.split(","), 4, options.work)
     elif name == "network":
-        found = network.measure(of, options.weights, options.draws, options.runs)
+        found = network.measure(of, options.weights, options.draws, options.runs, options.work)
     else:
         found = _timed(of, options.draws)
     facts = {"of": of, "machine": machine(("numpy", "numba", "scipy")), **found}

@@ -6,6 +6,7 @@ the network's few quarters cost is measured apart: the same likelihood from as m
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import emulator
 from emulator.estimation.emulated import emulated
 from emulator.estimation.likelihoods import log_likelihood
 from emulator.estimation.runs import LONG_AGO
-from emulator.storage import sha256
+from emulator.storage import sha256, write_atomically
 from studies.estimate.calibration import history_of
 from studies.records import weights_of
 
@@ -24,29 +25,44 @@ QUARTERS, SEED = 160, 4
 COMPARED = 32  # draws of which the likelihood of few quarters is compared with the exact one
 
 
-def measure(world: str, weights: Path, draws: int, runs: int) -> dict[str, Any]:
-    """One posterior, in this process on one processor."""
+class Clock:
+    """Seconds of the clock and of processor by what they went to, kept in a file beside what is
+    done, so that a measurement that was stopped goes on."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.spent: dict[str, list[float]] = json.loads(path.read_text()) if path.exists() else {}
+        self.last = time.perf_counter(), time.process_time()
+
+    def add(self, to: str) -> None:
+        """Count the time since the last call."""
+        now = time.perf_counter(), time.process_time()
+        before = self.spent.get(to, [0.0, 0.0])
+        self.spent[to] = [b + n - t for b, n, t in zip(before, now, self.last, strict=True)]
+        self.last = now
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.path, json.dumps(self.spent).encode())
+
+
+def measure(world: str, weights: Path, draws: int, runs: int, work: Path) -> dict[str, Any]:
+    """One posterior, in this process on one processor, kept in `work` as it is done."""
     truth, history = history_of(world, SEED, 0, QUARTERS)
     network = emulator.load(weights)
-    marks: dict[int, tuple[float, float]] = {}
+    folder = work / f"network-{world}-{draws}-{runs}"
+    clock = Clock(folder / "clock.json")
 
     def mark(done: int, total: int, note: str) -> None:
-        marks[done] = time.perf_counter(), time.process_time()
+        clock.add("before" if not done else "network" if done <= runs else "exact solutions")
         print(f"{done} of {total}: {note}, {time.process_time():.0f} s of processor", flush=True)
 
     found = emulator.estimate(
-        world, history, weights=[weights], draws=draws, runs=runs, progress=mark
-    )
-    end = time.perf_counter(), time.process_time()
+        world, history, weights=[weights], draws=draws, runs=runs, output=folder / "estimate",
+        resume=True, progress=mark,
+    )  # fmt: skip
+    clock.add("responses and tables")
     one = found[world]
     said = one.correction
     assert said is not None
-    parts = (marks[0], marks[runs], marks[max(marks)], end)
-    names = ("network", "exact solutions", "responses and tables")
-    spent = {
-        name: {"seconds": after[0] - before[0], "of processor": after[1] - before[1]}
-        for name, before, after in zip(names, parts, parts[1:], strict=True)
-    }
     inside = {
         str(name): bool(row["q05"] <= value <= row["q95"])
         for (name, row), value in zip(one.table.iterrows(), truth, strict=True)
@@ -60,7 +76,10 @@ def measure(world: str, weights: Path, draws: int, runs: int) -> dict[str, Any]:
         },
         "draws": draws,
         "runs": runs,
-        "spent": spent,
+        "spent": {
+            to: {"seconds": wall, "of processor": processor}
+            for to, (wall, processor) in clock.spent.items()
+        },
         **vars(said),
         "corrected_log_evidence": one.log_evidence,
         "log_evidence_error": one.log_evidence_error,
