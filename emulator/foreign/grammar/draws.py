@@ -49,9 +49,9 @@ SAMPLES = 4  # data sets a draw: an economy costs more to draw than its data
 LEAST_IMPACT = 0.05  # in s.d.s of changes, on the series whose rise an instrument is scaled by
 LARGEST = 1e3  # responses: an innovation of almost nothing
 FAMILIES = {
-    "factors": (factors, 0.5),
+    "factors": (factors, 0.55),
     "autoregression": (autoregression, 0.15),
-    "waves": (waves, 0.1),
+    "waves": (waves, 0.05),
     "expectations": (expectations, 0.25),
 }
 

@@ -54,7 +54,7 @@ def _model(rng: np.random.Generator) -> tuple[FloatArray, ...]:
     """A, B, C (m, m), D (m, m) and N (m, m): a shock to every equation."""
     m = CORE + int(rng.integers(0, MOST_BESIDE + 1))
     lead, now, lag = np.zeros((m, m)), -np.eye(m), np.zeros((m, m))
-    habit, index = rng.uniform(0.0, 0.5, 2)
+    habit, index = rng.uniform(0.0, 0.8, 2)
     substitution, slope = np.exp(rng.uniform(np.log([0.05, 0.01]), np.log([1.5, 0.5])))
     smoothing, to_prices, to_output = rng.uniform([0.0, 1.0, 0.0], [0.95, 3.0, 1.0])
     lead[0, 0], lag[0, 0] = 1.0 - habit, habit

@@ -12,8 +12,10 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from emulator.econometrics.question import FloatArray
-from emulator.foreign.grammar.series import LARGEST_ROOT, sd_of_changes, with_own
+from emulator.foreign.grammar.series import LARGEST_ROOT, sd_of_changes, sluggish, with_own
 from emulator.foreign.linear_economy import Economy
+
+SLUGGISH = 0.8  # of factor models: with series that adjust slowly
 
 
 class Family(NamedTuple):
@@ -32,8 +34,11 @@ def factors(rng: np.random.Generator, n: int) -> Family:
     if rng.random() < 0.4:  # groups of series
         loadings *= rng.random((n, k)) < 0.6
         loadings[np.arange(n), rng.integers(0, k, n)] += 0.5
-    share = np.clip(rng.beta(1.2, 1.2, n), 0.02, 0.95)
-    return Family(with_own(rng, moved._replace(c=loadings @ moved.c), share), k)
+    loaded = moved._replace(c=loadings @ moved.c)
+    if rng.random() < SLUGGISH:
+        loaded = sluggish(loaded, rng.uniform(0.3, 0.95, n) * (rng.random(n) < 0.8))
+    share = np.clip(rng.beta(1.2, 1.4, n), 0.02, 0.95)
+    return Family(with_own(rng, loaded, share), k)
 
 
 def autoregression(rng: np.random.Generator, n: int) -> Family:
@@ -61,7 +66,7 @@ def waves(rng: np.random.Generator, n: int) -> Family:
 def _vector(rng: np.random.Generator, k: int) -> Economy:
     """k variables that follow a VAR(1), VAR(2) or VAR(4), up to four of them as sums of what they
     are there: trends."""
-    p = int(rng.choice([1, 2, 4]))
+    p = int(rng.choice([1, 2, 4], p=[0.2, 0.4, 0.4]))
     persistence = 1.0 - np.exp(rng.uniform(np.log(0.01), 0.0, k))
     trends = int(rng.integers(1, min(k, 4) + 1)) if rng.random() < 0.8 else 0
     persistence[:trends] = rng.uniform(0.0, 0.9, trends)
@@ -86,8 +91,8 @@ def _lags(rng: np.random.Generator, k: int, p: int, persistence: FloatArray) -> 
     decay = rng.uniform(0.5, 1.5)
     lags = spread * rng.standard_normal((p, k, k)) / np.arange(1, p + 1)[:, None, None] ** decay
     lags[0] += np.diag(persistence)
-    if p > 1 and rng.random() < 0.6:  # humps: momentum
-        momentum = rng.uniform(-0.2, 0.7, k)
+    if p > 1 and rng.random() < 0.8:  # humps: momentum
+        momentum = rng.uniform(-0.2, 0.8, k)
         lags[0] += np.diag(momentum)
         lags[1] -= np.diag(momentum * persistence)
     a = np.zeros((k * p, k * p))

@@ -47,7 +47,7 @@ def with_own(rng: np.random.Generator, common: Economy, share: FloatArray) -> Ec
     n = len(share)
     first = 1.0 - np.exp(rng.uniform(np.log(0.02), 0.0, n))
     first[rng.random(n) < 0.15] = 1.0
-    first[rng.random(n) < 0.2] = 0.0  # what is measured with noise
+    first[rng.random(n) < 0.3] = 0.0  # what is measured with noise
     second = rng.uniform(-0.3, 0.8, n) * (first > 0.0)
     blocks = [np.array([[f + s, -f * s], [1.0, 0.0]]) for f, s in zip(first, second, strict=True)]
     a, c = block_diag(*blocks), np.repeat(np.eye(n), 2, axis=1) * np.tile([1.0, 0.0], n)
@@ -69,6 +69,21 @@ def summed(economy: Economy, chosen: BoolArray) -> Economy:
     seen = np.hstack([c, np.zeros((len(c), more))])
     seen[chosen] = np.eye(size + more)[size:]
     return Economy(whole, np.vstack([b, c[chosen] @ b]), seen)
+
+
+def sluggish(economy: Economy, stays: FloatArray) -> Economy:
+    """The economy with series that move a share of the way to what they were: of each, `stays` (n,)
+    is what it keeps of its last value a quarter, none where that is zero."""
+    a, b, c = economy
+    slow = np.flatnonzero(stays)
+    size, more = len(a), len(slow)
+    moves = (1.0 - stays[slow, None]) * c[slow]
+    whole = np.zeros((size + more, size + more))
+    whole[:size, :size], whole[size:, :size] = a, moves @ a
+    whole[size:, size:] = np.diag(stays[slow])
+    seen = np.hstack([c, np.zeros((len(c), more))])
+    seen[slow] = np.eye(size + more)[size:]
+    return Economy(whole, np.vstack([b, moves @ b]), seen)
 
 
 def differenced(economy: Economy, chosen: BoolArray) -> Economy:
