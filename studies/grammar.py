@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from emulator.econometrics.question import FloatArray
+from emulator.econometrics import autoregressions, bayesian
+from emulator.econometrics.question import FloatArray, scaled
 from emulator.evaluation.report import canvas as plots
 from emulator.foreign.grammar import draws
 from studies import records
@@ -26,6 +27,7 @@ RESULTS = ROOT / "results" / "grammar" / "features.json"
 FIGURE = ROOT / "docs" / "figures" / "grammar.png"
 SEED = 77
 SERIES = 5  # of a window
+HORIZON, SMALL = 20, 0.05  # of responses; s.d.s below which they are noise
 BANDWIDTH = 12  # quarters of autocovariances in a long-run variance
 LEVELS = (0.1, 0.5, 0.9)
 IN_LOGS = ("realgdp", "realcons", "realinv", "realgovt", "realdpi", "cpi", "m1", "pop")
@@ -40,6 +42,10 @@ FEATURES = {
     "kurtosis": ("kurtosis of changes", (3, 5, 10)),
     "volatility": ("s.d. of changes, first half\nover second", (0.5, 1, 2)),
     "drift": ("mean over s.d. of changes,\nabsolute", ()),
+    "size": ("largest response to another's\ninnovation, in s.d.s", (0.1, 0.3, 1, 3)),
+    "rise": ("response after 8 quarters over\nthat after 1, logs", ()),
+    "own": ("own response after 8 quarters", ()),
+    "peak": ("quarter of the largest response\nto another's innovation", ()),
 }
 
 
@@ -58,6 +64,7 @@ def features(y: FloatArray) -> dict[str, FloatArray]:
     weights = 1.0 - np.arange(1, BANDWIDTH + 1) / (BANDWIDTH + 1.0)
     later = sum(w * autocovariance(k) for k, w in enumerate(weights, start=1))
     half = len(change) // 2
+    lag = responses(y)
     own, others = [], []
     for j in range(y.shape[1]):
         past = np.column_stack([change[4 - k : len(change) - k, j] for k in range(1, 5)])
@@ -72,6 +79,25 @@ def features(y: FloatArray) -> dict[str, FloatArray]:
         "kurtosis": (change**4).mean(axis=0) / square**2,
         "volatility": change[:half].std(axis=0) / change[half:].std(axis=0),
         "drift": np.abs(raw.mean(axis=0)) / np.sqrt(square),
+        **lag,
+    }
+
+
+def responses(y: FloatArray) -> dict[str, FloatArray]:
+    """How series (T, n) respond, by a Bayesian VAR of four lags, to one s.d. of the innovation of
+    the series behind them, those ahead of it held fixed, in s.d.s of their own innovations."""
+    n = y.shape[1]
+    estimate = bayesian.posterior(scaled(y[None]).data, 4, np.ones((1, n))).estimate
+    sd = np.sqrt(np.diagonal(estimate.covariance[0]))
+    every = np.stack(
+        [autoregressions.responses(estimate, k, HORIZON)[0] * sd[k] / sd for k in range(n)]
+    )  # (n, H+1, n): to the innovation of each
+    each = np.abs(every[(np.arange(n) + 1) % n, :, np.arange(n)])  # (n, H+1)
+    return {
+        "size": each.max(axis=1),
+        "rise": np.log((each[:, 8] + SMALL) / (each[:, 1] + SMALL)),
+        "own": every[np.arange(n), 8, np.arange(n)],
+        "peak": each.argmax(axis=1).astype(float),
     }
 
 
@@ -113,7 +139,7 @@ def drawn(count: int) -> pd.DataFrame:
 
 def picture(series: dict[str, pd.DataFrame]) -> None:
     """Distribution functions of every feature."""
-    canvas, axes = plots.figure(2, 4, 10.5, 5.2)
+    canvas, axes = plots.figure(3, 4, 10.5, 7.8)
     for axis, (name, (title, ticks)) in zip(axes.flat, FEATURES.items(), strict=True):
         for (label, table), colour, dash in zip(
             series.items(), (plots.BLACK, plots.BLUE), plots.DASHES, strict=False

@@ -8,7 +8,8 @@ import pytest
 from emulator.foreign.grammar import draws
 from emulator.foreign.grammar.disturbances import disturbances, drift
 from emulator.foreign.grammar.expectations import solved
-from emulator.foreign.grammar.series import differenced, integrated, summed
+from emulator.foreign.grammar.families import autoregression
+from emulator.foreign.grammar.series import differenced, integrated, sluggish, summed
 from emulator.foreign.linear_economy import (
     Economy,
     innovations,
@@ -156,6 +157,18 @@ def test_sums_and_differences_are_those_of_responses() -> None:
     assert integrated(mixed).tolist() == [False, True]
 
 
+def test_sluggish_series_go_a_part_of_the_way_each_quarter() -> None:
+    plain = autoregression(np.random.default_rng(2), 3).economy
+    stays = np.array([0.8, 0.0, 0.5])
+    slow = sluggish(plain, stays)
+    for shock in np.eye(plain.b.shape[1]):
+        path, found = (to_innovation(each, shock, 12) for each in (plain, slow))
+        expected = np.zeros(3)
+        for h in range(13):
+            expected = stays * expected + (1.0 - stays) * path[h]
+            np.testing.assert_allclose(found[h], expected, atol=1e-12)
+
+
 def test_models_of_expectations_hold_along_their_responses() -> None:
     """A y_{h+1} + B y_h + C y_{h-1} + D z_h = 0 quarter by quarter, without further news."""
     for seed in range(20):
@@ -189,7 +202,7 @@ def test_differences_do_not_grow() -> None:
 def test_features_of_real_series_lie_within_those_of_draws() -> None:
     """As recorded by `python -m studies.grammar`."""
     found = read_json(ROOT / "results" / "grammar" / "features.json")
-    assert len(found["macrodata"]) == 8
+    assert len(found["macrodata"]) == 12
     for name, (_, middle, _) in found["macrodata"].items():
         low, _, high = found["grammar"][name]
         assert low < middle < high, name
