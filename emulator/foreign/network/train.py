@@ -29,6 +29,7 @@ from emulator.training.checkpoint import load_checkpoint, save_checkpoint
 from emulator.training.interruption import interruptions
 
 PIECE = 50  # draws of a file of the cache
+MOST_PIECES = 1_000_000
 WARM_UP = 200  # steps
 CLIP = 1.0  # the gradient's norm
 
@@ -42,10 +43,10 @@ class NetworkConfig(StrictModel):
     blocks: Annotated[int, Field(ge=1, le=16)]
     steps: Annotated[int, Field(ge=1, le=MOST_STEPS)]
     batch: Annotated[int, Field(ge=1, le=64)]
-    pieces: Annotated[int, Field(ge=0)]
+    pieces: Annotated[int, Field(ge=0, le=MOST_PIECES)]
     lr: Annotated[float, Field(gt=0.0, le=1.0)]
     weight_decay: Annotated[float, Field(ge=0.0, le=1.0)]
-    checkpoint_every: Annotated[int, Field(ge=1)]
+    checkpoint_every: Annotated[int, Field(ge=1, le=MOST_STEPS)]
 
 
 def piece(config: NetworkConfig, number: int, cache: Path | None) -> Taught:
