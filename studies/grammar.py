@@ -173,7 +173,6 @@ def main() -> None:
     count = parser.parse_args().windows
     series = {"macrodata": real(count), "grammar": drawn(count)}
     families = series["grammar"].groupby("family")
-    picture(series)
     records.write(
         RESULTS,
         {
@@ -185,6 +184,7 @@ def main() -> None:
             "families": {str(name): quantiles(table) for name, table in families},
         },
     )
+    picture(series)
 
 
 if __name__ == "__main__":
