@@ -206,7 +206,7 @@ def main() -> None:
             "commit": state["commit"],
             "config_sha": state["config_sha"],
             "steps": state["step"],
-            "economies": config.pieces * PIECE,
+            "draws": config.pieces * PIECE,
         },
         "calibrated": {"commit": made_at, "seed": SEED, "draws": options.draws},
         "width": config.width,

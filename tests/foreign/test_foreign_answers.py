@@ -18,11 +18,9 @@ from tests.econometrics.test_candidates import series
 pytestmark = pytest.mark.fast
 
 
-def asked(
-    kind: draws.Kind, unit: np.ndarray | float = 1.0, before: int | None = None
-) -> np.ndarray:
+def asked(kind: draws.Kind, unit: np.ndarray | float = 1.0) -> np.ndarray:
     """Quantiles (B, 9, 4, Q) of `series` in other units."""
-    first = (1 if kind == "recursive" else 0) if before is None else before
+    first = 1 if kind == "recursive" else 0
     to = {"recursive": first, "observed": 0, "proxy": 2}[kind]
     found = candidates(series(2) * unit, first, 8, np.ones(4))
     return Network.read().quantiles(kind, found, first, to)

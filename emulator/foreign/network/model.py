@@ -40,7 +40,7 @@ class Tensors(NamedTuple):
 
 class Answers(NamedTuple):
     """Over `unit`: point (B, N, H+1) and quantiles (B, N, H+1, Q) at LEVELS, the middle one the
-    point."""
+    point; zeros where nothing is asked."""
 
     point: torch.Tensor
     quantiles: torch.Tensor
@@ -114,7 +114,7 @@ class Mixer(nn.Module):
         scale = (spread + 0.1 * error.square() + 1e-4).sqrt()
         one, other = (correction.unflatten(-1, (2, -1)) @ self.hats.T).unbind(dim=2)
         asked = ~read.known
-        point = torch.where(asked, point + one * scale + 0.1 * other, self._impact(read))
+        point = (point + one * scale + 0.1 * other) * asked
         wide = nn.functional.softplus(steps.unflatten(-1, (STEPS, -1)) @ self.hats.T + FIRST_STEP)
         wide = wide * scale[:, :, None] * asked[:, :, None]
         far_low, low, high, far_high = wide.unbind(dim=2)
@@ -123,13 +123,6 @@ class Mixer(nn.Module):
             dim=-1,
         )
         return Answers(point, quantiles)
-
-    def _impact(self, read: Tensors) -> torch.Tensor:
-        """What is known: one for the series asked about, in its own unit, and zeros."""
-        out = torch.zeros_like(read.error)
-        asked = read.features[:, :, 1] / read.unit
-        out[:, :, 0] = asked
-        return out
 
 
 def loss(answers: Answers, truth: torch.Tensor, read: Tensors) -> torch.Tensor:
