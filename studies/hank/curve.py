@@ -39,7 +39,7 @@ ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "configs" / "models" / "hank_A.yaml"
 RESULTS = ROOT / "results" / "hank"
 WORLD, ROWS = "hank", (500, 2000, 8000)
-FEWEST = 600
+FEWEST = 1000
 
 
 def run(data: Path, runs: Path, rows: int, seed: int, share: float) -> Path:
