@@ -119,6 +119,12 @@ def _cache_of(function: Callable[..., Any]) -> _Cache | None:
         numba.config.CACHE_DIR = before
 
 
+def cache_folder() -> Path | None:
+    """Where machine code of this package's functions is stored, or None where nowhere can be."""
+    found = _cache_of(compiled)  # of any function of the package
+    return None if found is None else Path(found.cache_path)
+
+
 def _temporary_folder() -> Path | None:
     """A folder that nobody but this user can write in: what is read from it is run."""
     user = os.getuid() if hasattr(os, "getuid") else "user"

@@ -1,7 +1,8 @@
-"""Where a result comes from: code version and commit."""
+"""Where a result comes from: code version, commit and processor."""
 
 from __future__ import annotations
 
+import platform
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -28,3 +29,12 @@ def _git(root: Path, *arguments: str) -> str:
     command = ["git", "-C", str(root), *arguments]
     result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
     return result.stdout.strip()
+
+
+def processor() -> str:
+    """Its name, as Linux tells it, or else its kind."""
+    cpuinfo = Path("/proc/cpuinfo")
+    for line in cpuinfo.read_text().splitlines() if cpuinfo.exists() else ():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()

@@ -34,7 +34,7 @@ from emulator.foreign.network.train import PIECE, NetworkConfig
 from emulator.foreign.network.typical import Typical
 from emulator.foreign.stacking import learned, stacked
 from emulator.provenance import commit
-from emulator.storage import file_sha256, write_atomically
+from emulator.storage import sealed, sha256, write_atomically
 from emulator.training.checkpoint import load_checkpoint
 from studies import records
 from studies.stacking import Answered, answered
@@ -214,13 +214,13 @@ def main() -> None:
         "widths": {kind: network.widths[kind].round(3).tolist() for kind in draws.KINDS},
         "typical": typical.facts(),
     }
-    write_atomically(
-        WEIGHTS, save({k: v.half().contiguous() for k, v in model.state_dict().items()})
-    )
+    weights = save({k: v.half().contiguous() for k, v in model.state_dict().items()})
+    facts = sealed({**facts, "sha256": sha256(weights)})
+    write_atomically(WEIGHTS, weights)
     write_atomically(FACTS, (json.dumps(facts, indent=1) + "\n").encode())
     there = list(answered(SEED, options.draws, options.draws))
     found = {
-        "weights_sha256": file_sha256(WEIGHTS),
+        "weights_sha256": facts["sha256"],
         "parameters": sum(each.numel() for each in model.parameters()),
         **records.machine(["torch", "numpy", "scipy", "numba"], threads=1),
         "data_sets_a_second": {str(count): round(speed(network, count), 1) for count in (1, 50)},

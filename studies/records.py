@@ -10,29 +10,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from emulator.provenance import commit
+from emulator.provenance import commit, processor
 from emulator.storage import write_atomically
 
 
 def machine(packages: Sequence[str], **more: Any) -> dict[str, Any]:
     """The processor, its load now, and versions of `packages`; `more` says what else matters."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         **more,
         "load_average": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
         **{name: version(name) for name in packages},
     }
-
-
-def _processor() -> str:
-    """Its name, as Linux tells it, or else its kind."""
-    cpuinfo = Path("/proc/cpuinfo")
-    for line in cpuinfo.read_text().splitlines() if cpuinfo.exists() else ():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def weights_of(model: Any) -> dict[str, Any]:

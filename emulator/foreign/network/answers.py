@@ -17,16 +17,17 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load
 
 from emulator.econometrics.candidates import Candidates
 from emulator.econometrics.question import FloatArray
+from emulator.errors import WeightsError
 from emulator.foreign.grammar.draws import Kind
 from emulator.foreign.knots import hats
 from emulator.foreign.network.inputs import inputs
 from emulator.foreign.network.model import Mixer, Tensors
 from emulator.foreign.network.typical import Typical
-from emulator.storage import read_json
+from emulator.storage import GONE, is_sealed, read_bytes, read_json, sha256
 
 HERE = Path(__file__).parent
 WEIGHTS, FACTS = HERE / "network.safetensors", HERE / "network.json"
@@ -44,21 +45,32 @@ class Spread(NamedTuple):
 @dataclass(frozen=True)
 class Network:
     """widths (2, K): factors of bands of 68 and 90 % along KNOTS, by the kind of question. typical:
-    what data sets it was taught on are like."""
+    what data sets it was taught on are like. sha256: of the file of weights."""
 
     model: Mixer
     widths: Mapping[Kind, FloatArray]
     typical: Typical
+    sha256: str = ""
 
     @classmethod
     @cache
     def read(cls) -> Network:
-        """The one in the package."""
-        facts = read_json(FACTS)
+        """The one in the package. Raises WeightsError where its files are not as they were made."""
+        try:
+            facts, weights = read_json(FACTS), read_bytes(WEIGHTS)
+            if not is_sealed(facts) or sha256(weights) != facts["sha256"]:
+                raise ValueError("altered or truncated")
+        except (*GONE, ValueError) as error:
+            said = getattr(error, "strerror", None) or error
+            raise WeightsError(
+                f"{WEIGHTS.parent}: the network of foreign data is damaged ({said}); install the "
+                "package again"
+            ) from None
         model = Mixer(facts["width"], facts["blocks"])
-        model.load_state_dict(load_file(WEIGHTS))
+        model.load_state_dict(load(weights))
         widths = {kind: np.array(each) for kind, each in facts["widths"].items()}
-        return cls(model.double().eval(), widths, Typical.from_facts(facts["typical"]))
+        typical = Typical.from_facts(facts["typical"])
+        return cls(model.double().eval(), widths, typical, facts["sha256"])
 
     def quantiles(self, kind: Kind, found: Candidates, before: int, to: int) -> FloatArray:
         """(B, H+1, n, Q) at LEVELS, per unit of the series at `before`; with an instrument per rise
