@@ -248,5 +248,6 @@ def _provenance(facts: dict[str, Any], matter: Matter) -> dict[str, Any]:
         "torch": facts["versions"]["torch"],
         "steps": facts["chosen"]["steps"],
         "samples_seen": {Regime.A.value: {name: rows}},
+        "nrmse": {name: facts["test"]["nrmse"]},
         "processor_seconds": facts["processor_seconds"],
     }

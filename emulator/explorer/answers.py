@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 # an error has no share of them.
 NOTHING = 1e-9
 _EXACT_ALONE = "the exact response alone: these weights do not know this world"
+_EMULATED_ALONE = "without the exact response, which takes long to find"
 TINY = 1e-300  # keeps the logarithm of zero finite
 
 
@@ -50,7 +51,8 @@ class Panel:
 
 class Answers:
     """The emulator and the exact solutions of the worlds that both know; of `others`, names or
-    paths of worlds, those that the weights do not know have exact answers alone.
+    paths of worlds, those that the weights do not know have exact answers alone. Worlds that are
+    dear to solve have the emulator's alone, where the weights know them.
 
     Raises InputError where there is no such world, for weights of a regime without theta, and for
     two worlds of one name.
@@ -94,7 +96,10 @@ class Answers:
             note = "a shock of size zero is no shock"
             return Panel(spec, shock, None, None, None, "error", (note,))
         theta = self.catalogue.theta(state, spec.name)
-        exact, status = _solved(self.worlds[spec.name], theta, state)
+        alone = self._alone(spec.name)
+        exact, status = None, Status.OK
+        if alone is None:
+            exact, status = _solved(self.worlds[spec.name], theta, state)
         if spec.name not in self.emulated:
             outside = () if status is Status.OK else (status.message,)
             level = "error" if exact is None else "warning" if outside else "ok"
@@ -113,12 +118,26 @@ class Answers:
             caveats = answer.attrs["caveats"]
         except InputError as error:
             notes.append(f"emulator: {error}")
+        if alone is not None:
+            caveats = tuple(found for found in caveats if found.caveat is not Caveat.UNCHECKED)
         notes += [found.sentence for found in caveats]
         said = any(found.caveat is Caveat.NO_SOLUTION for found in caveats)
-        if exact is None and not said:
+        missing = exact is None and alone is None
+        if missing and not said:
             notes.append(f"there is no exact response: {status.message}")
-        level = "error" if exact is None or point is None else "warning" if notes else "ok"
+        level = "error" if missing or point is None else "warning" if notes else "ok"
+        notes = notes if alone is None else [alone, *notes]
         return Panel(spec, shock, exact, point, bands, level, tuple(notes))
+
+    def _alone(self, world: str) -> str | None:
+        """What is said of a world whose exact response is not shown, for it is dear to solve and
+        these weights know it; None of others."""
+        if world not in self.emulated or not self.worlds[world].dear:
+            return None
+        error = self.model.of(world).provenance.get("nrmse", {}).get(world)
+        if error is None:
+            return f"{_EMULATED_ALONE}; how far off this network is was not measured"
+        return f"{_EMULATED_ALONE}; over the prior this network is off by {100.0 * error:.2g} %"
 
 
 def _known(model: Emulator | Bank, world: str) -> bool:

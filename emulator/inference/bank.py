@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from emulator.inference.arguments import Theta
 from emulator.inference.emulator import Emulator, load, unknown_world
 from emulator.inference.response import Response
+from emulator.models.weights import PRETRAINED, SHIPPED, single_worlds
 from emulator.regimes import Regime
 from emulator.specs import WorldSpec
 
@@ -18,26 +19,34 @@ if TYPE_CHECKING:
 
 
 def load_bank(paths: Iterable[str | os.PathLike[str]] = ()) -> Bank:
-    """The weights in several folders; without any, those shipped. Raises WeightsError."""
-    return Bank([load(path) for path in paths] or [load()])
+    """The weights in several folders; without any, those shipped. Raises WeightsError.
+
+    `pretrained` stands for all that are shipped: the network of many worlds, and those of one world
+    each, which are read when they are asked.
+    """
+    found = list(paths) or [SHIPPED]
+    shipped = single_worlds() if SHIPPED in map(os.fspath, found) else ()
+    return Bank([load(path) for path in found], shipped)
 
 
 class Bank:
     """Several weights, asked as one. A world is answered by the last of them that knows it; a
-    history without a world, by the last that was trained for such."""
+    history without a world, by the last that was trained for such. shipped: worlds of weights that
+    are shipped for them alone, and answer where no others do."""
 
-    def __init__(self, emulators: Sequence[Emulator]) -> None:
+    def __init__(self, emulators: Sequence[Emulator], shipped: Iterable[str] = ()) -> None:
         self.emulators = tuple(emulators)
         self._by_world = {world: one for one in self.emulators for world in one.worlds}
+        self._unread = [world for world in shipped if world not in self._by_world]
 
     @property
     def worlds(self) -> tuple[str, ...]:
         """The worlds that any of them knows."""
-        return tuple(self._by_world)
+        return (*self._by_world, *self._unread)
 
     @property
     def origin(self) -> dict[str, str]:
-        """Where they are from, for records: of several, one after the other."""
+        """Where those read so far are from, for records: of several, one after the other."""
         keys = {"trained_at": "commit"} | {
             key: key for key in ("weights_sha256", "config_sha", "data_sha")
         }
@@ -51,9 +60,17 @@ class Bank:
         if world is None:
             blind = [e for e in self.emulators if e.provenance["regime"] in ("all", Regime.B2)]
             return (blind or self.emulators)[-1]
+        if isinstance(world, str) and world in self._unread:
+            self._read(world)
         if not isinstance(world, str) or world not in self._by_world:
             raise unknown_world(world, self.worlds)
         return self._by_world[world]
+
+    def _read(self, world: str) -> None:
+        one = load(PRETRAINED / world)
+        self._unread.remove(world)
+        self._by_world[world] = one
+        self.emulators = (*self.emulators, one)
 
     def spec(self, world: str) -> WorldSpec:
         """A world as `Emulator.spec` has it."""

@@ -26,7 +26,7 @@ from emulator.limits import QUANTILES
 from emulator.models.base import Model
 from emulator.models.plain import plain_torch
 from emulator.models.universal import Universal
-from emulator.models.weights import find_weights, load_weights
+from emulator.models.weights import find_weights, load_weights, single_worlds
 from emulator.regimes import Regime, Task
 from emulator.specs import MACRO_OBSERVABLES, WorldSpec
 
@@ -83,6 +83,11 @@ def unknown_world(world: object, known: Sequence[str]) -> UnknownNameError:
     if not isinstance(world, str) or not has_world(world):
         return unknown_name("world of these weights", world, known)
     get_world(world)  # a file that is no world says so
+    if world in single_worlds():
+        return UnknownNameError(
+            f"world {world!r}: these weights know {', '.join(known)}; load({world!r}) has those "
+            "that are shipped for it, load_bank() all that are shipped"
+        )
     return UnknownNameError(
         f"world {world!r}: these weights know {', '.join(known)}; train some that know it with "
         f"emulator adapt {world}, or see its exact responses with emulator compare --exact "

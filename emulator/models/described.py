@@ -71,7 +71,11 @@ class HeldOut(BaseModel):
 
 
 class Provenance(BaseModel):
-    """Where weights come from: what is read of it later. Other keys may be there."""
+    """Where weights come from: what is read of it later. Other keys may be there.
+
+    nrmse: by world, of responses from rest over the whole prior where parameters are known, on
+    draws that were neither trained on nor chosen by; of weights that were measured.
+    """
 
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
 
@@ -87,6 +91,7 @@ class Provenance(BaseModel):
     processes: PositiveInt
     steps: PositiveInt | None = None
     samples_seen: dict[str, dict[str, NonNegativeInt]]
+    nrmse: dict[str, float] = {}
 
     def check(self, specs: Sequence[WorldSpec]) -> None:
         """ValueError where it is not of these worlds, or of other regimes than it says."""

@@ -147,6 +147,11 @@ def find_weights(path: str | os.PathLike[str] | None = None) -> Path:
     return PRETRAINED
 
 
+def single_worlds() -> tuple[str, ...]:
+    """The worlds that weights are shipped for alone, in a folder of the world's name each."""
+    return tuple(sorted(path.parent.name for path in PRETRAINED.glob(f"*/{DESCRIPTION_FILE}")))
+
+
 @plain_torch()
 def load_weights(folder: str | os.PathLike[str]) -> Loaded:
     """Read a weights folder. Raises WeightsError naming the file and the remedy, of the kind

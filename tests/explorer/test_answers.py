@@ -26,7 +26,7 @@ from emulator.errors import InputError
 from emulator.explorer.answers import Answers, Panel, as_json, errors
 from emulator.explorer.app import make_app, make_local_server
 from emulator.inference import Emulator
-from emulator.models.weights import load_weights
+from emulator.models.weights import PRETRAINED, load_weights
 from tests.worlds.contract.draws import IMPORTED
 
 pytestmark = pytest.mark.integration
@@ -229,6 +229,22 @@ def test_a_link_to_a_world_that_the_weights_do_not_know_says_how_it_is_shown(
     exact = world.irf(world.pack(), 10).values[0, world.shock_names.index("monetary")]
     assert (panel.point, panel.level) == (None, "ok")
     np.testing.assert_array_equal(panel.exact[:, 0], exact[:, 0])
+
+
+def test_a_world_that_is_dear_to_solve_has_the_emulators_answer_alone(run_path: Path) -> None:
+    bank = emulator.load_bank([run_path, PRETRAINED / "hank"])
+    link = "worlds=nk,hank&shock=transfer&quarters=10&set=hank.kappa=0.1"
+    panel = _panel(Answers(bank), link, "hank")
+    expected = bank.irf("hank", {"kappa": 0.1}, shock="transfer", horizon=10)
+    np.testing.assert_array_equal(panel.point, expected)
+    assert (panel.exact, panel.level, errors(panel)) == (None, "ok", [])
+    error = bank.of("hank").provenance["nrmse"]["hank"]
+    assert f"off by {100 * error:.2g} %" in panel.notes[0]
+    assert as_json(panel, 1.0)["exact"] is None
+    outside = _panel(Answers(bank), link + "&set=hank.rho_i=0.95", "hank")
+    assert outside.level == "warning"
+    del bank.of("hank").provenance["nrmse"]
+    assert "was not measured" in _panel(Answers(bank), link, "hank").notes[0]
 
 
 def test_a_port_in_use_is_said_in_one_line(model: Emulator) -> None:

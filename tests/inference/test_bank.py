@@ -13,7 +13,7 @@ import emulator
 from emulator.cli.app import run
 from emulator.errors import UnknownNameError
 from emulator.models.universal import UniversalConfig
-from emulator.models.weights import load_weights, save_weights
+from emulator.models.weights import PRETRAINED, load_weights, save_weights, single_worlds
 from emulator.worlds import from_dynare, get_world, registry
 from emulator.worlds.dynare import write_world
 from tests.cli.refusals import refused
@@ -109,3 +109,24 @@ def test_a_world_here_comes_before_one_beside_weights(growth: Path) -> None:
     world = from_dynare(MODELS / "growth.mod", bounds={"alpha": (0.3, 0.35)}, name="growth")
     write_world(world, Path("growth.yaml"))
     assert get_world("growth").parameters[0].lower == 0.3 != before.lower
+
+
+def test_weights_shipped_for_one_world_are_read_when_it_is_asked() -> None:
+    bank = emulator.load_bank()
+    assert single_worlds() == ("hank",)
+    assert bank.worlds == (*emulator.load().worlds, "hank")
+    assert len(bank.emulators) == 1
+    _same(bank.irf("hank"), emulator.load("hank").irf("hank"))
+    assert len(bank.emulators) == 2
+    assert bank.worlds[-1] == "hank"
+    with pytest.raises(UnknownNameError, match=r"load\('hank'\) has those"):
+        emulator.load().irf("hank")
+
+
+def test_weights_that_are_named_answer_before_those_shipped_for_one_world(tmp_path: Path) -> None:
+    shipped = load_weights(PRETRAINED / "hank")
+    save_weights(tmp_path / "mine", shipped.model, shipped.provenance, "card")
+    mine = emulator.load_bank(["pretrained", tmp_path / "mine"])
+    assert len(mine.emulators) == 2
+    assert mine.of("hank") is mine.emulators[1]
+    assert "hank" not in emulator.load_bank([PRETRAINED]).worlds  # a folder is that folder
