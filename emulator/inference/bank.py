@@ -25,7 +25,7 @@ def load_bank(paths: Iterable[str | os.PathLike[str]] = ()) -> Bank:
     each, which are read when they are asked.
     """
     found = list(paths) or [SHIPPED]
-    shipped = single_worlds() if SHIPPED in map(os.fspath, found) else ()
+    shipped = single_worlds() if any(os.fspath(path) == SHIPPED for path in found) else ()
     return Bank([load(path) for path in found], shipped)
 
 
