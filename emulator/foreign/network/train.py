@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 from pydantic import Field
+from safetensors.torch import load_file
 
 from emulator.config import StrictModel, config_hash, load_config
 from emulator.errors import ConfigError
@@ -35,10 +36,12 @@ CLIP = 1.0  # the gradient's norm
 
 
 class NetworkConfig(StrictModel):
-    """A training run. seed: of weights and draws. pieces: files of the cache that steps go through
+    """A training run. seed: of weights and draws. start: a file of weights to begin with, none to
+    draw them. pieces: files of the cache that steps go through
     again and again; 0 draws anew for ever. batch: files a step."""
 
     seed: Annotated[int, Field(ge=0, le=MOST_SEED)]
+    start: str | None = None
     width: Annotated[int, Field(ge=8, le=1024, multiple_of=4)]
     blocks: Annotated[int, Field(ge=1, le=16)]
     steps: Annotated[int, Field(ge=1, le=MOST_STEPS)]
@@ -83,6 +86,8 @@ def train(
     of steps done. Raises ConfigError where OUTPUT was begun with another configuration."""
     torch.manual_seed(config.seed)
     model = Mixer(config.width, config.blocks)
+    if config.start is not None:
+        model.load_state_dict(load_file(config.start))
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=config.lr, weight_decay=config.weight_decay
     )
