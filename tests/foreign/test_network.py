@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from emulator.config import load_config
 from emulator.econometrics.candidates import NAMES, candidates
 from emulator.errors import ConfigError
 from emulator.foreign.network import train
 from emulator.foreign.network.inputs import Inputs, inputs, joined, taught
-from emulator.foreign.network.model import Mixer, Tensors, loss
+from emulator.foreign.network.model import LEVELS, Answers, Mixer, Tensors, loss
 from tests.conftest import ROOT
 from tests.econometrics.test_candidates import series
 
@@ -62,6 +63,37 @@ def test_draws_with_an_instrument_are_left_out_and_truth_is_scaled_as_candidates
     on_impact = known & (np.arange(41) == 0)
     np.testing.assert_allclose(lp[on_impact], whole.truth[on_impact], atol=1e-4)
     assert asked.sum() == len(whole.truth)
+
+
+@pytest.mark.fast
+def test_a_series_that_regressions_find_precisely_counts_as_any_other() -> None:
+    whole = joined([each for k in range(4) if (each := taught(0, k)) is not None])
+    read, truth = Tensors(*map(torch.as_tensor, whole.inputs)), torch.as_tensor(whole.truth)
+    apart = read.responses - truth[:, :, None]
+
+    def counted(size: float, mine: float) -> torch.Tensor:
+        """With errors of regressions, and the answer's, that are so many times as large."""
+        found = read._replace(responses=truth[:, :, None] + size * apart, error=size * read.error)
+        point = truth + mine * apart[:, :, 0]
+        quantiles = torch.stack([point] * len(LEVELS), dim=-1)
+        return loss(Answers(point, quantiles), truth, found)
+
+    torch.testing.assert_close(counted(0.2, 0.2), counted(1.0, 1.0), rtol=0.01, atol=0.0)
+    assert counted(0.2, 0.2) < 0.5 * counted(0.2, 1.0)
+
+
+@pytest.mark.slow
+def test_a_run_begins_with_the_weights_it_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "PIECE", 2)
+    given = Mixer(16, 1).state_dict()
+    save_file(given, tmp_path / "start.safetensors")
+    small = {**SMALL, "steps": 1, "lr": 1e-9, "start": str(tmp_path / "start.safetensors")}
+    config = train.NetworkConfig.model_validate(small)
+    model, _ = train.train(config, tmp_path / "run", tmp_path / "cache")
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(value, given[name], rtol=0.0, atol=1e-6, msg=name)
 
 
 @pytest.mark.slow
