@@ -138,8 +138,8 @@ def hardness(truth: torch.Tensor, read: Tensors) -> torch.Tensor:
         square = square + share * (found - truth).square()
     unit = read.unit.square()
     each = unit * (square * asked).sum(dim=-1) / asked.sum(dim=-1).clamp(min=1.0)
-    draws = each.unflatten(0, (-1, SAMPLES)).mean(dim=1).repeat_interleave(SAMPLES, dim=0)
-    return (draws / unit).clamp(min=LEAST).sqrt()
+    draws = each.reshape(-1, SAMPLES, each.shape[1]).mean(dim=1)
+    return (draws.repeat_interleave(SAMPLES, dim=0) / unit).clamp(min=LEAST).sqrt()
 
 
 def loss(answers: Answers, truth: torch.Tensor, read: Tensors) -> torch.Tensor:
