@@ -5,7 +5,8 @@
 
 One run for each number of training rows and seed, all rows last, of configs/models/hank_A.yaml, in
 runs/hank; runs that are finished stay as they are. Its steps are those of all rows: fewer rows take
-as many passes over them, or FEWEST steps where that is more.
+as many passes over them, or FEWEST steps where that is more. Rivals see all rows, as their
+configurations say: a ridge regression and a multilayer perceptron.
 
 Writes results/hank/curve.json and curve.png: NRMSEs over the whole prior, on draws whose households
 no run was trained on or chosen by, and their standard error, which allows for siblings.
@@ -36,7 +37,9 @@ from emulator.training.trainer import train
 from studies import records
 
 ROOT = Path(__file__).parents[2]
-CONFIG = ROOT / "configs" / "models" / "hank_A.yaml"
+CONFIGS = ROOT / "configs" / "models"
+CONFIG = CONFIGS / "hank_A.yaml"
+RIVALS = ("linear", "mlp")
 RESULTS = ROOT / "results" / "hank"
 WORLD, ROWS = "hank", (500, 2000, 8000)
 FEWEST = 1000
@@ -50,6 +53,16 @@ def run(data: Path, runs: Path, rows: int, seed: int, share: float) -> Path:
     settings["training"] |= {"seed": seed, "steps": max(round(share * steps), min(steps, FEWEST))}
     folder = runs / f"rows_{rows}" / f"seed_{seed}"
     train(parse_config(settings, RunConfig, str(CONFIG)), folder, resume=folder.exists())
+    return folder
+
+
+def run_rival(data: Path, runs: Path, name: str) -> Path:
+    """The folder of a rival trained on all rows; trained unless it is."""
+    path = CONFIGS / f"{name}_A.yaml"
+    settings = load_config(path, RunConfig).model_dump(mode="json")
+    settings["data"] |= {"dataset_path": str(data), "worlds": [WORLD]}
+    folder = runs / name
+    train(parse_config(settings, RunConfig, str(path)), folder, resume=folder.exists())
     return folder
 
 
@@ -107,9 +120,12 @@ def main() -> None:
             folder = run(options.data, options.runs, rows, seed, rows / there)
             found.append({"rows": rows, "seed": seed, **score(folder, dataset)})
             print(found[-1], flush=True)
+    rivals = {
+        name: score(run_rival(options.data, options.runs, name), dataset) for name in RIVALS
+    }
     rejections = dataset.manifest.worlds[WORLD].rejections
     about = {"data_sha": dataset.hash, "rejected draws": rejections}
-    records.write(RESULTS / "curve.json", {**about, "runs": found})
+    records.write(RESULTS / "curve.json", {**about, "runs": found, "rivals": rivals})
     draw(pd.DataFrame(found))
 
 
