@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import random
+import runpy
 import shutil
 import statistics
 import tempfile
@@ -31,6 +32,7 @@ import psutil
 from playwright.sync_api import Page, sync_playwright
 
 import emulator
+from emulator.estimation.estimates_on_disk import as_dict
 from emulator.explorer.app import make_local_server
 from emulator.inference import Emulator
 from emulator.provenance import commit
@@ -44,9 +46,14 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-DESKTOP, PHONE = (1280, 860), (390, 844)
+DESKTOP, PHONE, TALL = (1280, 860), (390, 844), (1280, 1560)
 SETTLED = "() => document.body.dataset.ready === 'yes' && !window.explorer.asking"
-KEPT = ("explorer_desktop", "explorer_phone", "explorer_data")  # pictures in docs/figures
+KEPT = (
+    "explorer_desktop",
+    "explorer_phone",
+    "explorer_data",
+    "explorer_estimate",
+)  # pictures in docs/figures
 MINUTE = 60.0
 MEBIBYTE = 2.0**20
 
@@ -89,6 +96,15 @@ def visit_data(page: Page, address: str, content: bytes, to: str, after: Sequenc
         page.check(f"[name=after][value={name}]")
     page.check("[name=beside][value=var]")
     settle(page)
+
+
+def visit_estimate(page: Page, address: str, content: bytes) -> None:
+    """Open the page of an estimate, and hand it one."""
+    visit(page, f"{address}estimate")
+    page.set_input_files(
+        "#file", {"name": "estimate.json", "mimeType": "application/json", "buffer": content}
+    )
+    page.wait_for_selector("#contributions section:last-child .js-plotly-plot")
 
 
 def visit(page: Page, address: str) -> None:
@@ -285,8 +301,11 @@ def pictures(model: Emulator, folder: Path | None) -> None:
         "explorer_data": (DESKTOP, None, False),
         "explorer_data_phone": (PHONE, None, True),
         "explorer_data_dark": (DESKTOP, None, False),
+        "explorer_estimate": (TALL, None, False),
+        "explorer_estimate_phone": (PHONE, None, True),
     }
     kept = KEPT if folder is None else tuple(shots)
+    estimated = us_estimate()
     folder = folder or FIGURES
     folder.mkdir(parents=True, exist_ok=True)
     with serving(model) as address:
@@ -298,7 +317,9 @@ def pictures(model: Emulator, folder: Path | None) -> None:
             if name.endswith("dark"):
                 options["color_scheme"] = "dark"
             with browsing(**options) as page:
-                if query is None:
+                if name.startswith("explorer_estimate"):
+                    visit_estimate(page, address, estimated)
+                elif query is None:
                     after = ("output", "prices", "unemployment")
                     visit_data(page, address, us_levels(), "rate", after)
                 else:
@@ -307,6 +328,13 @@ def pictures(model: Emulator, folder: Path | None) -> None:
                     raise RuntimeError(f"{name}: {page.locator('#message').inner_text()}")
                 page.screenshot(path=folder / f"{name}.png")
                 print(folder / f"{name}.png", flush=True)
+
+
+def us_estimate() -> bytes:
+    """estimate.json of two worlds on US data."""
+    history = runpy.run_path(str(ROOT / "examples" / "us_data.py"))["us_history"]()
+    found = emulator.estimate(["nk", "rbc"], history, draws=400, runs=2)
+    return json.dumps(as_dict(found)).encode()
 
 
 def us_levels() -> bytes:
@@ -332,7 +360,7 @@ def main() -> None:
     parser.add_argument("what", choices=("soak", "pictures"))
     parser.add_argument("--weights", type=Path, help="a weights or run folder; the shipped ones")
     parser.add_argument("--minutes", type=float, default=10.0, help="of random input")
-    parser.add_argument("--folder", type=Path, help="where all pictures go; docs keeps three")
+    parser.add_argument("--folder", type=Path, help="where all pictures go; docs keeps four")
     options = parser.parse_args()
     model = emulator.load(options.weights)
     if options.what == "soak":

@@ -17,7 +17,7 @@ from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHand
 
 from emulator.errors import InputError
 from emulator.explorer.answers import Answers, as_csv, as_json
-from emulator.explorer.data import TAKEN, add_data_page, refusal
+from emulator.explorer.files import TAKEN, add_pages, refusal
 from emulator.explorer.page import layout
 from emulator.explorer.state import State
 from emulator.inference import Bank, Emulator
@@ -59,7 +59,7 @@ def make_app(model: Emulator | Bank, others: Sequence[str] = ()) -> Dash:
         update_title="",
         index_string=PAGE,
         serve_locally=True,
-        assets_ignore=r"^data\.",  # the other page's
+        assets_ignore=r"^(data|drawing|estimate)\.",  # the other pages'
         add_log_handler=False,
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
@@ -95,7 +95,7 @@ def make_app(model: Emulator | Bank, others: Sequence[str] = ()) -> Dash:
         found, _ = read()
         return Response(as_csv(answers.panels(found), found), mimetype="text/csv")
 
-    add_data_page(app.server)
+    add_pages(app.server)
 
     @app.server.before_request
     def refuse() -> Response | None:

@@ -55,8 +55,11 @@ def layout(catalogue: Catalogue, weights: str) -> html.Div:
                 [
                     html.H1("Emulator and exact solution"),
                     html.Nav(
-                        html.A("Your data", href="data", id="to-data"),
-                        **_marked(aria_label="Other page"),
+                        [
+                            html.A("Your data", href="data", id="to-data"),
+                            html.A("An estimate", href="estimate", id="to-estimate"),
+                        ],
+                        **_marked(aria_label="Other pages"),
                     ),
                     buttons,
                     html.Ul(

@@ -120,9 +120,7 @@ def main() -> None:
             folder = run(options.data, options.runs, rows, seed, rows / there)
             found.append({"rows": rows, "seed": seed, **score(folder, dataset)})
             print(found[-1], flush=True)
-    rivals = {
-        name: score(run_rival(options.data, options.runs, name), dataset) for name in RIVALS
-    }
+    rivals = {name: score(run_rival(options.data, options.runs, name), dataset) for name in RIVALS}
     rejections = dataset.manifest.worlds[WORLD].rejections
     about = {"data_sha": dataset.hash, "rejected draws": rejections}
     records.write(RESULTS / "curve.json", {**about, "runs": found, "rivals": rivals})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import statistics
@@ -134,7 +135,7 @@ def test_everything_works_by_keyboard_and_has_a_name(page: Page, address: str) -
         page.keyboard.press("Tab")
         seen.append(page.evaluate(
             "() => document.activeElement.id || document.activeElement.type"))  # fmt: skip
-    assert seen[:5] == ["to-data", "reset", "link", "csv", "png"]
+    assert seen[:6] == ["to-data", "to-estimate", "reset", "link", "csv", "png"]
     assert page.evaluate(UNNAMED) == []
     slider = page.get_by_label("phi_pi Taylor rule")
     slider.focus()
@@ -330,3 +331,65 @@ def test_a_file_that_cannot_be_answered_is_said_and_every_control_has_a_name(
     settle(page)
     expect(page.locator("section")).to_have_count(5)
     expect(page.locator("#message")).to_have_text("")
+
+
+def _estimate() -> dict[str, Any]:
+    """As `emulator estimate --output` writes it: two worlds, of which one is linear."""
+    rng = np.random.default_rng(4)
+    names = ("output", "inflation", "rate")
+
+    def bands(points: int = 9) -> dict[str, Any]:
+        return {
+            name: {"mean": rng.standard_normal(points).tolist(),
+                   "quantiles": np.sort(rng.standard_normal((5, points)), axis=0).tolist()}
+            for name in names
+        }  # fmt: skip
+
+    row = {"prior_mean": 2.0, "prior_5": 1.0, "prior_95": 3.0, "mean": 1.5, "sd": 0.1,
+           "q05": 1.3, "q95": 1.75, "ess": 200.0, "r_hat": None}  # fmt: skip
+    one = {"title": "A world", "runs": 2, "draws": 80, "log_evidence": -10.0,
+           "log_evidence_error": 0.1, "caveats": ["more draws help"], "parameters": {"phi": row},
+           "responses": {"monetary": bands(), "demand": bands()}}  # fmt: skip
+    made = {part: {name: [0.5, -0.25, 1.0] for name in names} for part in ("monetary", "before")}
+    return {
+        "quarters": 3, "first": "1999Q4", "last": "2000Q2", "normalize": {"rate": 1.0},
+        "cumulate": ["inflation"], "worlds": {"one": one, "two": {**one, "contributions": made}},
+        "probabilities": {"one": 0.25, "two": 0.75},
+        "probability_errors": {"one": None, "two": 0.1},
+        "averaged": {"monetary": bands()},
+    }  # fmt: skip
+
+
+def test_an_estimate_is_shown_and_sent_nowhere(page: Page, address: str, tmp_path: Path) -> None:
+    path, told = tmp_path / "estimate.json", _estimate()
+    path.write_text(json.dumps(told))
+    page.goto(f"{address}estimate")
+    settle(page)
+    sent: list[str] = []
+    page.on("request", lambda r: sent.append(r.url))
+    page.set_input_files("#file", path)
+    expect(page.locator("#contributions .js-plotly-plot")).to_have_count(3)  # of the likelier world
+    assert page.evaluate("() => window.explorer.world") == "two"
+    assert "1999Q4 to 2000Q2" in page.locator("#question").inner_text()
+    assert "impact of 1 on rate" in page.locator("#question").inner_text()
+    assert page.locator("#caveats").inner_text() == "More draws help"
+    assert page.locator("#models tbody tr").count() == 2
+    lines = "() => document.querySelector('#panels .js-plotly-plot').data.map((t) => [...t.y])"
+    _, _, average, mean = page.evaluate(lines)
+    assert average == told["averaged"]["monetary"]["output"]["mean"]
+    assert mean == told["worlds"]["two"]["responses"]["monetary"]["output"]["mean"]
+    assert "sum of inflation" in page.locator("#panels").inner_text()
+    bars = page.evaluate(
+        "() => document.querySelector('#contributions .js-plotly-plot').data.map((t) => [...t.x])"
+    )
+    assert bars == [[1999.75, 2000.0, 2000.25]] * 2
+    page.locator("#shock").select_option("demand")
+    page.wait_for_function(f"({lines})().length === 3")
+    page.get_by_label("one", exact=True).check()
+    expect(page.locator("#made")).to_be_hidden()
+    assert page.evaluate(UNNAMED) == []
+    assert sent == []
+    (tmp_path / "other.json").write_text('{"worlds": {}}')
+    page.set_input_files("#file", tmp_path / "other.json")
+    expect(page.locator("#message")).to_contain_text("other.json: no estimate; expected")
+    assert page.evaluate("() => window.explorer.world") == "one"  # what was shown still is

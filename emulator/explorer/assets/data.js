@@ -11,7 +11,8 @@ form is the question: its fields have the names that the server reads. */
   const NEEDS = { recursive: ["to"], observed: ["shock"], proxy: ["instrument", "to"] };
   const LINES = { var: ["dash", "dashed"], bvar: ["dot", "dotted"], lp: ["longdash", "long dashes"],
     penalised: ["dashdot", "dashes and dots"] };
-  const { $, make, put, say, reply, figures, save } = window.dom;
+  const { $, make, put, say, reply, figures, save, takeFiles } = window.dom;
+  const { colour, curve, bands, react } = window.drawing;
   const page = { asking: false, answer: null };
   let file = null, read = null, waiting = false;
 
@@ -172,41 +173,17 @@ form is the question: its fields have the names that the server reads. */
       }));
     }
     const plots = [...$("panels").querySelectorAll(".plot")];
-    const options = { displayModeBar: false, doubleClick: false, responsive: true };
-    await Promise.all(plots.map((plot, j) => Plotly.react(plot, lines(answer, j), layout(), options)));
+    await Promise.all(plots.map((plot, j) => react(plot, lines(answer, j))));
     drawNumbers(answer);
     for (const name of ["csv", "png"]) $(name).disabled = false;
   };
 
-  const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
   const lines = (answer, j) => {
     const edges = answer.bands.map((level) => level[j]);
-    const quarters = [...edges[0].keys()];
-    const blue = colour("--emulator");
-    const common = { type: "scatter", mode: "lines", x: quarters };
-    // A band is one closed line: along its lower edge and back along its upper one.
-    const bands = [[0, 4, "2e"], [1, 3, "4d"]].map(([low, high, opacity]) => ({
-      ...common, x: [...quarters, ...[...quarters].reverse()],
-      y: [...edges[low], ...[...edges[high]].reverse()],
-      fill: "toself", fillcolor: blue + opacity, line: { width: 0 }, hoverinfo: "skip",
-    }));
-    const others = Object.entries(answer.beside).map(([name, series]) => ({
-      ...common, name, y: series[j], line: { color: colour(`--${name}`), width: 1.7, dash: LINES[name][0] },
-    }));
-    return [...bands, ...others, { ...common, name: "answer", y: edges[2], line: { color: blue, width: 2.2 } }];
-  };
-
-  const layout = () => {
-    const axis = { fixedrange: true, gridcolor: colour("--line"), zerolinecolor: colour("--text"), nticks: 6 };
-    return {
-      xaxis: { ...axis, zeroline: false, title: { text: "quarters after the shock", standoff: 4 } },
-      yaxis: { ...axis, zeroline: true },
-      font: { color: colour("--text"), family: "system-ui, Liberation Sans, Arial" },
-      showlegend: false, hovermode: "x", dragmode: false, autosize: true,
-      margin: { l: 52, r: 14, t: 8, b: 42 },
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-    };
+    const others = Object.entries(answer.beside).map(([name, series]) =>
+      curve(name, series[j], { color: colour(`--${name}`), width: 1.7, dash: LINES[name][0] }));
+    return [...bands(edges), ...others,
+      curve("answer", edges[2], { color: colour("--emulator"), width: 2.2 })];
   };
 
   const drawNumbers = (answer) => {
@@ -259,25 +236,7 @@ form is the question: its fields have the names that the server reads. */
 
   // ---------------------------------------------------------------- start
 
-  const drops = (event) => event.dataTransfer?.types.includes("Files");
-  const dropping = (yes) => document.body.classList.toggle("dropping", yes);
-
-  $("file").addEventListener("change", () => take($("file").files[0]));
-  for (const name of ["dragenter", "dragover"]) {
-    document.addEventListener(name, (event) => {
-      if (!drops(event)) return;
-      event.preventDefault(); // else the browser would leave the page for the file
-      dropping(true);
-    });
-  }
-  document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) dropping(false); });
-  document.addEventListener("drop", (event) => {
-    if (!drops(event)) return;
-    event.preventDefault();
-    dropping(false);
-    $("file").value = ""; // it would go on naming the file chosen before
-    take(event.dataTransfer.files[0]);
-  });
+  takeFiles($("file"), take);
   controls.addEventListener("submit", (event) => event.preventDefault());
   controls.addEventListener("input", (event) => {
     if (event.target === $("file")) return;

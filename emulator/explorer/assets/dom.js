@@ -1,4 +1,4 @@
-/* What the scripts of both pages use: elements, the message place, the server, files to save. */
+/* What the scripts of all pages use: elements, the message place, the server, files to save. */
 (() => {
   "use strict";
 
@@ -44,5 +44,27 @@
     setTimeout(() => URL.revokeObjectURL(saved.href), 1000);
   };
 
-  window.dom = { $, make, put, say, reply, figures, save };
+  // Files chosen in an input or dropped anywhere on the page.
+  const takeFiles = (input, take) => {
+    const drops = (event) => event.dataTransfer?.types.includes("Files");
+    const dropping = (yes) => document.body.classList.toggle("dropping", yes);
+    input.addEventListener("change", () => take(input.files[0]));
+    for (const name of ["dragenter", "dragover"]) {
+      document.addEventListener(name, (event) => {
+        if (!drops(event)) return;
+        event.preventDefault(); // else the browser would leave the page for the file
+        dropping(true);
+      });
+    }
+    document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) dropping(false); });
+    document.addEventListener("drop", (event) => {
+      if (!drops(event)) return;
+      event.preventDefault();
+      dropping(false);
+      input.value = ""; // it would go on naming the file chosen before
+      take(event.dataTransfer.files[0]);
+    });
+  };
+
+  window.dom = { $, make, put, say, reply, figures, save, takeFiles };
 })();

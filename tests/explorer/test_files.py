@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 import emulator
 from emulator.explorer.app import make_app
-from emulator.explorer.data import MOST_BYTES, TAKEN
+from emulator.explorer.files import MOST_BYTES, TAKEN
 from emulator.foreign.answers import BESIDE
 from emulator.inference import Emulator
 from tests.cli.test_respond import FILES, NAMES, frame
@@ -174,11 +174,16 @@ def test_files_are_taken_at_one_address_of_one_size_and_not_kept(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_page_has_all_it_needs_here(client: FlaskClient) -> None:
-    page = client.get("/data", buffered=True).text
+@pytest.mark.parametrize("name", ["data", "estimate"])
+def test_the_pages_have_all_they_need_here(client: FlaskClient, name: str) -> None:
+    page = client.get(f"/{name}", buffered=True).text
     sources = re.findall(r'(?:src|href)="(/[^"]+)"', page)
-    assert len(sources) == 6
+    assert len(sources) > 6
     assert "//" not in page.replace("<!DOCTYPE", "")
     assert all(client.get(source, buffered=True).status_code == 200 for source in sources)
+    assert f"{name}.js" not in client.get("/").text  # each page has its own script
+
+
+def test_the_page_offers_the_estimators_there_are(client: FlaskClient) -> None:
+    page = client.get("/data", buffered=True).text
     assert re.findall(r'name="beside" value="(\w+)"', page) == list(BESIDE)
-    assert "data.js" not in client.get("/").text  # each page has its own script

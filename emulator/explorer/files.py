@@ -1,7 +1,7 @@
-"""The page for a user's own file: its series, and responses to what is asked of them.
+"""The pages for a user's own files: responses to what is asked of series, and an estimate.
 
-A file is sent with each question and kept by nobody: it lies in a temporary folder of this user
-while it is read.
+A file of series is sent with each question and kept by nobody: it lies in a temporary folder of
+this user while it is read. An estimate never leaves its page.
 """
 
 from __future__ import annotations
@@ -32,13 +32,18 @@ LONGEST_NAME = 100  # characters of a file's name in messages
 Asked = MultiDict[str, str]
 
 
-def add_data_page(server: Flask) -> None:
-    """The page `/data`, the library that draws on it, and the address that answers it."""
+def add_pages(server: Flask) -> None:
+    """The pages `/data` and `/estimate`, the library that draws on them, and the address that
+    answers the first."""
     server.config["MAX_CONTENT_LENGTH"] = MOST_BYTES
 
     @server.get("/data")
     def data_page() -> Response:
         return send_from_directory(Path(__file__).parent / "assets", "data.html")
+
+    @server.get("/estimate")
+    def estimate_page() -> Response:
+        return send_from_directory(Path(__file__).parent / "assets", "estimate.html")
 
     @server.get("/plotly.js")
     def plotly() -> Response:
