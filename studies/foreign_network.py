@@ -34,7 +34,7 @@ from emulator.foreign.network.train import PIECE, NetworkConfig
 from emulator.foreign.network.typical import Typical
 from emulator.foreign.stacking import learned, stacked
 from emulator.provenance import commit
-from emulator.storage import sealed, sha256, write_atomically
+from emulator.storage import file_sha256, sealed, sha256, write_atomically
 from emulator.training.checkpoint import load_checkpoint
 from studies import records
 from studies.stacking import Answered, answered
@@ -205,6 +205,7 @@ def main() -> None:
             "by": "python -m emulator.foreign.network.train",
             "commit": state["commit"],
             "config_sha": state["config_sha"],
+            "start_sha256": config.start and file_sha256(Path(config.start)),
             "steps": state["step"],
             "draws": config.pieces * PIECE,
         },

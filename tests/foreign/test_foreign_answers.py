@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emulator.econometrics.candidates import Candidates, candidates
+from emulator.econometrics.candidates import NAMES, Candidates, candidates
 from emulator.foreign.grammar import draws
 from emulator.foreign.knots import KNOTS, hats
+from emulator.foreign.network import answers
 from emulator.foreign.network.answers import WEIGHTS, Network, spread
 from emulator.foreign.network.model import LEVELS
 from emulator.foreign.network.typical import Typical
@@ -52,6 +53,20 @@ def test_quantiles_are_in_order_and_what_is_known_is_exact(kind: draws.Kind) -> 
         assert (found[:, 0, 2] == 1.0).all()
     else:
         assert (np.diff(found[:, :, 0], axis=-1) == 0.0).all()  # of a shock nothing is asked
+
+
+@pytest.mark.parametrize("kind", ["observed", "recursive"])
+def test_a_part_of_an_answer_is_always_that_of_usual_regressions(
+    kind: draws.Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, share = int(kind == "recursive"), answers.USUAL_SHARE
+    by_name = candidates(series(2), first, 8, np.ones(4)).responses.swapaxes(0, 1)
+    usual = (by_name[list(NAMES).index("var")] + by_name[list(NAMES).index("bvar")]) / 2.0
+    ships = asked(kind)[:, 1:, 1:, 2]
+    monkeypatch.setattr(answers, "USUAL_SHARE", 0.0)
+    alone = asked(kind)[:, 1:, 1:, 2]
+    np.testing.assert_allclose(ships, (1.0 - share) * alone + share * usual[:, 1:, 1:])
+    assert not np.allclose(ships, alone)
 
 
 @pytest.mark.parametrize("kind", draws.KINDS)
