@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from emulator.estimation.estimate import estimate
+    from emulator.evaluation.scoring.methods import score_method
     from emulator.foreign.answers import estimate_responses
     from emulator.inference import Bank, Emulator, load, load_bank
     from emulator.worlds import get_world, list_worlds
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Bank", "Emulator", "__version__", "estimate", "estimate_responses", "get_world", "list_worlds",
-    "load", "load_bank",
+    "load", "load_bank", "score_method",
 ]  # fmt: skip
 
 _HOMES = {
@@ -34,6 +35,7 @@ _HOMES = {
     "load_bank": "emulator.inference",
     "get_world": "emulator.worlds",
     "list_worlds": "emulator.worlds",
+    "score_method": "emulator.evaluation.scoring.methods",
 }
 
 

@@ -20,6 +20,7 @@ what is measured of it alone takes no room on disk.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,7 +38,7 @@ from emulator.evaluation.scoring.binding import binds, is_constrained, linear_re
 from emulator.limits import QUANTILES
 from emulator.models.base import Model
 from emulator.questions import Change, Question, device_of, pose_all
-from emulator.regimes import Regime, Task
+from emulator.regimes import Inputs, Regime, Task
 from emulator.specs import OBSERVABLE_NAMES
 
 # Closer than this to the truth everywhere, in s.d.s, no float32 network gets: its own rounding is
@@ -46,6 +47,9 @@ IMPOSSIBLY_CLOSE = 1e-6
 # The typical sample of a split is never so close: a trained network's float32 rounding is about
 # 1e-5, and the best one yet is off by 1e-3. An exact solver with noise added is.
 TYPICALLY_TOO_CLOSE = 2e-5
+
+# Responses (B, S, H+1, 3), and quantiles (B, S, H+1, 3, 5) where there are bands.
+Answer = tuple[np.ndarray, np.ndarray | None]
 
 NULL = "null_"  # before the names of the training mean's statistics
 
@@ -144,20 +148,39 @@ def refuse_the_truth(
 def score_model(
     model: Model, dataset: Dataset, question: Question, split: str, change: Change | None = None
 ) -> Scored:
+    """`score_answers` of a model."""
+    model.eval()
+    horizon = dataset.manifest.config.horizon
+
+    def ask(inputs: Inputs) -> Answer:
+        answer = model.answer([inputs], horizon)[0]
+        quantiles = answer.quantiles
+        return answer.response.cpu().numpy(), None if quantiles is None else quantiles.cpu().numpy()
+
+    with torch.no_grad():
+        return score_answers(ask, dataset, question, split, change, device_of(model))
+
+
+def score_answers(
+    ask: Callable[[Inputs], Answer],
+    dataset: Dataset,
+    question: Question,
+    split: str,
+    change: Change | None = None,
+    device: torch.device | str = "cpu",
+) -> Scored:
     """Ask about every sample to be scored of a split, then look at the truth. change: what becomes
     of the fields before they are shown; of such fields no conditional mean is known."""
     world, task = question.world, question.task
     rows = dataset.scored(world, split)
-    spec, horizon = dataset.spec(world), dataset.manifest.config.horizon
+    spec = dataset.spec(world)
     responses, quantiles, truth = [], [], []
-    model.eval()
-    with torch.no_grad():
-        for inputs, target in pose_all(dataset, [question], rows, device_of(model), change):
-            answer = model.answer([inputs], horizon)[0]
-            responses.append(answer.response.cpu().numpy())
-            truth.append(target.cpu().numpy())
-            if answer.quantiles is not None:
-                quantiles.append(answer.quantiles.cpu().numpy())
+    for inputs, target in pose_all(dataset, [question], rows, device, change):
+        response, levels = ask(inputs)
+        responses.append(response)
+        truth.append(target.cpu().numpy())
+        if levels is not None:
+            quantiles.append(levels)
     moments = dataset.moments(world)
     steady = task is Task.steady_state
     return Scored(
