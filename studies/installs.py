@@ -87,10 +87,9 @@ posterior.MOST_MOVES = posterior.MOST_MOVES_AT_LAST = 2  # draws need not be the
 world = emulator.get_world("nk")
 shocks = np.random.default_rng(0).standard_normal((1, 60, 3))
 history = world.simulate(world.pack(), shocks).observables[0]
-tree = emulator.estimate("nk", history, draws=40, runs=2)["nk"].to_datatree()
-print(arviz.summary(tree))
+tree = emulator.estimate("nk", history, draws=100, runs=2)["nk"].to_datatree()
 tree.to_netcdf("found.nc", engine="h5netcdf")
-arviz.from_netcdf("found.nc")
+print(arviz.summary(arviz.from_netcdf("found.nc")))
 """
 
 # Programs and commands that use an installation, by the extra that they need.
@@ -111,9 +110,17 @@ EVERYTHING = "dev,cluster,explorer"
 RESOLUTIONS = {"oldest": "lowest-direct", "newest": "highest"}
 
 
-def build(folder: Path) -> Path:
-    """The wheel, of the commit that is checked out with its changes. SystemExit where too large."""
-    command = ["uv", "build", "--quiet", "--wheel", "--out-dir", str(folder), str(ROOT)]
+def checked_out(folder: Path) -> Path:
+    """The commit that is checked out, without changes to it and without what lies about."""
+    packed, sources = folder / "sources.tar", folder / "sources"
+    subprocess.run(["git", "-C", ROOT, "archive", "--output", packed, "HEAD"], check=True)
+    shutil.unpack_archive(packed, sources)
+    return sources
+
+
+def build(sources: Path, folder: Path) -> Path:
+    """The wheel. SystemExit where it is too large."""
+    command = ["uv", "build", "--quiet", "--wheel", "--out-dir", str(folder), str(sources)]
     subprocess.run(command, check=True)
     (wheel,) = folder.glob("*.whl")
     size = wheel.stat().st_size
@@ -151,7 +158,9 @@ class Environment:
         )  # fmt: skip
 
 
-def install(name: str, wheel: Path, folder: Path, python: str, options: Sequence[str]) -> None:
+def install(
+    name: str, wheel: Path, sources: Path, folder: Path, python: str, options: Sequence[str]
+) -> None:
     """One installation, used and removed. Raises CalledProcessError where it fails."""
     environment = Environment(folder / name, python)
     try:
@@ -165,8 +174,8 @@ def install(name: str, wheel: Path, folder: Path, python: str, options: Sequence
             uses = USES[extra]
         for use in uses:
             environment.run(use)
-        if name in RESOLUTIONS:  # of the checkout, with these versions
-            environment.run(["python", "-m", "pytest", "-q", "-m", "fast"], ROOT)
+        if name in RESOLUTIONS:
+            environment.run(["python", "-m", "pytest", "-q", "-m", "fast"], sources)
     finally:
         shutil.rmtree(environment.folder, ignore_errors=True)
 
@@ -186,14 +195,15 @@ def main() -> None:
     failed = []
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
-        wheel = build(folder)
+        sources = checked_out(folder)
+        wheel = build(sources, folder)
         if options.torch is not None:
             (folder / "torch.txt").write_text(f"torch=={options.torch}\n")
             further = [*further, "--override", str(folder / "torch.txt")]
         for each in options.names or names:
             begin = time.monotonic()
             try:
-                install(each, wheel, folder, options.python, further)
+                install(each, wheel, sources, folder, options.python, further)
             except subprocess.CalledProcessError as error:
                 failed.append(each)
                 print(f"{each}: exit code {error.returncode} of {error.cmd}", file=sys.stderr)

@@ -122,7 +122,8 @@ def _reader_gone() -> int:
 
 def _interrupted(arguments: list[str]) -> int:
     again = _how_to_go_on(arguments)
-    return _fail(f"interrupted{f'; {again} to go on' if again else ''}", 130)
+    then = f"{again} to go on" if again else "the same command begins anew"
+    return _fail(f"interrupted; {then}", 130)
 
 
 def _how_to_go_on(arguments: list[str]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import typer
 
-from emulator.cli.console import print_table
+from emulator.cli.console import print_table, progress_bar
 
 if TYPE_CHECKING:
     from emulator.worlds.dynare import DynareWorld
@@ -95,4 +95,5 @@ def print_equations(world: DynareWorld) -> None:
 
 def _verdicts(world: DynareWorld) -> Counter[int]:
     draws = world.from_uniforms(np.random.default_rng(0).random((_TRIED, len(world.parameters))))
-    return Counter(int(s) for s in world.check(draws))
+    with progress_bar(f"{_TRIED:,} draws of {world.name}"):
+        return Counter(int(s) for s in world.check(draws))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import (
@@ -24,7 +23,6 @@ from emulator.data.claim import config_text, finished, refuse_foreign
 from emulator.data.finish import finish
 from emulator.data.schema import CONFIG, MANIFEST, RECORDS, DataConfig, Manifest
 from emulator.data.shards import (
-    begin_worker,
     is_written,
     metadata,
     parameter_columns,
@@ -35,6 +33,7 @@ from emulator.data.splits import check_rules, expect_splits
 from emulator.errors import DatasetError, unknown_name
 from emulator.progress import Progress, silent
 from emulator.storage import sweep
+from emulator.workers import begin_worker, interrupts_later
 from emulator.worlds import get_world, has_world, list_worlds
 
 
@@ -131,7 +130,7 @@ def _write_missing(
     with _pool(executor, min(workers, max(len(missing), 1))) as pool:
         tasks: dict[Future[None], tuple[str, int]] = {}
         try:
-            with _interrupts_later():
+            with interrupts_later():
                 for task in missing:
                     tasks[pool.submit(write_shard, data, str(root), *task)] = task
             for future in as_completed(tasks):
@@ -173,19 +172,6 @@ def _lost(error: BaseException) -> bool:
     if isinstance(error, OSError):  # its connections; what write_shard raises says what to do
         return not isinstance(error, DatasetError)
     return type(error).__module__.split(".")[0] == "distributed"
-
-
-@contextmanager
-def _interrupts_later() -> Iterator[None]:
-    """Hold Ctrl-C back; processes started meanwhile never see it, not even as they start.
-
-    A terminal sends it to the workers too, which would die with a traceback each.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -11,15 +11,10 @@ from __future__ import annotations
 import errno
 import io
 import json
-import os
-import signal
-import threading
 import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing import parent_process
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -347,22 +342,3 @@ def read_part(root: Path, world: str, shard: int, record: dict[str, Any]) -> pa.
             "this shard again"
         )
     return pq.read_table(io.BytesIO(content), use_threads=False)
-
-
-def begin_worker() -> None:
-    """Set a worker process up: Ctrl-C is its parent's business, and it ends with its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _end_with_parent()
-
-
-def _end_with_parent() -> None:
-    """Let this worker process end when the one that started it does, even if that was killed."""
-    parent = parent_process()
-    assert parent is not None
-    sentinel = parent.sentinel
-
-    def watch() -> None:
-        wait([sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

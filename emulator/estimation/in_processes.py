@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import TypeVar
+
+from emulator.workers import begin_worker, interrupts_later
 
 Job = TypeVar("Job")
 Done = TypeVar("Done")
@@ -13,14 +15,21 @@ Done = TypeVar("Done")
 
 def in_processes(work: Callable[[Job], Done], jobs: Sequence[Job], workers: int) -> Iterator[Done]:
     """What `work` makes of each job, in any order; in this process where one is enough. Whoever
-    stops asking stops the jobs that have not begun."""
+    stops asking, as by Ctrl-C, stops all jobs at once, those that have begun too."""
     if workers == 1 or len(jobs) < 2:
         yield from map(work, jobs)
         return
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(work, job) for job in jobs]
+    workers, context = min(workers, len(jobs)), get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=begin_worker) as pool:
+        others = set(active_children())
+        with interrupts_later():
+            waiting = [pool.submit(work, job) for job in jobs]
         try:
             for future in as_completed(waiting):
                 yield future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        except BaseException:
+            # The pool would wait for jobs that have begun, and for one more a worker. The others
+            # fail with these: cancelling them beside that confuses the pool's thread.
+            for worker in set(active_children()) - others:
+                worker.kill()
+            raise

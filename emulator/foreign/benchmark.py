@@ -13,7 +13,6 @@ estimators that are finished: scored once.
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from emulator.econometrics.question import FloatArray
+from emulator.estimation.in_processes import in_processes
 from emulator.foreign import rivals
 from emulator.foreign.factor_model import FactorModel
 from emulator.foreign.grammar.series import sd_of_changes
@@ -210,11 +210,9 @@ def scored(
     todo = [(part, path) for part, path in pairs if not _is_whole(path, part)]
     done = len(parts) - len(todo)
     progress(done, len(parts), "")
-    with ProcessPoolExecutor(max_workers=workers) as pool:
-        jobs = [pool.submit(_score, benchmark, part, samples_each, path) for part, path in todo]
-        for k, job in enumerate(jobs):
-            job.result()
-            progress(done + k + 1, len(parts), "")
+    jobs = [(benchmark, part, samples_each, path) for part, path in todo]
+    for k, _ in enumerate(in_processes(_score, jobs, workers)):
+        progress(done + k + 1, len(parts), "")
     return pd.concat([pd.read_csv(path) for path in paths], ignore_index=True)
 
 
@@ -237,7 +235,8 @@ def _is_whole(path: Path, part: list[Process]) -> bool:
     return whole and set(table[keys].itertuples(index=False, name=None)) == wanted
 
 
-def _score(benchmark: Benchmark, part: list[Process], count: int, path: Path) -> None:
+def _score(job: tuple[Benchmark, list[Process], int, Path]) -> None:
+    benchmark, part, count, path = job
     with threadpool_limits(limits=1):
         table: Any = pd.concat([score_process(benchmark, process, count) for process in part])
     write_atomically(path, table.to_csv(index=False, float_format="%.9g").encode())

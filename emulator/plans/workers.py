@@ -23,6 +23,7 @@ from emulator.errors import TrainingError
 from emulator.plans.jobs import Job
 from emulator.plans.perform import Outcome, Status, perform
 from emulator.progress import Progress
+from emulator.workers import interrupts_later
 
 REPORT_SECONDS = 0.2  # between two reports of a worker's progress
 
@@ -106,12 +107,8 @@ def _start(pool: dict[Connection, _Worker], threads: int) -> Connection:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_work, args=(there, threads), daemon=True)
-    # A terminal sends Ctrl-C to the workers too; started like this they never see it.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
+    with interrupts_later():
         process.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     there.close()
     pool[here] = _Worker(process)
     return here

@@ -272,4 +272,4 @@ def test_ctrl_c_ends_with_one_line_wherever_it_comes(
 
     monkeypatch.setattr("emulator.worlds.get_world", interrupt)
     assert run(["worlds", "nk"]) == 130
-    assert capsys.readouterr().err == "emulator: interrupted\n"
+    assert capsys.readouterr().err == "emulator: interrupted; the same command begins anew\n"

@@ -47,6 +47,9 @@ def test_a_new_file_is_a_new_command(
         (["train", "x.yaml"], "run the same command again with --resume"),
         (["train", "x.yaml", "--resume"], "run the same command again"),
         (["floors", "nk"], "run the same command again with --resume"),
+        (["bench", "lpw"], "run the same command again"),
+        (["estimate", "nk", "--output=us"], "run the same command again with --resume"),
+        (["estimate", "nk", "--history", "us.csv"], ""),  # nothing is kept
         (["worlds"], ""),
         (["nothing"], ""),
     ],

@@ -3,7 +3,8 @@
 A file is a command. `floors_compare.py` is `emulator floors-compare`: the function of that name
 takes its arguments, its docstring is the help, and EXAMPLE, a command line, ends the help; a name
 that Python keeps for itself, as in `import.py`, ends in an underscore there. A command that takes
-`--resume`, or says GOES_ON because it needs none, can be stopped and gone on with.
+`--resume`, or says GOES_ON because it needs none, can be stopped and gone on with; one that keeps
+nothing unless it is given an option says so as KEPT_IN.
 
 Nothing else lists the commands, and none is imported before it is called or all are listed.
 """
@@ -70,6 +71,9 @@ def how_to_go_on(name: str, arguments: list[str]) -> str:
     if name not in Commands():
         return ""
     module, function = _declared(name)
+    kept_in = getattr(module, "KEPT_IN", "")
+    if not any(argument.startswith(kept_in) for argument in arguments):
+        return ""
     if "resume" in inspect.signature(function).parameters:
         with_resume = "" if "--resume" in arguments else " with --resume"
         return f"run the same command again{with_resume}"

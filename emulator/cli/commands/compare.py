@@ -20,7 +20,7 @@ from emulator.cli.asking import (
     solve,
     warn,
 )
-from emulator.cli.console import print_json
+from emulator.cli.console import print_json, progress_bar
 from emulator.cli.responses import (
     PLOT_OPTION,
     RESPONSE_FORMAT_OPTION,
@@ -74,7 +74,11 @@ def compare(
         specs = _installed(names, shock)
         thetas = _share_out(names, specs, values)
         quarters = EXACT_QUARTERS if horizon is None else horizon
-        found = {name: solve(name, thetas[name], shock, size, quarters) for name in names}
+        found = {}
+        with progress_bar("compare") as progress:
+            for done, name in enumerate(names):
+                progress(done, len(names), name)
+                found[name] = solve(name, thetas[name], shock, size, quarters)
         caveats = {}
     else:
         import emulator
@@ -86,7 +90,8 @@ def compare(
         if horizon is None:  # as far as all were trained
             horizon = min(model.of(name).model.horizon for name in known.values())
         asked: dict[str, Any] = {"shock": shock, "size": size, "horizon": horizon}
-        answers = {name: model.respond(known[name], thetas[name], **asked) for name in names}
+        with progress_bar("compare"):
+            answers = {name: model.respond(known[name], thetas[name], **asked) for name in names}
         found = {name: response.values[0] for name, response in answers.items()}
         caveats = {name: response.attrs["caveats"] for name, response in answers.items()}
     for name, of_world in caveats.items():

@@ -26,6 +26,7 @@ from emulator.errors import InputError
 from emulator.limits import MAX_HORIZON, MOST_SEED, MOST_WORKERS
 
 EXAMPLE = "emulator estimate nk --history us.csv --worlds rbc,var --output estimates/us"
+KEPT_IN = "--output"
 
 
 def estimate(

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from emulator.cli.console import FORMAT_OPTION, Format, print_json
+from emulator.cli.console import FORMAT_OPTION, Format, print_json, progress_bar
 from emulator.cli.imported import as_dict, print_imported
 from emulator.cli.responses import parse_assignments
 from emulator.errors import ConfigError, InputError
@@ -59,16 +59,17 @@ def import_(
     """Make a world of a Dynare model: what it holds, and a file that every command takes."""
     from emulator.worlds.dynare import from_dynare, write_world
 
-    world = from_dynare(
-        file,
-        observables=None if observables is None else _expressions(observables),
-        bounds=None if bounds is None else _bounds(bounds),
-        values=None if values is None else _values(values),
-        defines=parse_assignments("--define", define),
-        names=_pairs(rename),
-        rule=rule,
-        name=name,
-    )
+    with progress_bar(f"import {file.name}"):
+        world = from_dynare(
+            file,
+            observables=None if observables is None else _expressions(observables),
+            bounds=None if bounds is None else _bounds(bounds),
+            values=None if values is None else _values(values),
+            defines=parse_assignments("--define", define),
+            names=_pairs(rename),
+            rule=rule,
+            name=name,
+        )
     target = output or Path(f"{world.name}.yaml")
     _check_replaced(target)
     write_world(world, target)

@@ -16,7 +16,7 @@ from emulator.cli.asking import (
     solve,
     warn,
 )
-from emulator.cli.console import print_json
+from emulator.cli.console import print_json, progress_bar
 from emulator.cli.responses import (
     PLOT_OPTION,
     RESPONSE_FORMAT_OPTION,
@@ -98,14 +98,16 @@ def irf(
         "shock": shock, "size": size, "horizon": horizon, "history": observed,
         "state_dependent": state_dependent, "bands": bands,
     }  # fmt: skip
-    response = model.respond(known, theta, **asked)
+    with progress_bar("irf"):  # seconds where compiled functions are not stored yet
+        response = model.respond(known, theta, **asked)
     caveats = response.attrs["caveats"]
     refuse(caveats, extrapolate)
     found = {"emulator": response.point[0]}
     quarters = len(found["emulator"][0])
     if exact:
         assert world is not None
-        found["exact"] = solve(world, values, shock, size, quarters - 1)
+        with progress_bar(f"{world}, exact"):
+            found["exact"] = solve(world, values, shock, size, quarters - 1)
     bands_found = {"emulator": response.values[0]} if bands else {}
     warn(caveats)
     answer = presented(

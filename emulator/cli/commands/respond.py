@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from emulator.cli.console import print_json
+from emulator.cli.console import print_json, progress_bar
 from emulator.cli.responses import (
     PLOT_OPTION,
     RESPONSE_FORMAT_OPTION,
@@ -78,18 +78,19 @@ def respond(
             "after": after, "columns": columns, "differences": differences, "beside": beside,
         }.items()
     }  # fmt: skip
-    found = estimate_responses(
-        data,
-        to=to,
-        after=lists["after"] or (),
-        shock=shock,
-        instrument=instrument,
-        columns=lists["columns"],
-        differences=lists["differences"] or (),
-        horizon=horizon,
-        unit=unit,
-        beside=lists["beside"] or (),
-    )
+    with progress_bar(f"respond {data.name}"):
+        found = estimate_responses(
+            data,
+            to=to,
+            after=lists["after"] or (),
+            shock=shock,
+            instrument=instrument,
+            columns=lists["columns"],
+            differences=lists["differences"] or (),
+            horizon=horizon,
+            unit=unit,
+            beside=lists["beside"] or (),
+        )
     if found.attrs["caveats"]:
         typer.echo(f"emulator: {found.attrs['caveats']}", err=True)
     if output is not None:
