@@ -8,7 +8,7 @@ RUNS := runs/smoke
 SHIPPED := runs/shipped/universal_longer/all
 NOTEBOOKS := README.md docs/one-shock.md docs/histories.md docs/estimation.md docs/real-data.md docs/estimate.md docs/any-data.md
 
-.PHONY: setup run test kernels lint types imports docs notebooks fast ship tables clean
+.PHONY: setup run test kernels lint types imports docs notebooks fast installs ship tables clean
 
 setup: $(VENV)/.installed
 
@@ -56,6 +56,11 @@ notebooks: setup
 
 fast: setup
 	$(BIN)/pytest -m fast
+
+# The wheel in fresh environments: alone, with each extra, with old and new dependencies. Takes half
+# an hour and gigabytes; INSTALLS="onnx --python 3.12" chooses, and uv (on PyPI) is on the path.
+installs: setup
+	$(BIN)/python -m studies.installs $(INSTALLS)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -24,6 +24,7 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize(
     ("arguments", "title"),
     [
+        (["worlds", "nk"], "worlds nk"),
         (["irf", "nk", "--horizon", "4"], "irf"),
         (["irf", "nk", "--horizon", "4", "--exact"], "nk, exact"),
         (["compare", "--worlds", "nk,rbc", "--shock", "monetary"], "compare"),

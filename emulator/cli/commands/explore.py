@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from emulator.cli.asking import WEIGHTS_OPTION
+from emulator.cli.console import progress_bar
 from emulator.cli.responses import split_names
 from emulator.errors import InputError
 
@@ -36,19 +37,20 @@ def explore(
 
     Runs until Ctrl-C. Needs the extra `explorer`.
     """
-    try:
-        from emulator.explorer.app import make_local_server
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in EXTRA:
-            raise
-        raise InputError(
-            f"explore: {error.name} is not installed; get it with "
-            "pip install 'universal-macro-emulator[explorer]'"
-        ) from None
-    import emulator
+    with progress_bar("explore"):
+        try:
+            from emulator.explorer.app import make_local_server
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] not in EXTRA:
+                raise
+            raise InputError(
+                f"explore: {error.name} is not installed; get it with "
+                "pip install 'universal-macro-emulator[explorer]'"
+            ) from None
+        import emulator
 
-    others = split_names("--worlds", worlds) if worlds else ()
-    server = make_local_server(emulator.load_bank(weights), host, port, others)
+        others = split_names("--worlds", worlds) if worlds else ()
+        server = make_local_server(emulator.load_bank(weights), host, port, others)
     with server:
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{server.port}/"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table
+from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table, progress_bar
 from emulator.cli.imported import as_dict, print_equations, print_imported
 from emulator.errors import InputError
 from emulator.specs import WorldSpec
@@ -39,10 +39,12 @@ def worlds(
         return
     from emulator.worlds.dependence import described
 
+    with progress_bar(f"worlds {name}"):  # solved many times, to see what moves what
+        found = described(world)
     if output_format is Format.json:
-        print_json(described(world).to_dict())
+        print_json(found.to_dict())
     else:
-        _print_world(described(world))
+        _print_world(found)
 
 
 def _all_that_load() -> list[WorldSpec]:
