@@ -13,6 +13,7 @@ estimators that are finished: scored once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -109,10 +110,13 @@ BENCHMARKS = {
 }
 
 
-def score_process(benchmark: Benchmark, process: Process, count: int) -> pd.DataFrame:
-    """A row a question and estimator: process, question, estimator; the squared error at every
-    horizon, mean over `count` samples, `h0` to `h20`; of a band of 90 % the share of true responses
-    in it, `held`, and its mean `width`, over quarters that are asked for, NaN where it has none."""
+def score_process(
+    benchmark: Benchmark, process: Process, count: int, method: str | None = None
+) -> pd.DataFrame:
+    """A row a question and estimator, that of `method` (FILE.py:FUNCTION) last: process, question,
+    estimator; the squared error at every horizon, mean over `count` samples, `h0` to `h20`; of a
+    band of 90 % the share of true responses in it, `held`, and its mean `width`, over quarters that
+    are asked for, NaN where it has none."""
     economy = benchmark.economy(process)
     y, shock = benchmark.samples(process, count)
     direction = np.eye(economy.b.shape[1])[0]
@@ -121,16 +125,16 @@ def score_process(benchmark: Benchmark, process: Process, count: int) -> pd.Data
         "observed": to_innovation(economy, direction, HORIZON),
         "recursive": recursive(economy, innovations(economy), last, HORIZON),
     }
+    seen = np.concatenate([shock[..., None], y], axis=2)
+    persistent = np.array([0.0] + [1.0] * SERIES)
     found = {
-        "observed": rivals.estimates(
-            np.concatenate([shock[..., None], y], axis=2),
-            "observed",
-            0,
-            HORIZON,
-            np.array([0.0] + [1.0] * SERIES),
-        ),
+        "observed": rivals.estimates(seen, "observed", 0, HORIZON, persistent),
         "recursive": rivals.estimates(y, "recursive", last, HORIZON, np.ones(SERIES)),
     }
+    if method is not None:
+        own = rivals.read_method(method)
+        found["observed"][method] = rivals.by_method(own, seen, "observed", 0, HORIZON)
+        found["recursive"][method] = rivals.by_method(own, y, "recursive", last, HORIZON)
     rows = []
     for question, by_name in found.items():
         place = process.asked + (question == "observed")
@@ -194,6 +198,7 @@ def scored(
     samples_each: int = SAMPLES,
     workers: int = 1,
     progress: Progress = silent,
+    method: str | None = None,
 ) -> pd.DataFrame:
     """Errors of every estimator in the first `count` processes of a half; see `score_process`.
 
@@ -207,17 +212,18 @@ def scored(
         folder / f"{half}-{samples_each}-{part[0].number}-{part[-1].number}.csv" for part in parts
     ]
     pairs = list(zip(parts, paths, strict=True))
-    todo = [(part, path) for part, path in pairs if not _is_whole(path, part)]
+    names = rivals.NAMES if method is None else (*rivals.NAMES, method)
+    todo = [(part, path) for part, path in pairs if not _is_whole(path, part, names)]
     done = len(parts) - len(todo)
     progress(done, len(parts), "")
-    jobs = [(benchmark, part, samples_each, path) for part, path in todo]
+    jobs = [(benchmark, part, samples_each, path, method) for part, path in todo]
     for k, _ in enumerate(in_processes(_score, jobs, workers)):
         progress(done + k + 1, len(parts), "")
     return pd.concat([pd.read_csv(path) for path in paths], ignore_index=True)
 
 
-def _is_whole(path: Path, part: list[Process]) -> bool:
-    """Whether a file has what is asked of every process of a part."""
+def _is_whole(path: Path, part: list[Process], names: Sequence[str]) -> bool:
+    """Whether a file has what is asked of every process of a part, of these estimators alone."""
     try:
         table = pd.read_csv(path)
     except (OSError, ValueError):
@@ -226,7 +232,7 @@ def _is_whole(path: Path, part: list[Process]) -> bool:
         (process.number, question, name)
         for process in part
         for question in QUESTIONS
-        for name in rivals.NAMES
+        for name in names
     }
     keys = ["process", "question", "estimator"]
     if not {*keys, *ERRORS, "held", "width"} <= set(table):
@@ -235,8 +241,9 @@ def _is_whole(path: Path, part: list[Process]) -> bool:
     return whole and set(table[keys].itertuples(index=False, name=None)) == wanted
 
 
-def _score(job: tuple[Benchmark, list[Process], int, Path]) -> None:
-    benchmark, part, count, path = job
+def _score(job: tuple[Benchmark, list[Process], int, Path, str | None]) -> None:
+    benchmark, part, count, path, method = job
     with threadpool_limits(limits=1):
-        table: Any = pd.concat([score_process(benchmark, process, count) for process in part])
+        rows = [score_process(benchmark, process, count, method) for process in part]
+    table: Any = pd.concat(rows)
     write_atomically(path, table.to_csv(index=False, float_format="%.9g").encode())

@@ -6,13 +6,18 @@ lags are expected to be one, and gives responses (B, H+1, n). Four lags where no
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import runpy
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from emulator.econometrics.candidates import NAMES as CANDIDATES
 from emulator.econometrics.candidates import candidates
 from emulator.econometrics.question import FloatArray
+from emulator.errors import InputError
 from emulator.foreign.grammar.draws import Kind
 from emulator.foreign.network.answers import Network
 from emulator.foreign.stacking import learned, stacked
@@ -30,6 +35,39 @@ class Estimate(NamedTuple):
 
     point: FloatArray
     band: FloatArray | None = None
+
+
+# Takes data, kind, before and horizon as `estimates` does, and gives what an Estimate is made of.
+Method = Callable[[FloatArray, Kind, int, int], Any]
+
+
+@lru_cache(maxsize=1)
+def read_method(name: str) -> Method:
+    """The function that FILE.py:FUNCTION names; the file is run. Raises InputError."""
+    path, _, function = name.rpartition(":")
+    if not Path(path).is_file():
+        raise InputError(f"method: expected FILE.py:FUNCTION, got {name!r}; no file {path!r}")
+    found = runpy.run_path(path).get(function)
+    if not callable(found):
+        raise InputError(f"method: {path} has no function {function!r}")
+    method: Method = found
+    return method
+
+
+def by_method(method: Method, data: FloatArray, kind: Kind, before: int, horizon: int) -> Estimate:
+    """The answer of a method of one's own. Raises InputError where it is of another shape or not
+    finite."""
+    said = method(data, kind, before, horizon)
+    pair = said if isinstance(said, tuple) else (said,)
+    expected = (len(data), horizon + 1, data.shape[2])
+    parts = [np.asarray(part, dtype=float) for part in pair]
+    for part, shape in zip(parts, (expected, (*expected, 2)), strict=False):
+        if part.shape != shape or not np.isfinite(part).all():
+            raise InputError(
+                f"method: expected finite numbers of shape {shape}, got {part.shape}"
+                f"{'' if part.shape != shape else ', not all of them finite'}"
+            )
+    return Estimate(*parts[:2])
 
 
 def estimates(

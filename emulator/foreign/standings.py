@@ -24,7 +24,8 @@ def errors(table: pd.DataFrame) -> pd.DataFrame:
     found = table.assign(error=table[list(ERRORS)].mean(axis=1)).pivot(
         index=["question", "process"], columns="estimator", values="error"
     )
-    return found[list(rivals.NAMES)]
+    own = [name for name in found if name not in rivals.NAMES]
+    return found[[*rivals.NAMES, *own]]
 
 
 def interval(ratio: pd.Series[float]) -> dict[str, float]:
@@ -105,10 +106,11 @@ def bands(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 def record(
     folder: Path, name: str, half: Half, table: pd.DataFrame, population: pd.DataFrame,
-    samples_each: int, data: Path,
+    samples_each: int, data: Path, method: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Write the folder's bench.json: all of the above, what is true of the processes, and where it
-    came from."""
+    came from. method: what is put beside each of the others instead of the network."""
+    newest = method or NEWEST
     found = {
         "benchmark": name,
         "half": half,
@@ -119,8 +121,8 @@ def record(
         "weights_sha256": file_sha256(WEIGHTS),
         "population": json.loads(population.to_json(orient="columns")),
         "summary": summary(table),
-        "against": against(table),
-        "by_horizon": by_horizon(table),
+        "against": against(table, newest),
+        "by_horizon": by_horizon(table, newest),
         "bands": bands(table),
     }
     write_atomically(folder / "bench.json", canonical_json(sealed(found)).encode())

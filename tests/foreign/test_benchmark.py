@@ -151,3 +151,34 @@ def test_the_command_prints_what_it_writes(
     assert len(found["against"]) == 2 * (len(rivals.NAMES) - 1)
     assert run(["bench", "lp"]) == 2
     assert "lpw" in capsys.readouterr().err
+    assert run(["bench", "lpw", "--processes", "1"]) == 2  # of one there is no interval
+
+
+def test_a_method_of_ones_own_is_scored_beside_the_others(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "import numpy as np\n"
+        "def nothing(data, kind, before, horizon):\n"
+        "    point = np.zeros((len(data), horizon + 1, data.shape[2]))\n"
+        "    return point, np.stack([point - 1e9, point + 1e9], axis=-1)\n"
+        "def wrong(data, kind, before, horizon):\n"
+        "    return data\n"
+    )
+    arguments = ["bench", "macrodata", "--processes", "2", "--samples", "2", "--output"]
+    own = f"{file}:nothing"
+    assert run([*arguments, str(tmp_path / "out"), "--method", own]) == 0
+    found = read_json(tmp_path / "out" / "bench.json")
+    means = {(r["question"], r["estimator"]): r["mean"] for r in found["summary"]}
+    assert all(means[question, own] == means[question, "zero"] for question in benchmark.QUESTIONS)
+    assert {row["rival"] for row in found["against"]} == set(rivals.NAMES)
+    assert [r["held"] for r in found["bands"] if r["estimator"] == own] == [1.0, 1.0]
+    capsys.readouterr()
+    for method, said in (
+        (f"{file}:wrong", "expected finite numbers of shape (2, 21, 6), got (2, 200, 6)"),
+        (f"{file}:none", "has no function 'none'"),
+        ("mine:nothing", "expected FILE.py:FUNCTION"),
+    ):
+        assert run([*arguments, str(tmp_path / "no"), "--method", method]) == 2
+        assert said in capsys.readouterr().err

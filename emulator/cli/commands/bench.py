@@ -21,9 +21,14 @@ def bench(
         False, "--sealed", help="Score the half of processes kept for finished estimators."
     ),
     processes: int = typer.Option(
-        250, min=1, help="Of the half, from its first, as many as it has."
+        250, min=2, help="Of the half, from its first, as many as it has."
     ),
     samples: int = typer.Option(50, min=2, max=1000, help="Data sets a process."),
+    method: str | None = typer.Option(
+        None,
+        metavar="FILE.py:FUNCTION",
+        help="Score a function of your own too; docs/benchmark.md says what it takes and gives.",
+    ),
     workers: int = typer.Option(1, min=1, max=256, help="Processes of the machine."),
     output_format: Format = FORMAT_OPTION,
 ) -> None:
@@ -34,16 +39,19 @@ def bench(
     """
     from emulator.errors import unknown_name
     from emulator.foreign.benchmark import BENCHMARKS, Half, described, scored
+    from emulator.foreign.rivals import read_method
     from emulator.foreign.standings import record
 
     if name not in BENCHMARKS:
         raise unknown_name("benchmark", name, BENCHMARKS)
     benchmark = BENCHMARKS[name]
     half: Half = "sealed" if sealed else "open"
+    if method is not None:
+        read_method(method)  # what is wrong with it is said before any work
     with progress_bar(f"bench {name}") as progress:
-        table = scored(benchmark, output, half, processes, samples, workers, progress)
+        table = scored(benchmark, output, half, processes, samples, workers, progress, method)
     population = described(benchmark, half, processes)
-    found = record(output, name, half, table, population, samples, benchmark.file)
+    found = record(output, name, half, table, population, samples, benchmark.file, method)
     if output_format is Format.json:
         print_json(found)
         return
