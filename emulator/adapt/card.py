@@ -23,15 +23,17 @@ FILE = "card.json"
 SHOWN = 10  # of the ends of parameters, the worst; card.json has all
 
 
-def card(order: Order, plan: Plan, run: Run, drawn: int, found: dict[str, Any]) -> dict[str, Any]:
+def card(
+    order: Order, plan: Plan, run: Run[Any], drawn: int, found: dict[str, Any]
+) -> dict[str, Any]:
     """All that is known of the run. found: what was measured, by `measured.py`."""
-    best, matter = run.best.settings, run.matter
+    best, spec = run.best.settings, run.subject.spec
     assert best is not None
     return {
-        "world": matter.spec.name,
-        "title": matter.spec.title,
-        "parameters": len(matter.spec.parameters),
-        "shocks": len(matter.spec.shocks),
+        "world": spec.name,
+        "title": spec.title,
+        "parameters": len(spec.parameters),
+        "shocks": len(spec.shocks),
         "order": asdict(order),
         "draws": plan.to_dict() | {"training_drawn": drawn},
         "chosen": best._asdict() | {"steps": run.best.steps},
@@ -54,10 +56,7 @@ def card(order: Order, plan: Plan, run: Run, drawn: int, found: dict[str, Any]) 
 
 def in_words(facts: dict[str, Any], plan: Plan) -> str:
     """The card as a page."""
-    order, prior, best = facts["order"], facts["test"], facts["chosen"]
-    options = [f"--{key} {order[key]:g}" if key in ("minutes", "error") else
-               f"--{key} {order[key]}" for key in ("minutes", "error", "start", "draws", "steps",
-               "seed") if order[key] is not None]  # fmt: skip
+    prior = facts["test"]
     rest = next(row for row in facts["points"] if not row["parameter"])
     ends = [row for row in facts["points"] if row["parameter"]]
     worst = sorted((row for row in ends if row["nrmse"] is not None), key=lambda row: -row["nrmse"])
@@ -68,16 +67,7 @@ def in_words(facts: dict[str, Any], plan: Plan) -> str:
         "known, from rest: impulse responses of output, inflation and the interest rate, with "
         "bands.",
         "",
-        f"- made by: `emulator adapt {order['world']} {' '.join(options)} --output DIR`",
-        f"- commit {facts['commit']}, "
-        + ", ".join(f"{name} {version}" for name, version in facts["versions"].items()),
-        f"- {facts['seconds']:.0f} seconds, {facts['processor_seconds']:.0f} of processor time on "
-        f"{facts['threads']} thread(s); {facts['steps']:,} steps of {BATCH} draws in all, "
-        f"{facts['draws']['training_drawn']:,} training draws",
-        f"- draws: {plan}; {plan.validation:,} draws to choose by, {plan.test:,} to report",
-        f"- chosen on validation draws: rate {best['rate']:g}, {best['width']} units, from "
-        f"{'the shipped weights' if best['start'] == 'shipped' else 'scratch'}; "
-        f"{best['steps']:,} steps",
+        *made_by(facts, plan),
         f"- bands: {facts['bands']}",
         "",
         "## How far off",
@@ -97,22 +87,50 @@ def in_words(facts: dict[str, Any], plan: Plan) -> str:
         *_relative(prior),
         f"Of exact responses {prior['within_90_bands']:.1%} lie within the 90 % bands.",
         "",
-        "## How it was learned",
-        "",
-        "| schedule | steps | seconds | NRMSE on validation draws |",
-        "| --- | ---: | ---: | ---: |",
-        *(_row(stage) for stage in facts["stages"]),
-        "",
-        "The last schedule, on the way:",
-        "",
-        "| steps | seconds | NRMSE |",
-        "| ---: | ---: | ---: |",
-        *(f"| {s:,} | {t:.0f} | {e:.4f} |" for s, t, e in facts["stages"][-1]["curve"]),
+        *stages_in_words(facts["stages"], "NRMSE"),
         "",
         *_more(facts["more"]),
         "",
     ]
     return "\n".join(lines)
+
+
+def made_by(facts: dict[str, Any], plan: Plan) -> list[str]:
+    """How it came about, a line each."""
+    order, best = facts["order"], facts["chosen"]
+    options = ["--from-data"] if order["from_data"] else []
+    options += [f"--{key} {order[key]:g}" if key in ("minutes", "error") else
+                f"--{key} {order[key]}" for key in ("minutes", "error", "start", "draws", "steps",
+                "seed") if order[key] is not None]  # fmt: skip
+    return [
+        f"- made by: `emulator adapt {order['world']} {' '.join(options)} --output DIR`",
+        f"- commit {facts['commit']}, "
+        + ", ".join(f"{name} {version}" for name, version in facts["versions"].items()),
+        f"- {facts['seconds']:.0f} seconds, {facts['processor_seconds']:.0f} of processor time on "
+        f"{facts['threads']} thread(s); {facts['steps']:,} steps of {BATCH} draws in all, "
+        f"{facts['draws']['training_drawn']:,} training draws",
+        f"- draws: {plan}; {plan.validation:,} draws to choose by, {plan.test:,} to report",
+        f"- chosen on validation draws: rate {best['rate']:g}, {best['width']} units, from "
+        f"{'the shipped weights' if best['start'] == 'shipped' else 'scratch'}; "
+        f"{best['steps']:,} steps",
+    ]
+
+
+def stages_in_words(stages: list[dict[str, Any]], error: str) -> list[str]:
+    """Schedules, and the last one on the way. error: what they are chosen by."""
+    return [
+        "## How it was learned",
+        "",
+        f"| schedule | steps | seconds | {error} on validation draws |",
+        "| --- | ---: | ---: | ---: |",
+        *(_row(stage) for stage in stages),
+        "",
+        "The last schedule, on the way:",
+        "",
+        f"| steps | seconds | {error} |",
+        "| ---: | ---: | ---: |",
+        *(f"| {s:,} | {t:.0f} | {e:.4f} |" for s, t, e in stages[-1]["curve"]),
+    ]
 
 
 def _number(row: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Draws of one world's prior, with their responses from rest.
+"""Draws of one world's prior, block by block, and its responses from rest at them.
 
 A block is a function of (seed, world, part, number) alone, so that training, validation and test
 never share a draw, and nothing needs to be kept of draws that are cheap. Where they are dear a
@@ -10,10 +10,11 @@ from __future__ import annotations
 import io
 import time
 import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 import numpy as np
 import torch
@@ -35,13 +36,33 @@ BLOCK, DEAR_BLOCK = 256, 32  # draws made at once, and kept in a file
 _MOST_TRIES = 1000
 
 ENOUGH = 0.2  # seconds of drawing that tell what a draw costs
-HELD_NUMBERS = 50_000_000  # of responses in memory: 200 MB
+HELD_NUMBERS = 50_000_000  # of draws in memory: 200 MB
 
 Part = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True)
-class Draws:
+class Rows:
+    """Draws as tensors (N, ...), one a field."""
+
+    def __len__(self) -> int:
+        return len(next(iter(vars(self).values())))
+
+    def rows(self, some: slice | torch.Tensor) -> Self:
+        """Some of them."""
+        return type(self)(*(part[some] for part in vars(self).values()))
+
+    @property
+    def numbers(self) -> int:
+        """How many they hold."""
+        return sum(part.numel() for part in vars(self).values())
+
+
+R = TypeVar("R", bound=Rows)
+
+
+@dataclass(frozen=True)
+class Draws(Rows):
     """theta (N, P) in physical units, size (N, S) in s.d.s, responses (N, S, H+1, 3) per unit of
     size."""
 
@@ -49,25 +70,17 @@ class Draws:
     size: Float[torch.Tensor, "N S"]
     responses: Float[torch.Tensor, "N S points 3"]
 
-    def __len__(self) -> int:
-        return len(self.size)
-
-    def rows(self, some: slice | torch.Tensor) -> Draws:
-        """Some of them."""
-        return Draws(self.theta[some], self.size[some], self.responses[some])
-
     def ask(self, world: World[Any]) -> Batch:
         """What regime A shows of them, and the answers."""
         inputs = Inputs(world.name, world.shock_names, Task.steady_state, self.size, self.theta)
         return Batch(inputs, self.responses)
 
 
-FIELDS = tuple(field.name for field in fields(Draws))
-
-
-def joined(parts: list[Draws]) -> Draws:
+def joined(parts: list[R]) -> R:
     """All of them, in order."""
-    return Draws(*(torch.cat([vars(part)[name] for part in parts]) for name in FIELDS))
+    return type(parts[0])(
+        *map(torch.cat, zip(*(vars(part).values() for part in parts), strict=True))
+    )
 
 
 def draw(world: World[Any], seed: int, part: Part, block: int, horizon: int, count: int) -> Draws:
@@ -105,14 +118,14 @@ def _uniforms(world: World[Any], rng: np.random.Generator, count: int) -> np.nda
     return u
 
 
-def kept(path: Path, make: Callable[[], Draws]) -> Draws:
+def kept(path: Path, kind: type[R], make: Callable[[], R]) -> R:
     """The draws in a file, made and kept there where it holds none as they were written."""
     try:
         content = read_bytes(path)
         data, digest = content[:-32], content[-32:]
         if sha256(data) == digest.hex():
             with np.load(io.BytesIO(data), allow_pickle=False) as file:
-                return Draws(*(torch.from_numpy(file[name]) for name in FIELDS))
+                return kind(*(torch.from_numpy(file[f.name]) for f in fields(kind)))
     except (*GONE, KeyError, ValueError, zipfile.BadZipFile):
         pass
     draws = make()
@@ -123,14 +136,14 @@ def kept(path: Path, make: Callable[[], Draws]) -> Draws:
     return draws
 
 
-def seconds_a_draw(world: World[Any], seed: int, horizon: int) -> float:
+def seconds_a_draw(store: Store[Any]) -> float:
     """What a draw costs of processor time, once compiled code is loaded, at as many at once as will
     be drawn; of fewer where they are dear."""
-    count = max(8, world.siblings)
-    draw(world, seed, "train", 0, horizon, 1)
+    count = max(8, store.world.siblings)
+    store.draw("train", 0, 1)
     while True:
         started = time.process_time()
-        draw(world, seed, "train", 0, horizon, count)
+        store.draw("train", 0, count)
         seconds = time.process_time() - started
         if seconds > ENOUGH or count >= BLOCK:
             return seconds / count
@@ -141,27 +154,40 @@ def unheard(done: int) -> None:
     """What becomes of a count that nobody shows."""
 
 
-class Store:
+class Store(ABC, Generic[R]):
     """Blocks of draws of one world, made when they are asked for.
 
     folder: where they are kept; None for those that are cheap to make again.
     """
 
-    def __init__(self, world: World[Any], seed: int, horizon: int, folder: Path | None) -> None:
-        self.world, self.seed, self.horizon, self.folder = world, seed, horizon, folder
+    kind: ClassVar[type[Rows]]
+
+    def __init__(self, world: World[Any], seed: int, folder: Path | None) -> None:
+        self.world, self.seed, self.folder = world, seed, folder
         self.size = DEAR_BLOCK if world.dear else BLOCK
 
-    def block(self, part: Part, number: int) -> Draws:
+    @abstractmethod
+    def draw(self, part: Part, number: int, count: int) -> R:
+        """The first `count` draws of a block."""
+
+    @property
+    @abstractmethod
+    def numbers(self) -> int:
+        """What a draw takes of memory, in numbers."""
+
+    def block(self, part: Part, number: int) -> R:
         """All draws of one block."""
 
-        def make() -> Draws:
-            return draw(self.world, self.seed, part, number, self.horizon, self.size)
+        def make() -> R:
+            return self.draw(part, number, self.size)
 
-        return make() if self.folder is None else kept(self.folder / f"{part}-{number}.npz", make)
+        if self.folder is None:
+            return make()
+        return kept(self.folder / f"{part}-{number}.npz", self.kind, make)  # type: ignore[arg-type]
 
     def some(
         self, part: Part, count: int, first: int = 0, told: Callable[[int], None] = unheard
-    ) -> Draws:
+    ) -> R:
         """So many draws of a part, from block `first` on. told: is called with how many there are,
         now and then."""
         parts = []
@@ -171,7 +197,24 @@ class Store:
         return joined(parts).rows(slice(count))
 
 
-class Supply:
+class ResponseStore(Store[Draws]):
+    """Draws with their responses over `horizon` quarters."""
+
+    kind = Draws
+
+    def __init__(self, world: World[Any], seed: int, horizon: int, folder: Path | None) -> None:
+        super().__init__(world, seed, folder)
+        self.horizon = horizon
+
+    def draw(self, part: Part, number: int, count: int) -> Draws:
+        return draw(self.world, self.seed, part, number, self.horizon, count)
+
+    @property
+    def numbers(self) -> int:
+        return len(self.world.shocks) * (self.horizon + 1) * 3
+
+
+class Supply(Generic[R]):
     """Training draws one after the other: chapter by chapter, each some times over, in a new order
     each time.
 
@@ -181,16 +224,16 @@ class Supply:
     """
 
     def __init__(
-        self, chapter: Callable[[int], Draws], length: int, times: int | None, seed: int
+        self, chapter: Callable[[int], R], length: int, times: int | None, seed: int
     ) -> None:
         self.length = length
         self._chapter, self._times, self._seed = chapter, times, seed
         self.drawn = 0  # different draws, so far
-        self._held: dict[int, Draws] = {}
-        self._latest: tuple[int, Draws] | None = None
+        self._held: dict[int, R] = {}
+        self._latest: tuple[int, R] | None = None
         self._order: tuple[int, torch.Tensor] = (-1, torch.empty(0, dtype=torch.int64))
 
-    def rows(self, first: int, count: int) -> Draws:
+    def rows(self, first: int, count: int) -> R:
         """Draws `first` to `first + count` of the sequence, a function of nothing else."""
         parts = []
         while count > 0:
@@ -203,13 +246,13 @@ class Supply:
             first, count = first + len(parts[-1]), count - len(parts[-1])
         return joined(parts)
 
-    def _draws(self, number: int) -> Draws:
+    def _draws(self, number: int) -> R:
         if number in self._held:
             return self._held[number]
         if self._latest is None or self._latest[0] != number:
             self._latest = (number, self._chapter(number))
             self.drawn = max(self.drawn, (number + 1) * self.length)
         draws = self._latest[1]
-        if (number + 1) * draws.responses.numel() <= HELD_NUMBERS:
+        if (number + 1) * draws.numbers <= HELD_NUMBERS:
             self._held[number] = draws
         return draws

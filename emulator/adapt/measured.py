@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from emulator.adapt.draws import Draws
-from emulator.adapt.learner import ROWS_AT_ONCE, Matter
+from emulator.adapt.matter import ROWS_AT_ONCE, Matter
 from emulator.adapt.search import Result
 from emulator.evaluation.calibrations.declared import Calibration, default, edges
 from emulator.evaluation.calibrations.errors_at import measured, sizes_of

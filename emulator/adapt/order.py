@@ -23,7 +23,8 @@ class Order:
     this NRMSE on validation draws; None: use the time. start: from the shipped weights' part of
     matching names, or from nothing; None: whichever does better. draws: train on a fixed set of so
     many; None: by what a draw costs. steps: train for so many steps in all, whatever the time, so
-    that a run can be repeated bit for bit.
+    that a run can be repeated bit for bit. from_data: a posterior of parameters from a history
+    instead of responses from parameters.
     """
 
     world: str
@@ -33,6 +34,7 @@ class Order:
     draws: int | None = None
     steps: int | None = None
     seed: int = 42
+    from_data: bool = False
 
     def __post_init__(self) -> None:
         if not 0.0 < self.minutes <= MOST_MINUTES:  # NaN is refused as well
@@ -41,6 +43,11 @@ class Order:
             raise InputError(f"error: expected an NRMSE above 0, such as .01, got {self.error}")
         if self.start not in (None, "shipped", "scratch"):
             raise InputError(f"start: expected shipped or scratch, got {self.start!r}")
+        if self.from_data and (self.error is not None or self.start == "shipped"):
+            raise InputError(
+                "from-data: a posterior has no NRMSE to stop at and starts from scratch; leave out "
+                "error and start"
+            )
         for name, value, least, most in (
             ("draws", self.draws, FEWEST_DRAWS, MOST_DRAWS),
             ("steps", self.steps, FEWEST_STEPS, MOST_STEPS),

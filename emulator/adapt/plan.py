@@ -8,12 +8,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from emulator.adapt.draws import Draws, Store, Supply, seconds_a_draw, unheard
-from emulator.adapt.learner import BATCH, Learner, Matter, Settings
+from emulator.adapt.draws import R, Store, Supply, seconds_a_draw, unheard
+from emulator.adapt.learner import BATCH, Settings, Subject
 from emulator.adapt.order import FEWEST_DRAWS, Order
-from emulator.adapt.search import RATES, WIDTH
 from emulator.errors import InputError
-from emulator.worlds.base import World
 
 HORIZON = 40  # as the shipped weights, of which a network may take over a part
 CHAPTER = 4096  # draws that are gone through some times and then no more
@@ -22,7 +20,7 @@ CHAPTER = 4096  # draws that are gone through some times and then no more
 MOST_TIMES = 16
 DRAWING = 0.3  # share of the time in which a fixed set is drawn
 MOST_FIXED = 50_000  # draws of a fixed set; more were not tried
-MOST_NUMBERS = 100_000_000  # of their responses: 400 MB
+MOST_NUMBERS = 100_000_000  # that they hold: 400 MB
 VALIDATION, TEST = 1024, 2048  # draws where they are cheap: an NRMSE is then known to 2 %
 LEAST = 50  # of either, where they are dear
 FEWEST_TRIED = 1000  # steps in all from which on a trial of 2.5 % of them tells anything
@@ -58,23 +56,22 @@ class Plan:
         times = "once" if self.times == 1 else f"{self.times} times"
         return f"new draws while it trains, each seen {times} ({costs})"
 
-    def supply(self, store: Store, told: Callable[[int], None]) -> Supply:
+    def supply(self, store: Store[R], told: Callable[[int], None]) -> Supply[R]:
         """Training draws as planned. told: is called with how many of a fixed set there are."""
         length = CHAPTER if self.draws is None else self.draws
         blocks = -(-length // store.size)
 
-        def chapter(number: int) -> Draws:
+        def chapter(number: int) -> R:
             return store.some("train", length, number * blocks, told if number == 0 else unheard)
 
         return Supply(chapter, length, self.times, store.seed)
 
 
-def plan(order: Order, world: World[Any], store: Store, matter: Matter, pace: float) -> Plan:
+def plan(order: Order, store: Store[R], subject: Subject[R], pace: float) -> Plan:
     """By a rule: draw anew where that takes at most half as long as training, each draw seen at
     most `MOST_TIMES`; otherwise a fixed set, in `DRAWING` of the time. pace: seconds that go by in
     one of processor time. Raises InputError where the time is not enough for that."""
-    draw, row = seconds_a_draw(world, order.seed, store.horizon), seconds_a_row(matter)
-    numbers = len(world.shocks) * (store.horizon + 1) * 3
+    draw, row = seconds_a_draw(store), seconds_a_row(subject)
     times: int | None = max(1, math.ceil(2.0 * draw / row))
     draws, beside, test = order.draws, VALIDATION, TEST
     if draws is not None:
@@ -82,11 +79,12 @@ def plan(order: Order, world: World[Any], store: Store, matter: Matter, pace: fl
     elif times is not None and times > MOST_TIMES:
         there = int(DRAWING * 60.0 * order.minutes / (draw * pace))
         beside = test = min(VALIDATION, max(LEAST, there // 6))
-        draws = min(there - 2 * beside, MOST_FIXED, MOST_NUMBERS // numbers)
+        draws = min(there - 2 * beside, MOST_FIXED, MOST_NUMBERS // store.numbers)
         if draws < FEWEST_DRAWS:
             needed = (FEWEST_DRAWS + 2 * LEAST) * draw * pace / DRAWING / 60.0
+            name, seconds = store.world.name, draw * pace
             raise InputError(
-                f"minutes: a draw of world {world.name!r} takes {draw * pace:.2g} seconds, so that "
+                f"minutes: a draw of world {name!r} takes {seconds:.2g} seconds, so that "
                 f"{order.minutes:g} minutes have too few; give {math.ceil(needed)} or more, or say "
                 "how many draws you want"
             )
@@ -97,16 +95,15 @@ def plan(order: Order, world: World[Any], store: Store, matter: Matter, pace: fl
     return Plan(draw, row, draws, times, beside, test, draw >= KEPT, steps >= FEWEST_TRIED)
 
 
-def seconds_a_row(matter: Matter) -> float:
+def seconds_a_row(subject: Subject[R]) -> float:
     """What it costs to learn from one draw, at the network tried first."""
-    known = matter.known
+    known = subject.known
 
-    def chapter(number: int) -> Draws:
+    def chapter(number: int) -> R:
         return known
 
-    learner = Learner(
-        matter, Settings(RATES[0], WIDTH, "scratch"), Supply(chapter, len(known), None, 0)
-    )
+    settings = Settings(subject.grid.rates[0], subject.grid.width, "scratch")
+    learner = subject.learner(settings, Supply(chapter, len(known), None, 0))
     seconds = []
     for _ in range(6):
         started = time.process_time()

@@ -8,15 +8,16 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Generic
 
 import torch
+from torch import nn
 
-from emulator.adapt.draws import Draws, Supply
-from emulator.adapt.learner import Learner, Matter, Settings
+from emulator.adapt.draws import R, Supply
+from emulator.adapt.learner import Learner, Settings, Subject
 from emulator.adapt.order import Order, Start
 from emulator.adapt.search import Result, Stage, next_stage
 from emulator.errors import TrainingError, WeightsError
-from emulator.models.universal import Universal
 from emulator.progress import Progress
 from emulator.training.checkpoint import CHECKPOINT_FILE, load_checkpoint, save_checkpoint
 from emulator.training.interruption import interruptions
@@ -53,35 +54,35 @@ class Best:
         self.steps = 0
         self.weights: dict[str, torch.Tensor] = {}
 
-    def see(self, result: Result, model: Universal) -> None:
+    def see(self, result: Result, model: nn.Module) -> None:
         """A stage's end. Equal is no improvement."""
         if result.error < self.error:
             self.error, self.settings, self.steps = result.error, result.settings, result.steps
             self.weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
 
 
-class Run:
+class Run(Generic[R]):
     """The stages of an order. `go` carries them out, or what is left of them."""
 
     def __init__(
         self,
         order: Order,
-        matter: Matter,
-        supply: Supply,
-        validation: Draws,
+        subject: Subject[R],
+        supply: Supply[R],
+        validation: R,
         starts: tuple[Start, ...],
         tried: bool,
         folder: Path,
         clock: Clock,
         progress: Progress,
     ) -> None:
-        self.order, self.matter, self.supply = order, matter, supply
+        self.order, self.subject, self.supply = order, subject, supply
         self.validation, self.folder = validation, folder
         self.starts, self.tried = starts, tried
         self.clock, self.progress = clock, progress
         self.results: list[Result] = []
         self.best = Best()
-        self.learner: Learner | None = None
+        self.learner: Learner[R] | None = None
         self.curve: list[tuple[int, float, float]] = []
         self.prepared = self.began = clock.seconds
         self.spent = clock.processor  # when the stage began
@@ -95,7 +96,7 @@ class Run:
             while not self.reached and (stage := self._next()):
                 if stage.settings.rate < _SLOWEST:
                     raise TrainingError(
-                        f"world {self.matter.spec.name!r}: training diverges at any rate; look at "
+                        f"world {self.subject.spec.name!r}: training diverges at any rate; look at "
                         "its responses over the prior, and narrow the parameters' bounds"
                     )
                 if not self._train(stage, received):
@@ -107,17 +108,20 @@ class Run:
         return True
 
     def _next(self) -> Stage | None:
-        return next_stage(self.results, self.starts, self.tried)
+        return next_stage(self.results, self.starts, self.subject.grid, self.tried)
 
     @property
     def reached(self) -> bool:
         """Whether the error asked for is."""
-        return self.order.error is not None and self.best.error <= self.order.error
+        return self._enough(self.best.error)
+
+    def _enough(self, error: float) -> bool:
+        return self.order.error is not None and error <= self.order.error
 
     def _train(self, stage: Stage, received: list[int]) -> bool:
         """One stage; False where it was stopped before its end."""
         if self.learner is None:
-            self.learner = Learner(self.matter, stage.settings, self.supply)
+            self.learner = self.subject.learner(stage.settings, self.supply)
             self.curve, self.began = [], self.clock.seconds
             self.spent = self.clock.processor
         learner, ended, error = self.learner, False, math.inf
@@ -134,7 +138,7 @@ class Run:
                 error = learner.error(self.validation)
                 self.curve.append((learner.step, self.clock.seconds, error))
                 fine = math.isfinite(error)
-                ended = ended or not fine or error <= (self.order.error or 0.0)
+                ended = ended or not fine or self._enough(error)
             self._tell(stage, error)
             if self.clock.seconds - self._saved > CHECKPOINT_SECONDS:
                 self.save()
@@ -225,7 +229,7 @@ class Run:
             self.clock = Clock((float(wall), float(processor)))
             self._saved = self.clock.seconds
             if state["learner"] is not None:
-                self.learner = Learner(self.matter, Settings(*state["settings"]), self.supply)
+                self.learner = self.subject.learner(Settings(*state["settings"]), self.supply)
                 self.learner.load_state_dict(state["learner"])
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise WeightsError(

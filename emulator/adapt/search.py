@@ -12,12 +12,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from emulator.adapt.learner import Settings
+from emulator.adapt.learner import Grid, Settings
 from emulator.adapt.order import Start
 
-RATES = (4e-3, 2e-3, 8e-3)  # the middle one is tried with every start
-WIDTH = 64
-WIDTHS = (WIDTH // 2, 2 * WIDTH)
 # Shares of the whole. Shorter schedules choose too high a rate and too narrow a network, longer
 # ones leave less for the last.
 SHORT, LONG = 0.025, 0.075
@@ -45,10 +42,12 @@ class Result:
     curve: tuple[tuple[int, float, float], ...]
 
 
-def next_stage(done: Sequence[Result], starts: Sequence[Start], tried: bool = True) -> Stage | None:
+def next_stage(
+    done: Sequence[Result], starts: Sequence[Start], grid: Grid, tried: bool = True
+) -> Stage | None:
     """The stage after those that are done; None after the last. tried: whether rates and widths
     are; starts are tried where there are several."""
-    trials = [Settings(RATES[0], WIDTH, start) for start in starts]
+    trials = [Settings(grid.rates[0], grid.width, start) for start in starts]
     if not tried and len(starts) == 1:
         return _last(trials[0], done)
     if len(done) < len(trials):
@@ -56,12 +55,12 @@ def next_stage(done: Sequence[Result], starts: Sequence[Start], tried: bool = Tr
     if not tried:
         return _last(_best(done[: len(trials)]), done[len(trials) :])
     start = _best(done[: len(trials)]).start
-    trials += [Settings(rate, WIDTH, start) for rate in RATES[1:]]
+    trials += [Settings(rate, grid.width, start) for rate in grid.rates[1:]]
     if len(done) < len(trials):
         return Stage(trials[len(done)], SHORT)
     best = _best(done[: len(trials)])
     if best.start == "scratch":  # what is taken over has the width it had
-        trials += [best._replace(width=width) for width in WIDTHS]
+        trials += [best._replace(width=width) for width in grid.widths]
     if len(done) < len(trials):
         return Stage(trials[len(done)], SHORT)
     longer = done[len(trials) :]

@@ -16,6 +16,12 @@ EXAMPLE = "emulator adapt gap.yaml --minutes 10 --output runs/gap"
 def adapt(
     world: str = typer.Argument(..., help="A world: its name, or a world file's path."),
     output: Path = typer.Option(..., help="The folder of the weights; a new one."),
+    from_data: bool = typer.Option(
+        False,
+        "--from-data",
+        help="Learn the posterior of the parameters given a history, which `emulator estimate` "
+        "takes, instead of responses given parameters.",
+    ),
     minutes: float = typer.Option(10.0, help="How long it may take, in all."),
     error: float | None = typer.Option(
         None, help="Stop at this NRMSE on validation draws, such as .01."
@@ -38,7 +44,8 @@ def adapt(
 ) -> None:
     """Train a network of one world, in minutes: named, imported, or dear to solve.
 
-    It answers where parameters are known, from rest. What it is, is chosen by validation draws; how
+    It answers where parameters are known, from rest; with --from-data, what a history says of
+    parameters. What it is, is chosen by validation draws; how
     far off it is, is measured on others and said in its card. Stopped by SIGTERM it saves a
     checkpoint and exits with code 143.
     """
@@ -47,7 +54,7 @@ def adapt(
     from emulator.adapt.card import read_card
     from emulator.training.interruption import TERMINATED
 
-    order = Order(world, minutes, error, _start(start), draws, steps, seed)
+    order = Order(world, minutes, error, _start(start), draws, steps, seed, from_data)
     with progress_bar(f"adapt {world}") as progress:
         finished = run(order, output, resume=resume, progress=progress)
     if not finished:
@@ -58,6 +65,17 @@ def adapt(
         print_json(card)
         return
     test = card["test"]
+    if from_data:
+        typer.echo(
+            f"{card['world']}: minus log density {test['minus_log_density']:.2f} over its prior's "
+            f"histories (the prior's {test['prior_minus_log_density']:.2f}), 90 % intervals hold "
+            f"{test['coverage_90']:.1%}; {card['steps']:,} steps in {card['seconds']:.0f} seconds"
+        )
+        typer.echo(
+            f"card: {output}/README.md; next: emulator estimate {card['world']} --history FILE.csv "
+            f"--weights {output} --instant"
+        )
+        return
     typer.echo(
         f"{card['world']}: NRMSE {test['nrmse']:.4f} over its prior ({test['draws']:,} test "
         f"draws), {card['steps']:,} steps in {card['seconds']:.0f} seconds"
