@@ -25,11 +25,13 @@ from beartype.door import is_bearable
 
 CHECKED = (
     "emulator.adapt.draws",
+    "emulator.adapt.histories",
     "emulator.estimation.bands",
     "emulator.estimation.correction",
     "emulator.estimation.diagnostics",
     "emulator.estimation.emulated",
     "emulator.estimation.estimate",
+    "emulator.estimation.learned",
     "emulator.estimation.posterior",
     "emulator.estimation.priors",
     "emulator.estimation.quarter_by_quarter",

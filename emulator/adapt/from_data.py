@@ -57,7 +57,7 @@ class Posteriors:
     spec: WorldSpec
     known: Told
     seed: int
-    grid: Grid = GRID
+    grid: ClassVar[Grid] = GRID
 
     def learner(self, settings: Settings, supply: Supply[Told]) -> PosteriorLearner:
         """A density that starts as the prior."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -42,7 +42,7 @@ class Matter:
     known: Draws
     shipped: Loaded | None
     seed: int
-    grid: Grid = GRID
+    grid: ClassVar[Grid] = GRID
 
     def learner(self, settings: Settings, supply: Supply[Draws]) -> ResponseLearner:
         return ResponseLearner(self, settings, supply)

@@ -98,7 +98,7 @@ def print_estimates(found: Estimates) -> None:
         [
             [
                 name,
-                f"{one.log_evidence:.2f}",
+                _number(one.log_evidence, ".2f"),
                 _number(one.log_evidence_error, ".2f"),
                 f"{found.probabilities[name]:.3g}",
                 _number(found.probability_errors[name], ".1g"),
@@ -114,6 +114,10 @@ def print_estimates(found: Estimates) -> None:
                        f"{said.solutions} exact solutions of its draws are worth "
                        f"{said.effective:.0f} independent ones")  # fmt: skip
     for name, one in found.worlds.items():
+        if one.instant is not None and one.instant.effective is not None:
+            typer.echo(f"{name}: instant, {one.instant.proposed} draws of the learned posterior "
+                       f"are worth {one.instant.effective:.0f} independent ones")  # fmt: skip
+    for name, one in found.worlds.items():
         out, of = one.predictive.outside
         typer.echo(f"{name}: {out} of the data's {of} autocovariances up to two years apart lie "
                    "outside the 90 % bands of those of data that it makes")  # fmt: skip
@@ -124,8 +128,11 @@ def print_estimates(found: Estimates) -> None:
 
 def _print_parameters(one: Estimate) -> None:
     runs, count, _ = one.draws.shape
+    said = one.instant
+    kind = "" if said is None else ", instant, corrected" if said.corrected else ", instant"
     print_table(
-        f"{one.spec.title} ({one.spec.name}), {runs} runs of {count} draws; 5 and 95 % in brackets",
+        f"{one.spec.title} ({one.spec.name}){kind}, {runs} runs of {count} draws; "
+        "5 and 95 % in brackets",
         ["parameter", "prior mean", "prior 90 %", "mean", "s.d.", "90 %", "ESS", "R-hat"],
         [
             [

@@ -1,4 +1,4 @@
-"""Draws of posteriors by independent runs: exact ones, and a network's, corrected.
+"""Draws of posteriors by independent runs: exact ones, a network's, corrected, and learned ones.
 
 Runs come first, of all worlds; then, for worlds whose runs asked a network, draws of their prior
 and all draws of the runs are solved, batch by batch. Both are kept as they are done.
@@ -6,6 +6,7 @@ and all draws of the runs are solved, batch by batch. Both are kept as they are 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,13 +17,17 @@ from emulator.errors import InputError
 from emulator.estimation.correction import PRIOR_SOLVED, Exact, batches, corrected, joined, solve
 from emulator.estimation.diagnostics import evidence
 from emulator.estimation.emulated import solved, through
+from emulator.estimation.likelihoods import has_likelihood
 from emulator.estimation.posterior import Posterior, Target
 from emulator.estimation.priors import OwnPrior
-from emulator.estimation.runs import Run, perform
+from emulator.estimation.runs import Run, perform, started
 from emulator.progress import Progress
 from emulator.seeding import derived_seed
 from emulator.worlds import Status
 from emulator.worlds.lanes import LANES
+
+# Weighted draws worth fewer than this tell less of a posterior than what was learned does.
+ENOUGH = 100
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,17 @@ class Correction:
     solutions: int
     effective: float
     log_evidence: float
+
+
+@dataclass(frozen=True)
+class Instant:
+    """How draws of a learned posterior became the answer. proposed: how many there were. effective:
+    how many independent draws of the exact posterior they are worth, None where the world has no
+    exact likelihood. corrected: whether they were weighted by it and resampled."""
+
+    proposed: int
+    effective: float | None
+    corrected: bool
 
 
 @dataclass(frozen=True)
@@ -48,14 +64,18 @@ class Drawn:
     runs: list[Posterior]
     admitted: float = 1.0
     correction: Correction | None = None
+    instant: Instant | None = None
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to draw. weights: folders, by the worlds that are drawn through a network. particles: of
-    each of the `count` runs. folder: where stages are kept."""
+    """How to draw. weights: folders, by the worlds that are drawn through a network. starts:
+    folders of learned posteriors, by the worlds that start from one. instant: their draws are the
+    answer. particles: of each of the `count` runs. folder: where stages are kept."""
 
     weights: Mapping[str, tuple[str, ...]]
+    starts: Mapping[str, str]
+    instant: bool
     particles: int
     count: int
     seed: int
@@ -67,11 +87,13 @@ class Sampling:
 def draw(targets: Mapping[str, Target], how: Sampling) -> dict[str, Drawn]:
     """The posteriors of worlds by the names that `get_world` takes. Raises InputError where a
     network is too far from its world."""
+    if how.instant:
+        return {name: _at_once(name, target, how) for name, target in targets.items()}
     priors = {name: _prior(targets[name], weights) for name, weights in how.weights.items()}
     jobs = [
         Run(
-            name, how.weights.get(name, ()), target.history, target.noise, how.particles, how.seed,
-            number, _file(how.folder, f"{target.world.name}-{number}.npz"),
+            name, how.weights.get(name, ()), how.starts.get(name), target.history, target.noise,
+            how.particles, how.seed, number, _file(how.folder, f"{target.world.name}-{number}.npz"),
         )
         for name, target in targets.items()
         for number in range(how.count)
@@ -87,6 +109,32 @@ def draw(targets: Mapping[str, Target], how: Sampling) -> dict[str, Drawn]:
     runs = {name: [found[name, number] for number in range(how.count)] for name in targets}
     exact = {name: Drawn(target, target, runs[name]) for name, target in targets.items()}
     return exact | _corrected(targets, priors, runs, how, total)
+
+
+def _at_once(name: str, target: Target, how: Sampling) -> Drawn:
+    """Draws of the learned posterior, corrected where they are worth enough to be."""
+    from emulator.estimation.learned import as_learned, at_once
+
+    world = target.world
+    begun, _ = started(target, how.starts[name], world)
+    streams = [
+        np.random.default_rng(derived_seed(how.seed, "instant", world.name, number))
+        for number in range(how.count)
+    ]
+    count = how.particles * how.count
+    evidences, effective = [math.nan] * how.count, None
+    if has_likelihood(world.solve(world.pack()[None])):
+        found = [at_once(begun, how.particles, rng) for rng in streams]
+        effective = sum(worth for _, worth in found)
+        if effective >= ENOUGH:
+            runs = [posterior for posterior, _ in found]
+            return Drawn(target, target, runs, instant=Instant(count, effective, True))
+        evidences = [posterior.log_evidence for posterior, _ in found]
+    runs = [
+        as_learned(begun, how.particles, evidence, rng)
+        for evidence, rng in zip(evidences, streams, strict=True)
+    ]
+    return Drawn(target, target, runs, instant=Instant(count, effective, False))
 
 
 def _prior(target: Target, weights: tuple[str, ...]) -> Target:

@@ -7,27 +7,33 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from emulator.claim import LOCK, alone
 from emulator.errors import InputError, unknown_name
 from emulator.estimation import diagnostics
+from emulator.estimation.arguments import (
+    Asked,
+    asked_of,
+    check,
+    dear_by,
+    noise_of,
+    sorted_folders,
+)
 from emulator.estimation.bands import Bands, averaged, bands, cumulated, responses, scaled
-from emulator.estimation.drawn import Correction, Drawn, Sampling, draw
-from emulator.estimation.likelihoods import log_likelihood
-from emulator.estimation.posterior import Target, forgotten
+from emulator.estimation.caveats import caveats, turned
+from emulator.estimation.drawn import Correction, Drawn, Instant, Sampling, draw
 from emulator.estimation.predictive import Predictive, replicate
 from emulator.estimation.priors import left_out
 from emulator.estimation.quarter_by_quarter import QuarterByQuarter, quarter_by_quarter
 from emulator.estimation.runs import target_of
 from emulator.inference.histories import History, Observed, observe
-from emulator.limits import MAX_HORIZON
 from emulator.progress import Progress, silent
 from emulator.seeding import derived_seed
 from emulator.specs import OBSERVABLE_NAMES, WorldSpec
-from emulator.worlds import World, get_world
+from emulator.worlds import get_world
 from emulator.worlds.base import FloatArray
 
 if TYPE_CHECKING:
@@ -36,14 +42,6 @@ if TYPE_CHECKING:
     from jaxtyping import Float64
 
 PRIOR_DRAWS = 4000  # which describe the prior beside the posterior
-
-# Beyond these a caveat is given: means known to a tenth of an s.d.; runs as far apart as
-# is worried about (Stan's bound); evidence known to a factor of e^.5, beneath which differences
-# are barely worth mentioning (Jeffreys 1961, app. B); moves that are hardly ever accepted.
-FEWEST_EFFECTIVE, LARGEST_R_HAT, LARGEST_ERROR, LEAST_ACCEPTANCE = 100, 1.05, 0.5, 0.05
-# Where a network's draws are worth less than this share of them, a few weigh most, and how much
-# they are worth is itself badly known.
-LEAST_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,9 @@ class Estimate:
     are admissible at all, to which it is cut. log_evidence: log p(history), with its Monte Carlo
     standard error. effective, r_hat (K,): see `diagnostics`. bands: responses to one s.d.
     predictive: whether the world makes such data. by_quarter: shocks that made the history, and
-    forecasts, of linear worlds. correction: of draws through a network. caveats: what makes all
+    forecasts, of linear worlds. correction: of draws through a network. instant: of draws of a
+    learned posterior, which are the answer; log_likelihood is then NaN unless they are corrected,
+    and log_evidence NaN where there is no exact likelihood. caveats: what makes all
     this less trustworthy, a sentence each.
     """
 
@@ -72,6 +72,7 @@ class Estimate:
     predictive: Predictive
     by_quarter: QuarterByQuarter | None
     correction: Correction | None
+    instant: Instant | None
     caveats: tuple[str, ...]
 
     @property
@@ -160,6 +161,7 @@ def estimate(
     history: History,
     *,
     weights: Sequence[str | Path] = (),
+    instant: bool = False,
     noise: Mapping[str, float] | None = None,
     draws: int = 2000,
     runs: int = 4,
@@ -177,12 +179,14 @@ def estimate(
 
     worlds: one or several, by name or world file. history: as `Emulator.irf` takes one, of any
     length, NaN where a number is missing. weights: folders of those through which worlds that are
-    dear to solve are drawn; their draws are then solved, and corrected. noise: s.d.s of measurement
-    noise by observable, none unless given. draws: of each posterior, over all independent `runs`,
-    whose disagreement is the Monte Carlo error. normalize: the impact to which the responses of
-    each draw are scaled, such as {"rate": 1}. cumulate: observables to sum over quarters,
-    annualised ones by a fourth. forecast: quarters after the history. output: a folder that keeps
-    every stage and the results, with which `resume` goes on. workers: processes.
+    dear to solve are drawn; their draws are then solved, and corrected. Of `adapt --from-data` they
+    hold a learned posterior, from which the sampler starts. instant: draws of such posteriors are
+    the answer, weighted by exact likelihoods where enough of them count. noise: s.d.s of
+    measurement noise by observable, none unless given. draws: of each posterior, over all
+    independent `runs`, whose disagreement is the Monte Carlo error. normalize: the impact to which
+    the responses of each draw are scaled, such as {"rate": 1}. cumulate: observables to sum over
+    quarters, annualised ones by a fourth. forecast: quarters after the history. output: a folder
+    that keeps every stage and the results, with which `resume` goes on. workers: processes.
 
     Raises InputError for arguments that cannot be met and worlds without an exact likelihood,
     ClaimError where another process is at work in `output`.
@@ -196,12 +200,13 @@ def estimate(
     if not observed.single:
         raise InputError("history: expected one history, got several")
     values = observed.values[0]
-    sds = _noise(noise)
-    asked = _asked(horizon, normalize, cumulate, forecast, observed)
+    sds = noise_of(noise)
+    asked = asked_of(horizon, normalize, cumulate, forecast, observed)
     targets = {name: target_of(world, values, sds) for name, world in found.items()}
-    _check(targets, draws, runs)
+    networks, starts = sorted_folders(targets, tuple(map(str, weights)), instant)
+    check(targets, draws, runs, instant)
     how = Sampling(
-        _dear(targets, tuple(map(str, weights))), -(-draws // runs), runs, seed,
+        dear_by(targets, networks), starts, instant, -(-draws // runs), runs, seed,
         None if output is None else Path(output) / "stages", workers, progress,
     )  # fmt: skip
     if output is None:
@@ -216,81 +221,9 @@ def estimate(
         return estimates
 
 
-class _Asked(NamedTuple):
-    """Which responses are shown: scaled to the impact of the observable at a place, and summed; and
-    the quarters of the history and its forecasts."""
-
-    horizon: int
-    impact: tuple[int, float] | None
-    summed: tuple[str, ...]
-    quarters: tuple[str, ...]
-
-
-def _asked(
-    horizon: int,
-    normalize: Mapping[str, float] | None,
-    cumulate: Sequence[str],
-    forecast: int,
-    observed: Observed,
-) -> _Asked:
-    for name in (*(normalize or {}), *cumulate):
-        if name not in OBSERVABLE_NAMES:
-            raise unknown_name("observable", name, OBSERVABLE_NAMES)
-    if len(normalize or {}) > 1:
-        raise InputError("normalize: expected one observable and its impact")
-    impacts = [(OBSERVABLE_NAMES.index(name), value) for name, value in (normalize or {}).items()]
-    if any(not 0.0 < abs(value) < 1e6 for _, value in impacts):
-        raise InputError("normalize: expected an impact other than zero")
-    if not 0 <= forecast <= MAX_HORIZON:
-        raise InputError(f"forecast: expected 0 to {MAX_HORIZON} quarters, got {forecast}")
-    impact = impacts[0] if impacts else None
-    return _Asked(horizon, impact, tuple(cumulate), observed.quarters(forecast))
-
-
-def _noise(noise: Mapping[str, float] | None) -> FloatArray:
-    """S.d.s (3,) of the observables."""
-    sds = np.zeros(len(OBSERVABLE_NAMES))
-    for name, value in (noise or {}).items():
-        if name not in OBSERVABLE_NAMES:
-            raise unknown_name("observable with noise", name, OBSERVABLE_NAMES)
-        if not (math.isfinite(value) and value >= 0.0):
-            raise InputError(f"noise of {name}: expected an s.d. of zero or more, got {value}")
-        sds[OBSERVABLE_NAMES.index(name)] = value
-    return sds
-
-
-def _check(targets: Mapping[str, Target], draws: int, runs: int) -> None:
-    """Refuse, before any work, what would fail in the midst of it."""
-    if runs < 1:
-        raise InputError(f"runs: expected 1 or more, got {runs}")
-    for target in targets.values():
-        world = target.world
-        fewest = 4 * len(target.prior.names) * runs
-        if draws < fewest:
-            raise InputError(
-                f"draws: expected at least {fewest} for the {len(target.prior.names)} parameters "
-                f"of world {world.name!r} in {runs} runs, got {draws}"
-            )
-        solution = world.solve(world.pack()[None])
-        log_likelihood(solution, target.history[:1], 0, target.noise)  # says so where it has none
-
-
-def _dear(targets: Mapping[str, Target], weights: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """The weights by the worlds that they stand in for. Raises InputError where there are none."""
-    if not weights:
-        return {}
-    found = {name: weights for name, target in targets.items() if target.world.dear}
-    if not found:
-        raise InputError(
-            f"weights: none of {', '.join(targets)} is dear to solve; leave them out, and have "
-            "exact answers"
-        )
-    return found
-
-
 def _gather(
     done: Mapping[str, Drawn],
-    asked: _Asked,
+    asked: Asked,
     seed: int,
     observed: Observed,
     noise: FloatArray,
@@ -302,9 +235,11 @@ def _gather(
         one, drawn = _estimate(found, asked, seed)
         estimates[one.spec.name], values[one.spec.name] = one, drawn
     ones = list(estimates.values())
-    shares, errors = diagnostics.probabilities(
-        [one.log_evidence for one in ones], [one.log_evidence_error for one in ones]
-    )
+    shares, errors = np.ones(1), np.full(1, math.nan)
+    if not math.isnan(ones[0].log_evidence):
+        shares, errors = diagnostics.probabilities(
+            [one.log_evidence for one in ones], [one.log_evidence_error for one in ones]
+        )
     together = {}
     for shock in dict.fromkeys(name for one in ones for name in one.spec.shock_names):
         having = [j for j, one in enumerate(ones) if shock in one.spec.shock_names]
@@ -332,7 +267,7 @@ def _only(spec: WorldSpec, shock: str) -> slice:
     return slice(place, place + 1)
 
 
-def _estimate(found: Drawn, asked: _Asked, seed: int) -> tuple[Estimate, FloatArray]:
+def _estimate(found: Drawn, asked: Asked, seed: int) -> tuple[Estimate, FloatArray]:
     """The estimate of one world, and responses of all its draws (R N, S, H+1, 3)."""
     target, done = found.target, found.runs
     world = target.world
@@ -343,9 +278,9 @@ def _estimate(found: Drawn, asked: _Asked, seed: int) -> tuple[Estimate, FloatAr
     z, share = found.prior.draw(PRIOR_DRAWS, rng)
     drawn = responses(world, theta, asked.horizon)
     by_quarter = quarter_by_quarter(target, theta, drawn, asked.quarters)
-    turned: list[str] = []
+    also: list[str] = []
     if asked.impact is not None:
-        turned = _turned(world, drawn, asked.impact)
+        also = turned(world, drawn, asked.impact)
         drawn = scaled(drawn, *asked.impact)
     drawn = cumulated(drawn, asked.summed)
     log_evidence, error = diagnostics.evidence([p.log_evidence for p in done])
@@ -355,51 +290,7 @@ def _estimate(found: Drawn, asked: _Asked, seed: int) -> tuple[Estimate, FloatAr
         world.spec, target.prior.names, draws, np.stack([p.log_l for p in done]),
         target.prior.theta(z), share * found.admitted, log_evidence, error,
         effective, hats, bands(world.shock_names, drawn), replicate(target, theta, rng), by_quarter,
-        found.correction, (*left_out(world), *_caveats(found, error, effective, hats), *turned),
+        found.correction, found.instant,
+        (*left_out(world), *caveats(found, error, effective, hats), *also),
     )  # fmt: skip
     return one, drawn
-
-
-def _turned(world: World[Any], drawn: FloatArray, impact: tuple[int, float]) -> list[str]:
-    """Which shocks' responses are not those of one economy once they are scaled."""
-    place, size = impact
-    name = OBSERVABLE_NAMES[place]
-    shares = (drawn[:, :, 0, place] * size < 0.0).mean(axis=0)
-    lost = np.isnan(scaled(drawn, place, size)).any(axis=(2, 3)).mean(axis=0)
-    out = []
-    for shock, share, none in zip(world.shock_names, shares, lost, strict=True):
-        if none > 0.0:
-            out.append(f"{shock}: {name} hardly moves at once in {none:.0%} of draws; not scaled")
-        elif share > 0.0:
-            out.append(f"{shock}: {name} moves the other way in {share:.0%} of draws, turned over")
-    return out
-
-
-def _caveats(found: Drawn, error: float, effective: FloatArray, hats: FloatArray) -> list[str]:
-    names, done, said = found.target.prior.names, found.runs, found.correction
-    more = "more draws help"
-    out = []
-    if said is not None and said.effective < LEAST_SHARE * said.solutions:
-        out.append(
-            f"the network is not good enough for this history: {said.solutions} exact solutions "
-            f"of its draws are worth {said.effective:.0f} independent ones; train it further"
-        )
-    fewest = int(np.argmin(effective))
-    if effective[fewest] < FEWEST_EFFECTIVE:
-        out.append(
-            f"the draws of {names[fewest]} are worth {effective[fewest]:.0f} independent ones, "
-            f"fewer than {FEWEST_EFFECTIVE}; {more}"
-        )
-    if len(done) > 1 and hats.max() > LARGEST_R_HAT:
-        worst = int(np.argmax(hats))
-        out.append(f"runs disagree on {names[worst]} (R-hat {hats[worst]:.2f}); {more}")
-    if error > LARGEST_ERROR:
-        out.append(f"the log evidence is known to {error:.1f} only; {more}")
-    stuck = sum(p.last_correlation > forgotten(len(p.theta)) for p in done)
-    if stuck:
-        out.append(
-            f"in {stuck} of {len(done)} runs moves ended before draws had forgotten where they were"
-        )
-    if min(p.acceptance for p in done) < LEAST_ACCEPTANCE:
-        out.append(f"moves were accepted in less than {LEAST_ACCEPTANCE:.0%} of cases; {more}")
-    return out

@@ -87,10 +87,10 @@ def _one(one: Estimate) -> dict[str, Any]:
         "title": one.spec.title,
         "runs": runs,
         "draws": runs * count,
-        "log_evidence": one.log_evidence,
-        **_finite({"log_evidence_error": one.log_evidence_error}),
+        **_finite({"log_evidence": one.log_evidence, "log_evidence_error": one.log_evidence_error}),
         "prior_share": one.prior_share,
         **({} if one.correction is None else {"correction": vars(one.correction)}),
+        **({} if one.instant is None else {"instant": vars(one.instant)}),
         "caveats": list(one.caveats),
         "parameters": {
             str(name): _finite(row) for name, row in one.table.to_dict(orient="index").items()

@@ -46,6 +46,11 @@ NO_NOISE = np.zeros(3)
 _LOG_2_PI = math.log(2.0 * math.pi)
 
 
+def has_likelihood(solution: Any) -> bool:
+    """Whether histories of a world with such solutions have an exact likelihood."""
+    return isinstance(solution, StateSpace | MovingAverage | SwitchingSolution)
+
+
 def log_likelihood(
     solution: Any,
     history: Float64[np.ndarray, "L 3"],

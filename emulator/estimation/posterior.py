@@ -9,6 +9,9 @@ leave half of the effective sample size (Del Moral, Doucet and Jasra 2006; Herbs
 are, which is what keeps the posterior from being too narrow: with a few moves a step, its 90 %
 bands held 85 % of truths.
 
+Where a density q is near the posterior, particles start from it, on the path q^(1-l) (p L)^l, and
+few steps are left. Weights are then those of L p / q; the evidence is the same number.
+
 A move is the t-preconditioned Crank-Nicolson step of Grumitt, Karamanis and Seljak (2024), in the
 d coordinates x in which `transport` brings the particles near to N(0, I):
 
@@ -22,8 +25,9 @@ to t decides whether it is accepted. Where the posterior is near that t, b = 1 d
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,10 +52,23 @@ KEPT = 0.5
 # small, at any number of particles; at .1 it is that of a million prior draws, to .03.
 FORGOTTEN = 0.1
 MOST_MOVES, MOST_MOVES_AT_LAST = 100, 300
+MOST_TRIES = 1000  # draws tried for one that is admissible
 # Heavy enough that a particle far out is reached from the centre, light enough to fit a normal.
 DEGREES = 10.0
 # Acceptance aimed for; the squared jump of such moves is flat between .2 and .4.
 ACCEPTED = 0.3
+
+
+class Start(Protocol):
+    """A density q of z, positive wherever the prior's is, that particles start from."""
+
+    def sample(self, count: int, rng: np.random.Generator) -> Float64[np.ndarray, "{count} K"]:
+        """Draws, whether the prior admits them or not."""
+        ...
+
+    def log_ratio(self, z: Float64[np.ndarray, "B K"]) -> Float64[np.ndarray, " B"]:
+        """log N(z; 0, I) - log q(z)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -59,13 +76,14 @@ class Target:
     """A posterior: a prior of a world's parameters times the likelihood of a history.
 
     history: NaN where a number is missing; run_in: quarters from rest before it. noise: s.d.s of
-    measurement noise.
+    measurement noise. start: what particles start from, the prior where there is none.
     """
 
     prior: Prior
     history: Float64[np.ndarray, "L 3"]
     run_in: int
     noise: Float64[np.ndarray, " 3"] = field(default_factory=NO_NOISE.copy)
+    start: Start | None = None
 
     @property
     def world(self) -> World[Any]:
@@ -83,10 +101,38 @@ class Target:
         self, count: int, rng: np.random.Generator
     ) -> tuple[Float64[np.ndarray, "{count} K"], float]:
         """Draws z from the prior, and the share of those tried that it admits."""
+        names = self.prior.names
+        return self._admitted(lambda tries: ndtri(rng.random((tries, len(names)))), count, 4)
+
+    def begin(
+        self, count: int, rng: np.random.Generator
+    ) -> tuple[Float64[np.ndarray, "{count} K"], float]:
+        """Draws that particles start from, admitted by the prior, and the log of the share of q
+        that is, over that of the prior: weights L p / q are those of densities before the cut."""
+        z, of_prior = self.draw(count, rng)
+        if self.start is None:
+            return z, 0.0
+        start = self.start
+        z, share = self._admitted(lambda tries: start.sample(tries, rng), count, 1)
+        return z, math.log(share / of_prior)
+
+    def log_ratio(self, z: Float64[np.ndarray, "B K"]) -> Float64[np.ndarray, " B"]:
+        """log N(z; 0, I) - log q(z); zero where particles start from the prior."""
+        return np.zeros(len(z)) if self.start is None else self.start.log_ratio(z)
+
+    def _admitted(
+        self, make: Callable[[int], FloatArray], count: int, times: int
+    ) -> tuple[FloatArray, float]:
+        """`count` draws that the prior admits, and their share, trying `times` as many at once."""
         kept: list[FloatArray] = []
         tried = 0
         while sum(map(len, kept)) < count:
-            z = ndtri(rng.random((4 * count, len(self.prior.names))))
+            if tried >= MOST_TRIES * count:
+                raise InputError(
+                    f"world {self.world.name!r}: {sum(map(len, kept))} of {tried} draws are "
+                    "admissible; narrow its parameters' bounds"
+                )
+            z = make(times * count)
             theta = self.prior.theta(z)
             kept.append(z[self.prior.admits(theta, self.world.check(theta))])
             tried += len(z)
@@ -99,8 +145,9 @@ class Stage:
 
     z (N, K), log_l (N,) their log likelihoods. ancestors (N,): which particle of the last
     resampling each has moved from. log_evidence: log of the mean of p(history | z)^power under the
-    prior. scale: of moves. steps: of tempering. moves: of every particle, in all. last_correlation:
-    with the last resampling, where the moves ended. acceptance: of the last ones.
+    prior, or of its like on the path from a start. scale: of moves. steps: of tempering. moves: of
+    every particle, in all. last_correlation: with the last resampling, where the moves ended.
+    acceptance: of the last ones.
     """
 
     z: Float64[np.ndarray, "N K"]
@@ -116,15 +163,15 @@ class Stage:
 
 
 def begin(target: Target, particles: int, rng: np.random.Generator) -> Stage:
-    """Draws from the prior. Raises InputError with too few particles for a covariance, or where
-    none of them makes the history possible."""
+    """Draws from the prior, or from where the target starts. Raises InputError with too few
+    particles for a covariance, or where none of them makes the history possible."""
     count = len(target.prior.names)
     if particles < 4 * count:
         raise InputError(
             f"particles: expected at least {4 * count} for the {count} parameters of world "
             f"{target.world.name!r}, got {particles}"
         )
-    z, _ = target.draw(particles, rng)
+    z, log_share = target.begin(particles, rng)
     log_l = target.log_likelihood(z)
     if not np.isfinite(log_l).any():
         raise InputError(
@@ -132,17 +179,20 @@ def begin(target: Target, particles: int, rng: np.random.Generator) -> Stage:
             "draws of the prior; with fewer shocks than observables, give measurement noise or "
             "leave a column empty"
         )
-    return Stage(z, log_l, np.arange(particles))
+    return Stage(z, log_l, np.arange(particles), log_evidence=log_share)
 
 
 def advance(target: Target, stage: Stage, rng: np.random.Generator) -> Stage:
     """The next stage: a step of tempering, a resampling, and moves until it is forgotten."""
-    step = _next_step(stage.log_l, 1.0 - stage.power)
-    weights, gained = weights_of(stage.log_l, step)
+    ratio = target.log_ratio(stage.z)
+    step = _next_step(stage.log_l + ratio, 1.0 - stage.power)
+    weights, gained = weights_of(stage.log_l + ratio, step)
     power = 1.0 if step >= 1.0 - stage.power else stage.power + step
     transport = fit(stage.z, weights)
     chosen = systematic(weights, rng)
-    mover = _Mover(target, transport, stage.z[chosen], stage.log_l[chosen], power, stage.scale)
+    mover = _Mover(
+        target, transport, stage.z[chosen], stage.log_l[chosen], ratio[chosen], power, stage.scale
+    )
     start = mover.x
     limit = forgotten(len(chosen))
     done = 0
@@ -230,7 +280,8 @@ def systematic(weights: FloatArray, rng: np.random.Generator) -> NDArray[np.int6
 
 
 class _Mover:
-    """Particles z (N, P), x of them (N, P), their log likelihoods (N,), and moves at one power."""
+    """Particles z (N, P), x of them (N, P), their log likelihoods and log ratios of prior to start
+    (N,), and moves at one power."""
 
     def __init__(
         self,
@@ -238,10 +289,11 @@ class _Mover:
         transport: Transport,
         z: FloatArray,
         log_l: FloatArray,
+        ratio: FloatArray,
         power: float,
         scale: float,
     ) -> None:
-        self.z, self.log_l, self.scale = z, log_l, scale
+        self.z, self.log_l, self.ratio, self.scale = z, log_l, ratio, scale
         self.x = transport.whiten(z)
         self._target, self._transport, self._power = target, transport, power
         self._done = 0
@@ -259,11 +311,17 @@ class _Mover:
         log_l = self._target.log_likelihood(proposed)
         gain = self._power * (log_l - self.log_l)
         gain -= 0.5 * (np.square(proposed) - np.square(self.z)).sum(axis=1)
+        if self._power < 1.0:
+            ratio = self._target.log_ratio(proposed)
+            gain += (self._power - 1.0) * (ratio - self.ratio)
+        else:
+            ratio = self.ratio  # of no use to what remains
         gain -= _log_t(np.square(proposed_x).sum(axis=1), d) - _log_t(distance, d)
         taken = np.log(rng.random(n)) < gain
         self.z = np.where(taken[:, None], proposed, self.z)
         self.x = np.where(taken[:, None], proposed_x, self.x)
         self.log_l = np.where(taken, log_l, self.log_l)
+        self.ratio = np.where(taken, ratio, self.ratio)
         share = float(taken.mean())
         self._done += 1
         # Robbins and Monro (1951): steps of the adaptation fade within a power

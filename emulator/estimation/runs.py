@@ -7,7 +7,7 @@ the run's own number, never on the number of workers or on where it was stopped.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +35,12 @@ LONG_AGO, LONG_AGO_IN_REGIMES = 2**14, 2**10
 @dataclass(frozen=True)
 class Run:
     """A run to do: what a worker needs and nothing else. world: as `get_world` takes it. weights:
-    folders of those through which it is answered, none to solve it. kept: the file of its stages,
-    if any."""
+    folders of those through which it is answered, none to solve it. start: the folder of a learned
+    posterior that it starts from, if any. kept: the file of its stages, if any."""
 
     world: str
     weights: tuple[str, ...]
+    start: str | None
     history: FloatArray
     noise: FloatArray
     particles: int
@@ -54,19 +55,32 @@ def target_of(world: World[Any], history: FloatArray, noise: FloatArray) -> Targ
     return Target(prior_of(world), np.ascontiguousarray(history), run_in, noise)
 
 
+def started(target: Target, folder: str, world: World[Any]) -> tuple[Target, str]:
+    """The target with particles that start from the posterior in a folder, which was trained on
+    `world`, and the SHA-256 of its weights."""
+    # Imported here: without one, worlds are estimated without torch, which takes seconds.
+    from emulator.estimation.learned import learned, read
+
+    found = read(folder, world)
+    return replace(target, start=learned(found, target.history)), found.sha256
+
+
 def perform(runs: list[Run], workers: int) -> Iterator[tuple[Run, Posterior]]:
     """Every run and what it found, as they come."""
     return in_processes(_work, runs, workers)
 
 
 def _work(run: Run) -> tuple[Run, Posterior]:
-    world, sha = get_world(run.world), ""
+    exact = world = get_world(run.world)
+    sha = begun = ""
     if run.weights:
-        world, sha = through(world, run.weights)
+        world, sha = through(exact, run.weights)
     target = target_of(world, run.history, run.noise)
+    if run.start is not None:
+        target, begun = started(target, run.start, exact)
     rng = np.random.default_rng(derived_seed(run.seed, "estimate", world.name, run.number))
     with threadpool_limits(limits=1):
-        key = _key(world, sha, run)
+        key = _key(world, sha, begun, run)
         stage = None if run.kept is None else _read(run.kept, key, rng)
         if stage is None:
             stage = posterior.begin(target, run.particles, rng)
@@ -77,7 +91,7 @@ def _work(run: Run) -> tuple[Run, Posterior]:
     return run, posterior.reached(target, stage)
 
 
-def _key(world: World[Any], weights: str, run: Run) -> str:
+def _key(world: World[Any], weights: str, start: str, run: Run) -> str:
     """16 hex digits of all that the numbers of a run depend on."""
     given: dict[str, Any] = {
         "world": world.spec.to_dict(),
@@ -88,6 +102,7 @@ def _key(world: World[Any], weights: str, run: Run) -> str:
         "seed": run.seed,
         "number": run.number,
         **({"weights": weights} if weights else {}),
+        **({"start": start} if start else {}),
     }
     return json_sha256(given)[:16]
 

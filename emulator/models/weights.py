@@ -33,6 +33,7 @@ from emulator.models.base import Model
 from emulator.models.configs import KINDS
 from emulator.models.described import Bounded, Provenance, require_numbers
 from emulator.models.plain import plain_torch
+from emulator.models.posteriors import is_posterior
 from emulator.specs import WorldSpec
 from emulator.storage import (
     CHECKSUM,
@@ -162,6 +163,11 @@ def load_weights(folder: str | os.PathLike[str]) -> Loaded:
     try:
         description = read_json(description_path)
     except GONE:
+        if is_posterior(path):
+            raise WeightsError(
+                f"{path}: holds a posterior from data, not responses; `emulator estimate WORLD "
+                "--history FILE.csv --weights FOLDER --instant` answers by it"
+            ) from None
         raise WeightsError(
             f"{path}: no weights here ({DESCRIPTION_FILE} is missing); train some with "
             "`emulator train CONFIG`, or name a folder that holds them"

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from emulator.adapt import Order, adapt, card, carry_out, learner, plan, search
+from emulator.adapt import Order, adapt, card, from_data, from_parameters, learner, matter, plan
+from emulator.adapt.learner import Grid
 from tests.shared import once
 
 STEPS = 40
+GRID = Grid((4e-3, 2e-3, 8e-3), 8)
 TINY = Order("nk", steps=STEPS, draws=120, seed=3)
 
 
@@ -20,15 +22,15 @@ def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few draws a step, few units, few draws beside those trained on."""
-    for module in (card, carry_out, learner, plan):
+    for module in (card, from_parameters, learner, plan):
         monkeypatch.setattr(module, "BATCH", 16)
     monkeypatch.setattr(plan, "CHAPTER", 256)
     monkeypatch.setattr(plan, "FEWEST_TRIED", STEPS)
     monkeypatch.setattr(plan, "VALIDATION", 64)
     monkeypatch.setattr(plan, "TEST", 64)
-    for module in (search, plan, carry_out):
-        monkeypatch.setattr(module, "WIDTH", 8)
-    monkeypatch.setattr(search, "WIDTHS", (4,))
+    monkeypatch.setattr(Grid, "widths", (4,))
+    monkeypatch.setattr(matter.Matter, "grid", GRID)
+    monkeypatch.setattr(from_data.Posteriors, "grid", GRID)
 
 
 @pytest.fixture(scope="session")

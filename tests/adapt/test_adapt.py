@@ -16,13 +16,13 @@ import torch
 import emulator
 from emulator.adapt import Order, adapt
 from emulator.adapt.card import read_card
-from emulator.adapt.draws import Store
+from emulator.adapt.draws import ResponseStore
 from emulator.adapt.plan import HORIZON
 from emulator.errors import ConfigError, InputError, UnknownNameError
 from emulator.models.weights import load_weights
 from emulator.training.losses import response_loss
 from emulator.worlds import get_world
-from tests.adapt.conftest import STEPS, TINY
+from tests.adapt.conftest import GRID, STEPS, TINY
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("small_networks")]
 
@@ -42,7 +42,7 @@ def test_the_card_holds_what_an_evaluation_finds(adapted: Path) -> None:
     """On test draws, which are others than those trained on and chosen by."""
     card, loaded = read_card(adapted), load_weights(adapted)
     world = get_world("nk")
-    store = Store(world, TINY.seed, HORIZON, None)
+    store = ResponseStore(world, TINY.seed, HORIZON, None)
     parts = {part: store.some(part, 50) for part in ("train", "validation", "test")}
     test = parts["test"].rows(slice(card["test"]["draws"]))
     inputs, truth = test.ask(world)
@@ -88,7 +88,7 @@ def test_what_was_stopped_goes_on_bit_for_bit(
     with pytest.raises(ConfigError, match=r"another seed \(3, now 4\)"):
         adapt(replace(TINY, seed=4), part, resume=True)
     with monkeypatch.context() as patch:
-        patch.setattr("emulator.adapt.carry_out._identity", lambda world: "another")
+        patch.setattr("emulator.adapt.carry_out.identity", lambda world: "another")
         with pytest.raises(ConfigError, match="'nk' has changed"):
             adapt(TINY, part, resume=True)
     assert adapt(TINY, part, resume=True)
@@ -147,10 +147,9 @@ def test_it_stops_when_the_time_is_over(tmp_path: Path) -> None:
 def test_a_part_of_the_shipped_weights_is_taken_over_where_there_is_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, adapted: Path
 ) -> None:
-    monkeypatch.setattr("emulator.adapt.carry_out.find_weights", lambda: adapted)
+    monkeypatch.setattr("emulator.adapt.from_parameters.find_weights", lambda: adapted)
     width = read_card(adapted)["chosen"]["width"]  # of what is taken over nothing can be wider
-    for module in ("carry_out", "plan", "search"):
-        monkeypatch.setattr(f"emulator.adapt.{module}.WIDTH", width)
+    monkeypatch.setattr("emulator.adapt.matter.Matter.grid", GRID._replace(width=width))
     assert adapt(replace(TINY, start="shipped"), tmp_path / "run")
     card = read_card(tmp_path / "run")
     assert {stage["settings"]["start"] for stage in card["stages"]} == {"shipped"}

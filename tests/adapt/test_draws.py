@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from emulator.adapt.draws import BLOCK, Draws, Store, Supply, draw
+from emulator.adapt.draws import BLOCK, Draws, ResponseStore, Supply, draw
 from emulator.errors import InputError
 from emulator.limits import MAX_SIZE, MIN_SIZE
 from emulator.worlds import get_world
@@ -28,10 +28,13 @@ def test_draws_are_valid_and_their_responses_are_the_worlds() -> None:
 
 
 def test_a_block_is_a_function_of_its_number() -> None:
-    store = Store(get_world("rbc"), 1, 4, None)
+    store = ResponseStore(get_world("rbc"), 1, 4, None)
     some = store.some("train", BLOCK + 10)
     assert torch.equal(some.theta[BLOCK:], store.block("train", 1).theta[:10])
-    for other in (store.block("validation", 0), Store(store.world, 2, 4, None).block("train", 0)):
+    for other in (
+        store.block("validation", 0),
+        ResponseStore(store.world, 2, 4, None).block("train", 0),
+    ):
         assert not torch.isin(other.theta, some.theta).all(dim=1).any()
 
 

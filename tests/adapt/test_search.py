@@ -7,18 +7,21 @@ import math
 import pytest
 
 from emulator.adapt import plan as plans
+from emulator.adapt.matter import GRID
 from emulator.adapt.order import Order
-from emulator.adapt.search import FINALISTS, RATES, WIDTH, WIDTHS, Result, next_stage
+from emulator.adapt.search import FINALISTS, Result, next_stage
 from emulator.worlds import get_world
-from tests.adapt.test_draws import Store
+from tests.adapt.test_draws import ResponseStore
 
 pytestmark = pytest.mark.fast
+
+RATES, WIDTH, WIDTHS = GRID.rates, GRID.width, GRID.widths
 
 
 def _carried_out(error, starts=("scratch",), last=None):  # type: ignore[no-untyped-def]
     """All stages, `error` being that of settings and share."""
     done: list[Result] = []
-    while stage := next_stage(done, starts):
+    while stage := next_stage(done, starts, GRID):
         found = error(stage.settings, stage.share)
         if stage.share is None and last is not None:
             found = last.pop(0)
@@ -62,7 +65,7 @@ def test_a_last_run_that_diverges_is_gone_through_again_at_half_the_rate() -> No
 @pytest.mark.parametrize("starts", [("scratch",), ("scratch", "shipped")])
 def test_with_few_steps_only_starts_are_tried(starts: tuple[str, ...]) -> None:
     done: list[Result] = []
-    while stage := next_stage(done, starts, tried=False):  # type: ignore[arg-type]
+    while stage := next_stage(done, starts, GRID, tried=False):  # type: ignore[arg-type]
         done.append(Result(stage.settings, stage.share is None, 1.0, 10, 1.0, ()))
     assert len(done) == len(starts) + (len(starts) > 1)
     assert done[-1].last
@@ -78,13 +81,12 @@ def test_what_a_draw_costs_says_whether_draws_are_fixed(
     """Against a step that costs a tenth of a millisecond a row."""
     monkeypatch.setattr(plans, "seconds_a_draw", lambda *_: draw)
     monkeypatch.setattr(plans, "seconds_a_row", lambda *_: 1e-4)
-    world = get_world("nk")
-    store = Store(world, 1, 40, None)
-    made = plans.plan(Order("nk"), world, store, None, 1.0)  # type: ignore[arg-type]
+    store = ResponseStore(get_world("nk"), 1, 40, None)
+    made = plans.plan(Order("nk"), store, None, 1.0)  # type: ignore[arg-type]
     assert (made.draws, made.times) == expected
     assert made.kept is (draw >= plans.KEPT)
     assert made.trials
     order = Order("nk", minutes=0.2, draws=500)
-    asked = plans.plan(order, world, store, None, 1.0)  # type: ignore[arg-type]
+    asked = plans.plan(order, store, None, 1.0)  # type: ignore[arg-type]
     assert not asked.trials
     assert (asked.draws, asked.times, asked.validation) == (500, None, 125)

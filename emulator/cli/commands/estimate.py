@@ -45,8 +45,15 @@ def estimate(
         "--weights",
         metavar="FOLDER",
         help="A weights or run folder, through which worlds that are dear to solve are drawn, to "
-        "be corrected by solving the draws; may be given several times. Of those that know a world "
-        "the last answers for it.",
+        "be corrected by solving the draws, or a posterior of `emulator adapt --from-data`, from "
+        "which the sampler starts; may be given several times. Of those that know a world the last "
+        "answers for it.",
+    ),
+    instant: bool = typer.Option(
+        False,
+        "--instant",
+        help="Answer at once by the posteriors of `emulator adapt --from-data` among the weights, "
+        "weighted by exact likelihoods where enough of their draws count.",
     ),
     noise: str | None = typer.Option(
         None,
@@ -81,8 +88,8 @@ def estimate(
     """Estimate worlds on data: posteriors, evidence, and responses averaged over worlds.
 
     Exact likelihoods; of worlds that are dear to solve, with --weights, a network's, corrected by
-    exact ones. Stopped at any moment, the same command with --resume goes on
-    where --output keeps what is done.
+    exact ones; with --instant, a learned posterior's. Stopped at any moment, the same command with
+    --resume goes on where --output keeps what is done.
     """
     from emulator.cli.estimates import (
         check_shock,
@@ -104,8 +111,8 @@ def estimate(
     check_shock(names, shock, plot)
     with progress_bar("estimate") as progress:
         found = estimated(
-            list(dict.fromkeys(names)), history, weights=weights, noise=sds, draws=draws,
-            runs=runs, seed=seed, horizon=horizon,
+            list(dict.fromkeys(names)), history, weights=weights, instant=instant, noise=sds,
+            draws=draws, runs=runs, seed=seed, horizon=horizon,
             normalize=None if impact is None else named(impact), cumulate=summed,
             forecast=forecast, output=output, resume=resume, workers=workers, progress=progress,
         )  # fmt: skip
