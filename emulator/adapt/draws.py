@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
 import numpy as np
 import torch
@@ -160,7 +160,7 @@ class Store(ABC, Generic[R]):
     folder: where they are kept; None for those that are cheap to make again.
     """
 
-    kind: ClassVar[type[Rows]]
+    kind: type[R]
 
     def __init__(self, world: World[Any], seed: int, folder: Path | None) -> None:
         self.world, self.seed, self.folder = world, seed, folder
@@ -183,7 +183,7 @@ class Store(ABC, Generic[R]):
 
         if self.folder is None:
             return make()
-        return kept(self.folder / f"{part}-{number}.npz", self.kind, make)  # type: ignore[arg-type]
+        return kept(self.folder / f"{part}-{number}.npz", self.kind, make)
 
     def some(
         self, part: Part, count: int, first: int = 0, told: Callable[[int], None] = unheard

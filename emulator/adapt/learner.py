@@ -82,7 +82,7 @@ class Learner(ABC, Generic[R]):
             group["lr"] = self.settings.rate * rate_at(share)
         rows = self.supply.rows(self.step * BATCH, BATCH)
         self.optimiser.zero_grad(set_to_none=True)
-        self.loss(rows).backward()
+        self.loss(rows).backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
         if not math.isfinite(norm.item()):
             return False

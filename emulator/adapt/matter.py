@@ -107,7 +107,8 @@ class ResponseLearner(Learner[Draws]):
         objective = self.objectives[self.step % BANDS_EVERY == 0]
         objective.train()
         batch = rows.ask(self.matter.world)
-        return objective(StepBatch({self.matter.spec.name: (batch,)}, {})).total
+        total: torch.Tensor = objective(StepBatch({self.matter.spec.name: (batch,)}, {})).total
+        return total
 
     def error(self, rows: Draws) -> float:
         """NRMSE on draws."""

@@ -108,7 +108,8 @@ class Density(nn.Module):
         base, first = known[0][:, some], known[1][some]
         y = _unit(first + _part(self.of_coordinates, shown, some))
         y = y + _unit(_part(self.second, y, some))
-        parts = _part(self.head, y, some).unflatten(-1, (3, COMPONENTS))
+        parts = _part(self.head, y, some)
+        parts = parts.view(*parts.shape[:2], 3, COMPONENTS)
         m, log_s, c = base[..., 0].T, base[..., 1].T, base[..., 2:].transpose(0, 1)
         location = m + (shown * c).sum(dim=-1)
         scale = _between(log_s)[..., None]

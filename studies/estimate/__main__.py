@@ -5,6 +5,7 @@
     python -m studies.estimate evidence --of nk,rbc,var     # whether the right world is found
     python -m studies.estimate speed --of nk                # on 198 quarters
     python -m studies.estimate network --of hank --weights runs/hank/rows_16210/seed_1
+    python -m studies.estimate instant --of nk --weights runs/nk-posterior --count 1000
 
 What is done is kept in --work; the same command goes on.
 """
@@ -18,20 +19,22 @@ from typing import Any
 
 import emulator
 from studies.dynare.octave import version
-from studies.estimate import calibration, dynare, network
+from studies.estimate import calibration, dynare, instant, network
 from studies.records import machine, write
 
 ROOT = Path(__file__).resolve().parents[2] / "results" / "estimate"
+STUDIES = ("dynare", "calibration", "evidence", "speed", "network", "instant")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure estimates.")
-    parser.add_argument("study", choices=("dynare", "calibration", "evidence", "speed", "network"))
+    parser.add_argument("study", choices=STUDIES)
     parser.add_argument("--of", required=True, help="a model of studies/estimate/models, a world")
     parser.add_argument("--count", type=int, default=60, help="posteriors to calibrate")
+    parser.add_argument("--compared", type=int, default=60, help="of these, sampled exactly too")
     parser.add_argument("--draws", type=int, default=2000, help="of the posterior that is timed")
     parser.add_argument("--runs", type=int, default=2, help="of the posterior through a network")
-    parser.add_argument("--weights", type=Path, help="the network's folder")
+    parser.add_argument("--weights", type=Path, help="the network's or learned posterior's folder")
     parser.add_argument("--work", type=Path, default=Path("build/estimate"))
     options = parser.parse_args()
     name, of = options.study, options.of
@@ -41,6 +44,8 @@ def main() -> None:
         found = calibration.calibrate(of, options.count, options.work)
     elif name == "evidence":
         found = calibration.recognise(of.split(","), 4, options.work)
+    elif name == "instant":
+        found = instant.measure(of, options.weights, options.count, options.compared, options.work)
     elif name == "network":
         found = network.measure(of, options.weights, options.draws, options.runs, options.work)
     else:

@@ -118,9 +118,7 @@ def test_the_longest_complete_stretch_is_read() -> None:
     history[100, 1] = np.nan
     history[180, 0] = np.nan
     assert np.array_equal(stretch(history), history[181:])
-    with pytest.raises(
-        InputError, match=r"40 complete quarters .*, the history has 2;"
-    ):
+    with pytest.raises(InputError, match=r"40 complete quarters .*, the history has 2;"):
         stretch(history[98:102])
 
 
