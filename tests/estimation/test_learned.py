@@ -93,7 +93,7 @@ def test_weighted_draws_have_the_evidence_too(
     conjugate: tuple[Target, float, np.ndarray],
 ) -> None:
     target, evidence, mean = conjugate
-    begun = replace(target, start=Normal(mean, 0.3))
+    begun = replace(target, start=Normal(mean, 0.5))
     found, worth = at_once(begun, 4000, np.random.default_rng(3))
     assert 50 < worth < 4000
     assert found.log_evidence == pytest.approx(evidence, abs=4 / np.sqrt(worth))
