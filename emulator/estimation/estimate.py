@@ -240,17 +240,11 @@ def _gather(
         shares, errors = diagnostics.probabilities(
             [one.log_evidence for one in ones], [one.log_evidence_error for one in ones]
         )
-    together = {}
-    for shock in dict.fromkeys(name for one in ones for name in one.spec.shock_names):
-        having = [j for j, one in enumerate(ones) if shock in one.spec.shock_names]
-        if len(having) > 1:
-            some = [values[ones[j].spec.name][:, _only(ones[j].spec, shock)] for j in having]
-            together[shock] = averaged((shock,), some, shares[having] / shares[having].sum())
     return Estimates(
         estimates,
         dict(zip(estimates, shares.tolist(), strict=True)),
         dict(zip(estimates, errors.tolist(), strict=True)),
-        together,
+        _averaged(ones, values),
         observed.given,
         observed.first,
         observed.last,
@@ -259,6 +253,22 @@ def _gather(
         asked.summed,
         time.perf_counter() - began,
     )
+
+
+def _averaged(ones: Sequence[Estimate], values: Mapping[str, FloatArray]) -> dict[str, Bands]:
+    """By shock, responses averaged over the worlds that have it, where two or more do. values: by
+    world, responses of its draws (R N, S, H+1, 3)."""
+    out = {}
+    for shock in dict.fromkeys(name for one in ones for name in one.spec.shock_names):
+        having = [one for one in ones if shock in one.spec.shock_names]
+        if len(having) > 1:
+            # Anew: beside a likelier world without the shock their shares may all round to zero.
+            shares, _ = diagnostics.probabilities(
+                [one.log_evidence for one in having], [0.0] * len(having)
+            )
+            some = [values[one.spec.name][:, _only(one.spec, shock)] for one in having]
+            out[shock] = averaged((shock,), some, shares)
+    return out
 
 
 def _only(spec: WorldSpec, shock: str) -> slice:

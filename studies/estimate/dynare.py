@@ -30,7 +30,7 @@ MODELS = Path(__file__).parent / "models"
 OBSERVED = {"output": "x", "inflation": "dp", "rate": "r"}
 QUARTERS, RUN_IN, SEED = 150, 100, 33
 DRAWS = 4000
-REPLICATIONS, CHAINS, DROPPED = 5_000, 2, 0.3
+REPLICATIONS, CHAINS, DROPPED = 20_000, 2, 0.3
 # Means agree where they differ by less than this many Monte Carlo standard errors of both.
 ERRORS = 4.0
 _DUMP = """\

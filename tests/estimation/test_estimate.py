@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import emulator
 from emulator.errors import InputError, UnknownNameError
 from emulator.estimation import posterior, runs
 from emulator.estimation.diagnostics import effective_size, evidence, probabilities, r_hat
-from emulator.estimation.estimate import Estimates
+from emulator.estimation.estimate import Estimates, _averaged
 from emulator.estimation.estimates_on_disk import RESULTS
 from emulator.estimation.likelihoods import log_likelihood
 from emulator.estimation.predictive import autocovariances
@@ -67,6 +68,28 @@ def test_responses_are_averaged_over_the_worlds_that_have_the_shock(
         one.bands.mean[one.bands.shocks.index("monetary")] for one in estimates.worlds.values()
     ]
     np.testing.assert_allclose(together.mean[0], np.tensordot(shares, means, axes=1), atol=1e-12)
+
+
+@pytest.mark.slow
+def test_worlds_are_averaged_beside_a_far_likelier_one_without_the_shock(
+    found: tuple[Estimates, Path],
+) -> None:
+    estimates, _ = found
+    pair = [replace(estimates["nk"], log_evidence=-9000.0), replace(estimates["rbc"],
+            log_evidence=-9001.0)]  # fmt: skip
+    values = {
+        one.spec.name: emulator.get_world(one.spec.name).irf(one.theta).values for one in pair
+    }
+    likely = replace(pair[0], spec=emulator.get_world("lss").spec, log_evidence=0.0)
+    alone = _averaged(pair, values)
+    beside = _averaged([*pair, likely], values)
+    assert set(alone) == set(beside) == {"monetary"}
+    np.testing.assert_array_equal(beside["monetary"].mean, alone["monetary"].mean)
+    share = 1.0 / (1.0 + np.exp(-1.0))
+    means = [values[one.spec.name].mean(axis=0)[one.spec.shock_names.index("monetary")]
+             for one in pair]  # fmt: skip
+    wanted = share * means[0] + (1.0 - share) * means[1]
+    np.testing.assert_allclose(beside["monetary"].mean[0], wanted, atol=1e-12)
 
 
 @pytest.mark.slow
