@@ -20,16 +20,16 @@ def interrupts_later() -> Iterator[None]:
     thread that does not block the signal hears it for the main one, so that a mask is not enough.
     """
     came: list[int] = []
-    main = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGINT)
-    if main:
+    handler = signal.getsignal(signal.SIGINT)  # None where Python did not set it
+    ours = threading.current_thread() is threading.main_thread() and handler is not None
+    if ours:
         signal.signal(signal.SIGINT, lambda number, _: came.append(number))
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        if main:
+        if ours:
             signal.signal(signal.SIGINT, handler)
         if came:
             signal.raise_signal(signal.SIGINT)

@@ -36,7 +36,7 @@ def test_worlds_data_and_their_commands_work_without_torch() -> None:
     every += "    world.irf(world.pack(), 2); assert 'torch' not in sys.modules, name"
     exact = ["compare", "--worlds", "nk,rbc", "--shock", "monetary", "--exact"]
     _in_order(
-        ("import emulator", {"torch", "numpy", "numba", "xarray", "typer"}),
+        ("import emulator", {"torch", "numpy", "numba", "pandas", "xarray", "matplotlib", "typer"}),
         ("emulator.list_worlds()", {"torch", "emulator.worlds.nk"}),
         ("from emulator.cli.app import run; assert run(['worlds']) == 0", {"torch", *others}),
         ("assert run(['worlds', 'nk']) == 0", {"torch", *others}),

@@ -22,7 +22,7 @@ CELL = st.one_of(
     st.datetimes(), st.times(), st.timedeltas(), st.tuples(st.text(max_size=2), st.integers()),
     st.integers(-(10**3), 10**9).map(str),
     st.sampled_from([
-        10**400, "9" * 400, pd.NaT, pd.NA, np.datetime64("NaT"), np.datetime64("1990-01", "M"),
+        10**400, "9" * 400, pd.NaT, pd.NA, np.datetime64("NaT", "D"), np.datetime64("1990-01", "M"),
         np.timedelta64(1, "D"), np.float32(1990.25), pd.Period("1990Q1"), pd.Timestamp("1990"),
         "1990Q5", "0000-01-01", "1990-13", "٣", "1_0", "inf", b"1990Q1", Decimal("1990.5"),
     ]),
