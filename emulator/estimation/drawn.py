@@ -26,6 +26,7 @@ from emulator.seeding import derived_seed
 from emulator.worlds import Status
 from emulator.worlds.lanes import LANES
 
+TRIED = 4  # draws weighted for each that is kept: of a hundred some ten count
 # Weighted draws worth fewer than this tell less of a posterior than what was learned does.
 ENOUGH = 100
 
@@ -113,7 +114,7 @@ def draw(targets: Mapping[str, Target], how: Sampling) -> dict[str, Drawn]:
 
 def _at_once(name: str, target: Target, how: Sampling) -> Drawn:
     """Draws of the learned posterior, corrected where they are worth enough to be."""
-    from emulator.estimation.learned import as_learned, at_once
+    from emulator.estimation.learned import as_learned, at_once, thinned
 
     world = target.world
     begun, _ = started(target, how.starts[name], world)
@@ -121,13 +122,16 @@ def _at_once(name: str, target: Target, how: Sampling) -> Drawn:
         np.random.default_rng(derived_seed(how.seed, "instant", world.name, number))
         for number in range(how.count)
     ]
-    count = how.particles * how.count
+    count = TRIED * how.particles * how.count
     evidences, effective = [math.nan] * how.count, None
     if has_likelihood(world.solve(world.pack()[None])):
-        found = [at_once(begun, how.particles, rng) for rng in streams]
+        found = [at_once(begun, TRIED * how.particles, rng) for rng in streams]
         effective = sum(worth for _, worth in found)
         if effective >= ENOUGH:
-            runs = [posterior for posterior, _ in found]
+            runs = [
+                thinned(posterior, TRIED, rng)
+                for (posterior, _), rng in zip(found, streams, strict=True)
+            ]
             return Drawn(target, target, runs, instant=Instant(count, effective, True))
         evidences = [posterior.log_evidence for posterior, _ in found]
     runs = [

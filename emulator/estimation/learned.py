@@ -103,6 +103,14 @@ def at_once(target: Target, count: int, rng: np.random.Generator) -> tuple[Poste
     return found, float(1.0 / np.square(weights).sum())
 
 
+def thinned(found: Posterior, every: int, rng: np.random.Generator) -> Posterior:
+    """One in `every` of draws that were resampled at points at equal distances: such draws again,
+    as the first is any of them."""
+    some = slice(int(rng.integers(every)), None, every)
+    ancestors = np.unique(found.ancestors[some], return_inverse=True)[1]
+    return replace(found, theta=found.theta[some], log_l=found.log_l[some], ancestors=ancestors)
+
+
 def as_learned(
     target: Target, count: int, log_evidence: float, rng: np.random.Generator
 ) -> Posterior:

@@ -1,7 +1,8 @@
 """A learned posterior: is it calibrated, how near is it to the exact one, and what does it save?
 
 `calibrated`: draws of the prior, each with a history under it; ranks of the truth and coverage of
-90 % intervals, of draws of q alone and of those that exact likelihoods correct. `compared`: on some
+90 % intervals, of draws of q alone, of those that exact likelihoods correct, and of what `--instant`
+answers: the corrected ones where enough count. `compared`: on some
 of the same histories the exact sampler from the prior and from q, in one process: its time, steps
 and evidence; and how far mean responses of the others are from those of the exact posterior, the
 shipped network's answer to the history among them.
@@ -20,6 +21,7 @@ import torch
 
 import emulator
 from emulator.adapt.posterior_measured import HORIZON, nrmse
+from emulator.estimation.drawn import ENOUGH
 from emulator.estimation.learned import Learned, as_learned, at_once, learned
 from emulator.estimation.posterior import Posterior, Target, sample
 from emulator.estimation.runs import target_of
@@ -56,8 +58,9 @@ def measure(world: str, weights: Path, count: int, compared: int, work: Path) ->
             for what in rows[0]["seconds"]
         },
         "effective_share": _spread([row["effective"] / PROPOSED for row in rows]),
-        "worth_less_than_100": float(np.mean([row["effective"] < 100 for row in rows])),
-        **{kind: _calibration(found.names, rows, kind) for kind in KINDS},
+        "corrected_share": float(np.mean([row["effective"] >= ENOUGH for row in rows])),
+        **{kind: _calibration(found.names, rows, [kind] * count) for kind in KINDS},
+        "answered": _calibration(found.names, rows, [_answered(row) for row in rows]),
         "compared": _summary(pairs, world) if pairs else {},
     }
 
@@ -125,9 +128,16 @@ def _mean(world: str, theta: FloatArray) -> list[Any]:
     return values
 
 
-def _calibration(names: tuple[str, ...], rows: list[dict[str, Any]], kind: str) -> dict[str, Any]:
-    ranks = np.array([row[kind]["rank"] for row in rows])
-    shares = np.array([row[kind]["held"] for row in rows]).mean(axis=1)
+def _answered(row: dict[str, Any]) -> str:
+    return KINDS[row["effective"] >= ENOUGH]
+
+
+def _calibration(
+    names: tuple[str, ...], rows: list[dict[str, Any]], kinds: list[str]
+) -> dict[str, Any]:
+    pairs = list(zip(rows, kinds, strict=True))
+    ranks = np.array([row[kind]["rank"] for row, kind in pairs])
+    shares = np.array([row[kind]["held"] for row, kind in pairs]).mean(axis=1)
     p_values = {n: float(uniformity(r)) for n, r in zip(names, ranks.T, strict=True)}
     return {
         "p_values": p_values,

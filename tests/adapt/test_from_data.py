@@ -18,10 +18,11 @@ from emulator.estimation.priors import prior_of
 from emulator.models.posteriors import is_posterior, load_posterior
 from emulator.models.summaries import LONGEST
 from emulator.models.weights import load_weights
-from emulator.worlds import get_world
+from emulator.worlds import Status, get_world
 from emulator.worlds.nk import NewKeynesian
 from tests.adapt.conftest import STEPS
 from tests.adapt.test_adapt import Stop
+from tests.estimation.test_priors import _world
 
 ORDER = Order("nk", steps=STEPS, draws=120, seed=3, from_data=True)
 
@@ -97,3 +98,14 @@ def test_a_posterior_has_no_error_to_stop_at() -> None:
     for more in ({"error": 0.1}, {"start": "shipped"}):
         with pytest.raises(InputError, match="from-data"):
             replace(ORDER, **more)
+
+
+@pytest.mark.slow
+def test_an_imported_model_is_learned_under_the_prior_of_its_file(tmp_path: Path) -> None:
+    world = _world(tmp_path)
+    store = HistoryStore(world, 1, None)
+    rows = store.draw("train", 0, 60)
+    assert rows.z.shape == (60, len(prior_of(world).names)) == (60, 5)
+    theta = store.prior.theta(rows.z.double().numpy())
+    assert (world.check(theta) <= Status.OUT_OF_BOUNDS).all()  # the cut is left out
+    assert rows.summary.isfinite().all()

@@ -13,7 +13,7 @@ import torch
 import emulator
 from emulator.errors import InputError, WeightsError
 from emulator.estimation import drawn, runs
-from emulator.estimation.learned import Learned, at_once, stretch
+from emulator.estimation.learned import Learned, at_once, stretch, thinned
 from emulator.estimation.posterior import Target, sample
 from emulator.estimation.priors import OwnPrior
 from emulator.models.densities import Density
@@ -97,6 +97,12 @@ def test_weighted_draws_have_the_evidence_too(
     found, worth = at_once(begun, 4000, np.random.default_rng(3))
     assert 50 < worth < 4000
     assert found.log_evidence == pytest.approx(evidence, abs=4 / np.sqrt(worth))
+    fewer = thinned(found, 4, np.random.default_rng(4))
+    assert len(fewer.theta) == 1000
+    assert fewer.ancestors.max() < 1000
+    for some in (found, fewer):
+        off = (some.theta.mean(axis=0) - 0.3 * mean) / some.theta.std(axis=0)
+        assert np.abs(off).max() < 4 / np.sqrt(worth)
 
 
 @pytest.mark.fast
@@ -152,7 +158,7 @@ def test_instant_draws_are_marked_as_such(
     asked = {"weights": [folders["nk"]], "instant": True, "draws": 400, "runs": 2, "horizon": 4}
     few = emulator.estimate("nk", history, **asked)["nk"]
     assert few.instant is not None
-    assert few.instant.proposed == 400
+    assert few.instant.proposed == 1600
     assert not few.instant.corrected  # of prior draws few make the history likely
     assert few.caveats[0].startswith("instant, not corrected: ")
     assert np.isfinite(few.log_evidence)
