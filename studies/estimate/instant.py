@@ -1,11 +1,11 @@
 """A learned posterior: is it calibrated, how near is it to the exact one, and what does it save?
 
 `calibrated`: draws of the prior, each with a history under it; ranks of the truth and coverage of
-90 % intervals, of draws of q alone, of those that exact likelihoods correct, and of what `--instant`
-answers: the corrected ones where enough count. `compared`: on some
-of the same histories the exact sampler from the prior and from q, in one process: its time, steps
-and evidence; and how far mean responses of the others are from those of the exact posterior, the
-shipped network's answer to the history among them.
+90 % intervals, of draws of q alone, of those that exact likelihoods correct, and of what
+`--instant` answers: the corrected ones where enough count. `compared`: on some of the same
+histories the exact sampler from the prior and from q, in one process: its time, steps and evidence;
+and how far mean responses of the others are from those of the exact posterior, the shipped
+network's answer to the history among them.
 """
 
 from __future__ import annotations
