@@ -135,13 +135,18 @@ def _check_alone(target: Target, worlds: int) -> None:
 
 
 def dear_by(targets: Mapping[str, Target], weights: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """The weights by the worlds that they stand in for. Raises InputError where there are none."""
-    if not weights:
-        return {}
-    found = {name: weights for name, target in targets.items() if target.world.dear}
-    if not found:
+    """The weights by the worlds that they stand in for: of those that are dear to solve, these or,
+    where none are given, those shipped for the world. Raises InputError for weights that are of no
+    use."""
+    dear = [name for name, target in targets.items() if target.world.dear]
+    if weights and not dear:
         raise InputError(
             f"weights: none of {', '.join(targets)} is dear to solve; leave them out, and have "
             "exact answers"
         )
-    return found
+    if not dear or weights:
+        return dict.fromkeys(dear, weights)
+    from emulator.models.weights import PRETRAINED, single_worlds
+
+    shipped = single_worlds()
+    return {name: (str(PRETRAINED / name),) for name in dear if name in shipped}

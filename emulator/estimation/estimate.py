@@ -179,14 +179,15 @@ def estimate(
 
     worlds: one or several, by name or world file. history: as `Emulator.irf` takes one, of any
     length, NaN where a number is missing. weights: folders of those through which worlds that are
-    dear to solve are drawn; their draws are then solved, and corrected. Of `adapt --from-data` they
-    hold a learned posterior, from which the sampler starts. instant: draws of such posteriors are
-    the answer, weighted by exact likelihoods where enough of them count. noise: s.d.s of
-    measurement noise by observable, none unless given. draws: of each posterior, over all
-    independent `runs`, whose disagreement is the Monte Carlo error. normalize: the impact to which
-    the responses of each draw are scaled, such as {"rate": 1}. cumulate: observables to sum over
-    quarters, annualised ones by a fourth. forecast: quarters after the history. output: a folder
-    that keeps every stage and the results, with which `resume` goes on. workers: processes.
+    dear to solve are drawn, instead of those shipped for them; their draws are then solved, and
+    corrected. Of `adapt --from-data` they hold a learned posterior, from which the sampler starts.
+    instant: draws of such posteriors are the answer, weighted by exact likelihoods where enough of
+    them count. noise: s.d.s of measurement noise by observable, none unless given. draws: of each
+    posterior, over all independent `runs`, whose disagreement is the Monte Carlo error. normalize:
+    the impact to which the responses of each draw are scaled, such as {"rate": 1}. cumulate:
+    observables to sum over quarters, annualised ones by a fourth. forecast: quarters after the
+    history. output: a folder that keeps every stage and the results, with which `resume` goes on.
+    workers: processes.
 
     Raises InputError for arguments that cannot be met and worlds without an exact likelihood,
     ClaimError where another process is at work in `output`.

@@ -4,7 +4,7 @@
     python -m studies.estimate calibration --of nk          # ranks and coverage
     python -m studies.estimate evidence --of nk,rbc,var     # whether the right world is found
     python -m studies.estimate speed --of nk                # on 198 quarters
-    python -m studies.estimate network --of hank --weights runs/hank/rows_16210/seed_1
+    python -m studies.estimate network --of hank --weights emulator/pretrained/hank
     python -m studies.estimate instant --of nk --weights runs/nk-posterior --count 1000
 
 What is done is kept in --work; the same command goes on.

@@ -10,12 +10,14 @@ import pytest
 import emulator
 from emulator.errors import InputError
 from emulator.estimation import correction, drawn, posterior, runs
+from emulator.estimation.arguments import dear_by
 from emulator.estimation.correction import Exact, corrected
 from emulator.estimation.emulated import STATES, Emulated, emulated
 from emulator.estimation.likelihoods import log_likelihood
 from emulator.estimation.posterior import Target, sample
 from emulator.estimation.priors import OwnPrior
-from emulator.estimation.runs import LONG_AGO
+from emulator.estimation.runs import LONG_AGO, target_of
+from emulator.models.weights import PRETRAINED
 from emulator.specs import Parameter, Shock
 from emulator.worlds import World
 from emulator.worlds.linear import LinearWorld, StateSpace
@@ -207,3 +209,14 @@ def test_a_correction_that_was_stopped_goes_on_to_the_same_numbers(
 def test_weights_are_for_worlds_that_are_dear_to_solve(history: np.ndarray) -> None:
     with pytest.raises(InputError, match="none of nk is dear to solve"):
         emulator.estimate("nk", history, weights=["some"])
+
+
+def test_a_world_dear_to_solve_is_drawn_through_the_weights_shipped_for_it() -> None:
+    history = np.zeros((40, 3))
+    targets = {name: target_of(emulator.get_world(name), history, np.zeros(3))
+               for name in ("nk", "hank")}  # fmt: skip
+    assert dear_by(targets, ()) == {"hank": (str(PRETRAINED / "hank"),)}
+    assert dear_by(targets, ("mine",)) == {"hank": ("mine",)}
+    assert dear_by({"nk": targets["nk"]}, ()) == {}
+    with pytest.raises(InputError, match="none of nk is dear to solve"):
+        dear_by({"nk": targets["nk"]}, ("mine",))

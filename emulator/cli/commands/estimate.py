@@ -45,9 +45,9 @@ def estimate(
         "--weights",
         metavar="FOLDER",
         help="A weights or run folder, through which worlds that are dear to solve are drawn, to "
-        "be corrected by solving the draws, or a posterior of `emulator adapt --from-data`, from "
-        "which the sampler starts; may be given several times. Of those that know a world the last "
-        "answers for it.",
+        "be corrected by solving the draws, instead of the weights shipped for them; or a "
+        "posterior of `emulator adapt --from-data`, from which the sampler starts. May be given "
+        "several times. Of those that know a world the last answers for it.",
     ),
     instant: bool = typer.Option(
         False,
@@ -87,9 +87,9 @@ def estimate(
 ) -> None:
     """Estimate worlds on data: posteriors, evidence, and responses averaged over worlds.
 
-    Exact likelihoods; of worlds that are dear to solve, with --weights, a network's, corrected by
-    exact ones; with --instant, a learned posterior's. Stopped at any moment, the same command with
-    --resume goes on where --output keeps what is done.
+    Exact likelihoods; of worlds that are dear to solve a network's, corrected by exact ones;
+    with --instant, a learned posterior's. Stopped at any moment, the same command with --resume
+    goes on where --output keeps what is done.
     """
     from emulator.cli.estimates import (
         check_shock,
