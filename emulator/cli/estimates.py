@@ -100,7 +100,7 @@ def print_estimates(found: Estimates) -> None:
                 name,
                 _number(one.log_evidence, ".2f"),
                 _number(one.log_evidence_error, ".2f"),
-                f"{found.probabilities[name]:.3g}",
+                _number(found.probabilities[name], ".3g"),
                 _number(found.probability_errors[name], ".1g"),
                 f"{one.prior_share:.0%}",
             ]

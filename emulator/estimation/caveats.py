@@ -49,8 +49,8 @@ def _of_instant(found: Drawn) -> list[str]:
     if said.corrected:
         return [f"instant, corrected: {read}, weighted by exact likelihoods; {worth}"]
     return [
-        f"instant, not corrected: {read}; {worth}, too few to weigh them by exact likelihoods: "
-        "leave out instant for the exact posterior"
+        f"instant, not corrected: {read}; {worth}, too few to weigh them by exact likelihoods "
+        "or to know the evidence: leave out instant for the exact posterior"
     ]
 
 

@@ -64,8 +64,11 @@ def probabilities(
     log_evidence: Sequence[float], errors: Sequence[float]
 ) -> tuple[Float64[np.ndarray, " M"], Float64[np.ndarray, " M"]]:
     """Posterior probabilities of M models, equally likely before, and their Monte Carlo errors by
-    the delta method: dp_i / d log evidence_j = p_i (1(i = j) - p_j)."""
+    the delta method: dp_i / d log evidence_j = p_i (1(i = j) - p_j). All NaN where one evidence
+    is; of one model the probability is one."""
     logs = np.asarray(log_evidence)
+    if len(logs) == 1 and np.isnan(logs[0]):
+        return np.ones(1), np.full(1, np.nan)
     weights = np.exp(logs - logs.max())
     shares = weights / weights.sum()
     slopes = shares[:, None] * (np.eye(len(logs)) - shares)

@@ -6,7 +6,6 @@ and all draws of the runs are solved, batch by batch. Both are kept as they are 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from emulator.estimation.emulated import solved, through
 from emulator.estimation.likelihoods import has_likelihood
 from emulator.estimation.posterior import Posterior, Target
 from emulator.estimation.priors import OwnPrior
-from emulator.estimation.runs import Run, perform, started
+from emulator.estimation.runs import Run, perform
 from emulator.progress import Progress
 from emulator.seeding import derived_seed
 from emulator.worlds import Status
@@ -114,16 +113,17 @@ def draw(targets: Mapping[str, Target], how: Sampling) -> dict[str, Drawn]:
 
 def _at_once(name: str, target: Target, how: Sampling) -> Drawn:
     """Draws of the learned posterior, corrected where they are worth enough to be."""
-    from emulator.estimation.learned import as_learned, at_once, thinned
+    from emulator.estimation.learned import as_learned, at_once, learned, read, thinned
 
     world = target.world
-    begun, _ = started(target, how.starts[name], world)
+    start = learned(read(how.starts[name], world), target.history)
+    begun = replace(target, start=start)
     streams = [
         np.random.default_rng(derived_seed(how.seed, "instant", world.name, number))
         for number in range(how.count)
     ]
     count = TRIED * how.particles * how.count
-    evidences, effective = [math.nan] * how.count, None
+    effective = None
     if has_likelihood(world.solve(world.pack()[None])):
         found = [at_once(begun, TRIED * how.particles, rng) for rng in streams]
         effective = sum(worth for _, worth in found)
@@ -133,11 +133,7 @@ def _at_once(name: str, target: Target, how: Sampling) -> Drawn:
                 for (posterior, _), rng in zip(found, streams, strict=True)
             ]
             return Drawn(target, target, runs, instant=Instant(count, effective, True))
-        evidences = [posterior.log_evidence for posterior, _ in found]
-    runs = [
-        as_learned(begun, how.particles, evidence, rng)
-        for evidence, rng in zip(evidences, streams, strict=True)
-    ]
+    runs = [as_learned(begun, how.particles, rng) for rng in streams]
     return Drawn(target, target, runs, instant=Instant(count, effective, False))
 
 

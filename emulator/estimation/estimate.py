@@ -53,9 +53,8 @@ class Estimate:
     standard error. effective, r_hat (K,): see `diagnostics`. bands: responses to one s.d.
     predictive: whether the world makes such data. by_quarter: shocks that made the history, and
     forecasts, of linear worlds. correction: of draws through a network. instant: of draws of a
-    learned posterior, which are the answer; log_likelihood is then NaN unless they are corrected,
-    and log_evidence NaN where there is no exact likelihood. caveats: what makes all
-    this less trustworthy, a sentence each.
+    learned posterior, which are the answer; log_likelihood and log_evidence are then NaN unless
+    they are corrected. caveats: what makes all this less trustworthy, a sentence each.
     """
 
     spec: WorldSpec
@@ -131,8 +130,8 @@ class Estimate:
 @dataclass(frozen=True)
 class Estimates:
     """Posteriors by the worlds' names. probabilities: of the worlds, equally likely before, with
-    Monte Carlo errors. averaged: by shock, responses averaged over the worlds that have it, where
-    two or more do, by their probabilities.
+    Monte Carlo errors; NaN where the evidence of one of several is not known. averaged: by shock,
+    responses averaged over the worlds that have it, where two or more do, by their probabilities.
 
     quarters: of the history, first to last where dates are known. noise: s.d.s by observable.
     normalize, cumulate: the impact to which responses are scaled, and the observables summed.
@@ -236,11 +235,9 @@ def _gather(
         one, drawn = _estimate(found, asked, seed)
         estimates[one.spec.name], values[one.spec.name] = one, drawn
     ones = list(estimates.values())
-    shares, errors = np.ones(1), np.full(1, math.nan)
-    if not math.isnan(ones[0].log_evidence):
-        shares, errors = diagnostics.probabilities(
-            [one.log_evidence for one in ones], [one.log_evidence_error for one in ones]
-        )
+    shares, errors = diagnostics.probabilities(
+        [one.log_evidence for one in ones], [one.log_evidence_error for one in ones]
+    )
     return Estimates(
         estimates,
         dict(zip(estimates, shares.tolist(), strict=True)),
@@ -262,7 +259,7 @@ def _averaged(ones: Sequence[Estimate], values: Mapping[str, FloatArray]) -> dic
     out = {}
     for shock in dict.fromkeys(name for one in ones for name in one.spec.shock_names):
         having = [one for one in ones if shock in one.spec.shock_names]
-        if len(having) > 1:
+        if len(having) > 1 and all(math.isfinite(one.log_evidence) for one in having):
             # Anew: beside a likelier world without the shock their shares may all round to zero.
             shares, _ = diagnostics.probabilities(
                 [one.log_evidence for one in having], [0.0] * len(having)

@@ -73,7 +73,7 @@ def as_dict(estimates: Estimates) -> dict[str, Any]:
         "seconds": estimates.seconds,
         "levels": list(LEVELS),
         "worlds": {name: _one(one) for name, one in estimates.worlds.items()},
-        "probabilities": estimates.probabilities,
+        "probabilities": _finite(estimates.probabilities),
         "probability_errors": _finite(estimates.probability_errors),
     }
     for averaged in estimates.averaged.values():

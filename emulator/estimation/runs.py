@@ -7,7 +7,7 @@ the run's own number, never on the number of workers or on where it was stopped.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,16 +55,6 @@ def target_of(world: World[Any], history: FloatArray, noise: FloatArray) -> Targ
     return Target(prior_of(world), np.ascontiguousarray(history), run_in, noise)
 
 
-def started(target: Target, folder: str, world: World[Any]) -> tuple[Target, str]:
-    """The target with particles that start from the posterior in a folder, which was trained on
-    `world`, and the SHA-256 of its weights."""
-    # Imported here: without one, worlds are estimated without torch, which takes seconds.
-    from emulator.estimation.learned import learned, read
-
-    found = read(folder, world)
-    return replace(target, start=learned(found, target.history)), found.sha256
-
-
 def perform(runs: list[Run], workers: int) -> Iterator[tuple[Run, Posterior]]:
     """Every run and what it found, as they come."""
     return in_processes(_work, runs, workers)
@@ -76,10 +66,10 @@ def _work(run: Run) -> tuple[Run, Posterior]:
     if run.weights:
         world, sha = through(exact, run.weights)
     target = target_of(world, run.history, run.noise)
-    if run.start is not None:
-        target, begun = started(target, run.start, exact)
     rng = np.random.default_rng(derived_seed(run.seed, "estimate", world.name, run.number))
     with threadpool_limits(limits=1):
+        if run.start is not None:
+            target, begun = _started(target, run, exact)
         key = _key(world, sha, begun, run)
         stage = None if run.kept is None else _read(run.kept, key, rng)
         if stage is None:
@@ -89,6 +79,19 @@ def _work(run: Run) -> tuple[Run, Posterior]:
             if run.kept is not None:
                 _write(run.kept, key, stage, rng)
     return run, posterior.reached(target, stage)
+
+
+def _started(target: Target, run: Run, world: World[Any]) -> tuple[Target, str]:
+    """The target with particles that start from a learned posterior of `world`, where that is near
+    enough, and the SHA-256 of its weights."""
+    # Imported here: without one, worlds are estimated without torch, which takes seconds.
+    from emulator.estimation.learned import learned, read, starting
+
+    assert run.start is not None
+    found = read(run.start, world)
+    rng = np.random.default_rng(derived_seed(run.seed, "start", world.name, run.number))
+    start = learned(found, target.history)
+    return starting(target, start, run.particles, rng), found.sha256
 
 
 def _key(world: World[Any], weights: str, start: str, run: Run) -> str:

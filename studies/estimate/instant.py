@@ -22,7 +22,7 @@ import torch
 import emulator
 from emulator.adapt.posterior_measured import HORIZON, nrmse
 from emulator.estimation.drawn import ENOUGH
-from emulator.estimation.learned import Learned, as_learned, at_once, learned
+from emulator.estimation.learned import Learned, as_learned, at_once, learned, starting
 from emulator.estimation.posterior import Posterior, Target, sample
 from emulator.estimation.runs import target_of
 from emulator.evaluation.floors.simulation_based_calibration import uniformity
@@ -45,7 +45,7 @@ def measure(world: str, weights: Path, count: int, compared: int, work: Path) ->
     folder = work / f"instant-{world}-{found.sha256[:12]}"
     rows = [_kept(folder / f"{k}.json", lambda k=k: _ranks(world, found, k)) for k in range(count)]
     pairs = [
-        _kept(folder / f"compared-{k}.json", lambda k=k: _compare(world, found, k))
+        _kept(folder / f"sampled-{k}.json", lambda k=k: _compare(world, found, k))
         for k in range(compared)
     ]
     return {
@@ -70,7 +70,7 @@ def _ranks(world: str, found: LearnedPosterior, number: int) -> dict[str, Any]:
     target, seconds = _target(world, found, history)
     rng = np.random.default_rng(derived_seed(SEED, "instant", world, number))
     began = time.process_time()
-    alone = as_learned(target, PROPOSED, np.nan, rng)
+    alone = as_learned(target, PROPOSED, rng)
     seconds["draws"] = time.process_time() - began
     began = time.process_time()
     weighted, effective = at_once(target, PROPOSED, rng)
@@ -105,12 +105,15 @@ def _compare(world: str, found: LearnedPosterior, number: int) -> dict[str, Any]
     out: dict[str, Any] = {"truth": _mean(world, truth[None])}
     for name, some in (("prior", plain), ("learned", target)):
         began = time.process_time()
+        if some.start is not None:
+            some = starting(plain, target.start, DRAWS, rng)
         one: Posterior = sample(some, DRAWS, rng)
         out[f"from {name}"] = {
             "seconds": time.process_time() - began, "steps": one.steps, "moves": one.moves,
+            "begun": some.start is not None,
             "log_evidence": one.log_evidence, "responses": _mean(world, one.theta),
         }  # fmt: skip
-    out["learned"] = {"responses": _mean(world, as_learned(target, PROPOSED, np.nan, rng).theta)}
+    out["learned"] = {"responses": _mean(world, as_learned(target, PROPOSED, rng).theta)}
     weighted, effective = at_once(target, PROPOSED, rng)
     out["corrected"] = {
         "responses": _mean(world, weighted.theta), "log_evidence": weighted.log_evidence,
@@ -178,6 +181,7 @@ def _summary(pairs: list[dict[str, Any]], world: str) -> dict[str, Any]:
             }
             for name in ("from prior", "from learned")
         },
+        "started_from_learned": float(np.mean([pair["from learned"]["begun"] for pair in pairs])),
         "log_evidence_apart": {
             name: _spread(evidence[name] - evidence["from prior"])
             for name in ("from learned", "corrected")
@@ -187,7 +191,8 @@ def _summary(pairs: list[dict[str, Any]], world: str) -> dict[str, Any]:
 
 def _spread(values: Any) -> dict[str, float]:
     low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
-    return {"median": float(middle), "5 %": float(low), "95 %": float(high)}
+    return {"mean": float(np.mean(values)), "median": float(middle),
+            "5 %": float(low), "95 %": float(high)}  # fmt: skip
 
 
 def _kept(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:

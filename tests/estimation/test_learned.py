@@ -13,7 +13,7 @@ import torch
 import emulator
 from emulator.errors import InputError, WeightsError
 from emulator.estimation import drawn, runs
-from emulator.estimation.learned import Learned, at_once, stretch, thinned
+from emulator.estimation.learned import Learned, at_once, starting, stretch, thinned
 from emulator.estimation.posterior import Target, sample
 from emulator.estimation.priors import OwnPrior
 from emulator.models.densities import Density
@@ -161,7 +161,7 @@ def test_instant_draws_are_marked_as_such(
     assert few.instant.proposed == 1600
     assert not few.instant.corrected  # of prior draws few make the history likely
     assert few.caveats[0].startswith("instant, not corrected: ")
-    assert np.isfinite(few.log_evidence)
+    assert np.isnan(few.log_evidence)
     assert np.isnan(few.log_likelihood).all()
     with monkeypatch.context() as patch:
         patch.setattr(drawn, "ENOUGH", 1.0)
@@ -170,6 +170,7 @@ def test_instant_draws_are_marked_as_such(
     assert found.instant is not None
     assert found.instant.corrected
     assert found.caveats[0].startswith("instant, corrected: ")
+    assert np.isfinite(found.log_evidence)
     assert np.isfinite(found.log_likelihood).all()
     said = json.loads((output / "estimate.json").read_text())["worlds"]["nk"]
     assert said["instant"] == vars(found.instant)
@@ -201,8 +202,12 @@ def test_without_an_exact_likelihood_draws_are_what_was_learned(
 
 @pytest.mark.slow
 def test_a_run_from_what_was_learned_goes_on_to_the_same_numbers(
-    history: np.ndarray, folders: dict[str, Path], tmp_path: Path
+    history: np.ndarray,
+    folders: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("emulator.estimation.learned.LEAST_WORTH", 0.0)
     job = runs.Run(
         "nk", (), str(folders["nk"]), history, np.zeros(3), 60, 1, 0, tmp_path / "stages.npz"
     )
@@ -213,6 +218,17 @@ def test_a_run_from_what_was_learned_goes_on_to_the_same_numbers(
         runs._work(replace(job, start=None))
     unkept = runs._work(replace(job, kept=None))[1]
     assert np.array_equal(whole.theta, unkept.theta)
+
+
+@pytest.mark.slow
+def test_particles_start_from_the_prior_where_what_was_learned_is_far_off(
+    conjugate: tuple[Target, float, np.ndarray],
+) -> None:
+    target, _, mean = conjugate
+    for shift, near in ((0.0, True), (3.0, False)):
+        start = Normal(mean + shift, 0.5)
+        some = starting(target, start, 400, np.random.default_rng(5))  # type: ignore[arg-type]
+        assert (some.start is start) is near
 
 
 @pytest.mark.slow
