@@ -34,7 +34,7 @@ from playwright.sync_api import Page, sync_playwright
 import emulator
 from emulator.estimation.estimates_on_disk import as_dict
 from emulator.explorer.app import make_local_server
-from emulator.inference import Emulator
+from emulator.inference import Bank, Emulator
 from emulator.provenance import commit
 from emulator.storage import write_atomically
 
@@ -59,7 +59,7 @@ MEBIBYTE = 2.0**20
 
 
 @contextmanager
-def serving(model: Emulator) -> Iterator[str]:
+def serving(model: Emulator | Bank) -> Iterator[str]:
     """A server on a free port of this machine; yields its address."""
     server = make_local_server(model, "127.0.0.1", 0)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -257,7 +257,7 @@ def memory(tracer: Any) -> dict[str, float]:
     }
 
 
-def run_soak(model: Emulator, minutes: float) -> None:
+def run_soak(model: Emulator | Bank, minutes: float) -> None:
     code = commit()  # before ten minutes in which files may change
     with serving(model) as address, browsing(viewport=_size(DESKTOP)) as page:
         visit(page, address)
@@ -272,7 +272,7 @@ def run_soak(model: Emulator, minutes: float) -> None:
         version = chromium.version if chromium else ""
     facts = {
         "commit": code,
-        "weights_sha256": model.provenance["weights_sha256"],
+        "weights_sha256": model.of("nk").provenance["weights_sha256"],
         "machine": {
             "cores": os.cpu_count(),
             "load_average": round(os.getloadavg()[0], 2),
@@ -289,7 +289,7 @@ def run_soak(model: Emulator, minutes: float) -> None:
 # ---------------------------------------------------------------------- pictures
 
 
-def pictures(model: Emulator, folder: Path | None) -> None:
+def pictures(model: Emulator | Bank, folder: Path | None) -> None:
     """Those that docs/ keeps; into another folder, all: several worlds, an indeterminate draw, a
     dark page with a bad link, and more of the page of a file (a query of None) too."""
     shots: dict[str, tuple[tuple[int, int], str | None, bool]] = {
@@ -362,7 +362,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0, help="of random input")
     parser.add_argument("--folder", type=Path, help="where all pictures go; docs keeps four")
     options = parser.parse_args()
-    model = emulator.load(options.weights)
+    model = emulator.load_bank([options.weights] if options.weights else [])
     if options.what == "soak":
         run_soak(model, options.minutes)
     else:
