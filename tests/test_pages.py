@@ -79,7 +79,13 @@ def workspace(
     (tmp_path / "datasets" / "dev").symlink_to(data)
     example = script(ROOT / "examples" / "us_data.py")
     example.us_history().to_csv(tmp_path / "us.csv", index=False)
-    monkeypatch.setattr(shipped_weights, "PRETRAINED", every_world)
+    shipped = tmp_path / "pretrained"
+    shipped.mkdir()
+    for file in every_world.iterdir():
+        (shipped / file.name).symlink_to(file)
+    for world in shipped_weights.single_worlds():
+        (shipped / world).symlink_to(shipped_weights.PRETRAINED / world)
+    monkeypatch.setattr(shipped_weights, "PRETRAINED", shipped)
     monkeypatch.setattr(export, "_traced", lambda traceable: None)
     monkeypatch.setattr(export, "_translated", lambda program: onnx.load(exported / "nk.onnx"))
     monkeypatch.setattr(export, "difference", lambda data, traceable: 0.0)
