@@ -108,7 +108,7 @@ USES: dict[str, list[list[str]]] = {
     "tensorboard": [["python", LOGGER, "tensorboard"]],
     "wandb": [["python", LOGGER, "wandb"]],
 }
-EVERYTHING = "dev,cluster,explorer"
+EVERYTHING = ("dev", "cluster", "explorer")
 RESOLUTIONS = {"oldest": "lowest-direct", "newest": "highest"}
 
 
@@ -142,8 +142,8 @@ class Environment:
         subprocess.run(command, check=True)
         self.here.mkdir()
 
-    def install(self, what: str, *options: str) -> None:
-        command = ["uv", "pip", "install", "--quiet", "--python", str(self.folder), *options, what]
+    def install(self, *arguments: str) -> None:
+        command = ["uv", "pip", "install", "--quiet", "--python", str(self.folder), *arguments]
         subprocess.run(command, check=True)
 
     def run(self, command: Sequence[str], folder: Path | None = None) -> None:
@@ -167,8 +167,11 @@ def install(
     environment = Environment(folder / name, python)
     try:
         if name in RESOLUTIONS:
-            chosen = ["--resolution", RESOLUTIONS[name], *options]
-            environment.install(f"{wheel}[{EVERYTHING}]", *chosen)
+            # Of the wheel's dependencies uv would take the newest: they are not asked for by name.
+            asked = [part for extra in EVERYTHING for part in ("--extra", extra)]
+            chosen = ["--resolution", RESOLUTIONS[name], *asked, *options]
+            environment.install("--requirements", str(sources / "pyproject.toml"), *chosen)
+            environment.install("--no-deps", str(wheel))
             uses = [use for each in USES.values() for use in each]
         else:
             extra = "" if name == "alone" else name

@@ -194,7 +194,7 @@ def test_what_is_no_file_is_never_waited_for(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("", "no JSON: Expecting value, line 1"),
-        ('{"a": 1,\n}', "no JSON: .* line 2"),
+        ('{"a": 1,\n?}', "no JSON: .* line 2"),
         (b"\xff", "no text"),
         ("[" * 65, "nested more than 64 levels deep"),
         ("[" * 10_000_000, "nested more than 64 levels deep"),
