@@ -180,7 +180,9 @@ def install(
         for use in uses:
             environment.run(use)
         if name in RESOLUTIONS:
-            environment.run(["python", "-m", "pytest", "-q", "-m", "fast"], sources)
+            # Old packages warn of what is new in others, which is no fault.
+            tests = ["-m", "pytest", "-q", "-m", "fast", "-W", "default"]
+            environment.run(["python", *tests], sources)
     finally:
         shutil.rmtree(environment.folder, ignore_errors=True)
 
