@@ -75,7 +75,7 @@ def test_summaries_are_of_any_history() -> None:
     theta = world.sample_parameters(3, np.random.default_rng(0))
     eps = np.random.default_rng(1).standard_normal((3, LONGEST, len(world.shocks)))
     paths = torch.as_tensor(world.simulate(theta, eps).observables)
-    for history in (paths, paths[:, :SHORTEST], torch.zeros(2, 60, 3), 1e9 * paths):
+    for history in (paths, paths[:, :SHORTEST], torch.zeros(2, 60, 3).double(), 1e9 * paths):
         found = summarise(history)
         assert found.shape == (len(history), count())
         assert found.isfinite().all()
