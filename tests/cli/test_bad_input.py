@@ -22,7 +22,7 @@ COMMANDS: list[tuple[list[str], str]] = [
     (["irf"], "Missing argument WORLD"),
     (["irf", "nkk", "--history", "CSV"], "did you mean 'nk'"),
     (["irf", "NK"], "did you mean 'nk'"),
-    (["irf", "hank"], "exact responses with emulator compare --exact --worlds hank"),
+    (["irf", "hank_zlb"], "exact responses with emulator compare --exact --worlds hank_zlb"),
     (["irf", "nk", "--state-dependent"], "needs the --history"),
     (["irf", "nk", "--history", "CSV", "--set", "kappa=.1", "--state-dependent", "--exact"],
      "the state is unknown"),
