@@ -92,6 +92,11 @@ def sorted_folders(
                 f"instant: needs a posterior of world {lacking[0]!r} among the weights; "
                 f"`emulator adapt {lacking[0]} --from-data` trains one"
             )
+        if dear := [name for name, target in targets.items() if target.world.dear]:
+            raise InputError(
+                f"instant: world {dear[0]!r} is dear to solve, and every draw would be solved; "
+                "leave out instant, and the sampler starts from the posterior"
+            )
         if networks:
             raise InputError(
                 f"instant: {networks[0]} holds no posterior from data; leave it out, or leave out "

@@ -26,7 +26,7 @@ from emulator.worlds import Status
 from emulator.worlds.lanes import LANES
 
 TRIED = 4  # draws weighted for each that is kept: of a hundred some ten count
-# Weighted draws worth fewer than this tell less of a posterior than what was learned does.
+# Weighted draws of a run worth fewer than this tell less of a posterior than what was learned does.
 ENOUGH = 100
 
 
@@ -127,7 +127,7 @@ def _at_once(name: str, target: Target, how: Sampling) -> Drawn:
     if has_likelihood(world.solve(world.pack()[None])):
         found = [at_once(begun, TRIED * how.particles, rng) for rng in streams]
         effective = sum(worth for _, worth in found)
-        if effective >= ENOUGH:
+        if min(worth for _, worth in found) >= ENOUGH:
             runs = [
                 thinned(posterior, TRIED, rng)
                 for (posterior, _), rng in zip(found, streams, strict=True)

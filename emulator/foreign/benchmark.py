@@ -36,7 +36,7 @@ from emulator.foreign.linear_economy import (
     to_innovation,
 )
 from emulator.progress import Progress, silent
-from emulator.storage import write_atomically
+from emulator.storage import file_sha256, write_atomically
 
 SERIES, QUARTERS, HORIZON, BURN_IN = 5, 200, 20, 200
 SAMPLES = 50
@@ -202,14 +202,17 @@ def scored(
 ) -> pd.DataFrame:
     """Errors of every estimator in the first `count` processes of a half; see `score_process`.
 
-    Written to `folder`/parts as they come, and read from there where a run goes on.
+    Written to `folder`/parts as they come, and read from there where a run goes on, with a method
+    whose file is as it was.
     """
     folder = folder / "parts"
     folder.mkdir(parents=True, exist_ok=True)
     chosen = benchmark.processes(half)[:count]
     parts = [chosen[k : k + AT_ONCE] for k in range(0, len(chosen), AT_ONCE)]
+    own = "" if method is None else f"-{file_sha256(Path(method.rpartition(':')[0]))[:12]}"
     paths = [
-        folder / f"{half}-{samples_each}-{part[0].number}-{part[-1].number}.csv" for part in parts
+        folder / f"{half}-{samples_each}-{part[0].number}-{part[-1].number}{own}.csv"
+        for part in parts
     ]
     pairs = list(zip(parts, paths, strict=True))
     names = rivals.NAMES if method is None else (*rivals.NAMES, method)

@@ -21,6 +21,7 @@ from emulator.errors import InputError
 from emulator.foreign.grammar.draws import Kind
 from emulator.foreign.network.answers import Network
 from emulator.foreign.stacking import learned, stacked
+from emulator.storage import file_sha256
 
 REFERENCE = "var"
 NAMES = (
@@ -41,13 +42,21 @@ class Estimate(NamedTuple):
 Method = Callable[[FloatArray, Kind, int, int], Any]
 
 
-@lru_cache(maxsize=1)
 def read_method(name: str) -> Method:
-    """The function that FILE.py:FUNCTION names; the file is run. Raises InputError."""
+    """The function that FILE.py:FUNCTION names; the file is run, once while it stays as it is.
+    Raises InputError."""
     path, _, function = name.rpartition(":")
     if not Path(path).is_file():
         raise InputError(f"method: expected FILE.py:FUNCTION, got {name!r}; no file {path!r}")
-    found = runpy.run_path(path).get(function)
+    return _function(path, function, file_sha256(Path(path)))
+
+
+@lru_cache(maxsize=1)
+def _function(path: str, function: str, _: str) -> Method:
+    try:
+        found = runpy.run_path(path).get(function)
+    except Exception as error:  # whatever somebody's file does
+        raise InputError(f"method: {path} fails: {_in_a_line(error)}") from error
     if not callable(found):
         raise InputError(f"method: {path} has no function {function!r}")
     method: Method = found
@@ -55,19 +64,31 @@ def read_method(name: str) -> Method:
 
 
 def by_method(method: Method, data: FloatArray, kind: Kind, before: int, horizon: int) -> Estimate:
-    """The answer of a method of one's own. Raises InputError where it is of another shape or not
-    finite."""
-    said = method(data, kind, before, horizon)
-    pair = said if isinstance(said, tuple) else (said,)
+    """The answer of a method of one's own. Raises InputError where there is none, or one of another
+    shape, not finite, or with bands whose lower edge is above the upper."""
+    try:
+        said = method(data, kind, before, horizon)
+        parts = [np.asarray(part, dtype=float) for part in (said if _is_pair(said) else (said,))]
+    except Exception as error:  # whatever somebody's function does
+        raise InputError(f"method: fails: {_in_a_line(error)}") from error
     expected = (len(data), horizon + 1, data.shape[2])
-    parts = [np.asarray(part, dtype=float) for part in pair]
     for part, shape in zip(parts, (expected, (*expected, 2)), strict=False):
         if part.shape != shape or not np.isfinite(part).all():
             raise InputError(
                 f"method: expected finite numbers of shape {shape}, got {part.shape}"
                 f"{'' if part.shape != shape else ', not all of them finite'}"
             )
-    return Estimate(*parts[:2])
+    if len(parts) > 1 and (parts[1][..., 0] > parts[1][..., 1]).any():
+        raise InputError("method: bands whose lower edge is above the upper one")
+    return Estimate(*parts)
+
+
+def _is_pair(said: Any) -> bool:
+    return isinstance(said, (tuple, list)) and len(said) == 2
+
+
+def _in_a_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
 
 
 def estimates(

@@ -119,6 +119,11 @@ def record(
         "commit": commit(),
         "data_sha256": file_sha256(data),
         "weights_sha256": file_sha256(WEIGHTS),
+        **(
+            {}
+            if method is None
+            else {"method": method, "method_sha256": file_sha256(_file(method))}
+        ),
         "population": json.loads(population.to_json(orient="columns")),
         "summary": summary(table),
         "against": against(table, newest),
@@ -127,3 +132,8 @@ def record(
     }
     write_atomically(folder / "bench.json", canonical_json(sealed(found)).encode())
     return found
+
+
+def _file(method: str) -> Path:
+    """The file of FILE.py:FUNCTION."""
+    return Path(method.rpartition(":")[0])

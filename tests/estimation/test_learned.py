@@ -244,6 +244,8 @@ def test_what_cannot_be_is_refused(
         ask("rbc", weights=[folders["nk"]])
     with pytest.raises(InputError, match="holds no posterior from data"):
         ask("nk", weights=[folders["nk"], "pretrained"], instant=True)
+    with pytest.raises(InputError, match="world 'hank' is dear to solve"):
+        ask("hank", weights=[_folder(tmp_path / "hank", "hank")], instant=True)
     other = _folder(tmp_path / "other", "nk")
     found = load_posterior(other)
     save_posterior(other, found.density, "nk", "another", found.names, {})

@@ -389,6 +389,11 @@ def test_an_estimate_is_shown_and_sent_nowhere(page: Page, address: str, tmp_pat
     expect(page.locator("#made")).to_be_hidden()
     assert page.evaluate(UNNAMED) == []
     assert sent == []
+    del told["worlds"]["two"]
+    told["worlds"]["one"] |= {"log_evidence": None, "log_evidence_error": None}  # at once
+    (tmp_path / "instant.json").write_text(json.dumps(told))
+    page.set_input_files("#file", tmp_path / "instant.json")
+    expect(page.locator("#models tbody")).to_contain_text("none")
     (tmp_path / "other.json").write_text('{"worlds": {}}')
     page.set_input_files("#file", tmp_path / "other.json")
     expect(page.locator("#message")).to_contain_text("other.json: no estimate; expected")

@@ -165,6 +165,11 @@ def test_a_method_of_ones_own_is_scored_beside_the_others(
         "    return point, np.stack([point - 1e9, point + 1e9], axis=-1)\n"
         "def wrong(data, kind, before, horizon):\n"
         "    return data\n"
+        "def crossed(data, kind, before, horizon):\n"
+        "    point, band = nothing(data, kind, before, horizon)\n"
+        "    return [point, -band]\n"
+        "def failing(data, kind, before, horizon):\n"
+        "    return data @ None\n"
     )
     arguments = ["bench", "macrodata", "--processes", "2", "--samples", "2", "--output"]
     own = f"{file}:nothing"
@@ -174,9 +179,20 @@ def test_a_method_of_ones_own_is_scored_beside_the_others(
     assert all(means[question, own] == means[question, "zero"] for question in benchmark.QUESTIONS)
     assert {row["rival"] for row in found["against"]} == set(rivals.NAMES)
     assert [r["held"] for r in found["bands"] if r["estimator"] == own] == [1.0, 1.0]
+    file.write_text(file.read_text().replace("np.zeros(", "np.ones("))
+    assert run([*arguments, str(tmp_path / "out"), "--method", own]) == 0  # what it is now
+    changed = read_json(tmp_path / "out" / "bench.json")
+    after = {(r["question"], r["estimator"]): r["mean"] for r in changed["summary"]}
+    assert all(after[question, own] != means[question, own] for question in benchmark.QUESTIONS)
+    assert changed["method_sha256"] != found["method_sha256"]
     capsys.readouterr()
+    broken = tmp_path / "broken.py"
+    broken.write_text("def (:\n")
     for method, said in (
         (f"{file}:wrong", "expected finite numbers of shape (2, 21, 6), got (2, 200, 6)"),
+        (f"{file}:crossed", "lower edge is above"),
+        (f"{file}:failing", "method: fails: ValueError"),
+        (f"{broken}:any", "fails: SyntaxError"),
         (f"{file}:none", "has no function 'none'"),
         ("mine:nothing", "expected FILE.py:FUNCTION"),
     ):

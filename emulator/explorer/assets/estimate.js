@@ -4,7 +4,8 @@
 
   const MOST_BYTES = 2e7;
   const OBSERVABLES = { output: "output, percent", inflation: "inflation, pp", rate: "rate, pp" };
-  const SHADES = ["#0072b2", "#d55e00", "#00805c", "#b0578a", "#9a6a00", "#56b4e9", "#7d5fb2", "#8a8a8a"];
+  const SHADES = ["#0072b2", "#d55e00", "#00805c", "#b0578a", "#9a6a00", "#56b4e9", "#7d5fb2", "#8a8a8a",
+    "#c9a800", "#6b3e26", "#e377c2", "#2f4f4f"];
   const { $, make, put, say, figures, takeFiles } = window.dom;
   const { colour, curve, bands, react } = window.drawing;
   const page = { estimate: null, world: "", shock: "" };
@@ -17,7 +18,7 @@
       throw new Error(`${name}: no JSON; expected the estimate.json that \`emulator estimate --output\` writes`);
     }
     const whole = found?.worlds && found.probabilities && Object.values(found.worlds).every((one) =>
-      one.parameters && one.responses && Array.isArray(one.caveats));
+      one?.parameters && Object.keys(one.responses ?? {}).length && Array.isArray(one.caveats));
     if (!whole || !Object.keys(found.worlds).length) {
       throw new Error(`${name}: no estimate; expected the estimate.json that \`emulator estimate --output\` writes`);
     }
@@ -29,7 +30,8 @@
     try {
       if (given.size > MOST_BYTES) throw new Error(`${given.name}: too large, at most 20 MB is read`);
       const found = read(await given.text(), given.name);
-      const best = Object.entries(found.probabilities).sort((a, b) => b[1] - a[1])[0][0];
+      const likely = (name) => found.probabilities[name] ?? 0;
+      const best = Object.keys(found.worlds).sort((a, b) => likely(b) - likely(a))[0];
       Object.assign(page, { estimate: found, world: best, shock: "" });
       say(`${given.name}: ${Object.keys(found.worlds).join(", ")}.`);
       await draw();
@@ -84,7 +86,7 @@
   const drawModels = () => {
     const { estimate, world } = page;
     const rows = Object.entries(estimate.worlds).map(([name, one]) => {
-      const found = row(name, [one.title, one.log_evidence.toFixed(2), number(one.log_evidence_error),
+      const found = row(name, [one.title, one.log_evidence?.toFixed(2) ?? "none", number(one.log_evidence_error),
         number(estimate.probabilities[name]), number(estimate.probability_errors?.[name])]);
       if (name === world) found.setAttribute("aria-current", "true");
       return found;
