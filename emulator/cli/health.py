@@ -1,11 +1,13 @@
 """What an installation is made of, and what is wrong with it.
 
-Looked at are the packages that this one asks for, the machine, the folders that programs store
-things in, the worlds, and the weights that ship, against the checksums beside them.
+Looked at are the packages that this one asks for, their versions and whether they can be imported,
+the machine, the folders that programs store things in, the worlds, and the weights that ship,
+against the checksums beside them.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import sys
@@ -22,6 +24,7 @@ DISTRIBUTION = "universal-macro-emulator"
 DEVELOPERS = ("dev", "docs")  # extras for work on the package, of which nothing is said
 FOREIGN = "foreign network"  # what answers from data of any economy
 AGAIN = "install the package again"
+IMPORTED_AS = {"pyyaml": "yaml", "scikit-learn": "sklearn"}  # others by their own names
 # What is not asked for by name but decides how fast an answer is.
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -37,13 +40,25 @@ class Finding:
 
 
 def examine(progress: Progress) -> list[Finding]:
-    """Everything that is looked at, the package first."""
+    """Everything that is looked at, the package first. A look that ends in an error is a finding
+    too, after what it had found."""
     looks = (_package, _machine, _libraries, _caches, _worlds, _weights)
     findings: list[Finding] = []
     for done, look in enumerate(looks):
-        progress(done, len(looks), look.__name__.strip("_"))
-        findings += look()
+        name = look.__name__.strip("_")
+        progress(done, len(looks), name)
+        try:
+            for finding in look():
+                findings.append(finding)
+        except Exception as error:  # a broken library may raise anything, from any place
+            remedy = f"mend first what else is wrong; if nothing is, {AGAIN}"
+            findings.append(Finding(name, "look", f"not ended: {_said(error)}", remedy))
     return findings
+
+
+def _said(error: Exception) -> str:
+    """An error in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _package() -> Iterator[Finding]:
@@ -60,11 +75,8 @@ def _machine() -> Iterator[Finding]:
     yield Finding("machine", "cores", f"{os.cpu_count()}, {allowed} for this process")
     asked = ", ".join(f"{name}={os.environ[name]}" for name in THREADS if name in os.environ)
     yield Finding("machine", "threads asked for", asked or "none")
-    try:
-        import torch
-    except (ImportError, OSError) as error:  # OSError: of a shared library
-        yield Finding("machine", "torch", f"no import: {error}", "install torch again")
-        return
+    import torch
+
     yield Finding("machine", "threads of torch", str(torch.get_num_threads()))
     cards = [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]
     yield Finding("machine", "accelerators", ", ".join(cards) or "none")
@@ -104,11 +116,24 @@ def _libraries() -> Iterator[Finding]:
         for each, has in zip(mine, there, strict=True):
             right = bool(has) and each.specifier.contains(has, prereleases=True)
             shown = has or "missing"
-            wrong = f"pip install --upgrade {package}"
-            if right:
-                yield Finding(group, each.name, shown)
-            else:
+            fault = _no_import(each.name) if right else ""
+            if not right:
+                wrong = f"pip install --upgrade {package}"
                 yield Finding(group, each.name, f"{shown}, where {each.specifier} is needed", wrong)
+            elif fault:
+                wrong = f"pip install --force-reinstall '{each.name}{each.specifier}'"
+                yield Finding(group, each.name, f"{shown}, no import: {fault}", wrong)
+            else:
+                yield Finding(group, each.name, shown)
+
+
+def _no_import(name: str) -> str:
+    """Why a library that is there cannot be imported; empty where it can."""
+    try:
+        importlib.import_module(IMPORTED_AS.get(name, name.replace("-", "_")))
+    except Exception as error:  # its own code, which may raise anything
+        return _said(error)
+    return ""
 
 
 def _caches() -> Iterator[Finding]:
@@ -124,9 +149,9 @@ def _caches() -> Iterator[Finding]:
         else "name a folder that can be written in NUMBA_CACHE_DIR; "
         "without one programs compile for up to a minute when they start",
     )
-    import matplotlib
-
     try:
+        import matplotlib
+
         place = matplotlib.get_cachedir()
     except OSError as error:
         place, lost = str(error), True
@@ -159,11 +184,9 @@ def _worlds() -> Iterator[Finding]:
 
 def _weights() -> Iterator[Finding]:
     """The weights that ship, read as an answer reads them: nothing damaged passes."""
-    try:
-        from emulator.foreign.network.answers import Network
-        from emulator.models.weights import DESCRIPTION_FILE, PRETRAINED, load_weights
-    except (ImportError, OSError):  # of torch, which has a finding of its own
-        return
+    from emulator.foreign.network.answers import Network
+    from emulator.models.weights import DESCRIPTION_FILE, PRETRAINED, load_weights
+
     folders = sorted(path.parent for path in PRETRAINED.rglob(DESCRIPTION_FILE))
     if not folders:
         yield Finding("weights", PRETRAINED.name, "missing", AGAIN)

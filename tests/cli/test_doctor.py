@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,29 @@ def test_whatever_is_wrong_is_a_line_with_a_remedy(
     said = capsys.readouterr().out
     for each in found["wrong"]:
         assert f"{each['found']}. To do: {each['remedy']}." in said
+
+
+@pytest.mark.parametrize(
+    ("module", "wrong"),
+    [
+        ("pandas", {("libraries", "pandas")}),
+        ("sklearn", {("libraries", "scikit-learn")}),
+        ("dash", {("extra explorer", "dash")}),
+        ("packaging.requirements", {("libraries", "look")}),
+        ("emulator.compiled", {("caches", "look")}),
+    ],
+)
+def test_what_is_there_and_cannot_be_imported_is_wrong(
+    module: str,
+    wrong: set[tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    found = diagnosis(capsys, 1)
+    assert {(each["group"], each["name"]) for each in found["wrong"]} >= wrong
+    assert all(module in each["found"] and each["remedy"] for each in found["wrong"])
+    assert set(found["found"]) >= {"package", "machine", "libraries", "caches", "worlds", "weights"}
 
 
 def test_an_extra_that_is_not_there_is_not_wrong(
