@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from safetensors.torch import save_file
 
 from emulator.config import load_config
@@ -94,6 +96,28 @@ def test_a_run_begins_with_the_weights_it_is_given(
     model, _ = train.train(config, tmp_path / "run", tmp_path / "cache")
     for name, value in model.state_dict().items():
         torch.testing.assert_close(value, given[name], rtol=0.0, atol=1e-6, msg=name)
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("there", [False, True])
+def test_weights_to_begin_with_that_cannot_be_read_are_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    there: bool,
+) -> None:
+    start = tmp_path / "start.safetensors"
+    if there:
+        start.write_bytes(b"")  # as a redirection leaves it whose command failed
+    small = tmp_path / "small.yaml"
+    small.write_text(yaml.safe_dump({**SMALL, "start": str(start)}))
+    monkeypatch.setattr(sys, "argv", ["train", str(small), str(tmp_path / "run")])
+    with pytest.raises(SystemExit) as stopped:
+        train.main()
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert str(start) in said
 
 
 @pytest.mark.slow

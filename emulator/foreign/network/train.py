@@ -17,10 +17,11 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 from pydantic import Field
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from emulator.config import StrictModel, config_hash, load_config
-from emulator.errors import ConfigError
+from emulator.errors import ConfigError, EmulatorError
 from emulator.foreign.network.inputs import Inputs, Taught, joined, taught
 from emulator.foreign.network.model import Mixer, Tensors, loss
 from emulator.limits import MOST_SEED, MOST_STEPS
@@ -83,11 +84,18 @@ def train(
     config: NetworkConfig, output: Path, cache: Path | None = None, seconds: float | None = None
 ) -> tuple[Mixer, int]:
     """Train until the last step, for `seconds` or until SIGTERM; returns the network and the number
-    of steps done. Raises ConfigError where OUTPUT was begun with another configuration."""
+    of steps done. Raises ConfigError where OUTPUT was begun with another configuration, or where
+    the weights to begin with cannot be read."""
     torch.manual_seed(config.seed)
     model = Mixer(config.width, config.blocks)
     if config.start is not None:
-        model.load_state_dict(load_file(config.start))
+        try:
+            model.load_state_dict(load_file(config.start))
+        except (OSError, SafetensorError) as error:
+            raise ConfigError(
+                f"start: no weights can be read from {config.start} ({error}); "
+                "docs/foreign-data.md says where they come from"
+            ) from None
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=config.lr, weight_decay=config.weight_decay
     )
@@ -144,11 +152,14 @@ def main() -> None:
     parser.add_argument("--draw", type=int, help="only draw so many files of sets")
     parser.add_argument("--first", type=int, default=0, help="of the files drawn")
     options = parser.parse_args()
-    config = load_config(options.config, NetworkConfig)
     torch.set_num_threads(1)
-    if options.draw is None:
-        train(config, options.output, options.cache, options.seconds)
-        return
+    try:
+        config = load_config(options.config, NetworkConfig)
+        if options.draw is None:
+            train(config, options.output, options.cache, options.seconds)
+            return
+    except EmulatorError as error:
+        parser.exit(2, f"error: {error}\n")
     for number in range(options.first, options.first + options.draw):
         piece(config, number, options.cache)
 
