@@ -166,7 +166,7 @@ def _check(command: list[str], *, in_prose: bool = False) -> None:
         for pattern in arguments[:-1]:
             assert list(ROOT.glob(pattern)), f"{shown}: no {pattern}"
     else:
-        known = ("pip", "dask", "pytest", "mkdir")
+        known = ("pip", "dask", "pytest", "mkdir", "git")
         assert tool in known, f"{shown}: unknown to this test"
     for argument in arguments:
         place = argument.startswith(("configs/", "examples/", "results/", "tests/"))
