@@ -20,7 +20,7 @@ from emulator.plans.words import Bar
 from emulator.training.trainer import train
 from tests.plans.plans import TUNED, Finished, Folder, stopping_bar, weights
 
-LONG = {"epochs": 120, "checkpoint_every": 20}  # a second: time to be stopped in
+LONG = {"epochs": 300, "checkpoint_every": 20}  # seconds: time to be stopped in, three times
 
 
 @pytest.mark.integration
@@ -72,16 +72,18 @@ def test_two_workers_stopped_by_any_signal_go_on_to_the_weights_of_one(
 
 
 class _Watch:
-    """Whether runs have been trained on since this was made, as far as they were not finished."""
+    """Whether runs have been trained on since this was made, as far as they were not finished, and
+    one of them is not yet: a signal is for workers, and later nobody may be there to take it."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self.folders = [job.folder for job in jobs]
         self.before = [self._written(folder) for folder in self.folders]
 
     def __call__(self) -> bool:
-        return all(
-            (folder / "model.json").exists() or self._written(folder) > then
-            for folder, then in zip(self.folders, self.before, strict=True)
+        finished = [(folder / "model.json").exists() for folder in self.folders]
+        return not all(finished) and all(
+            done or self._written(folder) > then
+            for done, folder, then in zip(finished, self.folders, self.before, strict=True)
         )
 
     @staticmethod
