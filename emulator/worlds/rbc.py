@@ -78,12 +78,12 @@ class RealBusinessCycle(RationalExpectationsWorld):
     source = "King, Plosser and Rebelo (1988, JME 21(2-3)); Gali (2015), ch. 2"
     parameters = (
         Parameter("beta", "discount factor", "1", 0.985, 0.995, 0.99, "bounded"),
-        Parameter("alpha", "capital share", "1", 0.25, 0.40, 0.33, "bounded"),
+        Parameter("alpha", "capital share", "1", 0.25, 0.45, 0.33, "bounded"),
         Parameter("delta", "depreciation rate", "a quarter", 0.02, 0.03, 0.025, "bounded"),
         Parameter("nu", "Frisch elasticity of labour supply", "1", 0.5, 3.0, 1.0),
-        Parameter("gamma", "relative risk aversion", "1", 1.0, 3.0, 1.5),
+        Parameter("gamma", "relative risk aversion", "1", 0.5, 3.0, 1.5),
         Parameter("phi_pi", "Taylor rule: reaction to inflation", "1", 1.1, 3.0, 1.5),
-        Parameter("rho_a", "persistence of technology", "1", 0.0, 0.97, 0.9, "bounded"),
+        Parameter("rho_a", "persistence of technology", "1", 0.0, 0.99, 0.9, "bounded"),
         Parameter("rho_b", "persistence of the preference shock", "1", 0.0, 0.95, 0.5, "bounded"),
         Parameter("rho_m", "persistence of the monetary shock", "1", 0.0, 0.9, 0.5, "bounded"),
         Parameter(
