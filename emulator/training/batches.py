@@ -4,7 +4,7 @@ Rows come from one of three sources. `resident` holds the training split on the 
 rows are a pure function of (seed, k); `stream` reads it from disk; `fresh` draws new samples from
 the worlds, held-out ones left out. Step k's regimes and tasks, and its histories' length and end,
 depend on (seed, k) alone. Whatever the source, training goes on exactly from a checkpoint's
-position.
+position. Of histories a share can be as users have them (rough.py).
 
 In every step each world is asked for responses, of the same rows once with theta known and once
 without it where the run trains on regimes of both kinds: what one kind needs to learn is mostly not
@@ -49,6 +49,7 @@ from emulator.regimes import (
 )
 from emulator.seeding import derived_seed
 from emulator.specs import WorldSpec
+from emulator.training.rough import roughened
 
 # Rows that say how far a world's rows reach. Extremes of few lie inside those of many: under 500
 # they say little, beyond 16,000 they hardly change (docs/experiments.md).
@@ -196,7 +197,8 @@ class Batches:
 
     part: (rank, ranks), for training in several processes: each sees its share of every batch's
     rows. The shares together are the batch. only: `from_parameters` asks only what parameters
-    answer, and for paths of known innovations.
+    answer, and for paths of known innovations. rough: the share of histories as users have them
+    (rough.py).
     """
 
     def __init__(
@@ -207,8 +209,9 @@ class Batches:
         source: Literal["resident", "stream", "fresh"] = "resident",
         part: tuple[int, int] = (0, 1),
         only: Literal["from_parameters"] | None = None,
+        rough: float = 0.0,
     ) -> None:
-        self.shown, self.seed, self.part = shown, seed, part
+        self.shown, self.seed, self.part, self.rough = shown, seed, part, rough
         largest = max(len(shown.training_rows(w)) for w in shown.worlds)
         self.steps_per_epoch = -(-largest // batch_size)
         known = list(shown.with_parameters)
@@ -227,6 +230,7 @@ class Batches:
     def batch(self, step: int) -> StepBatch:
         """Responses of every world, and the trajectories of one."""
         rng = np.random.default_rng(derived_seed(self.seed, "batch", step))
+        noise = np.random.default_rng(derived_seed(self.seed, "rough", step))
         shown, rows = self.shown, self.source.rows(step)
         # One length and end for all worlds, as a step costs by its longest history.
         length = int(rng.integers(MIN_HISTORY, shown.longest + 1))
@@ -242,7 +246,8 @@ class Batches:
                 task = choices[rng.integers(len(choices))]
                 asked_at = now if task is Task.steady_state else None
                 question = Question(world, regime, task, length, asked_at, extra=shown.extra)
-                batches.append(pose(shown.dataset, question, part))
+                posed = pose(shown.dataset, question, part)
+                batches.append(roughened(posed, self.rough, noise, self.part))
             responses[world] = tuple(batches)
         if not shown.trajectories or not self.path_regimes:
             return StepBatch(responses, {})
@@ -252,7 +257,8 @@ class Batches:
         length = int(rng.integers(MIN_HISTORY, history_quarters(config, now) + 1))
         some = self._share({k: v[: -(-len(v) // PATH_ROWS)] for k, v in rows[world].items()})
         question = Question(world, regime, Task.trajectory, length, now, extra=shown.extra)
-        return StepBatch(responses, {world: pose(shown.dataset, question, some)})
+        posed = roughened(pose(shown.dataset, question, some), self.rough, noise, self.part)
+        return StepBatch(responses, {world: posed})
 
     def whole(self, world: str) -> list[Batch]:
         """All training rows of a world at once, a batch a response task, for closed-form fits."""

@@ -77,6 +77,14 @@ class TrainingConfig(StrictModel):
         "not, and the correction of paths of known innovations: responses from data stay as "
         "`start_from` has them; null: everything",
     )
+    rough_histories: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        exclude_if=is_unset,
+        description="share of rows whose history has noise, rounding and means as users' data "
+        "have them (training/rough.py); null: none",
+    )
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
 

@@ -135,6 +135,7 @@ class Trainer:
             config.data.source,
             part,
             self.settings.only,
+            self.settings.rough_histories or 0.0,
         )
         self.trained = config.data.regimes  # those in which samples count
         if self.settings.only is not None:
