@@ -100,12 +100,21 @@ class Dataset:
         world, to four digits: equations that have changed since draw others, a processor that
         rounds another way draws the same.
         """
-        known = (self.manifest.config.draws, self.hash)
+        return self._draws(self.manifest.config.draws, self.worlds)
+
+    def draws_of(self, world: str) -> str:
+        """`draws` of one world: shared by data sets with the same samples of it, whatever other
+        worlds they have. Raises UnknownNameError."""
+        self._world(world)
+        return self._draws(self.manifest.config.draws_of(world), (world,))
+
+    def _draws(self, configured: str, worlds: Sequence[str]) -> str:
+        known = (configured, self.hash)
         if known in _DRAWS:
             return _DRAWS[known]
-        digest = hashlib.sha256(self.manifest.config.draws.encode())
+        digest = hashlib.sha256(configured.encode())
         rows = np.arange(min(FIRST_SAMPLES, self.manifest.config.samples))
-        for world in self.worlds:
+        for world in worlds:
             for values in self.read(world, rows, ("theta", "irfs", "trajectories")).values():
                 digest.update(sums_text(values).encode())
         return _DRAWS.setdefault(known, digest.hexdigest()[:16])

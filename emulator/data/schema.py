@@ -204,6 +204,10 @@ class DataConfig(Design):
         other = {"samples", "shard_rows", "chunk_rows", "rules"}
         return json_sha256(self.model_dump(mode="json", exclude=other))[:16]
 
+    def draws_of(self, world: str) -> str:
+        """The same of one world, whatever other worlds there are."""
+        return self.model_copy(update={"worlds": (world,)}).draws
+
     @property
     def shards(self) -> int:
         """Number of shards of each world."""

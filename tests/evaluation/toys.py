@@ -109,6 +109,7 @@ def evaluated(
         "samples_seen": {regime: dict.fromkeys(worlds, seen) for regime in regimes},
         "until_stalled": False, "lr": 1e-3, "seed": 1, "processor_seconds": seconds,
         "commit": "c", "config_sha": "f", "data_sha": "d", "samples_sha": "s",
+        "draws": dict.fromkeys(WORLDS, "r"),
         "weights_sha256": "w",
         "training_commit": "t",
         "training_data_sha": "d",

@@ -129,7 +129,7 @@ def _settings(dataset: Dataset, world: str, length: int, particles: int) -> Sett
         horizon=config.horizon,
         split=PRIOR,
         longest=longest,
-        draws_sha=dataset.draws,
+        draws_sha=dataset.draws_of(world),
         method=_method(),
         parameters=spec.parameter_names,
         shocks=spec.shock_names,

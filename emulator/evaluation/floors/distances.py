@@ -135,8 +135,8 @@ def _is_shown(floors: Floors, run: EvaluatedRun) -> bool:
     """Whether floors are of the run's draws, which are those it was trained on, over the same
     prior, and of histories as long as its evaluation showed."""
     settings = floors.settings
-    same = settings.draws_sha == run.metrics["training_draws_sha"] and settings.split == PRIOR
-    return same and settings.length == settings.longest
+    same = settings.draws_sha == run.metrics["draws"].get(settings.world)
+    return same and settings.split == PRIOR and settings.length == settings.longest
 
 
 def ratio(name: str, floors: Floors, task: Task, theirs: pd.DataFrame) -> Ratio:

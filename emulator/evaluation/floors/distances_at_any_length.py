@@ -31,10 +31,10 @@ def predicted_ratios(
     InputError where floors are of another data set, WeightsError where a run is.
     """
     for found in floors:
-        if found.settings.draws_sha != dataset.draws:
+        if found.settings.draws_sha != (draws := dataset.draws_of(found.settings.world)):
             raise InputError(
                 f"floors of {found.settings.world}: computed on draws "
-                f"{found.settings.draws_sha}, but {dataset.path} holds {dataset.draws}; "
+                f"{found.settings.draws_sha}, but {dataset.path} holds {draws}; "
                 "name the right data set"
             )
     for path, label in zip(runs, labels(runs), strict=True):

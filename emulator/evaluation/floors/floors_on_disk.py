@@ -52,8 +52,9 @@ _KEY = b"floors"
 class Settings:
     """What the rows of a file share; rows of others never join them.
 
-    length: L. longest: the length of history that evaluations of this data set show. draws_sha: see
-    `Dataset.draws`. parameters, shocks: names. method: a hash of what the sampler does.
+    length: L. longest: the length of history that evaluations of this data set show. draws_sha:
+    the world's, see `Dataset.draws_of`. parameters, shocks: names. method: a hash of what the
+    sampler does.
     """
 
     world: str

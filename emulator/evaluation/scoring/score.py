@@ -215,6 +215,7 @@ def _head(run: Path, opened: Opened) -> dict[str, Any]:
         "config_sha": provenance["config_sha"],
         "data_sha": opened.dataset.hash,
         "samples_sha": opened.dataset.samples_sha,
+        "draws": {world: opened.dataset.draws_of(world) for world in worlds},
         "training_data_sha": provenance["data_sha"],
         "training_draws_sha": provenance["draws_sha"],
         "training_rows": provenance["training_rows"],

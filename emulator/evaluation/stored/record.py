@@ -1,16 +1,16 @@
 """metrics.json: what an evaluation leaves, checked once when it is read.
 
-    {"format": 4, "model": ..., "regimes": [...], "data_worlds": {world: [task, ...]},
+    {"format": 5, "model": ..., "regimes": [...], "data_worlds": {world: [task, ...]},
      "worlds": {world: {regime: {split: {nrmse, ci95, ...}}}}, "training_mean": the same,
      "samples_seen": {regime: {world: rows}}, "statistics": {file: SHA-256}, commit, config_sha,
      data_sha, ..., "checksum": ...}
 
 data_worlds: the worlds of the data set, whether or not the run answers them, and the responses that
 are distinct in each. samples_sha, training_draws_sha: which samples were scored, and which draws
-trained, whatever processor drew them; data_sha and training_data_sha are of every bit. lr, seed,
-processor_seconds: of training, None where not known or, as the rate of a closed form, not there.
-held_out: what the weights were trained without, by world (`Dataset.held_out`). The checksum is
-`emulator.storage.sealed`'s.
+trained, whatever processor drew them; draws: those of each world, `Dataset.draws_of`. data_sha and
+training_data_sha are of every bit. lr, seed, processor_seconds: of training, None where not known
+or, as the rate of a closed form, not there. held_out: what the weights were trained without, by
+world (`Dataset.held_out`). The checksum is `emulator.storage.sealed`'s.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from emulator.models.configs import KINDS
 from emulator.regimes import Regime, Task
 from emulator.storage import GONE, is_sealed, read_json, sealed, write_atomically
 
-FORMAT = 4
+FORMAT = 5
 METRICS_FILE = "metrics.json"
 NULL_MODEL = "training_mean"
 
@@ -116,6 +116,7 @@ class _Metrics(_Part):
     config_sha: str
     data_sha: str
     samples_sha: str
+    draws: dict[str, str]
     weights_sha256: str
     training_commit: str
     training_data_sha: str

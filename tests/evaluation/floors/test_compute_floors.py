@@ -92,7 +92,7 @@ def test_the_command_prints_floors_and_refuses_worlds_it_cannot_answer(
     assert run(["floors", "nk", *size, *options]) == 0
     summary = json.loads(capsys.readouterr().out)
     assert (summary["world"], summary["histories"]) == ("nk", 1)
-    assert summary["draws_sha"] == Dataset.open(dataset_path).draws
+    assert summary["draws_sha"] == Dataset.open(dataset_path).draws_of("nk")
     assert (tmp_path / "nk-40.png").is_file()
     assert run(["floors", "nkk", *options]) == 2
     assert "did you mean 'nk'" in capsys.readouterr().err

@@ -77,8 +77,10 @@ def evaluated_at(
     with StatisticsWriter(folder / RESPONSES_FILE) as writer:
         writer.add(theirs(floors, factor).assign(**keys, best_mse=best_mse))
     tree = {"toy": {"B1": {"prior": {"nrmse": 1.0}}}}
-    metrics = {"model": "universal", "worlds": tree, "regimes": ["B1"], "training_draws_sha": "d",
-               "extra_inputs": [], NULL_MODEL: tree, "statistics": checksums(folder)}  # fmt: skip
+    metrics = {
+        "model": "universal", "worlds": tree, "regimes": ["B1"], "draws": {"toy": "d"},
+        "extra_inputs": [], NULL_MODEL: tree, "statistics": checksums(folder),
+    }  # fmt: skip
     return EvaluatedRun("universal", folder, metrics)
 
 

@@ -45,7 +45,7 @@ ENTRY = ("worlds", "one", "A", "prior")
         *((key, None) for key in (
             "model", "commit", "weights_sha256", "ablations", "samples_seen", "training_commit",
             "extra_inputs", "until_stalled", "statistics", "data_worlds", "training_data_sha",
-            "training_rows", "samples_sha", "training_draws_sha",
+            "training_rows", "samples_sha", "training_draws_sha", "draws",
         )),
         ("samples_seen", {}),
         ("samples_seen", {"A": 3}),
