@@ -25,6 +25,7 @@ from emulator.data.splits import (
 )
 from emulator.data.thresholds import thresholds
 from emulator.errors import ConfigError, UnknownNameError
+from emulator.plans.plan import Plan
 from emulator.worlds import get_world
 from emulator.worlds.population import largest_root, population_moments
 from tests.data.configs import RULES, WORLDS, Siblings, small
@@ -149,19 +150,29 @@ def test_thresholds_are_upper_quantiles_of_the_prior() -> None:
     assert (moments.volatility > found["volatility"]).sum() == 100
 
 
-@pytest.mark.parametrize("size", ["smoke", "dev", "full"])
+@pytest.mark.parametrize("size", ["smoke", "dev"])
 def test_shipped_configurations_fit_the_worlds_and_share_their_rules(size: str) -> None:
     config = load_config(f"configs/data/{size}.yaml", DataConfig)
-    full = load_config("configs/data/full.yaml", DataConfig)
+    dev = load_config("configs/data/dev.yaml", DataConfig)
     for name in config.worlds:
         check_rules(get_world(name), config.rules_of(name))
-        assert config.rules_of(name) == full.rules_of(name)
+        assert config.rules_of(name) == dev.rules_of(name)
         assert config.rules_of(name).hold_outs == ("slice", "corner")
 
 
-@pytest.mark.parametrize("name", load_config("configs/data/full.yaml", DataConfig).worlds)
+def test_weights_that_ship_see_the_whole_prior_and_are_scored_on_other_draws_of_it() -> None:
+    plan = load_config("configs/plans/shipped.yaml", Plan)
+    assert plan.data.scored_on is not None
+    trains = load_config(plan.data.config, DataConfig)
+    scores = load_config(plan.data.scored_on.config, DataConfig)
+    assert not trains.rules
+    # The same draws, so that samples in the share of `test` are in no training split.
+    assert (trains.draws, trains.shares) == (scores.draws, scores.shares)
+
+
+@pytest.mark.parametrize("name", load_config("configs/data/dev.yaml", DataConfig).worlds)
 def test_shipped_hold_outs_are_as_large_as_they_should_be(name: str) -> None:
-    config, world = load_config("configs/data/full.yaml", DataConfig), get_world(name)
+    config, world = load_config("configs/data/dev.yaml", DataConfig), get_world(name)
     samples = draw_samples(world, 0, range(1000), config, responses=False)
     rules, theta = config.rules_of(name), samples.arrays["theta"]
     share = in_slice(world, rules, theta, samples.solution).mean()
