@@ -133,11 +133,13 @@ class Emulator:
         horizon: int | None = None,
         history: History | None = None,
         bands: bool = False,
+        simultaneous: bool = False,
         state_dependent: bool = False,
         check: bool = True,
     ) -> Response:
         """`irf` as plain arrays, draws and shocks always there; spares the import of xarray."""
         quarters, size = check_horizon(horizon, self.model.horizon), check_size(size)
+        bands = bands or simultaneous
         if bands:
             check_bands(self.model, quarters)
         spec = None if world is None else self.spec(world)
@@ -164,7 +166,8 @@ class Emulator:
             task = Task.steady_state  # the same response, and the task trained on
         request = Request(
             spec=spec or next(iter(self.model.specs.values())), shocks=shocks, regime=regime,
-            task=task, size=size, horizon=quarters, bands=bands, shock=shock,
+            task=task, size=size, horizon=quarters, bands=bands,
+            simultaneous=simultaneous, shock=shock,
         )  # fmt: skip
         draws, observed_draws = _same_draws(values, observed)
         like = None if seen is None else likeness(seen, spec, self.model)
@@ -206,8 +209,9 @@ class Emulator:
         whatever library, is read by them, and what is masked is missing.
         One theta or history stands for all draws of the other. state_dependent: from where the
         history ends, instead of from the steady state. bands: quantiles (5, 25, 50, 75, 95 %)
-        instead of the point estimate. horizon: the last quarter, up to 80; None is the last one
-        trained on, beyond which there are no bands.
+        instead of the point estimate, each quarter's for itself; simultaneous: wider ones, whose
+        bands hold whole curves, of one shock and observable, as often. horizon: the last quarter,
+        up to 80; None is the last one trained on, beyond which there are no bands.
 
         Returns dims (draw, shock, horizon, observable) and, with bands, quantile; single draws and
         shocks dropped. Units and provenance are in `attrs`, and so is what makes the answer less
@@ -342,8 +346,9 @@ class Emulator:
             chunk = slice(first, first + step)
             if known is None:
                 _put(answer.response.numpy()[:, chosen], request.size, point[chunk])
-            if quantiles is not None and answer.quantiles is not None:
-                _put(answer.quantiles.numpy()[:, chosen], request.size, quantiles[chunk])
+            bands = answer.curves if request.simultaneous else answer.quantiles
+            if quantiles is not None and bands is not None:
+                _put(bands.numpy()[:, chosen], request.size, quantiles[chunk])
         return point, quantiles
 
     def _without_torch(self, request: Request, draws: int) -> Answering | None:

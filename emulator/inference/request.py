@@ -18,7 +18,7 @@ class Request:
 
     spec: the world; where the regime names none, any of those known stands in. shocks: what is
     answered for; shock: the only one of them that is wanted, None for all. size: in s.d.s. horizon:
-    the last quarter. bands: quantiles too.
+    the last quarter. bands: quantiles too; simultaneous: those whose bands hold whole curves.
     """
 
     spec: WorldSpec
@@ -28,6 +28,7 @@ class Request:
     size: float = 1.0
     horizon: int = 40
     bands: bool = False
+    simultaneous: bool = False
     shock: str | None = None
 
     @property

@@ -12,7 +12,11 @@ quarters, as a network's bands may be too wide in the first years and too narrow
 to the next it changes smoothly. Where a history is given there is one at each of `LENGTHS`, and
 lengths between two get a mean of both.
 
-Source: Lei, G'Sell, Rinaldo, Tibshirani and Wasserman (2018, JASA 113(523)), section 5.2.
+Bands so made hold points. One more factor, the same in all quarters, stretches them to hold their
+share of whole curves, of one shock and observable: the score is then the largest of a curve.
+
+Sources: Lei, G'Sell, Rinaldo, Tibshirani and Wasserman (2018, JASA 113(523)), section 5.2; of whole
+curves Diquigiovanni, Fontana and Vantini (2022, Journal of Multivariate Analysis 189).
 """
 
 from __future__ import annotations
@@ -50,34 +54,36 @@ class BandWidths(nn.Module):
     """Quantiles with the distances from their median stretched; as they come until measured."""
 
     factors: torch.Tensor  # (kinds of question, lengths, worlds and shocks, spans, 3, bands)
+    curves: torch.Tensor  # the same without spans: how much further, to hold whole curves
 
     def __init__(self, specs: Iterable[WorldSpec]) -> None:
         super().__init__()
         named: list[tuple[str | None, str]] = [(s.name, n) for s in specs for n in s.shock_names]
         rows = dict.fromkeys([*named, *((None, shock) for _, shock in named)])
         self.rows = {row: k for k, row in enumerate(rows)}
-        shape = (_GIVEN * len(_TASKS), len(LENGTHS), len(rows), len(SPANS), 3, len(INSIDE))
-        self.register_buffer("factors", torch.ones(shape))
+        kinds, bands = (_GIVEN * len(_TASKS), len(LENGTHS), len(rows)), (3, len(INSIDE))
+        self.register_buffer("factors", torch.ones(*kinds, len(SPANS), *bands))
+        self.register_buffer("curves", torch.ones(*kinds, *bands))
 
     def forward(
         self, quantiles: Float[torch.Tensor, "B S points 3 5"], inputs: Inputs
     ) -> Float[torch.Tensor, "B S points 3 5"]:
         """(B, S, points, 3, 5) to the same shape."""
-        of_kind = self.factors[_question(inputs)][:, self._rows(inputs)]  # (lengths, S, spans, ...)
-        factor = of_kind[0]
-        if inputs.history is not None:
-            steps = _steps(inputs.history)[:, None, None, None, None]
-            factor = factor + (steps * of_kind.diff(dim=0)).sum(dim=0)
-        factor = _at_points(factor, quantiles.shape[2])
-        median = quantiles[..., _MEDIAN]
-        levels = [median]
-        for k in reversed(range(_MEDIAN)):
-            low = median + factor[..., k] * (quantiles[..., k] - median)
-            high = median + factor[..., k] * (quantiles[..., -1 - k] - median)
-            # A wider band holds the narrower ones, whatever their factors.
-            low, high = torch.minimum(low, levels[0]), torch.maximum(high, levels[-1])
-            levels = [low, *levels, high]
-        return torch.stack(levels, dim=-1)
+        return _stretched(quantiles, _at_points(self._of(self.factors, inputs), quantiles.shape[2]))
+
+    def around_curves(
+        self, quantiles: Float[torch.Tensor, "B S points 3 5"], inputs: Inputs
+    ) -> Float[torch.Tensor, "B S points 3 5"]:
+        """`forward`'s quantiles (B, S, points, 3, 5) to those whose bands hold whole curves."""
+        return _stretched(quantiles, self._of(self.curves, inputs)[:, None])
+
+    def _of(self, factors: torch.Tensor, inputs: Inputs) -> torch.Tensor:
+        """The question's factors, (S, ...), between two lengths a mean of theirs."""
+        of_kind = factors[_question(inputs)][:, self._rows(inputs)]  # (lengths, S, ...)
+        if inputs.history is None:
+            return of_kind[0]
+        steps = _steps(inputs.history).view(-1, *[1] * (of_kind.dim() - 1))
+        return of_kind[0] + (steps * of_kind.diff(dim=0)).sum(dim=0)
 
     def _rows(self, inputs: Inputs) -> list[int]:
         return [self.rows[inputs.world, shock] for shock in inputs.shocks]
@@ -109,12 +115,29 @@ class BandWidths(nn.Module):
             if len(seen) < FEWEST:
                 continue
             for band, share in enumerate(INSIDE):
-                self.factors[kind, length:, row, ..., band] = _called_for(seen[..., band], share)
+                called_for = _called_for(seen[..., band], share)
+                self.factors[kind, length:, row, ..., band] = called_for
+                along = _at_points(called_for[..., None], seen.shape[1])[..., 0]
+                farthest = (seen[..., band] / along).amax(dim=1, keepdim=True)
+                self.curves[kind, length:, row, ..., band] = _level(farthest, share)
 
     @staticmethod
     def scores() -> Scores:
         """None yet."""
         return defaultdict(list)
+
+
+def _stretched(quantiles: torch.Tensor, factor: torch.Tensor) -> torch.Tensor:
+    """Quantiles (..., 5) with their distances from the median times a factor (..., bands)."""
+    median = quantiles[..., _MEDIAN]
+    levels = [median]
+    for k in reversed(range(_MEDIAN)):
+        low = median + factor[..., k] * (quantiles[..., k] - median)
+        high = median + factor[..., k] * (quantiles[..., -1 - k] - median)
+        # A wider band holds the narrower ones, whatever their factors.
+        low, high = torch.minimum(low, levels[0]), torch.maximum(high, levels[-1])
+        levels = [low, *levels, high]
+    return torch.stack(levels, dim=-1)
 
 
 def _question(inputs: Inputs) -> int:

@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
 class Answer(NamedTuple):
     """response: (B, S, H+1, 3) per unit of size, the point estimate. quantiles: the same with a
-    last axis over `QUANTILES`, for models that give bands."""
+    last axis over `QUANTILES`, for models that give bands. curves: those whose bands hold whole
+    curves, each of one shock and observable, as often as `quantiles` hold points."""
 
     response: Float[torch.Tensor, "B S points 3"]
     quantiles: Float[torch.Tensor, "B S points 3 5"] | None = None
+    curves: Float[torch.Tensor, "B S points 3 5"] | None = None
 
 
 # Inputs of a batch and the per-unit responses (B, S, H+1, 3) that answer them.

@@ -237,7 +237,8 @@ class Universal(Model):
         apart = torch.unflatten(apart, 0, (len(inputs), -1)).transpose(2, 3)
         # Bands form around the point estimate without moving it.
         quantiles = response.detach()[..., None] + apart * scale[:, :, None, :, None]
-        return Answer(response, self.widths(quantiles, inputs))
+        quantiles = self.widths(quantiles, inputs)
+        return Answer(response, quantiles, self.widths.around_curves(quantiles, inputs))
 
     def forecast(self, inputs: Inputs) -> Float[torch.Tensor, "B F 3"]:
         ahead, scale = inputs.ahead, self.path_scale(inputs)[:, None]

@@ -18,7 +18,10 @@ from emulator.data import Dataset
 from emulator.data.schema import PRIOR
 from emulator.evaluation.metrics.coverage import coverage_90
 from emulator.evaluation.metrics.coverage_of_largest import coverage_90_of_largest
-from emulator.evaluation.metrics.curve_coverage import curve_coverage_90
+from emulator.evaluation.metrics.curve_coverage import (
+    curve_coverage_90,
+    simultaneous_coverage_90,
+)
 from emulator.evaluation.scoring.statistics import score_model, statistics
 from emulator.models.weights import PRETRAINED, load_weights, save_weights
 from emulator.provenance import commit
@@ -41,7 +44,7 @@ are not answered from.
   draw. The training mean errs by {mean:.2g}.
 - by shock: {shocks}
 - bands of 90 % hold {inside:.0%} of responses, {largest:.0%} of the largest tenth, and {curves:.0%}
-  of whole curves
+  of whole curves; those made for whole curves hold {whole:.0%} of them
 
 Whether a draw has a solution is not checked, as that takes longer than the answer; `docs/hank.md`
 says more. The weights are safetensors; `model.json` holds names, bounds and the checksum.
@@ -72,6 +75,7 @@ def ship(folder: Path, data: Path) -> dict[str, Any]:
         inside=coverage_90(frame),
         largest=coverage_90_of_largest(frame),
         curves=curve_coverage_90(frame),
+        whole=simultaneous_coverage_90(frame),
     )
     save_weights(PRETRAINED / WORLD, loaded.model, {**of, "nrmse": {WORLD: found["nrmse"]}}, card)
     return found

@@ -73,6 +73,11 @@ def test_bands_are_printed_written_and_drawn(
     low = expected.sel(shock="demand", observable="output", quantile=0.05)[0]
     assert f"[{float(low):.3f}, " in capsys.readouterr().out
     ask.remove("--bands")
+    assert run([*ask, "--simultaneous", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)["bands"]["emulator"]["demand"]["0.95"]["rate"]
+    whole = emulator.load(every_regime).irf("nk", simultaneous=True, horizon=8)
+    demand = whole.sel(shock="demand", observable="rate", quantile=0.95)
+    np.testing.assert_array_equal(found, demand)
     assert run([*ask, "--plot", str(plain)]) == 0
     assert plain.read_bytes() != shaded.read_bytes()
 
@@ -167,3 +172,5 @@ def test_responses_are_scaled_to_an_impact_and_summed(
     assert (np.diff([bands[q]["output"] for q in bands], axis=0) >= 0.0).all()
     assert run([*base, "--bands", "--cumulate", "output"]) == 2
     assert "bands of sums" in capsys.readouterr().err
+    assert run([*base, "--simultaneous", "--cumulate", "output"]) == 2
+    assert "leave out --simultaneous" in capsys.readouterr().err

@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import torch
 import xarray as xr
 
 import emulator
 from emulator.errors import InputError
 from emulator.inference.histories import observe, read_history
 from emulator.models.baselines.mlp import MLPConfig
+from emulator.models.universal import Universal
 from tests.inference.histories import random_walk
 
 pytestmark = pytest.mark.slow
@@ -68,6 +70,23 @@ def test_bands_rise_and_hold_for_the_whole_shock_of_either_sign(
     assert (negative.diff("quantile") > 0).all()
     # nk is linear: the bands of the opposite shock are the mirror image.
     np.testing.assert_allclose(negative.to_numpy(), -bands.to_numpy()[..., ::-1], rtol=1e-5)
+
+
+def test_simultaneous_bands_are_those_of_points_stretched_about_the_median(
+    every_regime: emulator.Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = every_regime.model
+    assert isinstance(model, Universal)
+    stretched = torch.full_like(model.widths.curves, 2.0)
+    monkeypatch.setitem(model.widths._buffers, "curves", stretched)
+    for asked in ({"theta": {"phi_pi": 2.0}}, {"history": random_walk(100)}):
+        points = every_regime.irf("nk", bands=True, size=-2.0, **asked)
+        curves = every_regime.irf("nk", simultaneous=True, size=-2.0, **asked)
+        assert curves.dims == points.dims
+        median = points.sel(quantile=0.5)
+        np.testing.assert_allclose(
+            curves - median, 2.0 * (points - median), atol=1e-6, rtol=1e-4
+        )
 
 
 def test_a_model_without_bands_says_so(every_regime: emulator.Emulator) -> None:

@@ -81,6 +81,31 @@ def test_bands_hold_their_share_early_and_late() -> None:
     assert _off(widths(quantiles, inputs), truth) < 0.015
 
 
+def test_a_second_factor_makes_bands_hold_whole_curves() -> None:
+    """Errors that stay on one side: a curve leaves its bands for long or not at all."""
+    widths, scores = BandWidths(SPECS), BandWidths.scores()
+    inputs = build_inputs(sample(LARGE, 4000), LARGE, Regime.A)
+
+    def drawn(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+        quantiles, truth = _bands(inputs, 1.0, seed)
+        median, lasting = quantiles[..., 2], torch.randn(truth[:, :, :1].shape)
+        return quantiles, median + 0.6 * (truth - median) + 0.8 * lasting
+
+    torch.manual_seed(0)
+    widths.see(scores, inputs, *drawn(0))
+    widths.settle(scores)
+    quantiles, truth = drawn(1)
+    points = widths(quantiles, inputs)
+    curves = widths.around_curves(points, inputs)
+    for low, high, share in ((0, -1, 0.9), (1, -2, 0.5)):
+        for bands, whole in ((points, False), (curves, True)):
+            inside = (bands[..., low] <= truth) & (truth <= bands[..., high])
+            held = inside.all(dim=2) if whole else inside
+            assert abs(held.float().mean().item() - share) < 0.015
+            assert whole or inside.all(dim=2).float().mean() < share - 0.1
+    assert (curves.diff(dim=-1) >= 0).all()
+
+
 def test_where_no_world_is_named_a_shocks_factor_is_that_of_all_worlds_that_have_it() -> None:
     widths, scores = BandWidths(SPECS), BandWidths.scores()
     blind = [build_inputs(sample(spec, FEWEST), spec, Regime.B2) for spec in SPECS]

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import pytest
 import torch
 
 from emulator.questions import Batch
-from emulator.regimes import Inputs, Regime, Task
+from emulator.regimes import Inputs, Task
 from emulator.training.rough import DEMEANED, MOST, ROUNDED, roughened
 
 ROWS, QUARTERS = 2000, 40
 
 
 def _batch(history: torch.Tensor | None) -> Batch:
-    inputs = Inputs(
-        "nk", ("monetary",), Task.steady_state, torch.ones(ROWS, 1), history=history
-    )
+    inputs = Inputs("nk", ("monetary",), Task.steady_state, torch.ones(ROWS, 1), history=history)
     return Batch(inputs, torch.zeros(ROWS, 1, 41, 3))
 
 
@@ -44,7 +39,9 @@ def test_a_share_of_histories_is_rough_and_the_others_are_exact() -> None:
 def test_noise_rounding_and_means_are_as_said() -> None:
     history, seen = _history(), _seen(1.0)
     less = seen.mean(dim=1).abs().amax(dim=1) < 1e-4  # rounding does not move the others' there
-    assert abs(less.float().mean().item() - DEMEANED) < 4 * (DEMEANED * (1 - DEMEANED) / ROWS) ** 0.5
+    assert (
+        abs(less.float().mean().item() - DEMEANED) < 4 * (DEMEANED * (1 - DEMEANED) / ROWS) ** 0.5
+    )
     rounds = (seen * 10).frac().abs().flatten(1)
     rounds = ((rounds < 1e-3) | (rounds > 1 - 1e-3)).all(dim=1) & ~less
     share = ROUNDED * (1 - DEMEANED)

@@ -64,6 +64,9 @@ def irf(
     bands: bool = typer.Option(
         False, "--bands", help="Quantiles too: 90 % bands in the table and the figure, or all."
     ),
+    simultaneous: bool = typer.Option(
+        False, "--simultaneous", help="Bands that hold whole curves, not each quarter for itself."
+    ),
     exact: bool = typer.Option(False, "--exact", help="Solve the model too and compare."),
     normalize: str | None = NORMALIZE_OPTION,
     cumulate: str | None = CUMULATE_OPTION,
@@ -76,8 +79,10 @@ def irf(
     check_target("--plot", plot, ".png")
     values = parse_assignments("--set", assignments)
     impact, summed = impact_of(normalize), summed_of(cumulate)
+    bands = bands or simultaneous
     if bands and summed:
-        raise InputError("--cumulate: bands of sums are not sums of bands; leave out --bands")
+        given = "--simultaneous" if simultaneous else "--bands"
+        raise InputError(f"--cumulate: bands of sums are not sums of bands; leave out {given}")
     if world is None and history is None:
         raise InputError("Missing argument WORLD: name one, or answer from data with --history")
     if exact and (world is None or (history is not None and not values)):
@@ -96,7 +101,7 @@ def irf(
     known = None if world is None else known_as(model, world)
     asked: dict[str, Any] = {
         "shock": shock, "size": size, "horizon": horizon, "history": observed,
-        "state_dependent": state_dependent, "bands": bands,
+        "state_dependent": state_dependent, "bands": bands, "simultaneous": simultaneous,
     }  # fmt: skip
     with progress_bar("irf"):  # seconds where compiled functions are not stored yet
         response = model.respond(known, theta, **asked)

@@ -20,12 +20,14 @@ class Answers:
     """Responses per s.d. of the shock beside the exact ones, in the observable's unit.
 
     prediction, truth: (..., H+1), horizons last; one curve predicted may stand for many. quantiles:
-    (..., H+1, 5) at the levels of `limits.QUANTILES`; None of a model without bands.
+    (..., H+1, 5) at the levels of `limits.QUANTILES`; None of a model without bands. curves: the
+    same, of bands that are to hold whole curves.
     """
 
     prediction: Array
     truth: Array
     quantiles: Array | None = None
+    curves: Array | None = None
 
 
 class Table(StrEnum):
@@ -77,14 +79,17 @@ def of_both(name: str, measure: Callable[[Array], NDArray[Any]]) -> dict[str, St
 
 @dataclass(frozen=True)
 class InBands:
-    """A statistic of truth and quantiles; NaN of a model without bands."""
+    """A statistic of truth and quantiles; NaN of a model without bands. of_curves: of the bands
+    that are to hold whole curves."""
 
     measure: Callable[[Array, Array], NDArray[Any]]
+    of_curves: bool = False
 
     def __call__(self, answers: Answers) -> NDArray[Any]:
-        if answers.quantiles is None:
+        quantiles = answers.curves if self.of_curves else answers.quantiles
+        if quantiles is None:
             return np.full(answers.truth.shape[:-1], np.nan, dtype=np.float32)
-        return self.measure(answers.truth, answers.quantiles)
+        return self.measure(answers.truth, quantiles)
 
 
 def means_by(values: pd.Series[float], key: pd.Series[str]) -> dict[str, float]:

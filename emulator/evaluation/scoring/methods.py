@@ -71,7 +71,7 @@ def score_method(
     def ask(inputs: Inputs) -> Answer:
         said = method(inputs)
         response, quantiles = said if isinstance(said, tuple) else (said, None)
-        return _array(response), None if quantiles is None else _array(quantiles)
+        return Answer(_array(response), None if quantiles is None else _array(quantiles))
 
     with torch.no_grad():
         frame = statistics(score_answers(ask, dataset, question, split))

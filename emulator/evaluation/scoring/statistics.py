@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -48,8 +49,15 @@ IMPOSSIBLY_CLOSE = 1e-6
 # 1e-5, and the best one yet is off by 1e-3. An exact solver with noise added is.
 TYPICALLY_TOO_CLOSE = 2e-5
 
-# Responses (B, S, H+1, 3), and quantiles (B, S, H+1, 3, 5) where there are bands.
-Answer = tuple[np.ndarray, np.ndarray | None]
+
+class Answer(NamedTuple):
+    """response: (B, S, H+1, 3). quantiles, curves: (B, S, H+1, 3, 5) where there are bands, those
+    of points and those of whole curves."""
+
+    response: np.ndarray
+    quantiles: np.ndarray | None = None
+    curves: np.ndarray | None = None
+
 
 NULL = "null_"  # before the names of the training mean's statistics
 
@@ -60,7 +68,8 @@ class Scored:
 
     prediction, truth: (N, S, H+1, 3). rows: (N,) sample indices. sigma: (S, 3), the s.d. over
     training samples and horizons; sigma_pooled: (3,), shocks pooled too. null: (S, H+1, 3), the
-    training mean. quantiles: (N, S, H+1, 3, 5), for models with bands. linear: (N, S, H+1, 3), the
+    training mean. quantiles, curves: (N, S, H+1, 3, 5), for models with bands, those of points and
+    those of whole curves. linear: (N, S, H+1, 3), the
     world's linear responses, where a constraint may bind. best: the exact conditional means, where
     they are not the truth.
 
@@ -80,6 +89,7 @@ class Scored:
     null: np.ndarray
     shocks: tuple[str, ...]
     quantiles: np.ndarray | None = field(default=None)
+    curves: np.ndarray | None = field(default=None)
     linear: np.ndarray | None = field(default=None)
     best: np.ndarray | None = field(default=None)
 
@@ -89,8 +99,10 @@ class Scored:
             raise InputError(f"{where}: no samples")
         expected = (len(self.rows), *self.truth.shape[1:])
         shapes = {"truth": (self.truth, expected), "predictions": (self.prediction, expected)}
-        if self.quantiles is not None:
-            shapes["quantiles"] = (self.quantiles, (*expected, len(QUANTILES)))
+        bands = {"quantiles": self.quantiles, "quantiles of curves": self.curves}
+        for name, levels in bands.items():
+            if levels is not None:
+                shapes[name] = (levels, (*expected, len(QUANTILES)))
         for name, (values, wanted) in shapes.items():
             if values.shape != wanted:
                 raise InputError(f"{where}: expected {name} of shape {wanted}, got {values.shape}")
@@ -106,15 +118,17 @@ class Scored:
                 raise InputError(f"{where}: {name} not finite")
         scale = self.sigma[:, None]
         refuse_the_truth(self.prediction, self.truth, scale, where, "predictions")
-        if self.quantiles is not None:
-            crossed = np.asarray((np.diff(self.quantiles, axis=-1) < 0.0).any(axis=(1, 2, 3, 4)))
+        for name, levels in bands.items():
+            if levels is None:
+                continue
+            crossed = np.asarray((np.diff(levels, axis=-1) < 0.0).any(axis=(1, 2, 3, 4)))
             if crossed.any():
                 raise InputError(
-                    f"{where}: quantiles cross in {crossed.sum()} of {len(crossed)} samples; "
+                    f"{where}: {name} cross in {crossed.sum()} of {len(crossed)} samples; "
                     f"expected them in the order of {QUANTILES}"
                 )
             truth, spread = self.truth[..., None], scale[..., None]
-            refuse_the_truth(self.quantiles, truth, spread, where, "quantiles")
+            refuse_the_truth(levels, truth, spread, where, name)
 
 
 def refuse_the_truth(
@@ -153,9 +167,9 @@ def score_model(
     horizon = dataset.manifest.config.horizon
 
     def ask(inputs: Inputs) -> Answer:
-        answer = model.answer([inputs], horizon)[0]
-        quantiles = answer.quantiles
-        return answer.response.cpu().numpy(), None if quantiles is None else quantiles.cpu().numpy()
+        response, *bands = model.answer([inputs], horizon)[0]
+        found = (None if part is None else part.cpu().numpy() for part in bands)
+        return Answer(response.cpu().numpy(), *found)
 
     with torch.no_grad():
         return score_answers(ask, dataset, question, split, change, device_of(model))
@@ -174,13 +188,15 @@ def score_answers(
     world, task = question.world, question.task
     rows = dataset.scored(world, split)
     spec = dataset.spec(world)
-    responses, quantiles, truth = [], [], []
+    responses, quantiles, curves, truth = [], [], [], []
     for inputs, target in pose_all(dataset, [question], rows, device, change):
-        response, levels = ask(inputs)
-        responses.append(response)
+        answer = ask(inputs)
+        responses.append(answer.response)
         truth.append(target.cpu().numpy())
-        if levels is not None:
-            quantiles.append(levels)
+        if answer.quantiles is not None:
+            quantiles.append(answer.quantiles)
+        if answer.curves is not None:
+            curves.append(answer.curves)
     moments = dataset.moments(world)
     steady = task is Task.steady_state
     return Scored(
@@ -191,6 +207,7 @@ def score_answers(
         rows=rows,
         prediction=_joined(responses).astype(np.float64),
         quantiles=_joined(quantiles) if quantiles else None,
+        curves=_joined(curves) if curves else None,
         truth=_joined(truth).astype(np.float64),
         linear=linear_responses(dataset, world, rows) if is_constrained(spec) else None,
         best=conditional_means(dataset, question, rows) if change is None else None,
@@ -208,9 +225,12 @@ def _joined(parts: list[np.ndarray]) -> np.ndarray:
 def statistics(scored: Scored) -> pd.DataFrame:
     """One row a response; the module docstring names the columns."""
     prediction, truth = (np.moveaxis(a, 2, -1) for a in (scored.prediction, scored.truth))
-    bands = None if scored.quantiles is None else np.moveaxis(scored.quantiles, 2, -2)
+    quantiles, curves = (
+        None if part is None else np.moveaxis(part, 2, -2)
+        for part in (scored.quantiles, scored.curves)
+    )
     answers, null = (
-        Answers(prediction, truth, bands),
+        Answers(prediction, truth, quantiles, curves),
         Answers(np.moveaxis(scored.null, 1, -1), truth),
     )
     n, s, v = truth.shape[:3]
