@@ -43,7 +43,7 @@ class Responses:
     """Responses of several sources: the emulator and the exact model, worlds or estimators.
 
     values: one (S, H+1, N) for each source, N observables. bands: the same with a last axis over
-    `levels`, for sources that have bands.
+    `levels`, for sources that have bands. of_curves: whether these hold whole curves.
     """
 
     shocks: tuple[str, ...]
@@ -51,6 +51,7 @@ class Responses:
     values: dict[str, NDArray[np.float64]]
     bands: dict[str, NDArray[np.float64]]
     levels: tuple[float, ...]
+    of_curves: bool = False
 
 
 def split_names(option: str, text: str) -> list[str]:
@@ -139,7 +140,8 @@ def _long(responses: Responses, values: NDArray[np.float64]) -> pd.DataFrame:
 def print_responses(title: str, responses: Responses) -> None:
     """A table a shock: quarters by sources and observables, with 90 % bands in brackets."""
     several = len(responses.values) > 1
-    note = ", 90 % bands in brackets" if responses.bands else ""
+    what = "bands of whole curves" if responses.of_curves else "bands"
+    note = f", 90 % {what} in brackets" if responses.bands else ""
     for s, shock in enumerate(responses.shocks):
         header, columns = ["quarter"], []
         for j, observable in enumerate(responses.observables):

@@ -6,6 +6,8 @@ fourth, which makes of inflation the price level's change in percent.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import typer
 from numpy.typing import NDArray
@@ -81,6 +83,5 @@ def presented(
                 scaled = bands[source] * factors[:, None, None, None]
                 bands[source] = np.sort(scaled, axis=-1)  # a negative factor turns them over
     values = {source: cumulated(found, summed) for source, found in values.items()}
-    return Responses(
-        answer.shocks, summed_units(answer.observables, summed), values, bands, answer.levels
-    )
+    observables = summed_units(answer.observables, summed)
+    return replace(answer, observables=observables, values=values, bands=bands)

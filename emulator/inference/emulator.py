@@ -27,7 +27,7 @@ from emulator.models.base import Model
 from emulator.models.plain import plain_torch
 from emulator.models.universal import Universal
 from emulator.models.weights import find_weights, load_weights, single_worlds
-from emulator.regimes import Regime, Task
+from emulator.regimes import Inputs, Regime, Task
 from emulator.specs import MACRO_OBSERVABLES, WorldSpec
 
 if TYPE_CHECKING:
@@ -187,6 +187,8 @@ class Emulator:
             "source": "emulator",
             **({} if like is None else like.to_attrs()),
         }
+        if bands:
+            attributes["bands_of"] = "curves" if simultaneous else "quarters"
         if shock is not None:
             attributes["shock"] = shock
         return Response(
@@ -210,8 +212,9 @@ class Emulator:
         One theta or history stands for all draws of the other. state_dependent: from where the
         history ends, instead of from the steady state. bands: quantiles (5, 25, 50, 75, 95 %)
         instead of the point estimate, each quarter's for itself; simultaneous: wider ones, whose
-        bands hold whole curves, of one shock and observable, as often. horizon: the last quarter,
-        up to 80; None is the last one trained on, beyond which there are no bands.
+        bands hold whole curves, of one shock and observable up to the last quarter trained on, as
+        often. horizon: the last quarter, up to 80; None is the last one trained on, beyond which
+        there are no bands.
 
         Returns dims (draw, shock, horizon, observable) and, with bands, quantile; single draws and
         shocks dropped. Units and provenance are in `attrs`, and so is what makes the answer less
@@ -346,10 +349,22 @@ class Emulator:
             chunk = slice(first, first + step)
             if known is None:
                 _put(answer.response.numpy()[:, chosen], request.size, point[chunk])
-            bands = answer.curves if request.simultaneous else answer.quantiles
-            if quantiles is not None and bands is not None:
+            if quantiles is not None and answer.quantiles is not None:
+                bands = self._bands(answer.quantiles, inputs, request)
                 _put(bands.numpy()[:, chosen], request.size, quantiles[chunk])
         return point, quantiles
+
+    def _bands(self, quantiles: torch.Tensor, inputs: Inputs, request: Request) -> torch.Tensor:
+        """An answer's quantiles, or those of whole curves where they are asked for."""
+        if not request.simultaneous:
+            return quantiles
+        curves = self.model.around_curves(quantiles, inputs)
+        if curves is None:
+            raise InputError(
+                "simultaneous: how wide bands of whole curves are was not measured for this "
+                "question, which takes 500 validation rows; ask for bands"
+            )
+        return curves
 
     def _without_torch(self, request: Request, draws: int) -> Answering | None:
         """What answers faster than torch, from the same weights, where that is asked which it

@@ -54,7 +54,7 @@ class BandWidths(nn.Module):
     """Quantiles with the distances from their median stretched; as they come until measured."""
 
     factors: torch.Tensor  # (kinds of question, lengths, worlds and shocks, spans, 3, bands)
-    curves: torch.Tensor  # the same without spans: how much further, to hold whole curves
+    curves: torch.Tensor  # without spans, how much further, to hold whole curves; 0: not measured
 
     def __init__(self, specs: Iterable[WorldSpec]) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class BandWidths(nn.Module):
         self.rows = {row: k for k, row in enumerate(rows)}
         kinds, bands = (_GIVEN * len(_TASKS), len(LENGTHS), len(rows)), (3, len(INSIDE))
         self.register_buffer("factors", torch.ones(*kinds, len(SPANS), *bands))
-        self.register_buffer("curves", torch.ones(*kinds, *bands))
+        self.register_buffer("curves", torch.zeros(*kinds, *bands))
 
     def forward(
         self, quantiles: Float[torch.Tensor, "B S points 3 5"], inputs: Inputs
@@ -73,9 +73,11 @@ class BandWidths(nn.Module):
 
     def around_curves(
         self, quantiles: Float[torch.Tensor, "B S points 3 5"], inputs: Inputs
-    ) -> Float[torch.Tensor, "B S points 3 5"]:
-        """`forward`'s quantiles (B, S, points, 3, 5) to those whose bands hold whole curves."""
-        return _stretched(quantiles, self._of(self.curves, inputs)[:, None])
+    ) -> Float[torch.Tensor, "B S points 3 5"] | None:
+        """`forward`'s quantiles (B, S, points, 3, 5) to those whose bands hold whole curves; None
+        where nobody has measured how wide they are."""
+        factors = self._of(self.curves, inputs)
+        return _stretched(quantiles, factors[..., None, :, :]) if (factors > 0.0).all() else None
 
     def _of(self, factors: torch.Tensor, inputs: Inputs) -> torch.Tensor:
         """The question's factors, (S, ...), between two lengths a mean of theirs."""

@@ -27,12 +27,10 @@ if TYPE_CHECKING:
 
 class Answer(NamedTuple):
     """response: (B, S, H+1, 3) per unit of size, the point estimate. quantiles: the same with a
-    last axis over `QUANTILES`, for models that give bands. curves: those whose bands hold whole
-    curves, each of one shock and observable, as often as `quantiles` hold points."""
+    last axis over `QUANTILES`, for models that give bands."""
 
     response: Float[torch.Tensor, "B S points 3"]
     quantiles: Float[torch.Tensor, "B S points 3 5"] | None = None
-    curves: Float[torch.Tensor, "B S points 3 5"] | None = None
 
 
 # Inputs of a batch and the per-unit responses (B, S, H+1, 3) that answer them.
@@ -68,6 +66,14 @@ class Model(nn.Module, ABC):
     ) -> Float[torch.Tensor, "B S points 3"]:
         """Per-unit responses (B, S, H+1, 3) of one world."""
         return self.answer([inputs], horizon, bands=False)[0].response
+
+    def around_curves(
+        self, quantiles: Float[torch.Tensor, "B S points 3 5"], inputs: Inputs
+    ) -> Float[torch.Tensor, "B S points 3 5"] | None:
+        """An answer's quantiles to those whose bands hold whole curves, each of one shock and
+        observable over the trained horizon, as often as its own hold points; None of models and
+        questions without."""
+        return None
 
     def forecast(self, inputs: Inputs) -> Float[torch.Tensor, "B F 3"]:
         """The observables of the `inputs.ahead` quarters after now, (B, F, 3). Raises InputError;

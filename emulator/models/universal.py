@@ -237,8 +237,12 @@ class Universal(Model):
         apart = torch.unflatten(apart, 0, (len(inputs), -1)).transpose(2, 3)
         # Bands form around the point estimate without moving it.
         quantiles = response.detach()[..., None] + apart * scale[:, :, None, :, None]
-        quantiles = self.widths(quantiles, inputs)
-        return Answer(response, quantiles, self.widths.around_curves(quantiles, inputs))
+        return Answer(response, self.widths(quantiles, inputs))
+
+    def around_curves(
+        self, quantiles: Float[torch.Tensor, "B S points 3 5"], inputs: Inputs
+    ) -> Float[torch.Tensor, "B S points 3 5"] | None:
+        return self.widths.around_curves(quantiles, inputs)
 
     def forecast(self, inputs: Inputs) -> Float[torch.Tensor, "B F 3"]:
         ahead, scale = inputs.ahead, self.path_scale(inputs)[:, None]

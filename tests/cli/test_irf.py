@@ -73,13 +73,19 @@ def test_bands_are_printed_written_and_drawn(
     low = expected.sel(shock="demand", observable="output", quantile=0.05)[0]
     assert f"[{float(low):.3f}, " in capsys.readouterr().out
     ask.remove("--bands")
-    assert run([*ask, "--simultaneous", "--format", "json"]) == 0
-    found = json.loads(capsys.readouterr().out)["bands"]["emulator"]["demand"]["0.95"]["rate"]
-    whole = emulator.load(every_regime).irf("nk", simultaneous=True, horizon=8)
-    demand = whole.sel(shock="demand", observable="rate", quantile=0.95)
-    np.testing.assert_array_equal(found, demand)
     assert run([*ask, "--plot", str(plain)]) == 0
     assert plain.read_bytes() != shaded.read_bytes()
+
+
+def test_bands_of_whole_curves_are_asked_for_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    ask = ["irf", "nk", "--shock", "demand", "--horizon", "8", "--format", "json"]
+    assert run([*ask, "--simultaneous"]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert run([*ask, "--bands"]) == 0
+    points = json.loads(capsys.readouterr().out)
+    assert (whole["bands_of"], points["bands_of"]) == ("curves", "quarters")
+    tops = (found["bands"]["emulator"]["0.95"]["rate"] for found in (whole, points))
+    assert np.all(np.subtract(*tops) > 0.0)
 
 
 @pytest.mark.parametrize("options", [[], ["--bands"], ["--simultaneous"]])
@@ -90,7 +96,9 @@ def test_the_shipped_weights_have_seen_the_whole_prior_and_warn_of_no_part_of_it
     assert run(["irf", "rbc", "--set", "rho_a=0.98", *options]) == 0
     said = capsys.readouterr()
     assert said.err == ""
-    assert ("90 % bands in brackets" in said.out) == bool(options)
+    brackets = {"--bands": "90 % bands in", "--simultaneous": "90 % bands of whole curves in"}
+    for option, words in brackets.items():
+        assert (f"{words} brackets" in said.out) == (options == [option])
 
 
 def test_a_history_can_be_where_the_response_starts(

@@ -83,10 +83,17 @@ def test_simultaneous_bands_are_those_of_points_stretched_about_the_median(
         points = every_regime.irf("nk", bands=True, size=-2.0, **asked)
         curves = every_regime.irf("nk", simultaneous=True, size=-2.0, **asked)
         assert curves.dims == points.dims
+        assert (points.attrs["bands_of"], curves.attrs["bands_of"]) == ("quarters", "curves")
         median = points.sel(quantile=0.5)
-        np.testing.assert_allclose(
-            curves - median, 2.0 * (points - median), atol=1e-6, rtol=1e-4
-        )
+        np.testing.assert_allclose(curves - median, 2.0 * (points - median), atol=1e-6, rtol=1e-4)
+
+
+def test_bands_of_whole_curves_that_nobody_measured_are_refused(
+    every_regime: emulator.Emulator,
+) -> None:
+    """The fixture's data set has too few validation rows."""
+    with pytest.raises(InputError, match="not measured for this question"):
+        every_regime.irf("nk", simultaneous=True)
 
 
 def test_a_model_without_bands_says_so(every_regime: emulator.Emulator) -> None:

@@ -97,6 +97,7 @@ def test_a_second_factor_makes_bands_hold_whole_curves() -> None:
     quantiles, truth = drawn(1)
     points = widths(quantiles, inputs)
     curves = widths.around_curves(points, inputs)
+    assert curves is not None
     for low, high, share in ((0, -1, 0.9), (1, -2, 0.5)):
         for bands, whole in ((points, False), (curves, True)):
             inside = (bands[..., low] <= truth) & (truth <= bands[..., high])
@@ -104,6 +105,8 @@ def test_a_second_factor_makes_bands_hold_whole_curves() -> None:
             assert abs(held.float().mean().item() - share) < 0.015
             assert whole or inside.all(dim=2).float().mean() < share - 0.1
     assert (curves.diff(dim=-1) >= 0).all()
+    other = build_inputs(sample(LARGE, 2), LARGE, Regime.B1)  # of which nothing was seen
+    assert widths.around_curves(_bands(other, 1.0)[0], other) is None
 
 
 def test_where_no_world_is_named_a_shocks_factor_is_that_of_all_worlds_that_have_it() -> None:

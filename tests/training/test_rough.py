@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -66,6 +68,16 @@ def test_ranks_see_their_part_of_what_one_process_sees() -> None:
         )
         seen = roughened(part, 0.5, np.random.default_rng(3), (rank, 2)).inputs.history
         assert torch.equal(seen, whole[rank::2])
+
+
+def test_paths_keep_the_level_that_their_histories_tell() -> None:
+    history = _history()
+    batch = _batch(history)
+    path = batch._replace(inputs=replace(batch.inputs, task=Task.trajectory))
+    seen = roughened(path, 1.0, np.random.default_rng(3)).inputs.history
+    assert seen is not None
+    sd = history.std(dim=1) / QUARTERS**0.5
+    assert ((seen.mean(dim=1) - history.mean(dim=1)).abs() < 0.1 + sd).all()
 
 
 def test_what_shows_no_history_stays_and_draws_nothing() -> None:

@@ -116,7 +116,9 @@ def irf(
     bands_found = {"emulator": response.values[0]} if bands else {}
     warn(caveats)
     answer = presented(
-        Responses(response.shocks, response.observables, found, bands_found, response.levels),
+        Responses(
+            response.shocks, response.observables, found, bands_found, response.levels, simultaneous
+        ),
         impact,
         summed,
     )

@@ -167,9 +167,10 @@ def score_model(
     horizon = dataset.manifest.config.horizon
 
     def ask(inputs: Inputs) -> Answer:
-        response, *bands = model.answer([inputs], horizon)[0]
-        found = (None if part is None else part.cpu().numpy() for part in bands)
-        return Answer(response.cpu().numpy(), *found)
+        response, quantiles = model.answer([inputs], horizon)[0]
+        curves = None if quantiles is None else model.around_curves(quantiles, inputs)
+        bands = (None if part is None else part.cpu().numpy() for part in (quantiles, curves))
+        return Answer(response.cpu().numpy(), *bands)
 
     with torch.no_grad():
         return score_answers(ask, dataset, question, split, change, device_of(model))
