@@ -30,8 +30,9 @@ raises output: the shock `risk_premium` is minus it); the capital equation lacks
 (1 + bet gam^{1-sigc}) printed in the paper. delta, lamw, gy, epsp and epsw are fixed; steady-state
 inflation and hours move no deviation.
 
-The prior is uniform within 25 percent of the posterior mode at two decimals; draws whose
-unconditional s.d. of output exceeds 15 percent are inadmissible.
+The prior is uniform within 25 percent of the posterior mode at two decimals, persistence at most
+.97; that of technology, spending and the wage markup .99, as two of their modes are .97. Draws
+whose unconditional s.d. of output exceeds 15 percent are inadmissible.
 
 Observables: output y, inflation 4 pi, rate 4 r. State at the end of a quarter: the variables with a
 lag, (c, inv, k, pi, w, r, cf, invf, kf, gap), then the exogenous ones.

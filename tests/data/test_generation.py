@@ -212,6 +212,15 @@ def test_data_sets_that_hold_out_other_parts_are_of_the_same_draws(built: Path) 
     assert small(shares=shares).draws != small().draws
 
 
+def test_a_worlds_draws_are_the_same_whatever_other_worlds_there_are(built: Path) -> None:
+    one = Dataset.open(built)
+    first, *others = one.worlds
+    assert others
+    alone = one.manifest.model_copy(update={"config": small(worlds=(first,))})
+    assert Dataset(one.path, alone).draws_of(first) == one.draws_of(first)
+    assert len({one.draws, *(one.draws_of(world) for world in one.worlds)}) == 1 + len(one.worlds)
+
+
 # --------------------------------------------------------------------- killed
 
 

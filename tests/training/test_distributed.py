@@ -222,13 +222,16 @@ def test_half_of_torchruns_variables_are_refused_in_words(
 
 def test_shares_of_a_batch_together_are_the_batch(dataset: Dataset) -> None:
     shown = Shown(dataset, dataset.worlds, tuple(Regime), trajectories=True)
-    parts = [Batches(shown, 12, 0, part=(rank, 2)) for rank in range(2)]
-    whole = Batches(shown, 12, 0)
+    parts = [Batches(shown, 12, 0, part=(rank, 2), rough=0.5) for rank in range(2)]
+    whole = Batches(shown, 12, 0, rough=0.5)
     for step in range(8):
         shares = [list(_flat(part.batch(step))) for part in parts]
         for batch, *halves in zip(_flat(whole.batch(step)), *shares, strict=True):
             together = torch.stack([h.target for h in halves], dim=1).flatten(0, 1)
             assert torch.equal(together, batch.target)  # ranks take rows in turn
+            if batch.inputs.history is not None:
+                seen = torch.stack([h.inputs.history for h in halves], dim=1).flatten(0, 1)
+                assert torch.equal(seen, batch.inputs.history)
 
 
 def _flat(batch: StepBatch) -> Iterator[Batch]:

@@ -22,7 +22,8 @@ ABOUT = """
 "Of peak" is the error of a response in its worst quarter over the response's own peak: of the
 median response, those at 90 and 99 %, and the worst. Responses with a peak under 2 % of the s.d.
 are apart, here and in signs at the peak. The last columns are of the 90 % bands: whole curves that
-they hold, and points of the largest tenth of responses.
+they hold, whole curves that the bands made for them hold, and points of the largest tenth of
+responses.
 """.strip().splitlines()
 
 ROUGH_ABOUT = (

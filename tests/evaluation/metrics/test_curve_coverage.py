@@ -28,3 +28,12 @@ def test_independent_quarters_are_all_inside_with_the_power_of_the_level() -> No
     summary = summarise(frame(truth, truth=truth, prediction=truth + 1.0, quantiles=quantiles))
     error = 4 * np.sqrt(0.81 * 0.19 / 20_000)  # four binomial standard errors
     assert summary["curve_coverage_90"] == pytest.approx(0.81, abs=error)
+
+
+def test_bands_of_whole_curves_are_scored_beside_those_of_points() -> None:
+    case = scored(noise())
+    points, curves = (bands(case.truth, (-w, -1.0, 0.5, 1.0, w)) for w in (2.0, 3.0))
+    curves[1, 1, 4, 1] += 10.0
+    summary = summarise(frame(noise(), quantiles=points, curves=curves))
+    assert summary["simultaneous_coverage_90"] == pytest.approx(1 - 1 / 30)
+    assert summary["curve_coverage_90"] == 1.0
