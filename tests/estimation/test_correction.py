@@ -172,7 +172,8 @@ def test_a_correction_that_was_stopped_goes_on_to_the_same_numbers(
     whole = emulator.estimate(
         "nk", history, **asked, progress=lambda done, total, _: steps.append((done, total))
     )["nk"]
-    assert steps == [(k, 10) for k in range(11)]  # runs, batches of the prior's and theirs
+    # runs, batches of the prior's and theirs; what follows from draws
+    assert steps == [*((k, 10) for k in range(11)), (0, 1)]
     said = whole.correction
     assert said is not None
     assert said.solutions == 96
