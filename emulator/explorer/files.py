@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Request, Response, jsonify, request, send_from_directory
+from flask import Flask, Request, Response, jsonify, render_template, request
 from plotly.offline import get_plotlyjs
 from werkzeug.datastructures import MultiDict
 
@@ -38,12 +38,12 @@ def add_pages(server: Flask) -> None:
     server.config["MAX_CONTENT_LENGTH"] = MOST_BYTES
 
     @server.get("/data")
-    def data_page() -> Response:
-        return send_from_directory(Path(__file__).parent / "assets", "data.html")
+    def data_page() -> str:
+        return render_template("data.html")
 
     @server.get("/estimate")
-    def estimate_page() -> Response:
-        return send_from_directory(Path(__file__).parent / "assets", "estimate.html")
+    def estimate_page() -> str:
+        return render_template("estimate.html")
 
     @server.get("/plotly.js")
     def plotly() -> Response:
