@@ -398,3 +398,15 @@ def test_an_estimate_is_shown_and_sent_nowhere(page: Page, address: str, tmp_pat
     page.set_input_files("#file", tmp_path / "other.json")
     expect(page.locator("#message")).to_contain_text("other.json: no estimate; expected")
     assert page.evaluate("() => window.explorer.world") == "one"  # what was shown still is
+
+
+@pytest.mark.parametrize("name", ["data", "estimate"])
+def test_a_file_may_be_chosen_again(page: Page, address: str, name: str) -> None:
+    page.goto(f"{address}{name}")
+    settle(page)
+    page.set_input_files("#file", {"name": "x.txt", "mimeType": "text/plain", "buffer": b"x"})
+    assert page.locator("#file").input_value().endswith("x.txt")
+    with page.expect_file_chooser():
+        page.locator("#file").click()
+    # Browsers say nothing of a choice that leaves the input as it is.
+    assert page.locator("#file").input_value() == ""

@@ -48,6 +48,7 @@
   const takeFiles = (input, take) => {
     const drops = (event) => event.dataTransfer?.types.includes("Files");
     const dropping = (yes) => document.body.classList.toggle("dropping", yes);
+    input.addEventListener("click", () => { input.value = ""; }); // the same file, chosen again, is news
     input.addEventListener("change", () => take(input.files[0]));
     for (const name of ["dragenter", "dragover"]) {
       document.addEventListener(name, (event) => {
