@@ -18,8 +18,10 @@ from playwright.sync_api import Page, expect
 
 import emulator
 from emulator.inference import Emulator
+from emulator.worlds.dynare import from_content
 from studies.explorer import CHROMIUM, DESKTOP, PHONE, browsing, drag, serving, settle, soak
 from tests.cli.test_respond import frame
+from tests.worlds.dynare.files import text
 
 pytestmark = [
     pytest.mark.browser,
@@ -333,6 +335,45 @@ def test_a_file_that_cannot_be_answered_is_said_and_every_control_has_a_name(
     expect(page.locator("#message")).to_have_text("")
 
 
+def test_a_model_is_dropped_beside_the_others(page: Page, address: str) -> None:
+    _open(page, address, "worlds=nk&shock=monetary&set=phi_pi=2")
+    other = page.context.new_page()
+    _open(other, address)
+    page.evaluate(DROP, [text(model="x = y;"), "gap.mod"])
+    expect(page.locator("#message")).to_contain_text("gap.mod:6: y is not declared")
+    page.evaluate(DROP, ["/".ljust(1_000_001, "/"), "large.mod"])
+    expect(page.locator("#message")).to_have_text("large.mod: too large, at most 1 MB is read")
+    page.evaluate(DROP, [re.sub(r"\bi\b", "q", text()), "gap.mod"])
+    expect(page.locator("#message")).to_contain_text("gap.mod: observables: rate missing")
+    page.get_by_text("Its observables and names").click()
+    page.get_by_label("names", exact=True).fill("e=monetary")
+    assert page.evaluate(UNNAMED) == []
+    rate = page.get_by_label("rate", exact=True)
+    rate.fill("400*q")
+    rate.press("Enter")  # the file that was refused is read again
+    expect(page.locator("section[data-world=gap]")).to_be_visible()
+    settle(page)
+    expect(page).to_have_url(re.compile(r"worlds=gap,nk&shock=monetary&.*set=phi_pi=2"))
+    world = from_content(
+        re.sub(r"\bi\b", "q", text()).encode(), "gap.mod", observables={"rate": "400*q"}
+    )
+    page.get_by_label("rho, exact number").fill("0.78")
+    settle(page)
+    exact = world.irf(world.pack({"rho": 0.78}), horizon=12).values[0, 0]
+    lines = page.evaluate(LINES, "gap")
+    np.testing.assert_allclose(lines[3], exact[:, 0], atol=1e-5 * abs(exact[:, 0]).max())
+    assert lines[2] == []
+    assert len(page.evaluate(LINES, "nk")[2]) == 13
+    # Another tab learns of it with its next question, and keeps what it shows.
+    other.get_by_label("size, exact number").fill("2")
+    expect(other.get_by_label("gap", exact=True)).to_be_visible()
+    settle(other)
+    assert other.evaluate("() => window.explorer.query").startswith(
+        "worlds=nk&shock=monetary&size=2.0"
+    )
+    other.close()
+
+
 def _estimate() -> dict[str, Any]:
     """As `emulator estimate --output` writes it: two worlds, of which one is linear."""
     rng = np.random.default_rng(4)
@@ -400,7 +441,7 @@ def test_an_estimate_is_shown_and_sent_nowhere(page: Page, address: str, tmp_pat
     assert page.evaluate("() => window.explorer.world") == "one"  # what was shown still is
 
 
-@pytest.mark.parametrize("name", ["data", "estimate"])
+@pytest.mark.parametrize("name", ["", "data", "estimate"])
 def test_a_file_may_be_chosen_again(page: Page, address: str, name: str) -> None:
     page.goto(f"{address}{name}")
     settle(page)
