@@ -13,14 +13,14 @@
     const fields = make("details", {}, make("summary", { textContent: "Its observables and names" }),
       ...Object.entries({ ...EXPRESSIONS, names: "e_m=monetary, phi=phi_pi" }).map(([name, placeholder]) =>
         make("label", { className: "pair", textContent: name },
-          make("input", { type: "text", id: `model-${name}`, placeholder, autocomplete: "off", spellcheck: false }))));
-    $("model").append(
-      make("div", { className: "drop" },
-        make("label", { htmlFor: "file", textContent: "A Dynare .mod file, chosen here or dropped anywhere on the page" }),
-        input),
-      fields,
+          make("input", { type: "text", id: `model-${name}`, placeholder, autocomplete: "off", spellcheck: false }))),
       make("p", { id: "file-hint", className: "hint", textContent: "At most 1 MB. It is solved exactly, and shown as long "
         + "as this program runs. Nothing in it is executed, and nothing is written." }));
+    $("model").append(
+      make("div", { className: "drop" },
+        make("label", { htmlFor: "file", textContent: "A .mod file, chosen or dropped anywhere" }),
+        input),
+      fields);
     fields.addEventListener("change", () => { if (file) read(show); });
     takeFiles(input, async (given) => {
       if (!given) return;
