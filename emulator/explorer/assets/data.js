@@ -11,7 +11,7 @@ form is the question: its fields have the names that the server reads. */
   const LINES = { var: ["dash", "dashed"], bvar: ["dot", "dotted"], lp: ["longdash", "long dashes"],
     penalised: ["dashdot", "dashes and dots"] };
   const { $, make, put, say, held, send, figures, save, takeFiles } = window.dom;
-  const { colour, curve, bands, react } = window.drawing;
+  const { colour, curve, bands, react, replace } = window.drawing;
   const page = { asking: false, answer: null };
   let file = null, read = null, waiting = false;
 
@@ -141,7 +141,7 @@ form is the question: its fields have the names that the server reads. */
   const clear = (text = "") => {
     page.answer = null;
     put($("question"), text);
-    $("panels").replaceChildren();
+    replace($("panels"));
     $("numbers").hidden = true;
     put($("caveats"), "");
     for (const name of ["csv", "png"]) $(name).disabled = true;
@@ -156,7 +156,7 @@ form is the question: its fields have the names that the server reads. */
     }
     const there = [...$("panels").children].map((place) => place.dataset.series);
     if (there.join("\n") !== answer.series.join("\n")) {
-      $("panels").replaceChildren(...answer.series.map((name, j) => {
+      replace($("panels"), ...answer.series.map((name, j) => {
         const plot = make("div", { className: "plot", role: "img" });
         plot.setAttribute("aria-label", `Response of ${name}; the numbers are below the plots`);
         const place = make("section", {}, make("h2", { id: `series-${j}`, textContent: name }), plot);
