@@ -362,8 +362,8 @@ def test_a_model_is_dropped_beside_the_others(page: Page, address: str) -> None:
     assert page.evaluate(UNNAMED) == []
     rate = page.get_by_label("rate", exact=True)
     rate.fill("400*q")
-    rate.press("Enter")  # the file that was refused is read again
-    expect(page.locator("section[data-world=gap]")).to_be_visible()
+    with page.expect_navigation():
+        rate.press("Enter")  # the file that was refused is read again
     settle(page)
     expect(page).to_have_url(re.compile(r"worlds=gap,nk&shock=monetary&.*set=phi_pi=2"))
     world = from_content(
@@ -377,9 +377,10 @@ def test_a_model_is_dropped_beside_the_others(page: Page, address: str) -> None:
     assert lines[2] == []
     assert len(page.evaluate(LINES, "nk")[2]) == 13
     # Another tab learns of it with its next question, and keeps what it shows.
-    other.get_by_label("size, exact number").fill("2")
-    expect(other.get_by_label("gap", exact=True)).to_be_visible()
+    with other.expect_navigation():
+        other.get_by_label("size, exact number").fill("2")
     settle(other)
+    expect(other.get_by_label("gap", exact=True)).to_be_visible()
     assert other.evaluate("() => window.explorer.query").startswith(
         "worlds=nk&shock=monetary&size=2.0"
     )
