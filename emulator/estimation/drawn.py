@@ -17,7 +17,7 @@ from emulator.estimation.correction import PRIOR_SOLVED, Exact, batches, correct
 from emulator.estimation.diagnostics import evidence
 from emulator.estimation.emulated import solved, through
 from emulator.estimation.instant import Instant, answer
-from emulator.estimation.kind_of_data import check_kind
+from emulator.estimation.kind_of_data import unlike
 from emulator.estimation.posterior import Posterior, Target
 from emulator.estimation.priors import OwnPrior
 from emulator.estimation.runs import Run, perform
@@ -71,11 +71,12 @@ class Sampling:
 
 
 def draw(targets: dict[str, Target], how: Sampling) -> dict[str, Drawn]:
-    """The posteriors of worlds by the names that `get_world` takes. Raises InputError where a
-    world makes no such history, or a network is too far from its world."""
+    """The posteriors of worlds by the names that `get_world` takes. Raises InputError where no
+    world makes such a history, or a network is too far from its world."""
     priors = {name: _prior(targets[name], weights) for name, weights in how.weights.items()}
-    for target in (targets | priors).values():
-        check_kind(target, how.seed)
+    apart = [unlike(target, how.seed) for target in (targets | priors).values()]
+    if all(apart):  # beside a world that makes such data, the evidence says it
+        raise InputError(apart[0])
     jobs = [
         Run(
             name, how.weights.get(name, ()), how.starts.get(name), target.history, target.noise,

@@ -220,6 +220,8 @@ def test_what_cannot_be_estimated_is_refused_before_any_work(
         emulator.estimate("nk", history, noise={"outputs": 1.0})
     with pytest.raises(InputError, match="one history"):
         emulator.estimate("nk", np.stack([history, history]))
+    with pytest.raises(InputError, match="expected its unit, percent"):
+        emulator.estimate(["nk", "rbc"], 1e6 * history)
     (tmp_path / "config.yaml").touch()
     with pytest.raises(InputError, match="holds something else; name a new folder"):
         emulator.estimate("nk", history, output=tmp_path)
