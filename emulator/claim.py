@@ -39,6 +39,8 @@ def alone(lock: Path, place: Path, command: str) -> Iterator[None]:
         descriptor = _take(lock, place)
     except ClaimError:
         raise
+    except (FileExistsError, NotADirectoryError):
+        raise ClaimError(f"{lock.parent}: is a file, or lies in one; name another place") from None
     except OSError as error:
         raise ClaimError(
             f"{lock}: cannot be written ({error.strerror}); run the same command again when it can"

@@ -17,6 +17,13 @@ AHEAD = 40  # a trajectory is forecast so far
 
 MAX_HORIZON = 80  # of a response
 
+# A history whose s.d. is this many times that of a world's, or below this part of it, is in other
+# units (fractions for percent: 100), and in one whose mean is this many of those s.d.s a level is
+# left. Fewer than 1 in 1,000 histories drawn from any world's prior, of 40 to 200 quarters, lie
+# outside of each.
+LARGEST_SD, SMALLEST_SD = 20.0, 1.0 / 40.0
+LARGEST_MEAN = 20.0
+
 # Of configurations: what lies beyond is a slip of the keyboard, and would take all memory or time.
 MOST_WIDTH = 8_192  # units of a layer
 MOST_DEPTH = 256  # layers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +74,17 @@ def _check_folder(folder: Path, order: Order, resume: bool) -> bool:
             f"{folder}: holds a run already; add --resume to go on with it, or name another "
             "folder with --output"
         )
+    parts = {"order": asdict(order).keys(), "plan": {field.name for field in fields(Plan)}}
+    if any(held.get(part, {}).keys() != keys for part, keys in parts.items()):
+        raise ConfigError(
+            f"{folder}: its run was begun by another version of emulator, which alone can go on "
+            "with it; name another folder with --output"
+        )
     for key, value in asdict(order).items():
-        if held["order"].get(key) != value:
+        if held["order"][key] != value:
             raise ConfigError(
-                f"{folder}: cannot resume with another {key} ({held['order'].get(key)!r}, now "
-                f"{value!r}); name another folder with --output"
+                f"{folder}: cannot resume with another {key} ({held['order'][key]!r}, now "
+                f"{value!r}); ask for the same, or name another folder with --output"
             )
     return (folder / _kind(order).last).exists()
 

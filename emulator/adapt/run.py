@@ -233,6 +233,7 @@ class Run(Generic[R]):
                 self.learner.load_state_dict(state["learner"])
         except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise WeightsError(
-                f"{self.folder / CHECKPOINT_FILE}: does not fit this run ({type(error).__name__}); "
-                "adapt into another folder"
+                f"{self.folder / CHECKPOINT_FILE}: does not fit this run ({type(error).__name__}): "
+                "it was begun by another version of emulator, which alone can go on with it; name "
+                "another folder with --output"
             ) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -54,7 +53,7 @@ def noise_of(noise: Mapping[str, float] | None) -> FloatArray:
     for name, value in (noise or {}).items():
         if name not in OBSERVABLE_NAMES:
             raise unknown_name("observable with noise", name, OBSERVABLE_NAMES)
-        if not (math.isfinite(value) and value >= 0.0):
+        if not 0.0 <= value <= float(np.finfo(np.float32).max):  # as of histories
             raise InputError(f"noise of {name}: expected an s.d. of zero or more, got {value}")
         sds[OBSERVABLE_NAMES.index(name)] = value
     return sds
@@ -68,9 +67,16 @@ def sorted_folders(
     learned: list[str] = []
     if weights:
         from emulator.models.posteriors import is_posterior
+        from emulator.models.weights import DESCRIPTION_FILE, find_weights
 
         learned = [folder for folder in weights if is_posterior(folder)]
     networks = tuple(folder for folder in weights if folder not in learned)
+    for folder in networks:
+        if not (find_weights(folder) / DESCRIPTION_FILE).is_file():
+            raise InputError(
+                f"weights: {folder} holds neither weights nor a posterior from data; name the "
+                "folder of a run that has ended"
+            )
     starts: dict[str, str] = {}
     for folder in learned:
         from emulator.estimation.learned import read, stretch
@@ -111,17 +117,23 @@ def check(targets: Mapping[str, Target], draws: int, runs: int, instant: bool) -
         raise InputError(f"runs: expected 1 or more, got {runs}")
     for target in targets.values():
         world = target.world
+        solution = world.solve(world.pack()[None])
+        if instant and not has_likelihood(solution):
+            _check_alone(target, len(targets))
+        else:
+            # Says so where it has none, or none of a history with gaps.
+            quarter = int(np.isnan(target.history).any(axis=1).argmax())
+            some = target.history[quarter : quarter + 1]
+            try:
+                log_likelihood(solution, some, 0, target.noise)
+            except InputError as error:
+                raise InputError(f"world {world.name!r}: {error}") from None
         fewest = 4 * len(target.prior.names) * runs
         if draws < fewest:
             raise InputError(
                 f"draws: expected at least {fewest} for the {len(target.prior.names)} parameters "
                 f"of world {world.name!r} in {runs} runs, got {draws}"
             )
-        solution = world.solve(world.pack()[None])
-        if instant and not has_likelihood(solution):
-            _check_alone(target, len(targets))
-            continue
-        log_likelihood(solution, target.history[:1], 0, target.noise)  # says so where it has none
 
 
 def _check_alone(target: Target, worlds: int) -> None:

@@ -42,14 +42,22 @@ def _of_instant(found: Drawn) -> list[str]:
     said = found.instant
     if said is None:
         return []
-    read = "drawn from a posterior learned on histories of 40 to 240 quarters without gaps or noise"
+    target = found.target
+    learned = "a posterior learned on histories of 40 to 240 quarters without gaps or noise"
+    unseen = []
+    if said.read < len(target.history):
+        unseen.append(f"has read {said.read} of these {len(target.history)} quarters")
+    if target.noise.any():
+        unseen.append("knows nothing of the noise given")
+    drawn = f"drawn from {learned}" + (f", which {' and '.join(unseen)}" if unseen else "")
     if said.effective is None:
-        return [f"instant: {read}; there is no exact likelihood to correct it by"]
+        return [f"instant: {drawn}; there is no exact likelihood to correct it by"]
     worth = f"{said.proposed} draws are worth {said.effective:.0f} independent ones"
     if said.corrected:
-        return [f"instant, corrected: {read}, weighted by exact likelihoods; {worth}"]
+        whole = " of all quarters and the noise given" if unseen else ""
+        return [f"instant, corrected: {drawn}, weighted by exact likelihoods{whole}; {worth}"]
     return [
-        f"instant, not corrected: {read}; {worth}, too few to weigh them by exact likelihoods "
+        f"instant, not corrected: {drawn}; {worth}, too few to weigh them by exact likelihoods "
         "or to know the evidence: leave out instant for the exact posterior"
     ]
 

@@ -6,7 +6,7 @@ and all draws of the runs are solved, batch by batch. Both are kept as they are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from emulator.errors import InputError
 from emulator.estimation.correction import PRIOR_SOLVED, Exact, batches, corrected, joined, solve
 from emulator.estimation.diagnostics import evidence
 from emulator.estimation.emulated import solved, through
-from emulator.estimation.likelihoods import has_likelihood
+from emulator.estimation.instant import Instant, answer
+from emulator.estimation.kind_of_data import unlike
 from emulator.estimation.posterior import Posterior, Target
 from emulator.estimation.priors import OwnPrior
 from emulator.estimation.runs import Run, perform
@@ -24,10 +25,6 @@ from emulator.progress import Progress
 from emulator.seeding import derived_seed
 from emulator.worlds import Status
 from emulator.worlds.lanes import LANES
-
-TRIED = 4  # draws weighted for each that is kept: of a hundred some ten count
-# Weighted draws of a run worth fewer than this tell less of a posterior than what was learned does.
-ENOUGH = 100
 
 
 @dataclass(frozen=True)
@@ -38,17 +35,6 @@ class Correction:
     solutions: int
     effective: float
     log_evidence: float
-
-
-@dataclass(frozen=True)
-class Instant:
-    """How draws of a learned posterior became the answer. proposed: how many there were. effective:
-    how many independent draws of the exact posterior they are worth, None where the world has no
-    exact likelihood. corrected: whether they were weighted by it and resampled."""
-
-    proposed: int
-    effective: float | None
-    corrected: bool
 
 
 @dataclass(frozen=True)
@@ -84,12 +70,13 @@ class Sampling:
     progress: Progress
 
 
-def draw(targets: Mapping[str, Target], how: Sampling) -> dict[str, Drawn]:
-    """The posteriors of worlds by the names that `get_world` takes. Raises InputError where a
-    network is too far from its world."""
-    if how.instant:
-        return {name: _at_once(name, target, how) for name, target in targets.items()}
+def draw(targets: dict[str, Target], how: Sampling) -> dict[str, Drawn]:
+    """The posteriors of worlds by the names that `get_world` takes. Raises InputError where no
+    world makes such a history, or a network is too far from its world."""
     priors = {name: _prior(targets[name], weights) for name, weights in how.weights.items()}
+    apart = [unlike(target, how.seed) for target in (targets | priors).values()]
+    if all(apart):  # beside a world that makes such data, the evidence says it
+        raise InputError(apart[0])
     jobs = [
         Run(
             name, how.weights.get(name, ()), how.starts.get(name), target.history, target.noise,
@@ -98,6 +85,8 @@ def draw(targets: Mapping[str, Target], how: Sampling) -> dict[str, Drawn]:
         for name, target in targets.items()
         for number in range(how.count)
     ]  # fmt: skip
+    if how.instant:
+        return _instant(targets, jobs, how.progress)
     a_run, of_prior = -(-how.particles // LANES), -(-PRIOR_SOLVED // LANES)
     total = len(jobs) + len(how.weights) * (how.count * a_run + of_prior)
     found: dict[tuple[str, int], Posterior] = {}
@@ -111,30 +100,18 @@ def draw(targets: Mapping[str, Target], how: Sampling) -> dict[str, Drawn]:
     return exact | _corrected(targets, priors, runs, how, total)
 
 
-def _at_once(name: str, target: Target, how: Sampling) -> Drawn:
-    """Draws of the learned posterior, corrected where they are worth enough to be."""
-    from emulator.estimation.learned import as_learned, at_once, learned, read, thinned
+def _instant(
+    targets: Mapping[str, Target], jobs: Sequence[Run], progress: Progress
+) -> dict[str, Drawn]:
+    found = {}
+    for place, (name, target) in enumerate(targets.items()):
 
-    world = target.world
-    start = learned(read(how.starts[name], world), target.history)
-    begun = replace(target, start=start)
-    streams = [
-        np.random.default_rng(derived_seed(how.seed, "instant", world.name, number))
-        for number in range(how.count)
-    ]
-    count = TRIED * how.particles * how.count
-    effective = None
-    if has_likelihood(world.solve(world.pack()[None])):
-        found = [at_once(begun, TRIED * how.particles, rng) for rng in streams]
-        effective = sum(worth for _, worth in found)
-        if min(worth for _, worth in found) >= ENOUGH:
-            runs = [
-                thinned(posterior, TRIED, rng)
-                for (posterior, _), rng in zip(found, streams, strict=True)
-            ]
-            return Drawn(target, target, runs, instant=Instant(count, effective, True))
-    runs = [as_learned(begun, how.particles, rng) for rng in streams]
-    return Drawn(target, target, runs, instant=Instant(count, effective, False))
+        def told(done: int, total: int, note: str, place: int = place) -> None:
+            progress(place * total + done, len(targets) * total, note)
+
+        runs, said = answer(target, [run for run in jobs if run.world == name], told)
+        found[name] = Drawn(target, target, runs, instant=said)
+    return found
 
 
 def _prior(target: Target, weights: tuple[str, ...]) -> Target:

@@ -24,7 +24,8 @@ from emulator.estimation.arguments import (
 )
 from emulator.estimation.bands import Bands, averaged, bands, cumulated, responses, scaled
 from emulator.estimation.caveats import caveats, turned
-from emulator.estimation.drawn import Correction, Drawn, Instant, Sampling, draw
+from emulator.estimation.drawn import Correction, Drawn, Sampling, draw
+from emulator.estimation.instant import Instant
 from emulator.estimation.predictive import Predictive, replicate
 from emulator.estimation.priors import left_out
 from emulator.estimation.quarter_by_quarter import QuarterByQuarter, quarter_by_quarter
@@ -210,13 +211,13 @@ def estimate(
         None if output is None else Path(output) / "stages", workers, progress,
     )  # fmt: skip
     if output is None:
-        return _gather(draw(targets, how), asked, seed, observed, sds, began)
+        return _gather(draw(targets, how), asked, seed, observed, sds, began, progress)
     from emulator.estimation.estimates_on_disk import begin_folder, write_estimates
 
     folder = Path(output)
     with alone(folder / LOCK, folder, "emulator estimate"):
         begin_folder(folder, resume)
-        estimates = _gather(draw(targets, how), asked, seed, observed, sds, began)
+        estimates = _gather(draw(targets, how), asked, seed, observed, sds, began, progress)
         write_estimates(folder, estimates)
         return estimates
 
@@ -228,10 +229,12 @@ def _gather(
     observed: Observed,
     noise: FloatArray,
     began: float,
+    progress: Progress,
 ) -> Estimates:
     values: dict[str, FloatArray] = {}
     estimates: dict[str, Estimate] = {}
-    for found in done.values():
+    for place, (name, found) in enumerate(done.items()):
+        progress(place, len(done), f"{name}: responses, shocks and forecasts")
         one, drawn = _estimate(found, asked, seed)
         estimates[one.spec.name], values[one.spec.name] = one, drawn
     ones = list(estimates.values())

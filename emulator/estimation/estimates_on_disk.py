@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from emulator.claim import LOCK
 from emulator.errors import InputError
 from emulator.estimation.bands import LEVELS, Bands
 from emulator.estimation.estimate import Estimate, Estimates
@@ -30,11 +31,17 @@ RESULTS = "estimate.json"
 
 
 def begin_folder(folder: Path, resume: bool) -> None:
-    """Make the folder ready. Raises InputError where it holds estimates already and `resume` does
-    not ask to go on with them."""
+    """Make the folder ready. Raises InputError where it holds something else, or estimates already
+    and `resume` does not ask to go on with them."""
     stages = folder / "stages"
-    if not resume and ((folder / RESULTS).exists() or stages.exists()):
-        raise InputError(f"{folder}: holds estimates already; --resume goes on with them")
+    if (folder / RESULTS).exists() or stages.exists():
+        if not resume:
+            raise InputError(
+                f"{folder}: holds estimates already; add --resume to go on with them, or name "
+                "another folder with --output"
+            )
+    elif any(path.name != LOCK for path in folder.iterdir()):
+        raise InputError(f"{folder}: holds something else; name a new folder with --output")
     for some in (folder, stages):
         sweep(some.glob(".*.tmp"))
 

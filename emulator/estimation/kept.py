@@ -1,18 +1,20 @@
-"""Arrays and notes in one file, with a key of all that they depend on."""
+"""Arrays and notes, or what was drawn, in one file, with a key of all that they depend on."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
 
 from emulator.errors import InputError
 from emulator.storage import read_bytes, write_atomically
+
+Found = TypeVar("Found")
 
 
 def keep(
@@ -42,10 +44,36 @@ def kept(path: Path, key: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
         raise damaged(path) from None
     if key_there != key:
         raise InputError(
-            f"{path}: is of another history, noise, seed, number of draws, weights or version of "
-            "the world; ask for the same, or delete it"
+            f"{path}: is of another history, noise, seed, number of draws, choice of instant, "
+            "weights or version of the world; ask for the same, or name another folder with "
+            "--output"
         )
     return arrays, notes
+
+
+def keep_drawn(path: Path, key: str, found: Any, rng: np.random.Generator, **notes: Any) -> None:
+    """Write a dataclass of arrays and plain data, the state of the stream it was drawn from, and
+    notes."""
+    arrays = {name: v for name, v in vars(found).items() if isinstance(v, np.ndarray)}
+    rest = {name: v for name, v in vars(found).items() if name not in arrays}
+    keep(path, key, arrays, {"stage": rest, "rng": rng.bit_generator.state, **notes})
+
+
+def kept_drawn(
+    path: Path, key: str, kind: Callable[..., Found], rng: np.random.Generator
+) -> tuple[Found, dict[str, Any]] | None:
+    """What `keep_drawn` kept there and its notes, with `rng` as it was left; None where nothing
+    was. Raises InputError as `kept` does."""
+    there = kept(path, key)
+    if there is None:
+        return None
+    arrays, notes = there
+    try:
+        found = kind(**arrays, **notes.pop("stage"))
+        rng.bit_generator.state = notes.pop("rng")
+    except (ValueError, KeyError, TypeError):
+        raise damaged(path) from None
+    return found, notes
 
 
 def damaged(path: Path) -> InputError:

@@ -68,7 +68,7 @@ def stretch(history: Float64[np.ndarray, "L 3"]) -> Float64[np.ndarray, "M 3"]:
     if len(found) < SHORTEST:
         raise InputError(
             f"weights: a posterior from data reads {SHORTEST} complete quarters or more in a row, "
-            f"the history has {len(found)}; leave its folder out"
+            f"the history has {len(found)}; leave out its folder and, if given, instant"
         )
     return found[-LONGEST:]
 

@@ -48,17 +48,22 @@ def replicate(
     target: Target, theta: Float64[np.ndarray, "N P"], rng: np.random.Generator
 ) -> Predictive:
     """The check of a posterior with draws theta."""
-    world, history = target.world, target.history
-    some = theta[rng.choice(len(theta), REPLICATED)]
-    quarters = RUN_IN + len(history)
-    eps = rng.standard_normal((REPLICATED, quarters, len(world.shocks)))
-    chain = rng.random((REPLICATED, quarters)) if world.hidden_chain else None
-    paths = world.simulate(some, eps, uniforms=chain).observables[:, RUN_IN:]
-    paths = paths + target.noise * rng.standard_normal(paths.shape)
-    paths = np.where(np.isnan(history), np.nan, paths)
+    paths = histories(target, theta[rng.choice(len(theta), REPLICATED)], rng)
     found = np.quantile(autocovariances(paths), LEVELS, axis=0)
-    observed = autocovariances(history[None])[0]
-    return Predictive(history, paths, observed, np.moveaxis(found, 0, -1))
+    observed = autocovariances(target.history[None])[0]
+    return Predictive(target.history, paths, observed, np.moveaxis(found, 0, -1))
+
+
+def histories(
+    target: Target, theta: Float64[np.ndarray, "R P"], rng: np.random.Generator
+) -> Float64[np.ndarray, "R L 3"]:
+    """One under each draw, long after rest, with the gaps and the noise of the observed one."""
+    world, quarters = target.world, RUN_IN + len(target.history)
+    eps = rng.standard_normal((len(theta), quarters, len(world.shocks)))
+    chain = rng.random((len(theta), quarters)) if world.hidden_chain else None
+    paths = world.simulate(theta, eps, uniforms=chain).observables[:, RUN_IN:]
+    paths = paths + target.noise * rng.standard_normal(paths.shape)
+    return np.where(np.isnan(target.history), np.nan, paths)
 
 
 def autocovariances(

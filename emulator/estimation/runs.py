@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from emulator.estimation import posterior
 from emulator.estimation.emulated import through
 from emulator.estimation.in_processes import in_processes
-from emulator.estimation.kept import damaged, keep, kept
+from emulator.estimation.kept import keep_drawn, kept_drawn
 from emulator.estimation.posterior import Posterior, Stage, Target
 from emulator.estimation.priors import prior_of
 from emulator.seeding import derived_seed
@@ -70,14 +70,13 @@ def _work(run: Run) -> tuple[Run, Posterior]:
     with threadpool_limits(limits=1):
         if run.start is not None:
             target, begun = _started(target, run, exact)
-        key = _key(world, sha, begun, run)
-        stage = None if run.kept is None else _read(run.kept, key, rng)
-        if stage is None:
-            stage = posterior.begin(target, run.particles, rng)
+        key = key_of(run, world, sha, begun)
+        known = None if run.kept is None else kept_drawn(run.kept, key, Stage, rng)
+        stage = posterior.begin(target, run.particles, rng) if known is None else known[0]
         while stage.power < 1.0:
             stage = posterior.advance(target, stage, rng)
             if run.kept is not None:
-                _write(run.kept, key, stage, rng)
+                keep_drawn(run.kept, key, stage, rng)
     return run, posterior.reached(target, stage)
 
 
@@ -94,8 +93,11 @@ def _started(target: Target, run: Run, world: World[Any]) -> tuple[Target, str]:
     return starting(target, start, run.particles, rng), found.sha256
 
 
-def _key(world: World[Any], weights: str, start: str, run: Run) -> str:
-    """16 hex digits of all that the numbers of a run depend on."""
+def key_of(
+    run: Run, world: World[Any], weights: str = "", start: str = "", instant: bool = False
+) -> str:
+    """16 hex digits of all that the numbers of a run depend on. weights, start: SHA-256 of what the
+    world is answered through, and of the learned posterior. instant: its draws are the answer."""
     given: dict[str, Any] = {
         "world": world.spec.to_dict(),
         "model": world.found.text if isinstance(world, DynareWorld) else "",
@@ -106,26 +108,6 @@ def _key(world: World[Any], weights: str, start: str, run: Run) -> str:
         "number": run.number,
         **({"weights": weights} if weights else {}),
         **({"start": start} if start else {}),
+        **({"instant": True} if instant else {}),
     }
     return json_sha256(given)[:16]
-
-
-def _write(path: Path, key: str, stage: Stage, rng: np.random.Generator) -> None:
-    arrays = {name: v for name, v in vars(stage).items() if isinstance(v, np.ndarray)}
-    rest = {name: v for name, v in vars(stage).items() if name not in arrays}
-    keep(path, key, arrays, {"stage": rest, "rng": rng.bit_generator.state})
-
-
-def _read(path: Path, key: str, rng: np.random.Generator) -> Stage | None:
-    """The stage kept there, with `rng` as it was left; None without any. Raises InputError where
-    the file is damaged or of another run."""
-    found = kept(path, key)
-    if found is None:
-        return None
-    arrays, notes = found
-    try:
-        stage = Stage(**arrays, **notes["stage"])
-        rng.bit_generator.state = notes["rng"]
-    except (ValueError, KeyError, TypeError):
-        raise damaged(path) from None
-    return stage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from emulator.limits import QUANTILES
 from emulator.specs import Shock, WorldSpec, same_names
 from emulator.worlds import World, get_world, has_world, list_worlds
 from emulator.worlds.base import Status
+from emulator.worlds.dynare import DynareWorld
 
 Array = NDArray[np.float64]
 
@@ -28,6 +30,8 @@ Array = NDArray[np.float64]
 NOTHING = 1e-9
 _EXACT_ALONE = "the exact response alone: these weights do not know this world"
 _EMULATED_ALONE = "without the exact response, which takes long to find"
+MOST_DROPPED = 8  # models kept; each is a panel of every page
+MOST_NOTES = 3  # of what a model's reader left out
 TINY = 1e-300  # keeps the logarithm of zero finite
 
 
@@ -79,9 +83,30 @@ class Answers:
                 "know it; install the package that has the worlds, or train again"
             )
         self.model = model
-        specs = [model.spec(n) if n in self.emulated else w.spec for n, w in self.worlds.items()]
-        horizons = [model.of(name).model.horizon for name in model.worlds]
-        self.catalogue = Catalogue(specs, min(horizons))
+        self.dropped: dict[str, DynareWorld] = {}
+        self.edition = 0  # counts the models dropped, each of which changes what there is
+        self.catalogue = self._catalogue()
+
+    def beside(self, world: DynareWorld) -> Answers:
+        """These and the exact ones of a dropped model, in place of one dropped before that has its
+        name or, where `MOST_DROPPED` are there, of the first. Raises InputError where any other
+        world has its name."""
+        if world.name in self.worlds.keys() - self.dropped.keys():
+            raise InputError(f"a world {world.name!r} is shown already; rename the file")
+        found = copy(self)
+        kept = [other for other in self.dropped.values() if other.name != world.name]
+        found.dropped = {w.name: w for w in (*kept[1 - MOST_DROPPED :], world)}
+        others = {n: w for n, w in self.worlds.items() if n not in self.dropped}
+        found.worlds = {**others, **found.dropped}
+        found.edition = self.edition + 1
+        found.catalogue = found._catalogue()
+        return found
+
+    def _catalogue(self) -> Catalogue:
+        """Of the worlds, as the weights know them or as they are."""
+        known = self.emulated
+        specs = [self.model.spec(n) if n in known else w.spec for n, w in self.worlds.items()]
+        return Catalogue(specs, min(self.model.of(n).model.horizon for n in self.model.worlds))
 
     def panels(self, state: State) -> list[Panel]:
         """One panel a chosen world. Nothing about the values of a state raises."""
@@ -103,7 +128,8 @@ class Answers:
         if spec.name not in self.emulated:
             outside = () if status is Status.OK else (status.message,)
             level = "error" if exact is None else "warning" if outside else "ok"
-            return Panel(spec, shock, exact, None, None, level, (_EXACT_ALONE, *outside))
+            notes = [_EXACT_ALONE, *outside, *self._left_out(spec.name)]
+            return Panel(spec, shock, exact, None, None, level, tuple(notes))
         point = bands = None
         caveats: tuple[Found, ...] = ()
         notes = []
@@ -128,6 +154,15 @@ class Answers:
         level = "error" if missing or point is None else "warning" if notes else "ok"
         notes = notes if alone is None else [alone, *notes]
         return Panel(spec, shock, exact, point, bands, level, tuple(notes))
+
+    def _left_out(self, world: str) -> list[str]:
+        """What a dropped model's reader left out or took for granted; nothing of others."""
+        if world not in self.dropped:
+            return []
+        notes = [str(note) for note in self.dropped[world].found.notes]
+        if len(notes) > MOST_NOTES:
+            notes[MOST_NOTES:] = [f"{len(notes) - MOST_NOTES} more notes, see `emulator import`"]
+        return notes
 
     def _alone(self, world: str) -> str | None:
         """What is said of a world whose exact response is not shown, for it is dear to solve and

@@ -17,7 +17,8 @@ from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHand
 
 from emulator.errors import InputError
 from emulator.explorer.answers import Answers, as_csv, as_json
-from emulator.explorer.files import TAKEN, add_pages, refusal
+from emulator.explorer.files import SENT, add_pages, refusal
+from emulator.explorer.models import Shown, add_models
 from emulator.explorer.page import layout
 from emulator.explorer.state import State
 from emulator.inference import Bank, Emulator
@@ -51,8 +52,7 @@ PAGE = """<!DOCTYPE html>
 
 def make_app(model: Emulator | Bank, others: Sequence[str] = ()) -> Dash:
     """The page for a model's worlds and `others`. Raises InputError where it has none to show."""
-    answers = Answers(model, others)
-    catalogue = answers.catalogue
+    shown = Shown(Answers(model, others))
     app = Dash(
         __name__,
         title="emulator explore",
@@ -64,42 +64,48 @@ def make_app(model: Emulator | Bank, others: Sequence[str] = ()) -> Dash:
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
     )
     shas = dict.fromkeys(model.of(w).provenance["weights_sha256"][:12] for w in model.worlds)
-    weights = f"Weights {', '.join(shas)}, {len(catalogue.specs)} worlds."
-    app.layout = layout(catalogue, weights)
+    weights = f"Weights {', '.join(shas)}"
+    app.layout = lambda: layout(shown.answers.catalogue, shown.answers.edition, weights)
     app.clientside_callback(  # type: ignore[no-untyped-call]
         ClientsideFunction("explorer", "start"),
         Output("started", "data"),
         Input("catalogue", "data"),
     )
 
-    def read() -> tuple[State, list[str]]:
-        return catalogue.read(request.query_string.decode("ascii", "replace"))
+    def read() -> tuple[Answers, State, list[str]]:
+        answers = shown.answers
+        return answers, *answers.catalogue.read(request.query_string.decode("ascii", "replace"))
+
+    def told(answers: Answers, found: State, **more: Any) -> Response:
+        """With the link, and of which edition it is: a page of an earlier one starts anew."""
+        return jsonify(query=answers.catalogue.write(found), edition=answers.edition, **more)
 
     @app.server.get("/state")
     def state() -> Response:
         """What a query means: the state, its sliders, and what could not be used."""
-        found, problems = read()
-        controls = [asdict(control) for control in catalogue.controls(found)]
-        return jsonify(state=asdict(found), controls=controls, problems=problems)
+        answers, found, problems = read()
+        controls = [asdict(control) for control in answers.catalogue.controls(found)]
+        return told(answers, found, state=asdict(found), controls=controls, problems=problems)
 
     @app.server.get("/answer")
     def answer() -> Response:
-        """What is drawn, and the link to it."""
-        found, _ = read()
+        """What is drawn."""
+        answers, found, _ = read()
         drawn = {p.spec.name: as_json(p, found.size) for p in answers.panels(found)}
-        return jsonify(query=catalogue.write(found), panels=drawn)
+        return told(answers, found, panels=drawn)
 
     @app.server.get("/responses.csv")
     def responses() -> Response:
         """What is drawn, as CSV."""
-        found, _ = read()
+        answers, found, _ = read()
         return Response(as_csv(answers.panels(found), found), mimetype="text/csv")
 
     add_pages(app.server)
+    add_models(app.server, shown)
 
     @app.server.before_request
     def refuse() -> Response | None:
-        """Only these pages' own requests, which name this machine and read, but for one.
+        """Only these pages' own requests, which name this machine and read, but for files.
 
         A page from elsewhere that had its name point here would name itself.
         """
@@ -114,7 +120,7 @@ def make_app(model: Emulator | Bank, others: Sequence[str] = ()) -> Dash:
     @app.server.after_request
     def guard(response: Response) -> Response:
         response.headers["Content-Security-Policy"] = POLICY
-        if request.path in ("/state", "/answer", "/responses.csv", TAKEN):
+        if request.path in ("/state", "/answer", "/responses.csv", *SENT):
             response.headers["Cache-Control"] = "no-store"
         return response
 

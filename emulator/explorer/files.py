@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Request, Response, jsonify, request, send_from_directory
+from flask import Flask, Request, Response, jsonify, render_template, request
 from plotly.offline import get_plotlyjs
 from werkzeug.datastructures import MultiDict
 
@@ -25,7 +25,8 @@ from emulator.inference.histories import csv_number, csv_rows
 if TYPE_CHECKING:
     import xarray as xr
 
-TAKEN = "/data/answer"  # the one address to which a file may be sent
+TAKEN, MODEL = "/data/answer", "/model"
+SENT = {TAKEN: "text/csv", MODEL: "text/x-dynare"}  # where a file may be sent, and of which kind
 MOST_BYTES = 1_000_000  # of a file; eight series over a century have some 30,000
 LONGEST_NAME = 100  # characters of a file's name in messages
 
@@ -38,12 +39,12 @@ def add_pages(server: Flask) -> None:
     server.config["MAX_CONTENT_LENGTH"] = MOST_BYTES
 
     @server.get("/data")
-    def data_page() -> Response:
-        return send_from_directory(Path(__file__).parent / "assets", "data.html")
+    def data_page() -> str:
+        return render_template("data.html")
 
     @server.get("/estimate")
-    def estimate_page() -> Response:
-        return send_from_directory(Path(__file__).parent / "assets", "estimate.html")
+    def estimate_page() -> str:
+        return render_template("estimate.html")
 
     @server.get("/plotly.js")
     def plotly() -> Response:
@@ -57,28 +58,37 @@ def add_pages(server: Flask) -> None:
                 asks = any(request.args.get(key) for key in ("to", "shock", "instrument"))
                 return jsonify(answer(path, request.args) if asks else {"series": series(path)})
             except EmulatorError as error:
-                name = request.args.get("name", "the file")[:LONGEST_NAME]
-                reply = jsonify(problem=str(error).replace(str(path), name))
-                reply.status_code = 422
-                return reply
+                return refused(str(error).replace(str(path), file_name()))
+
+
+def file_name() -> str:
+    """What the file of a request is called."""
+    return request.args.get("name", "the file")[:LONGEST_NAME]
+
+
+def refused(problem: str) -> Response:
+    """The reply to a file or question that something is wrong with."""
+    reply = jsonify(problem=problem)
+    reply.status_code = 422
+    return reply
 
 
 def refusal(asked: Request) -> tuple[str, int] | None:
     """Why a request that sends something is refused, and its status; None for a file of the page's.
 
-    Browsers say of every such request from which page it comes, and ask before they send CSV for
-    another, which this server never allows.
+    Browsers say of every such request from which page it comes, and ask before they send these
+    kinds for another, which this server never allows.
     """
-    if asked.path != TAKEN or asked.method != "POST":
+    if asked.path not in SENT or asked.method != "POST":
         return "This address is only read.", 405
     try:
         origin = urlsplit(asked.headers.get("Origin", "")).netloc
     except ValueError:
         origin = ""
     if origin != asked.host or asked.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
-        return "Files are taken from the page /data alone.", 403
-    if asked.mimetype != "text/csv":
-        return "Files are sent as text/csv.", 415
+        return "Files are taken from these pages alone.", 403
+    if asked.mimetype != SENT[asked.path]:
+        return f"Files are sent here as {SENT[asked.path]}.", 415
     return None
 
 

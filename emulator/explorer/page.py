@@ -28,11 +28,12 @@ TRACES: tuple[dict[str, Any], ...] = (
 PITCH, HEIGHT = 0.37, 0.23  # from plot to plot, and of each, as shares of the whole
 
 
-def layout(catalogue: Catalogue, weights: str) -> html.Div:
-    """The whole page. weights: a line that says which weights answer."""
+def layout(catalogue: Catalogue, edition: int, weights: str) -> html.Div:
+    """The whole page. edition: of the catalogue. weights: says which weights answer."""
     aside = html.Form(
         [
             html.Fieldset([html.Legend("Worlds"), html.Div(id="worlds", className="choices")]),
+            html.Fieldset([html.Legend("A model of yours"), html.Div(id="model")]),
             html.Fieldset([html.Legend("Shock"), html.Div(id="shock")]),
             html.Div(id="parameters"),
         ],
@@ -77,8 +78,8 @@ def layout(catalogue: Catalogue, weights: str) -> html.Div:
                 [_panel(spec) for spec in catalogue.specs.values()], id="panels", tabIndex=-1
             ),
             aside,
-            html.Footer(weights),
-            dcc.Store(id="catalogue", data=_catalogue(catalogue)),
+            html.Footer(f"{weights}, {len(catalogue.specs)} worlds."),
+            dcc.Store(id="catalogue", data={**_catalogue(catalogue), "edition": edition}),
             dcc.Store(id="started"),
         ],
         id="explorer",

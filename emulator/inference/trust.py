@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from emulator.errors import EmulatorError, InputError
 from emulator.inference.likeness import Likeness
 from emulator.inference.request import Request
-from emulator.limits import MAX_SIZE, MIN_SIZE
+from emulator.limits import LARGEST_MEAN, LARGEST_SD, MAX_SIZE, MIN_SIZE, SMALLEST_SD
 from emulator.models.base import Model
 from emulator.models.described import HeldOut
 from emulator.specs import OBSERVABLE_NAMES, WorldSpec, same_names
@@ -29,13 +29,9 @@ SOLVED_AT_ONCE = 4096  # draws solved at once; bounds memory, does not change th
 # Draws whose persistence is simulated: a second in `zlb`, where it is a hundred times an answer.
 SIMULATED_AT_MOST = 500
 
-# A history whose s.d. is this many times that of the training trajectories, or below this part of
-# it, is in other units (fractions for percent: 100). Fewer than 1 in 1,000 histories drawn from
-# any world's prior, of 40 to 200 quarters, lie outside.
-LARGEST_SD, SMALLEST_SD = 20.0, 1.0 / 40.0
-# A level is left in a series whose mean is this many of those s.d.s, and a trend in one of which a
-# straight line explains this share over 20 years; as rare.
-LARGEST_MEAN, LARGEST_TREND = 20.0, 0.95
+# A trend is left in a series of which a straight line explains this share over 20 years. Fewer than
+# 1 in 1,000 histories drawn from any world's prior, of 40 to 200 quarters, are such.
+LARGEST_TREND = 0.95
 # What is merely unusual: each bound is crossed by 0 to 2 in 100 of the histories drawn from a
 # world's prior (5 in 100 of sw07's for the share at 80 quarters).
 HIGH_SD, LOW_SD, HIGH_MEAN = 6.0, 1.0 / 20.0, 3.0

@@ -21,7 +21,7 @@ import torch
 
 import emulator
 from emulator.adapt.posterior_measured import HORIZON, nrmse
-from emulator.estimation.drawn import ENOUGH
+from emulator.estimation.instant import ENOUGH
 from emulator.estimation.learned import Learned, as_learned, at_once, learned, starting
 from emulator.estimation.posterior import Posterior, Target, sample
 from emulator.estimation.runs import target_of

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
 
+from emulator.adapt import Order
+from emulator.adapt.plan import Plan
 from emulator.cli.app import run
+from emulator.storage import sealed
 from emulator.worlds import registry
 from tests.cli.refusals import refused
 from tests.worlds.dynare.files import MODELS
@@ -38,6 +42,25 @@ def test_an_imported_world_gets_a_network_that_commands_take(
     card = json.loads(capsys.readouterr().out)
     assert card["world"] == "growth"
     assert len(card["stages"]) == 1
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ({}, "another seed (42, now 7); ask for the same, or name another folder"),
+        ({"order": {"world": "nk", "minutes": 10.0}}, "begun by another version of emulator"),
+        ({"plan": {"draws": 100}}, "begun by another version of emulator"),
+    ],
+)
+def test_a_run_begun_otherwise_is_not_gone_on_with(
+    part: dict[str, object], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = {field.name: None for field in fields(Plan)}
+    held = {"order": asdict(Order("nk")), "plan": plan, "identity": "", **part}
+    (tmp_path / "order.json").write_text(json.dumps(sealed(held)))
+    ask = ["adapt", "nk", "--seed", "7", "--resume", "--output", str(tmp_path)]
+    refused(capsys, ask, expected)
 
 
 @pytest.mark.fast

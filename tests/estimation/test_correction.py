@@ -167,12 +167,13 @@ def test_a_correction_that_was_stopped_goes_on_to_the_same_numbers(
     history: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noise = {"output": 3.0, "inflation": 3.0, "rate": 3.0}  # it is soon found
-    asked = {"weights": ["some"], "noise": noise, "draws": 96, "runs": 2, "horizon": 8}
+    asked = {"weights": ["pretrained"], "noise": noise, "draws": 96, "runs": 2, "horizon": 8}
     steps: list[tuple[int, int]] = []
     whole = emulator.estimate(
         "nk", history, **asked, progress=lambda done, total, _: steps.append((done, total))
     )["nk"]
-    assert steps == [(k, 10) for k in range(11)]  # runs, batches of the prior's and theirs
+    # runs, batches of the prior's and theirs; what follows from draws
+    assert steps == [*((k, 10) for k in range(11)), (0, 1)]
     said = whole.correction
     assert said is not None
     assert said.solutions == 96
@@ -201,14 +202,14 @@ def test_a_correction_that_was_stopped_goes_on_to_the_same_numbers(
     assert np.array_equal(found.draws, whole.draws)
     assert found.log_evidence == whole.log_evidence
     assert found.correction == said
-    with pytest.raises(InputError, match="weights"):
-        emulator.estimate("nk", history, resume=True, **{**kept, "weights": ["others"]})
+    with pytest.raises(InputError, match="is of another history"):
+        emulator.estimate("nk", history, resume=True, **{**kept, "weights": [PRETRAINED / "hank"]})
 
 
 @pytest.mark.slow
 def test_weights_are_for_worlds_that_are_dear_to_solve(history: np.ndarray) -> None:
     with pytest.raises(InputError, match="none of nk is dear to solve"):
-        emulator.estimate("nk", history, weights=["some"])
+        emulator.estimate("nk", history, weights=["pretrained"])
 
 
 def test_a_world_dear_to_solve_is_drawn_through_the_weights_shipped_for_it() -> None:

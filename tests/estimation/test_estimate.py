@@ -199,17 +199,20 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(
 
 @pytest.mark.slow
 def test_what_cannot_be_estimated_is_refused_before_any_work(
-    history: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    history: np.ndarray, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(runs, "_work", lambda run: pytest.fail("work was begun"))
     for worlds, options, message in (
-        (["zlb"], {}, "no exact likelihood"),
         (["nk", "nk"], {}, "different ones"),
         ([], {}, "one or more"),
         (["nk"], {"draws": 100}, "draws: expected at least 192"),
         (["nk"], {"runs": 0}, "runs"),
         (["nk"], {"forecast": -1}, "forecast: expected 0 to"),
         (["nk"], {"noise": {"output": -1.0}}, "s.d. of zero or more"),
+        (["nk"], {"noise": {"output": 1e300}}, "s.d. of zero or more"),
+        (["nk", "switching"], {}, "world 'switching': regimes .* start after the gaps"),
+        (["zlb"], {"draws": 10}, "world 'zlb': no exact likelihood"),
+        (["nk"], {"weights": ["nowhere"]}, "nowhere holds neither weights nor a posterior"),
     ):
         with pytest.raises(InputError, match=message):
             emulator.estimate(worlds, history, **options)
@@ -217,6 +220,11 @@ def test_what_cannot_be_estimated_is_refused_before_any_work(
         emulator.estimate("nk", history, noise={"outputs": 1.0})
     with pytest.raises(InputError, match="one history"):
         emulator.estimate("nk", np.stack([history, history]))
+    with pytest.raises(InputError, match="expected its unit, percent"):
+        emulator.estimate(["nk", "rbc"], 1e6 * history)
+    (tmp_path / "config.yaml").touch()
+    with pytest.raises(InputError, match="holds something else; name a new folder"):
+        emulator.estimate("nk", history, output=tmp_path)
 
 
 @pytest.mark.slow

@@ -12,13 +12,15 @@ import torch
 
 import emulator
 from emulator.errors import InputError, WeightsError
-from emulator.estimation import drawn, runs
+from emulator.estimation import caveats, drawn, instant, learned, runs
 from emulator.estimation.learned import Learned, at_once, starting, stretch, thinned
 from emulator.estimation.posterior import Target, sample
 from emulator.estimation.priors import OwnPrior
+from emulator.estimation.runs import target_of
 from emulator.models.densities import Density
 from emulator.models.posteriors import DESCRIPTION, TENSORS, load_posterior, save_posterior
 from emulator.models.summaries import count
+from emulator.progress import silent
 from emulator.worlds import get_world
 from emulator.worlds.identity import identity
 from tests.estimation.test_posterior import KnownPosterior, _exact
@@ -159,12 +161,13 @@ def test_instant_draws_are_marked_as_such(
     few = emulator.estimate("nk", history, **asked)["nk"]
     assert few.instant is not None
     assert few.instant.proposed == 1600
+    assert few.instant.read == 44
     assert not few.instant.corrected  # of prior draws few make the history likely
     assert few.caveats[0].startswith("instant, not corrected: ")
     assert np.isnan(few.log_evidence)
     assert np.isnan(few.log_likelihood).all()
     with monkeypatch.context() as patch:
-        patch.setattr(drawn, "ENOUGH", 1.0)
+        patch.setattr(instant, "ENOUGH", 1.0)
         output = tmp_path / "us"
         found = emulator.estimate("nk", history, **asked, output=output)["nk"]
     assert found.instant is not None
@@ -176,6 +179,66 @@ def test_instant_draws_are_marked_as_such(
     assert said["instant"] == vars(found.instant)
     again = emulator.estimate("nk", history, **asked)["nk"]
     assert np.array_equal(few.draws, again.draws)
+
+
+@pytest.mark.slow
+def test_instant_draws_stopped_go_on_to_the_same_numbers(
+    history: np.ndarray, folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped in the second run of weighted draws, then in the second of those not corrected."""
+    target = target_of(get_world("nk"), history, np.zeros(3))
+    jobs = [
+        runs.Run(
+            "nk", (), str(folders["nk"]), history, np.zeros(3), 60, 1, k, tmp_path / f"{k}.npz"
+        )
+        for k in range(2)
+    ]
+    told: list[tuple[int, int]] = []
+    whole, said = instant.answer(
+        target, [replace(job, kept=None) for job in jobs], lambda d, t, _: told.append((d, t))
+    )
+    assert told == [(k, 4) for k in range(5)]
+    assert not said.corrected
+    for name in ("at_once", "as_learned"):
+        made, calls = getattr(learned, name), []
+
+        def stopping(*arguments: object, made=made, calls=calls) -> object:
+            calls.append(1)
+            if len(calls) == 2:
+                raise KeyboardInterrupt
+            return made(*arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(learned, name, stopping)
+            with pytest.raises(KeyboardInterrupt):
+                instant.answer(target, jobs, silent)
+    with monkeypatch.context() as patch:
+        patch.setattr(learned, "at_once", None)  # of which all is done
+        again, said_again = instant.answer(target, jobs, silent)
+    assert said_again == said
+    for one, other in zip(whole, again, strict=True):
+        assert np.array_equal(one.theta, other.theta)
+    with pytest.raises(InputError, match="choice of instant"):
+        runs._work(jobs[0])
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("effective", [None, 50.0, 5000.0])
+def test_what_was_not_learned_is_said(
+    conjugate: tuple[Target, float, np.ndarray], effective: float | None
+) -> None:
+    def said(target: Target, read: int) -> str:
+        corrected = effective == 5000.0
+        kind = instant.Instant(8000, read, effective, corrected)
+        return caveats._of_instant(drawn.Drawn(target, target, [], instant=kind))[0]
+
+    target = conjugate[0]
+    whole = said(target, 80)
+    assert "has read" not in whole
+    assert "knows nothing" not in whole
+    noisy = said(replace(target, noise=np.array([0.0, 0.1, 0.0])), 62)
+    assert "has read 62 of these 80 quarters and knows nothing of the noise given" in noisy
+    assert ("likelihoods of all quarters and the noise given" in noisy) == (effective == 5000.0)
 
 
 @pytest.mark.slow

@@ -5,14 +5,13 @@ form is the question: its fields have the names that the server reads. */
 (() => {
   "use strict";
 
-  const MOST_BYTES = 1e6; // that the server takes
   const MOST_SERIES = 8; // chosen at first, as many as can be answered
   const ROWS = [0, 1, 2, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40]; // quarters in the table
   const NEEDS = { recursive: ["to"], observed: ["shock"], proxy: ["instrument", "to"] };
   const LINES = { var: ["dash", "dashed"], bvar: ["dot", "dotted"], lp: ["longdash", "long dashes"],
     penalised: ["dashdot", "dashes and dots"] };
-  const { $, make, put, say, reply, figures, save, takeFiles } = window.dom;
-  const { colour, curve, bands, react } = window.drawing;
+  const { $, make, put, say, held, send, figures, save, takeFiles } = window.dom;
+  const { colour, curve, bands, react, replace } = window.drawing;
   const page = { asking: false, answer: null };
   let file = null, read = null, waiting = false;
 
@@ -22,8 +21,7 @@ form is the question: its fields have the names that the server reads. */
 
   // ---------------------------------------------------------------- questions
 
-  const send = (pairs) => reply(`data/answer?${new URLSearchParams([["name", file.name], ...pairs])}`,
-    { method: "POST", headers: { "Content-Type": "text/csv" }, body: file.content });
+  const answered = (pairs) => send("data/answer", file, "text/csv", pairs);
 
   const question = () => {
     const asked = ["columns", "differences", "beside", "horizon", "unit", ...NEEDS[kind()]];
@@ -57,7 +55,7 @@ form is the question: its fields have the names that the server reads. */
       busy("Reading the file…");
       $("asks").hidden = true;
       clear();
-      const { series } = await send([]);
+      const { series } = await answered([]);
       if (asked !== file) return;
       read = file;
       drawSeries(series);
@@ -69,7 +67,7 @@ form is the question: its fields have the names that the server reads. */
       return;
     }
     busy("Estimating…");
-    const answer = await send(question());
+    const answer = await answered(question());
     if (!waiting) await draw(answer);
   };
 
@@ -84,15 +82,10 @@ form is the question: its fields have the names that the server reads. */
 
   const take = async (given) => {
     if (!given) return;
-    if (given.size > MOST_BYTES) {
-      say(`${given.name}: too large, at most 1 MB is read`, true);
-      return;
-    }
     try {
-      // In memory: browsers refuse to read a file again that changed on the disk.
-      file = { name: given.name, content: await given.arrayBuffer() };
-    } catch {
-      say(`${given.name}: cannot be read; expected a CSV file`, true);
+      file = await held(given, "a CSV file");
+    } catch (error) {
+      say(error.message, true);
       return;
     }
     changed();
@@ -148,7 +141,7 @@ form is the question: its fields have the names that the server reads. */
   const clear = (text = "") => {
     page.answer = null;
     put($("question"), text);
-    $("panels").replaceChildren();
+    replace($("panels"));
     $("numbers").hidden = true;
     put($("caveats"), "");
     for (const name of ["csv", "png"]) $(name).disabled = true;
@@ -163,7 +156,7 @@ form is the question: its fields have the names that the server reads. */
     }
     const there = [...$("panels").children].map((place) => place.dataset.series);
     if (there.join("\n") !== answer.series.join("\n")) {
-      $("panels").replaceChildren(...answer.series.map((name, j) => {
+      replace($("panels"), ...answer.series.map((name, j) => {
         const plot = make("div", { className: "plot", role: "img" });
         plot.setAttribute("aria-label", `Response of ${name}; the numbers are below the plots`);
         const place = make("section", {}, make("h2", { id: `series-${j}`, textContent: name }), plot);

@@ -3,6 +3,7 @@
   "use strict";
 
   const PATIENCE = 60000; // milliseconds until an answer is given up; the first compiles and loads
+  const MOST_BYTES = 1e6; // of a file that the server takes
   const $ = (id) => document.getElementById(id);
   const make = (tag, properties, ...children) => {
     const element = Object.assign(document.createElement(tag), properties);
@@ -31,6 +32,20 @@
     return found.json();
   };
 
+  // A file's name and content, for the server. In memory: browsers refuse to read a file again that
+  // changed on the disk.
+  const held = async (given, expected) => {
+    if (given.size > MOST_BYTES) throw new Error(`${given.name}: too large, at most 1 MB is read`);
+    try {
+      return { name: given.name, content: await given.arrayBuffer() };
+    } catch {
+      throw new Error(`${given.name}: cannot be read; expected ${expected}`);
+    }
+  };
+  const send = (address, file, type, pairs) =>
+    reply(`${address}?${new URLSearchParams([["name", file.name], ...pairs])}`,
+      { method: "POST", headers: { "Content-Type": type }, body: file.content });
+
   const figures = (value, digits = 3) => {
     if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5)) {
       return value.toExponential(1);
@@ -48,6 +63,7 @@
   const takeFiles = (input, take) => {
     const drops = (event) => event.dataTransfer?.types.includes("Files");
     const dropping = (yes) => document.body.classList.toggle("dropping", yes);
+    input.addEventListener("click", () => { input.value = ""; }); // the same file, chosen again, is news
     input.addEventListener("change", () => take(input.files[0]));
     for (const name of ["dragenter", "dragover"]) {
       document.addEventListener(name, (event) => {
@@ -66,5 +82,5 @@
     });
   };
 
-  window.dom = { $, make, put, say, reply, figures, save, takeFiles };
+  window.dom = { $, make, put, say, reply, held, send, figures, save, takeFiles };
 })();

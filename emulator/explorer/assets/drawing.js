@@ -31,5 +31,11 @@
   const react = (plot, traces, below = "quarters after the shock", more = {}) => Plotly.react(plot, traces,
     { ...layout(below), ...more }, { displayModeBar: false, doubleClick: false, responsive: true });
 
-  window.drawing = { colour, curve, bands, react };
+  // Other children of a place, in which plots stood: the window holds on to a plot until it is purged.
+  const replace = (place, ...children) => {
+    place.querySelectorAll(".js-plotly-plot").forEach(Plotly.purge);
+    place.replaceChildren(...children);
+  };
+
+  window.drawing = { colour, curve, bands, react, replace };
 })();

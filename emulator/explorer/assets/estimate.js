@@ -7,7 +7,7 @@
   const SHADES = ["#0072b2", "#d55e00", "#00805c", "#b0578a", "#9a6a00", "#56b4e9", "#7d5fb2", "#8a8a8a",
     "#c9a800", "#6b3e26", "#e377c2", "#2f4f4f"];
   const { $, make, put, say, figures, takeFiles } = window.dom;
-  const { colour, curve, bands, react } = window.drawing;
+  const { colour, curve, bands, react, replace } = window.drawing;
   const page = { estimate: null, world: "", shock: "" };
 
   const read = (text, name) => {
@@ -124,7 +124,7 @@
     const average = page.estimate.averaged?.[page.shock];
     document.querySelector(".legend .average").hidden = !average;
     const summed = page.estimate.cumulate ?? [];
-    $("panels").replaceChildren(...names.map((name) =>
+    replace($("panels"), ...names.map((name) =>
       place(name, `of-${name}`, summed.includes(name) ? `sum of ${name} over quarters` : OBSERVABLES[name])));
     await Promise.all(names.map((name, j) => react($("panels").children[j].querySelector(".plot"), [
       ...bands(response[name].quantiles),
@@ -139,7 +139,7 @@
     if (!one.contributions) return;
     const components = Object.keys(one.contributions), names = Object.keys(one.contributions[components[0]]);
     const quarters = quartersFrom(page.estimate.first, one.contributions[components[0]][names[0]].length);
-    $("contributions").replaceChildren(make("ul", { className: "key" }, ...components.map((name, k) => {
+    replace($("contributions"), make("ul", { className: "key" }, ...components.map((name, k) => {
       const item = make("li", { textContent: name });
       item.style.setProperty("--shown", SHADES[k % SHADES.length]);
       return item;

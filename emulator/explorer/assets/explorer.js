@@ -17,8 +17,7 @@ so there is one format, and one reader of it (state.py). */
 
   // ---------------------------------------------------------------- questions
 
-  const query = () => {
-    const { worlds, shock, size, quarters, values } = page.state;
+  const query = ({ worlds, shock, size, quarters, values } = page.state) => {
     const pairs = [["worlds", worlds.join(",")], ["shock", shock], ["size", size],
       ["quarters", quarters]];
     for (const [key, value] of Object.entries(values)) {
@@ -27,6 +26,25 @@ so there is one format, and one reader of it (state.py). */
       }
     }
     return new URLSearchParams(pairs).toString();
+  };
+
+  // A model dropped, here or on another tab, changes what there is to choose from: the page starts
+  // anew, at its link, which its server reads as it then is.
+  const startAnew = (found) => {
+    clearTimeout(addressTimer);
+    location.replace(`?${found}`);
+    return new Promise(() => {});
+  };
+  const told = async (address) => {
+    const found = await reply(address);
+    return found.edition === catalogue.edition ? found : startAnew(found.query);
+  };
+
+  // First, so that a phone shows it; with its own shock where it has not the one shown.
+  const showModel = (world, shocks) => {
+    const { worlds, shock } = page.state;
+    startAnew(query({ ...page.state, worlds: [world, ...worlds.filter((name) => name !== world)],
+      shock: shocks.includes(shock) ? shock : shocks[0] }));
   };
 
   // What changes while an answer is on its way is asked when that has come: stale drags are
@@ -42,8 +60,8 @@ so there is one format, and one reader of it (state.py). */
       try {
         if (link !== null) await restore();
         const { worlds } = page.state;
-        if (page.sliders !== worlds.join()) drawControls(worlds, await reply(`state?${query()}`));
-        await draw(worlds, await reply(`answer?${query()}`));
+        if (page.sliders !== worlds.join()) drawControls(worlds, await told(`state?${query()}`));
+        await draw(worlds, await told(`answer?${query()}`));
         page.latencies.push(performance.now() - since);
         if (page.latencies.length > REMEMBERED) page.latencies.shift();
       } catch (error) {
@@ -54,7 +72,7 @@ so there is one format, and one reader of it (state.py). */
   };
 
   const restore = async () => {
-    const found = await reply(`state?${link}`);
+    const found = await told(`state?${link}`);
     link = null;
     page.state = found.state;
     page.sliders = "";
@@ -330,6 +348,7 @@ so there is one format, and one reader of it (state.py). */
       await new Promise((again) => setTimeout(again, 20));
     }
     dress();
+    window.model.offer(showModel);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", dress);
     $("reset").addEventListener("click", reset);
     $("link").addEventListener("click", copyLink);

@@ -6,8 +6,8 @@ expression `graph`; brought to leads and lags of one quarter (`timing`); its ste
 draw. `world` makes it a `World`, `files` writes that as data and reads it again.
 """
 
-from emulator.worlds.dynare.files import from_dynare, read_world, write_world
+from emulator.worlds.dynare.files import from_content, from_dynare, read_world, write_world
 from emulator.worlds.dynare.places import Refusal
 from emulator.worlds.dynare.world import DynareWorld
 
-__all__ = ["DynareWorld", "Refusal", "from_dynare", "read_world", "write_world"]
+__all__ = ["DynareWorld", "Refusal", "from_content", "from_dynare", "read_world", "write_world"]

@@ -10,7 +10,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from emulator.errors import ConfigError, InputError
@@ -19,7 +19,7 @@ from emulator.storage import write_atomically
 from emulator.strict_yaml import dump_yaml, parse_yaml, read_yaml, text_of
 from emulator.worlds.dynare.boxes import Bounds
 from emulator.worlds.dynare.macro_values import Value
-from emulator.worlds.dynare.reader import read, read_text
+from emulator.worlds.dynare.reader import read, read_content, read_text
 from emulator.worlds.dynare.world import DynareWorld, imported
 
 FORMAT = 1
@@ -69,6 +69,25 @@ def from_dynare(
         name=name or default_name(path.stem),
         observables=observables,
         bounds=bounds,
+        names=names,
+    )
+
+
+def from_content(
+    data: bytes,
+    file: str,
+    *,
+    observables: Mapping[str, str] | None = None,
+    names: Mapping[str, str] | None = None,
+) -> DynareWorld:
+    """The world of a Dynare model that is no file here: its content, and what the file is called.
+
+    As `from_dynare`, but that nothing is opened. Raises Refusal and InputError as that.
+    """
+    return imported(
+        read_content(data, file),
+        name=default_name(PurePath(file).stem),
+        observables=observables,
         names=names,
     )
 

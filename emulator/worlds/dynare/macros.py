@@ -1,6 +1,7 @@
 """The macro processor: `@#` lines carried out, `@{...}` replaced.
 
-Nothing is opened but what a file includes, and that only below the folder of the file first named.
+Nothing is opened but what a file includes, and that only below the folder of the file first named;
+nothing at all where there is only a file's content.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from emulator.worlds.dynare.macro_values import MAX_ITEMS, Macros, Value, bind, truth
 from emulator.worlds.dynare.places import Place, Refusal, shorten
-from emulator.worlds.dynare.text import Line, read_lines
+from emulator.worlds.dynare.text import Line, decoded, read_lines
 
 _DIRECTIVE = re.compile(r"\s*@#\s*(\w+)\s*(.*)$", re.ASCII)
 _OPENS = {"if": "endif", "ifdef": "endif", "ifndef": "endif", "for": "endfor"}
@@ -28,12 +29,20 @@ def expand(path: Path, defines: dict[str, Value] | None = None) -> list[Line]:
     return _Processor(path.parent.resolve(), dict(defines or {})).file(path, path.name)
 
 
-class _Processor:
-    """Carries out directives; one for a file and all that it includes."""
+def expand_content(data: bytes, shown: str) -> list[Line]:
+    """The lines of a file of this content, called `shown`, after macros. It has no folder: what it
+    would include is refused. Raises Refusal."""
+    processor = _Processor(None, {})
+    processor.run(_joined(decoded(data, shown)))
+    return processor.out
 
-    def __init__(self, root: Path, defines: dict[str, Value]) -> None:
+
+class _Processor:
+    """Carries out directives; one for a file and all that it includes, below `root`."""
+
+    def __init__(self, root: Path | None, defines: dict[str, Value]) -> None:
         self.root = root
-        self.paths = [root]
+        self.paths = [] if root is None else [root]
         self.macros = Macros(defines)
         self.out: list[Line] = []
         self.depth = 0
@@ -81,10 +90,12 @@ class _Processor:
         if word == "define":
             self.define(rest.rstrip(";").strip(), place)
         elif word == "include":
-            target = self.find(self.name(rest, place), place)
-            self.file(target, target.relative_to(self.root).as_posix())
+            root = self.folder(rest, place)
+            target = self.find(self.name(rest, place), root, place)
+            self.file(target, target.relative_to(root).as_posix())
         elif word == "includepath":
-            self.paths.append(self.below(self.root / self.name(rest, place), place))
+            root = self.folder(rest, place)
+            self.paths.append(self.below(root / self.name(rest, place), root, place))
         elif word == "error":
             raise Refusal(place, f"the file stops here itself: {shorten(rest)}")
         elif word not in ("echo", "echomacrovars", "line"):
@@ -151,21 +162,31 @@ class _Processor:
             raise Refusal(place, f"expected a file name in quotes, got {shorten(text)}")
         return value
 
-    def find(self, name: str, place: Place) -> Path:
+    def folder(self, rest: str, place: Place) -> Path:
+        """Below which files are included."""
+        if self.root is None:
+            raise Refusal(
+                place,
+                f"{shorten(rest)}: of a file sent alone, what it includes is not read; use "
+                "`emulator import` where the files lie",
+            )
+        return self.root
+
+    def find(self, name: str, root: Path, place: Place) -> Path:
         """The file `name` below the root, `.mod` added where that helps."""
         for folder in self.paths:
             for candidate in (folder / name, folder / f"{name}.mod"):
-                target = self.below(candidate, place)
+                target = self.below(candidate, root, place)
                 if target.is_file():
                     return target
-        raise Refusal(place, f"@#include {shorten(name)!r}: no such file below {self.root.name}/")
+        raise Refusal(place, f"@#include {shorten(name)!r}: no such file below {root.name}/")
 
-    def below(self, path: Path, place: Place) -> Path:
+    def below(self, path: Path, root: Path, place: Place) -> Path:
         try:
             target = path.resolve()
         except (OSError, ValueError, RuntimeError):
             raise Refusal(place, f"{shorten(str(path))!r} is no file name") from None
-        if not target.is_relative_to(self.root):
+        if not target.is_relative_to(root):
             raise Refusal(
                 place,
                 f"{shorten(str(path))!r} lies outside the folder of the model, and nothing there "

@@ -14,7 +14,7 @@ from emulator.errors import unknown_name
 from emulator.worlds.dynare import blocks
 from emulator.worlds.dynare.graph import Symbol
 from emulator.worlds.dynare.macro_values import Value
-from emulator.worlds.dynare.macros import expand
+from emulator.worlds.dynare.macros import expand, expand_content
 from emulator.worlds.dynare.model import Equation, Model
 from emulator.worlds.dynare.places import Place, Refusal
 from emulator.worlds.dynare.policy import ramsey
@@ -52,6 +52,12 @@ def read(
     beside = (path.with_name(f"{path.stem}_steadystate{end}.m") for end in ("", "2"))
     model.steady_file = next((p.name for p in beside if p.is_file()), None)
     return model
+
+
+def read_content(data: bytes, shown: str) -> Model:
+    """The model in a file of this content, called `shown` in messages. Nothing is opened: what it
+    includes is refused, and what it loads is left out. Raises Refusal."""
+    return _Reader(shown, {}, None).run(tokenize(expand_content(data, shown)))
 
 
 def read_text(text: str, shown: str) -> Model:

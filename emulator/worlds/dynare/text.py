@@ -39,8 +39,13 @@ def read_lines(path: Path, shown: str) -> list[Line]:
         data = path.read_bytes()
     except OSError as error:
         raise Refusal(top, f"cannot be read ({error.strerror})") from None
+    return decoded(data, shown)
+
+
+def decoded(data: bytes, shown: str) -> list[Line]:
+    """The lines of a file's content, as `read_lines`. Raises Refusal for what is no text."""
     if b"\x00" in data:
-        raise Refusal(top, "is no text file; name a .mod file")
+        raise Refusal(Place(shown, 1), "is no text file; name a .mod file")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:

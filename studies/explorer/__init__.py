@@ -1,0 +1,1 @@
+"""The explorer in headless Chromium: how fast it redraws, random input for minutes, pictures."""
