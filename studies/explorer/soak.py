@@ -137,6 +137,7 @@ def data(content: bytes) -> Subject:
         hand(page, "us.csv", content[: rng.randrange(2000)] if damaged else content)
         settle(page)
         if not damaged:
+            page.check("[name=kind][value=recursive]")  # which shows the next
             page.select_option("#to", "rate")
         return "damaged file" if damaged else "file"
 
