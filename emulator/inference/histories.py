@@ -228,7 +228,8 @@ def _check_columns(origin: str, names: list[str]) -> None:
 
 
 def csv_rows(path: str | os.PathLike[str]) -> tuple[str, list[tuple[int, list[str]]]]:
-    """The separator, and the non-empty rows of a CSV file and their line numbers."""
+    """The separator, and the rows of a CSV file and their line numbers, without empty lines and
+    rows of empty cells at either end."""
     try:
         with open_file(Path(path)) as file:
             data = file.read(_LARGEST + 1)
@@ -238,7 +239,10 @@ def csv_rows(path: str | os.PathLike[str]) -> tuple[str, list[tuple[int, list[st
         first = next((line for line in text.splitlines() if line.strip(" ,;\t|")), "")
         separator = max(SEPARATORS, key=first.count)
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-        rows = [(reader.line_num, row) for row in reader if any(c.strip() for c in row)]
+        rows = [(reader.line_num, row) for row in reader if len(row) > 1 or "".join(row).strip()]
+        # Rows of empty cells are margins of a table at its ends, and a quarter within it.
+        full = [k for k, (_, row) in enumerate(rows) if any(cell.strip() for cell in row)]
+        rows = rows[full[0] : full[-1] + 1] if full else []
     except UnicodeDecodeError:
         raise InputError(f"{path}: not a CSV file (not UTF-8 text)") from None
     except InputError:

@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 from playwright.sync_api import Page
 
+from emulator.foreign.answers import BESIDE
 from studies.explorer.browser import drop_model, hand, settle, visit
 from studies.explorer.inputs import MODEL
 
@@ -136,6 +137,7 @@ def data(content: bytes) -> Subject:
         hand(page, "us.csv", content[: rng.randrange(2000)] if damaged else content)
         settle(page)
         if not damaged:
+            page.check("[name=kind][value=recursive]")  # which shows the next
             page.select_option("#to", "rate")
         return "damaged file" if damaged else "file"
 
@@ -143,8 +145,8 @@ def data(content: bytes) -> Subject:
         hand(page, "us.csv", content)
         settle(page)
         page.check("[name=kind][value=recursive]")
-        for box in page.locator("[name=beside]:checked").all():
-            box.uncheck()
+        for name in BESIDE:
+            page.uncheck(f"[name=beside][value={name}]")
         for name, value in (("horizon", "20"), ("unit", "1")):
             page.fill(f"#{name}", value)
         page.select_option("#to", "rate")

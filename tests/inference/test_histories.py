@@ -301,6 +301,13 @@ def test_gaps_are_kept_where_they_are_let_be(tmp_path: Path) -> None:
     assert np.argwhere(np.isnan(found.values[0])).tolist() == [[3, 1]]
     with pytest.raises(InputError, match="line 5: inflation: empty"):
         observe(path)
+    rows[9] = ",,"  # a quarter, where the lines around are none
+    path.write_text(
+        "\n".join([",,", "output,inflation,rate", "", *rows[:20], " ", *rows[20:], ",,"])
+    )
+    again = observe(path, gaps=True).values
+    assert np.argwhere(np.isnan(again[0])).tolist() == [[3, 1], [9, 0], [9, 1], [9, 2]]
+    assert np.array_equal(again[0, 10:], found.values[0, 10:])
     array = found.values[0].copy()
     array[:, 2] = np.nan
     assert np.isnan(observe(array, gaps=True).values[0, :, 2]).all()
