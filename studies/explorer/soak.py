@@ -115,7 +115,7 @@ def models() -> Subject:
             return _in_page(ACT, page, rng)
         name = f"m{rng.randrange(10)}.mod"
         if kind < 0.9:
-            hand(page, name, MODEL[: rng.randrange(400)].encode())
+            hand(page, name, MODEL[: rng.randrange(300)].encode())
             page.wait_for_selector("#message.error:not(:empty)")
             return "damaged model"
         drop_model(page, name, MODEL.replace("0.7", f"{rng.uniform(0.1, 0.9):.3f}").encode())
