@@ -176,6 +176,7 @@ def test_no_model_is_built_that_is_larger_than_its_weights(
     monkeypatch.setitem(weights.KINDS, "universal", _Unchecked(sizes))
     with pytest.raises(WeightsError, match="larger than the weights"):
         load_weights(folder)
+    assert torch.is_grad_enabled()  # also where a block without gradients asked for too much
 
 
 class _Unchecked:

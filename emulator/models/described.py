@@ -115,6 +115,8 @@ class Bounded(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
+        if func is torch._C._set_grad_enabled:
+            return func(*args)  # the end of a `no_grad` is to be reached, whatever ended it
         self.calls -= 1
         if func in _MAKING:
             shape = args[0] if args and isinstance(args[0], (tuple, list)) else args
