@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 from dataclasses import asdict
@@ -38,7 +39,12 @@ def card(
         "draws": plan.to_dict() | {"training_drawn": drawn},
         "chosen": best._asdict() | {"steps": run.best.steps},
         "stages": [
-            asdict(result) | {"settings": result.settings._asdict()}
+            asdict(result)
+            | {
+                "settings": result.settings._asdict(),
+                "error": finite(result.error),
+                "curve": [(step, seconds, finite(e)) for step, seconds, e in result.curve],
+            }
             for result in run.results
         ],
         **found,
@@ -52,6 +58,11 @@ def card(
             "torch": str(torch.__version__), "numpy": np.__version__,
         },
     }  # fmt: skip
+
+
+def finite(error: float) -> float | None:
+    """An error as JSON has it, None where training diverged."""
+    return error if math.isfinite(error) else None
 
 
 def in_words(facts: dict[str, Any], plan: Plan) -> str:
@@ -129,7 +140,7 @@ def stages_in_words(stages: list[dict[str, Any]], error: str) -> list[str]:
         "",
         f"| steps | seconds | {error} |",
         "| ---: | ---: | ---: |",
-        *(f"| {s:,} | {t:.0f} | {e:.4f} |" for s, t, e in stages[-1]["curve"]),
+        *(f"| {s:,} | {t:.0f} | {_error(e)} |" for s, t, e in stages[-1]["curve"]),
     ]
 
 
@@ -146,24 +157,29 @@ def _relative(prior: dict[str, Any]) -> list[str]:
     ]
 
 
+def _error(error: float | None) -> str:
+    return "diverged" if error is None else f"{error:.4f}"
+
+
 def _row(stage: dict[str, Any]) -> str:
     s = stage["settings"]
-    error = f"{stage['error']:.4f}" if stage["error"] < 1e9 else "diverged"
     name = f"rate {s['rate']:g}, {s['width']} units, from {s['start']}"
-    return f"| {name} | {stage['steps']:,} | {stage['seconds']:.0f} | {error} |"
+    return f"| {name} | {stage['steps']:,} | {stage['seconds']:.0f} | {_error(stage['error'])} |"
 
 
 def _more(more: dict[str, Any]) -> list[str]:
     lines = []
     if "power" in more:
         lines.append(
-            f"Extrapolated from whole schedules of these settings (the error falls with steps to "
-            f"the power of {more['power']:.2f}), which is a guess: NRMSE "
+            f"Extrapolated from whole schedules of this width and start (the error falls with "
+            f"steps to the power of {more['power']:.2f}), which is a guess: NRMSE "
             f"{more['twice_the_steps']:.4f} after twice the steps, "
             f"{more['four_times_the_steps']:.4f} after four times."
         )
     else:
-        lines.append("Too few whole schedules of these settings to say what more time would bring.")
+        lines.append(
+            "Too few whole schedules of this width and start to say what more time would bring."
+        )
     if "training" in more:
         lines.append(
             f"On draws it was trained on the NRMSE is {more['training']:.4f}: with more draws and "

@@ -11,7 +11,7 @@ import torch
 
 from emulator.adapt.card import FILE, card
 from emulator.adapt.draws import Supply
-from emulator.adapt.histories import HistoryStore, Told
+from emulator.adapt.histories import HistoryStore, Told, minus_log_prior
 from emulator.adapt.learner import Grid, Learner, Settings
 from emulator.adapt.order import Order, Start
 from emulator.adapt.plan import Plan
@@ -62,6 +62,10 @@ class Posteriors:
     def learner(self, settings: Settings, supply: Supply[Told]) -> PosteriorLearner:
         """A density that starts as the prior."""
         return PosteriorLearner(self.build(settings), settings, supply)
+
+    def nothing(self, rows: Told) -> float:
+        """What the prior comes to."""
+        return minus_log_prior(rows)
 
     def build(self, settings: Settings) -> Density:
         """The same without its optimiser."""

@@ -39,6 +39,12 @@ class Told(Rows):
     summary: Float[torch.Tensor, "N F"]
 
 
+def minus_log_prior(rows: Told) -> float:
+    """The mean over rows, in nats: what a density comes to that histories tell nothing."""
+    normal = 0.5 * (rows.z.double().square() + np.log(2.0 * np.pi)).sum(dim=1)
+    return float(normal.mean())
+
+
 class HistoryStore(Store[Told]):
     """Draws and summaries of their histories."""
 

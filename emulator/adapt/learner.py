@@ -59,6 +59,10 @@ class Subject(Protocol[R]):
         """A network that has learned nothing yet but what its start knows."""
         ...
 
+    def nothing(self, rows: R) -> float:
+        """`Learner.error` of an answer that knows nothing."""
+        ...
+
 
 class Learner(ABC, Generic[R]):
     """A network and its optimiser. `learn` is a step; what it sees is a function of `step`."""

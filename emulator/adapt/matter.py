@@ -47,6 +47,11 @@ class Matter:
     def learner(self, settings: Settings, supply: Supply[Draws]) -> ResponseLearner:
         return ResponseLearner(self, settings, supply)
 
+    def nothing(self, rows: Draws) -> float:
+        """What the answer comes to that nothing ever moves."""
+        target = rows.ask(self.world).target
+        return response_loss(torch.zeros_like(target), target, self.sigma).item()
+
     @property
     def sigma(self) -> torch.Tensor:
         """The s.d. of responses, (S, 3)."""

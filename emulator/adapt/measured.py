@@ -118,21 +118,22 @@ def what_more_brings(
 ) -> dict[str, Any]:
     """What more time, or draws, would bring: extrapolated, which is a guess.
 
-    Of whole schedules of the settings chosen, the shortest and the longest tell by which power the
-    error falls with steps. Of a fixed set, the error on training draws is what more draws of the
-    same time would not pass.
+    Two whole schedules of the chosen width and start, the best of the trials and the last, tell by
+    which power the error falls with steps. Of a fixed set, the error on training draws is what more
+    draws of the same time would not pass.
     """
-    settings = results[-1].settings
-    ends = sorted((r.steps, r.error) for r in results
-                  if r.settings == settings and math.isfinite(r.error))  # fmt: skip
+    last = results[-1]
+    alike = [r for r in results if not r.last and r.settings[1:] == last.settings[1:]]
+    ends = sorted((r.steps, r.error) for r in (*sorted(alike, key=lambda r: r.error)[:1], last)
+                  if math.isfinite(r.error))  # fmt: skip
     out: dict[str, Any] = {"extrapolated": True, "schedules": ends}
     if len(ends) > 1 and ends[-1][0] > ends[0][0]:
-        (few, first), (many, last) = ends[0], ends[-1]
-        power = max(0.0, math.log(first / last) / math.log(many / few))
+        (few, before), (many, after) = ends[0], ends[-1]
+        power = max(0.0, math.log(before / after) / math.log(many / few))
         out |= {
             "power": power,
-            "twice_the_steps": last * 2.0**-power,
-            "four_times_the_steps": last * 4.0**-power,
+            "twice_the_steps": after * 2.0**-power,
+            "four_times_the_steps": after * 4.0**-power,
         }
     if at_training is not None:
         out |= {"training": at_training, "draws_at_most": min(at_training, at_validation)}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from emulator.adapt.histories import Told
+from emulator.adapt.histories import Told, minus_log_prior
 from emulator.estimation.priors import Prior
 from emulator.evaluation.floors.simulation_based_calibration import uniformity
 from emulator.models.densities import Density
@@ -34,11 +34,10 @@ def measured(density: Density, test: Told, prior: Prior, seed: int) -> dict[str,
     low, high = np.quantile(draws, [0.05, 0.95], axis=1)
     held = (low <= truth) & (truth <= high)
     p_values = {n: float(uniformity(r)) for n, r in zip(prior.names, ranks.T, strict=True)}
-    normal = 0.5 * (test.z.double().square() + np.log(2.0 * np.pi)).sum(dim=1)
     shares = held.mean(axis=1)
     return {
         "draws": len(test),
-        "prior_minus_log_density": float(normal.mean()),
+        "prior_minus_log_density": minus_log_prior(test),
         "ranked": len(some),
         "p_values": p_values,
         "p_value": min(1.0, len(p_values) * min(p_values.values())),

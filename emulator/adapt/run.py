@@ -27,6 +27,9 @@ CHECKPOINT_SECONDS = 30.0
 RESERVE = 0.03  # of the time: bands, test, card
 SLOWER = 2.0  # times the wall time it was to have, after which a trial ends all the same
 _SLOWEST = 1e-5  # a rate at which a network that diverges is given up
+# A network that errs so many times as much as an answer that knows nothing has diverged: at rates
+# that short trials stand, long ones can run off without a single infinite number.
+_LOST = 2.0
 
 
 class Clock:
@@ -84,6 +87,7 @@ class Run(Generic[R]):
         self.best = Best()
         self.learner: Learner[R] | None = None
         self.curve: list[tuple[int, float, float]] = []
+        self.nothing = subject.nothing(validation)
         self.prepared = self.began = clock.seconds
         self.spent = clock.processor  # when the stage began
         self._saved = clock.seconds
@@ -137,7 +141,7 @@ class Run(Generic[R]):
             if ended or done * POINTS >= len(self.curve) + 1:
                 error = learner.error(self.validation)
                 self.curve.append((learner.step, self.clock.seconds, error))
-                fine = math.isfinite(error)
+                fine = math.isfinite(error) and error <= _LOST * self.nothing
                 ended = ended or not fine or self._enough(error)
             self._tell(stage, error)
             if self.clock.seconds - self._saved > CHECKPOINT_SECONDS:

@@ -2,8 +2,9 @@
 
 Every stage is a whole schedule, from a warm-up to a rate of zero, so that its error is what such a
 run ends with. First the rates, from each start; then the best of them narrower and wider; then the
-best two for three times as long; then the best for the time that is left. What is chosen, is chosen
-by validation draws.
+best two for three times as long; then the best for the time that is left, at half the rate: what a
+short schedule stands, a long one may not (docs/experiments.md). What is chosen, is chosen by
+validation draws.
 """
 
 from __future__ import annotations
@@ -67,17 +68,18 @@ def next_stage(
     if len(longer) < FINALISTS:
         ranked = sorted(done[: len(trials)], key=lambda result: result.error)
         return Stage(ranked[len(longer)].settings, LONG)
-    return _last(_best(longer[:FINALISTS]), longer[FINALISTS:])
+    return _last(_slower(_best(longer[:FINALISTS])), longer[FINALISTS:])
 
 
 def _last(settings: Settings, done: Sequence[Result]) -> Stage | None:
     """All the time that is left, or None once it went well; where it diverged, at half the rate."""
     if not done:
         return Stage(settings, None)
-    if math.isfinite(done[-1].error):
-        return None
-    before = done[-1].settings
-    return Stage(before._replace(rate=before.rate / 2), None)
+    return None if math.isfinite(done[-1].error) else Stage(_slower(done[-1].settings), None)
+
+
+def _slower(settings: Settings) -> Settings:
+    return settings._replace(rate=settings.rate / 2)
 
 
 def _best(results: Sequence[Result]) -> Settings:

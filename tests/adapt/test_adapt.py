@@ -17,6 +17,7 @@ import emulator
 from emulator.adapt import Order, adapt
 from emulator.adapt.card import read_card
 from emulator.adapt.draws import ResponseStore
+from emulator.adapt.learner import Grid
 from emulator.adapt.plan import HORIZON
 from emulator.errors import ConfigError, InputError, UnknownNameError
 from emulator.models.weights import load_weights
@@ -184,3 +185,19 @@ def test_too_little_time_for_a_dear_world_says_how_much_it_takes(
 
 def test_cards_are_json(adapted: Path) -> None:
     assert json.loads((adapted / "card.json").read_text(), parse_constant=pytest.fail)
+
+
+def test_a_network_that_runs_off_is_given_up_and_learned_at_a_lower_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No number is infinite at these rates, but errors are many times those of the answer zero."""
+    monkeypatch.setattr("emulator.adapt.matter.Matter.grid", Grid((4.0, 2.0, 8.0), 8))
+    assert adapt(TINY, tmp_path / "run")
+    card = json.loads((tmp_path / "run" / "card.json").read_text(), parse_constant=pytest.fail)
+    last = [stage for stage in card["stages"] if stage["last"]]
+    assert len(last) > 1
+    off = [stage["curve"][-1][2] for stage in card["stages"] if stage["error"] is None]
+    assert any(error is not None and error > 1.0 for error in off)
+    assert "diverged" in (tmp_path / "run" / "README.md").read_text()
+    assert last[-1]["settings"]["rate"] < last[0]["settings"]["rate"]
+    assert card["validation"]["nrmse"] < 1.0

@@ -43,6 +43,7 @@ def test_the_best_rate_then_width_then_the_longer_ones_decide() -> None:
     assert len(longer) == FINALISTS
     assert [r.settings.width for r in longer] == [32, WIDTH]
     assert last.settings.width == WIDTH
+    assert last.settings.rate == 4e-3  # what a short schedule stands, a long one may not
     assert last.last
 
 
@@ -59,7 +60,7 @@ def test_both_starts_are_tried_and_the_better_goes_on() -> None:
 def test_a_last_run_that_diverges_is_gone_through_again_at_half_the_rate() -> None:
     done = _carried_out(lambda *_: 1.0, last=[math.inf, math.inf, 0.5])
     rates = [r.settings.rate for r in done if r.last]
-    assert rates == [rates[0], rates[0] / 2, rates[0] / 4]
+    assert rates == [RATES[0] / 2, RATES[0] / 4, RATES[0] / 8]
 
 
 @pytest.mark.parametrize("starts", [("scratch",), ("scratch", "shipped")])
