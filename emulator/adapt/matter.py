@@ -68,7 +68,7 @@ class Matter:
         name = self.spec.name
         model.set_scales({name: self.moments.irf_sd}, {name: self.moments.traj_sd})
         model.compress(name, self.known.theta, self.known.responses)
-        model.train_from_parameters()
+        model.train_only("from_parameters")
         if settings.start == "shipped":
             self.take_over(model)
         return model

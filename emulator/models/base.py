@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -35,6 +35,10 @@ class Answer(NamedTuple):
 
 # Inputs of a batch and the per-unit responses (B, S, H+1, 3) that answer them.
 Answered = tuple[Inputs, torch.Tensor]
+
+
+# What can be trained alone of trained weights.
+Part = Literal["from_parameters", "from_state"]
 
 
 class Model(nn.Module, ABC):
@@ -128,9 +132,10 @@ class Model(nn.Module, ABC):
         scales, and widths of bands until they are measured again."""
         self.output_scales.load_state_dict(other.output_scales.state_dict())
 
-    def train_from_parameters(self) -> None:
+    def train_only(self, part: Part) -> None:
         """Let training move only what answers from parameters pass through and answers from data do
-        not; only for models whose configuration says `starts_from_weights`."""
+        not, or of that what answers from a state pass through; only for models whose configuration
+        says `starts_from_weights`."""
         raise NotImplementedError
 
     def physical(

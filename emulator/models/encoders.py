@@ -36,11 +36,15 @@ def regressions(asked: Sequence[Inputs]) -> list[Regression]:
     out = []
     for inputs in asked:
         assert inputs.history is not None
-        eps = inputs.eps
-        if eps is not None:
-            eps = eps[:, : eps.shape[1] - inputs.ahead]
-        out.append(regress(inputs.history / scale_of(inputs.history)[:, None], eps))
+        scaled = inputs.history / scale_of(inputs.history)[:, None]
+        out.append(regress(scaled, innovations(inputs)))
     return out
+
+
+def innovations(inputs: Inputs) -> Float[torch.Tensor, "B T S"] | None:
+    """Those up to now, None where they are unknown."""
+    eps = inputs.eps
+    return None if eps is None else eps[:, : eps.shape[1] - inputs.ahead]
 
 
 class EconomyEncoder(nn.Module):
@@ -189,11 +193,9 @@ def _standard(
     inputs: Inputs,
 ) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
     """History in its own s.d.s, innovations up to now, flags (B, T, 1)."""
-    history, eps, flags = inputs.history, inputs.eps, inputs.flags
+    history, eps, flags = inputs.history, innovations(inputs), inputs.flags
     if history is not None:
         history = history / scale_of(history)[:, None]
-    if eps is not None:
-        eps = eps[:, : eps.shape[1] - inputs.ahead]
     return history, eps, None if flags is None else flags[..., None]
 
 

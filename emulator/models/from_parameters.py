@@ -3,6 +3,8 @@
     parameters ── gated units ─┬─ linear system ─┐
                                └─ components ────┴─ the response of a small shock from rest
     that, size, state ── gated units ── components ─ what size and state add, in nonlinear worlds
+                │
+                └─ the past, read beside the parameters (past.py)
 
 A shock reads only what moves it (`WorldSpec.moves`). Where most parameters move every shock, all
 shocks share one deep trunk, a linear system's transition and how it is observed; elsewhere each has
@@ -24,6 +26,7 @@ from emulator.limits import MAX_SIZE, QUANTILES
 from emulator.models.gated import Gated, Maps
 from emulator.models.heads import DECAYS, start_bands
 from emulator.models.normalization import ParameterNormalizer
+from emulator.models.past import PastReader, Seen
 from emulator.models.rolled import Components, Rolled, recursive
 from emulator.specs import OBSERVABLE_NAMES, WorldSpec, same_names
 
@@ -37,9 +40,9 @@ GROUP_LAYERS, TRUNK_LAYERS = 3, 5
 GROUP_STATES, TRUNK_STATES = 4, 8
 COMPONENTS = 16  # of 41 points; the rest is below 1e-4 of responses' variance in every world
 STATE = 32  # numbers about the state that are told to what it adds
-# Of the pace of weights that read a state alone. What is known of one often leaves an error that no
-# network can remove, and so a gradient that never settles: at full pace gates drift until shut.
-SLOW = 0.25
+# Of the pace of weights that a state alone moves. What is known of one often leaves an error that
+# no network can remove, and so a gradient that never settles: at full pace gates drift until shut.
+SLOW = 0.5
 NEAR = 0.25  # s.d.s below a floor at which half of what size adds is let through
 
 
@@ -108,7 +111,7 @@ class SmallShock(nn.Module):
 class Beyond(nn.Module):
     """What a size that is not small, and a state that is not rest, add to a response."""
 
-    def __init__(self, spec: WorldSpec, widths: Widths, hidden: int, points: int) -> None:
+    def __init__(self, spec: WorldSpec, widths: Widths, points: int) -> None:
         super().__init__()
         parameters, shocks = len(spec.parameters), len(spec.shocks)
         self.by_size = any(spec.size_moves) if spec.size_moves else True
@@ -116,7 +119,7 @@ class Beyond(nn.Module):
         self.floors = [(OBSERVABLE_NAMES.index(o), names.index(p)) for o, p in spec.floors]
         self.components = Components(shocks, points, COMPONENTS)
         self.seen = min(6, self.components.basis.shape[1])  # components of a path below a floor
-        self.state = Maps(1, hidden, STATE, pace=SLOW)
+        self.past = PastReader(parameters, shocks, widths.group, STATE)
         groups, width = (shocks, widths.group) if self.by_size else (1, widths.trunk)
         inputs = parameters + STATE + 1
         inputs += (2 + (2 + self.seen) * len(self.floors)) if self.by_size else 0
@@ -133,25 +136,25 @@ class Beyond(nn.Module):
         x: Float[torch.Tensor, "B P"],
         theta: Float[torch.Tensor, "B P"],
         size: Float[torch.Tensor, "B S"],
-        state: Float[torch.Tensor, "B hidden"] | None,
+        seen: Seen | None,
         small: Float[torch.Tensor, "B S trained 3"],
         scale: Float[torch.Tensor, "B S 3"],
         points: int,
     ) -> tuple[Known, torch.Tensor | None]:
         """What is added, and the share of it (B, S, 1, 1) that is let through, None for all.
 
-        state: (B, hidden), None at rest. small: (B, S, trained points, 3), the response of a small
+        seen: of the past, None at rest. small: (B, S, trained points, 3), the response of a small
         shock over `scale` (B, S, 3).
         """
-        told = x.new_zeros(len(x), STATE) if state is None else self.state(state[None])[0]
-        rest = x.new_full((len(x), 1), float(state is None))
+        told = x.new_zeros(len(x), STATE) if seen is None else self.past(x, seen)
+        rest = x.new_full((len(x), 1), float(seen is None))
         parts, share = [torch.cat([x, told, rest], dim=1)[None]], None
         if self.by_size:
             parts[0] = parts[0].expand(size.shape[1], -1, -1)
             parts.append(torch.stack([size, size.abs()], dim=-1).transpose(0, 1) / MAX_SIZE)
             below = [self._below(theta, size, small, scale, *floor) for floor in self.floors]
             parts += [seen.transpose(0, 1) for seen, _ in below]
-            if below and state is None:
+            if below and seen is None:
                 deepest = torch.stack([depth for _, depth in below]).sum(dim=0)
                 share = (deepest / (deepest + NEAR))[..., None, None]
         units = self.units(torch.cat(parts, dim=-1))
@@ -187,12 +190,12 @@ class Beyond(nn.Module):
 class FromParameters(nn.Module):
     """A world's responses to each of its shocks; see the module docstring."""
 
-    def __init__(self, spec: WorldSpec, widths: Widths, hidden: int, points: int) -> None:
+    def __init__(self, spec: WorldSpec, widths: Widths, points: int) -> None:
         super().__init__()
         self.spec, self.points = spec, points
         self.box = ParameterNormalizer(spec, plain=True)
         self.small = SmallShock(spec, widths, points)
-        self.beyond = None if spec.linear else Beyond(spec, widths, hidden, points)
+        self.beyond = None if spec.linear else Beyond(spec, widths, points)
 
     def measure(self, responses: Float[torch.Tensor, "N S points 3"]) -> None:
         """Take the principal components of training responses (N, S, points, 3) over their
@@ -209,9 +212,7 @@ class FromParameters(nn.Module):
         if same_names(self.spec, other.spec):
             theirs = dict(other.named_parameters())
             for name, parameter in self.named_parameters():
-                # What a state is told by may be of another size.
-                if parameter.shape == theirs[name].shape:
-                    parameter.copy_(theirs[name])
+                parameter.copy_(theirs[name])
             return
         if self.small.shared or other.small.shared:
             return
@@ -236,23 +237,23 @@ class FromParameters(nn.Module):
         self,
         theta: Float[torch.Tensor, "B P"],
         size: Float[torch.Tensor, "B S"],
-        state: Float[torch.Tensor, "B hidden"] | None,
+        seen: Seen | None,
         sd: Float[torch.Tensor, "S 3"],
         scale: Float[torch.Tensor, "B S 3"],
         points: int,
     ) -> Known:
-        """state: None at rest. sd: (S, 3) and scale: (B, S, 3), what a unit of response is worth,
-        at the middle of the prior and at theta."""
+        """seen: of the past, None at rest. sd: (S, 3) and scale: (B, S, 3), what a unit of
+        response is worth, at the middle of the prior and at theta."""
         x = self.box(theta)
         beyond = self.beyond
-        if beyond is None or (state is None and not beyond.by_size):
+        if beyond is None or (seen is None and not beyond.by_size):
             return self.small(x, sd, points)  # type: ignore[no-any-return]
         small = self.small(x, sd, max(points, self.points))
         known = small.response[:, :, : self.points]
-        added, share = beyond(x, theta, size, state, known, scale, points)
+        added, share = beyond(x, theta, size, seen, known, scale, points)
         response = added.response if share is None else share * added.response
         response = small.response[:, :, :points] + response
-        if state is None:
+        if seen is None:
             for observable, parameter in beyond.floors:
                 unit = (size * scale[..., observable])[..., None]
                 floor = -theta[:, parameter, None, None] / unit

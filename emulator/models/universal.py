@@ -1,17 +1,17 @@
 """The universal emulator: one set of weights for every world.
 
     A, C     parameters ── the world's own network (from_parameters.py) ── responses
-                                 └─ state, where the answer depends on it
+             the past, where the answer depends on it ─┘
     B, D     world, task ──────────┬─ trunk ── draw ─┬─ shock blocks ─ heads
              regression's view ────┤  (FiLM)         │  (FiLM)
              state ────────────────┘        shock token (name, size)
 
-Where theta is given, a world's responses are a function of it that a network can learn nearly
-exactly, and each world has one for that function. Where it is not, a regression of the history on
-its past, and on innovations where they are known, stands in, and all worlds share the blocks and
-heads that answer from it (trunk.py). Inputs that a regime does not give are replaced by a learned
-"absent" vector. How the past ended is read only where the answer depends on the state, by one
-encoder for all regimes, beside what is known of the economy: parameters as a sum of tokens.
+Where theta is given, a world's responses are a function of it, and of the state, that a network
+can learn nearly exactly, and each world has one for that function. Where it is not, a regression of
+the history on its past, and on innovations where they are known, stands in, and all worlds share
+the blocks and heads that answer from it (trunk.py). Inputs that a regime does not give are replaced
+by a learned "absent" vector. There, and in forecasts, how the past ended is read by one encoder,
+only where the answer depends on the state, beside what is known of the economy.
 
 Heads of answers from data: poles and residues plus a direct correction, plus a share of the
 regression's own responses; and bands (heads.py), as wide as validation rows call for (bands.py).
@@ -34,12 +34,19 @@ from torch import nn
 from emulator.limits import MAX_SIZE, MOST_DEPTH, MOST_WIDTH
 from emulator.models.abilities import ModelConfigBase
 from emulator.models.bands import BandWidths
-from emulator.models.base import Answer, Answered, Model
+from emulator.models.base import Answer, Answered, Model, Part
 from emulator.models.embeddings import NO_WORLD, NameEmbedding, ParameterEncoder
-from emulator.models.encoders import EconomyEncoder, StateEncoder, regressions, scale_of
+from emulator.models.encoders import (
+    EconomyEncoder,
+    StateEncoder,
+    innovations,
+    regressions,
+    scale_of,
+)
 from emulator.models.from_parameters import FromParameters, Widths
 from emulator.models.gated import Reach
 from emulator.models.heads import EstimateHead, distances
+from emulator.models.past import Seen
 from emulator.models.regression import Regression
 from emulator.models.trajectories import CORRECTED, TrajectoryCorrection, TrajectoryHeads, convolve
 from emulator.models.trunk import Trunk
@@ -120,7 +127,7 @@ class Universal(Model):
         self.pathways = nn.ModuleDict(
             {
                 FROM_PARAMETERS: nn.ModuleDict(
-                    {s.name: FromParameters(s, widths, hidden, horizon + 1) for s in specs}
+                    {s.name: FromParameters(s, widths, horizon + 1) for s in specs}
                 ),
                 FROM_DATA: Trunk(
                     hidden, world_dim, config.data_blocks, config.shock_blocks, config.poles,
@@ -135,13 +142,17 @@ class Universal(Model):
         self.rotated = EstimateHead(hidden, start=[0.0] * 6)  # on the past: both fits' columns
         self.widths = BandWidths(specs)
 
-    def train_from_parameters(self) -> None:
-        """Let training move only what answers from parameters pass through and answers from data do
-        not, and what corrects paths of known innovations. The tokens of parameters stay too: states
-        and forecasts are read beside them, by parts that answers from data share."""
+    def train_only(self, part: Part) -> None:
+        """What corrects paths of known innovations is trained with answers from parameters. The
+        tokens of parameters stay: forecasts are read beside them, by parts that answers from data
+        share."""
         self.requires_grad_(False)
-        for part in (self.pathways[FROM_PARAMETERS], self.correction):
-            part.requires_grad_(True)
+        networks = [self.network(world) for world in self.specs]
+        moved = [*networks, self.correction]
+        if part == "from_state":
+            moved = [n.beyond for n in networks if n.beyond is not None]
+        for module in moved:
+            module.requires_grad_(True)
 
     def keep(self, other: Model) -> None:
         super().keep(other)
@@ -180,18 +191,14 @@ class Universal(Model):
         points = 1 + (self.horizon if horizon is None else horizon)
         given = [k for k, inputs in enumerate(asked) if inputs.theta is not None]
         answers: dict[int, Answer] = {}
-        states = self._states([asked[k] for k in given])
-        for k, state in zip(given, states, strict=True):
-            answers[k] = self._answer_from_parameters(asked[k], state, points, bands)
+        for k in given:
+            answers[k] = self._answer_from_parameters(asked[k], points, bands)
         rest = [k for k in range(len(asked)) if k not in answers]
         found = self._answers_from_data([asked[k] for k in rest], points, bands)
         answers |= dict(zip(rest, found, strict=True))
         return [answers[k] for k in range(len(asked))]
 
-    def _answer_from_parameters(
-        self, inputs: Inputs, state: torch.Tensor | None, points: int, bands: bool
-    ) -> Answer:
-        """state: (B, hidden), None where the answer is from rest."""
+    def _answer_from_parameters(self, inputs: Inputs, points: int, bands: bool) -> Answer:
         assert inputs.world is not None
         assert inputs.theta is not None
         every, size = self.spec(inputs.world).shock_names, inputs.size
@@ -201,7 +208,8 @@ class Universal(Model):
             size[:, chosen] = inputs.size
         scales = self.scales(inputs.world)
         scale = scales(inputs.theta)
-        known = self.network(inputs.world)(inputs.theta, size, state, scales.sd, scale, points)
+        seen = None if inputs.task is Task.steady_state else self._seen(inputs)
+        known = self.network(inputs.world)(inputs.theta, size, seen, scales.sd, scale, points)
         response, spread = known.response * scale[:, :, None], known.spread
         if inputs.shocks != every:
             response, scale = response[:, chosen], scale[:, chosen]
@@ -259,7 +267,7 @@ class Universal(Model):
                 else:
                     draw = self._economy(at_rest, self._worlds([at_rest])[0], None)
                     draw = draw + self.absent(("state",))
-                    responses = self._answer_from_parameters(at_rest, None, points, False).response
+                    responses = self._answer_from_parameters(at_rest, points, False).response
                 linear = convolve(responses, inputs.eps)
             window = min(CORRECTED + ahead, linear.shape[1])
             # A history of a constant series has no scale; the floor is far below any of a world.
@@ -292,19 +300,12 @@ class Universal(Model):
         known = self._economies_and_states(asked, found, worlds)
         return self._trunk.draws(known, self._conditions(asked, worlds))
 
-    def _states(self, asked: Sequence[Inputs]) -> list[torch.Tensor | None]:
-        """Where each of `asked`, whose parameters are given, stands, (B, hidden); None at rest."""
-        states: list[torch.Tensor | None] = [None] * len(asked)
-        worlds = self._worlds(asked)
-        moving = [k for k, inputs in enumerate(asked) if _moving(inputs)]
-        known = [self._economy(asked[k], worlds[k], None) for k in moving]
-        found = self.state_in([asked[k] for k in moving], known) if moving else []
-        for k, state in zip(moving, found, strict=True):
-            states[k] = state
-        for k, inputs in enumerate(asked):
-            if states[k] is None and inputs.task is not Task.steady_state:  # nothing tells it
-                states[k] = self.absent(("state",)).expand(len(inputs), -1)
-        return states
+    def _seen(self, inputs: Inputs) -> Seen:
+        """What tells the state where parameters are known."""
+        history, eps, flags = inputs.history, innovations(inputs), inputs.flags
+        if history is not None:
+            history = history / self.path_scale(inputs)[:, None]
+        return Seen(history, eps, None if flags is None else flags[..., None])
 
     def _economies_and_states(
         self, asked: Sequence[Inputs], found: Sequence[Regression | None], worlds: torch.Tensor

@@ -27,6 +27,7 @@ from emulator.data.moments import WorldMoments
 from emulator.errors import ConfigError
 from emulator.limits import MIN_HISTORY
 from emulator.models import bands
+from emulator.models.base import Part
 from emulator.questions import (
     Batch,
     Fields,
@@ -197,8 +198,9 @@ class Batches:
 
     part: (rank, ranks), for training in several processes: each sees its share of every batch's
     rows. The shares together are the batch. only: `from_parameters` asks only what parameters
-    answer, and for paths of known innovations. rough: the share of histories as users have them
-    (rough.py).
+    answer, and for paths of known innovations; `from_state` of that only what the parts see that
+    answers from a state pass through. rough: the share of histories as users have them (rough.py).
+    worlds: those asked.
     """
 
     def __init__(
@@ -208,7 +210,7 @@ class Batches:
         seed: int,
         source: Literal["resident", "stream", "fresh"] = "resident",
         part: tuple[int, int] = (0, 1),
-        only: Literal["from_parameters"] | None = None,
+        only: Part | None = None,
         rough: float = 0.0,
     ) -> None:
         self.shown, self.seed, self.part, self.rough = shown, seed, part, rough
@@ -217,9 +219,18 @@ class Batches:
         known = list(shown.with_parameters)
         unknown = [r for r in shown.regimes if r not in known]
         self.path_regimes = list(shown.regimes)
-        if only == "from_parameters":
+        self.choices = {world: tasks(shown.spec(world)) for world in shown.worlds}
+        if only is not None:
             unknown = []
             self.path_regimes = [r for r in shown.regimes if CONTRACTS[r].eps_sequence]
+        if only == "from_state":
+            self.path_regimes = []
+            self.choices = {w: some for w in shown.worlds if (some := _by_state(shown.spec(w)))}
+        self.worlds = tuple(self.choices)
+        if not self.worlds:
+            raise ConfigError(
+                f"training.only: responses of {', '.join(shown.worlds)} do not depend on the state"
+            )
         self.kinds = [_repeated(kind) for kind in (known, unknown) if kind]
         self.source: Source = (
             _Resident(shown, batch_size, seed)
@@ -239,8 +250,8 @@ class Batches:
         config = shown.dataset.manifest.config
         now = int(rng.integers(config.run_in + length, config.quarters + 1))
         responses: dict[str, tuple[Batch, ...]] = {}
-        for world in shown.worlds:
-            part, choices, batches = self._share(rows[world]), tasks(shown.spec(world)), []
+        for world, choices in self.choices.items():
+            part, batches = self._share(rows[world]), []
             for regimes in self.kinds:
                 regime = regimes[rng.integers(len(regimes))]
                 task = choices[rng.integers(len(choices))]
@@ -270,6 +281,12 @@ class Batches:
     def _share(self, fields: Fields) -> Fields:
         rank, ranks = self.part
         return {name: tensor[rank::ranks] for name, tensor in fields.items()}
+
+
+def _by_state(spec: WorldSpec) -> tuple[Task, ...]:
+    """The tasks that see what a state adds to: where the size adds to a response too, both."""
+    by_size = any(spec.size_moves) if spec.size_moves else True
+    return tasks(spec) if by_size else tasks(spec)[1:]
 
 
 def _repeated(kind: list[Regime]) -> list[Regime]:

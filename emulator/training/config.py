@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from emulator.config import StrictModel, is_unset
 from emulator.limits import MOST_RATE, MOST_ROWS, MOST_SEED, MOST_STEPS, MOST_WEIGHT
+from emulator.models.base import Part
 from emulator.models.configs import ModelConfig
 from emulator.regimes import Regime, RegimeName
 from emulator.training.losses import HorizonWeights
@@ -70,12 +71,13 @@ class TrainingConfig(StrictModel):
         description="a weights or run folder whose weights training begins with, `pretrained` for "
         "those of the package; what they do not know by name starts anew",
     )
-    only: Literal["from_parameters"] | None = Field(
+    only: Part | None = Field(
         None,
         exclude_if=is_unset,
-        description="train only what answers from parameters pass through and those from data do "
-        "not, and the correction of paths of known innovations: responses from data stay as "
-        "`start_from` has them; null: everything",
+        description="from_parameters: train only what answers from parameters pass through and "
+        "those from data do not, and the correction of paths of known innovations: responses from "
+        "data stay as `start_from` has them; from_state: of that only what the state bears on; "
+        "null: everything",
     )
     rough_histories: float | None = Field(
         None,

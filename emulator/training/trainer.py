@@ -106,8 +106,8 @@ class Trainer:
         _check_memory(config.model.size(specs, horizon))
         torch.manual_seed(derived_seed(self.settings.seed, "weights"))
         self.model: Model = config.model.build(specs, horizon)
-        if self.settings.only == "from_parameters":
-            self.model.train_from_parameters()
+        if self.settings.only is not None:
+            self.model.train_only(self.settings.only)
         self.forecasts = config.model.forecasts and config.losses.trajectory > 0
         shown = Shown(
             dataset,
@@ -375,7 +375,8 @@ class Trainer:
         seen = dict(provenance["training_rows"])
         if self.step:  # closed forms take none
             provenance["steps"] = self.best.step or self.step
-            seen = dict.fromkeys(self.worlds, self.step * self.settings.batch_size)
+            asked = self.batches.worlds
+            seen = {w: self.step * self.settings.batch_size * (w in asked) for w in self.worlds}
         before = provenance.pop("samples_before")
         write_cost(self.output, provenance.pop("processor_seconds"))
         provenance["samples_seen"] = {

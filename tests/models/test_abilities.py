@@ -29,7 +29,7 @@ from tests.specs import SMALL, sample
 # Methods that a model has of its own where its kind declares the ability.
 METHODS = {
     "forecasts": "forecast", "fitted_at_once": "fit", "prepares": "prepare", "bands": "calibrate",
-    "starts_from_weights": "train_from_parameters", "compresses": "compress",
+    "starts_from_weights": "train_only", "compresses": "compress",
 }  # fmt: skip
 
 

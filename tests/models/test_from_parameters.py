@@ -9,6 +9,7 @@ import torch
 
 from emulator.models.from_parameters import SHARED, SLOW, FromParameters, Widths
 from emulator.models.gated import Maps
+from emulator.models.past import RECENT, PastReader, Seen
 from emulator.models.rolled import LARGEST_ROOT, Components, Rolled, _impulses, recursive
 from emulator.models.universal import Universal, UniversalConfig
 from emulator.regimes import Regime, Task, build_inputs
@@ -54,7 +55,7 @@ def test_a_shock_reads_what_moves_it_alone() -> None:
 @pytest.mark.parametrize("share", [0.5, 1.0])
 def test_shocks_share_a_trunk_where_most_parameters_move_all_of_them(share: float) -> None:
     rows = ((True, True), (True, share >= SHARED))
-    network = FromParameters(replace(SMALL, moves=rows), Widths(8, 12), 16, 11)
+    network = FromParameters(replace(SMALL, moves=rows), Widths(8, 12), 11)
     assert network.small.shared is (share >= SHARED)
     assert len(network.small.units.up[0].weight) == (1 if share >= SHARED else 2)
 
@@ -150,6 +151,41 @@ def test_where_the_size_moves_nothing_only_the_state_adds_to_a_response() -> Non
     assert not torch.allclose(state[0], rest[0])
 
 
+@pytest.mark.parametrize("regime", [Regime.A, Regime.C])
+def test_a_state_is_read_off_the_last_quarters_in_any_units_of_a_world(regime: Regime) -> None:
+    """What is older than the reader reads does not matter, what is younger does; paths are read
+    over the world's own s.d.s."""
+    model = _model(LARGE)
+    fields = sample(LARGE)
+    name = "eps" if regime is Regime.A else "trajectories"
+
+    def ask(changed: torch.Tensor) -> torch.Tensor:
+        inputs = build_inputs(fields | {name: changed}, LARGE, regime, Task.state_dependent)
+        return model(inputs)
+
+    path = fields[name]
+    clean, old, new = ask(path), path.clone(), path.clone()
+    old[:, : -RECENT - 1] += 1.0
+    new[:, -RECENT] += 1.0
+    assert torch.equal(ask(old), clean)
+    assert not torch.allclose(ask(new), clean)
+    if regime is Regime.C:
+        model.scales("large").path.mul_(10.0)
+        torch.testing.assert_close(ask(10.0 * path), clean)
+
+
+def test_evidence_that_is_far_out_moves_a_state_no_further() -> None:
+    torch.manual_seed(0)
+    reader = PastReader(2, 1, 8, 4)
+    x, history = torch.randn(5, 2), torch.randn(5, 60, 3)
+    history[:, -1] = 1e8
+    once = reader(x, Seen(history, None, None))
+    history[:, -1] = 1e16
+    # Squares and the last quarter are held; what is linear saturates the recurrence's gates.
+    torch.testing.assert_close(reader(x, Seen(history, None, None)), once)
+    assert torch.equal(reader(x, Seen(None, None, None)), reader.nothing.expand(5, -1))
+
+
 def test_weights_at_a_slower_pace_start_as_others_and_move_less() -> None:
     maps = []
     for pace in (1.0, 0.25):
@@ -166,11 +202,10 @@ def test_weights_at_a_slower_pace_start_as_others_and_move_less() -> None:
 
 
 @pytest.mark.parametrize("by_size", [True, False])
-def test_what_reads_a_state_alone_moves_slowly(by_size: bool) -> None:
-    network = FromParameters(replace(LARGE, size_moves=(by_size,) * 3), Widths(8, 12), 16, 11)
+def test_what_a_state_alone_moves_moves_slowly(by_size: bool) -> None:
+    network = FromParameters(replace(LARGE, size_moves=(by_size,) * 3), Widths(8, 12), 11)
     beyond = network.beyond
     assert beyond is not None
-    assert beyond.state.pace == SLOW
     layers = [m for m in beyond.units.modules() if isinstance(m, Maps)]
     assert {m.pace for m in (*layers, beyond.out)} == {1.0 if by_size else SLOW}
 

@@ -10,17 +10,21 @@ import numpy as np
 import pytest
 import torch
 
+from emulator.config import load_config, parse_config
 from emulator.data import Dataset
+from emulator.data.generate import generate
+from emulator.data.schema import DataConfig as Drawn
 from emulator.errors import ConfigError, WeightsError
 from emulator.models.adoption import adopt
 from emulator.models.baselines.mlp import MLPConfig
 from emulator.models.universal import Universal, UniversalConfig
 from emulator.models.weights import Loaded, load_weights
 from emulator.questions import Question, pose
-from emulator.regimes import Regime, build_inputs
+from emulator.regimes import Regime, Task, build_inputs
 from emulator.training.batches import Batches, Shown
+from emulator.training.config import RunConfig
 from emulator.training.trainer import train
-from tests.conftest import run_config
+from tests.conftest import ROOT, run_config
 from tests.specs import LARGE, SMALL, sample
 from tests.training.runs import Stop, weights_hash
 
@@ -253,6 +257,49 @@ def test_parameters_alone_ask_what_has_them_and_paths_of_innovations(
     paths = [b.inputs for step in steps for b in step.trajectories.values()]
     assert all(inputs.eps is not None for inputs in paths)
     assert len({inputs.theta is None for inputs in paths}) == 2  # A and D
+
+
+@pytest.mark.integration
+def test_a_state_alone_is_trained_in_worlds_that_have_one(tmp_path: Path) -> None:
+    worlds = ("nk", "switching", "zlb")
+    smoke = load_config(ROOT / "configs" / "data" / "smoke.yaml", Drawn)
+    drawn = {"worlds": worlds, "samples": 40, "quarters": 120, "horizon": 12}
+    generate(Drawn.model_validate({**smoke.model_dump(), **drawn}), tmp_path / "data")
+    dataset = Dataset.open(tmp_path / "data")
+    batches = Batches(
+        Shown(dataset, worlds, tuple(Regime), trajectories=True), 4, seed=0, only="from_state"
+    )
+    steps = [batches.batch(k) for k in range(20)]
+    assert all(set(step.responses) == {"switching", "zlb"} for step in steps)
+    assert not any(step.trajectories for step in steps)
+    asked = {w: [b.inputs for step in steps for b in step.responses[w]] for w in batches.worlds}
+    assert all(inputs.theta is not None for some in asked.values() for inputs in some)
+    # Of switching, whose responses no size moves, answers from rest pass through nothing of it.
+    assert {i.task for i in asked["switching"]} == {Task.state_dependent}
+    assert len({i.task for i in asked["zlb"]}) == 2
+
+    data = {"regime": "all", "worlds": list(worlds)}
+    first = run_config(dataset.path, training={"steps": 2, "batch_size": 4}, data=data)
+    assert train(first, tmp_path / "first")
+    on = first.model_dump(mode="json")
+    on["training"] |= {"start_from": str(tmp_path / "first"), "only": "from_state"}
+    assert train(parse_config(on, RunConfig, "test"), tmp_path / "on")
+    before, after = load_weights(tmp_path / "first"), load_weights(tmp_path / "on")
+    for world, regime, task, moved in (
+        ("nk", Regime.A, Task.steady_state, False),
+        ("switching", Regime.A, Task.steady_state, False),
+        ("switching", Regime.C, Task.state_dependent, True),
+        ("switching", Regime.B1, Task.state_dependent, False),
+        ("zlb", Regime.A, Task.state_dependent, True),
+    ):
+        fields = Shown(dataset, (world,), (regime,)).read(world, dataset.rows(world, "test")[:4])
+        inputs = pose(dataset, Question(world, regime, task, length=60), fields).inputs
+        pair = [loaded.model.answer([inputs])[0].response for loaded in (before, after)]
+        assert torch.equal(*pair) is not moved, (world, regime, task)
+    assert before.samples_seen["A"] == {"nk": 8, "switching": 8, "zlb": 8}
+    assert after.samples_seen["A"] == {"nk": 8, "switching": 16, "zlb": 16}
+    with pytest.raises(ConfigError, match="responses of nk do not depend on the state"):
+        Batches(Shown(dataset, ("nk",), tuple(Regime)), 4, seed=0, only="from_state")
 
 
 @pytest.mark.fast
