@@ -1,5 +1,9 @@
 """Draws of one world's prior, block by block, and its responses from rest at them.
 
+One training draw in `ASKED` is as users ask: a share of parameters is the prior's, the rest are at
+their defaults. Priors of many parameters have hardly a draw near them, least of all where defaults
+lie at bounds, as a file's calibration often does.
+
 A block is a function of (seed, world, part, number) alone, so that training, validation and test
 never share a draw, and nothing needs to be kept of draws that are cheap. Where they are dear a
 block is kept as a file, and read again when a run goes on.
@@ -34,6 +38,7 @@ BLOCK, DEAR_BLOCK = 256, 32  # draws made at once, and kept in a file
 # Draws tried for one that is valid before the prior counts as misstated; the bank's worst world
 # takes two.
 _MOST_TRIES = 1000
+ASKED = 4  # of so many training draws, one is as users ask
 
 ENOUGH = 0.2  # seconds of drawing that tell what a draw costs
 HELD_NUMBERS = 50_000_000  # of draws in memory: 200 MB
@@ -91,6 +96,8 @@ def draw(world: World[Any], seed: int, part: Part, block: int, horizon: int, cou
     have, tried, ahead = 0, 0, count
     while have < count:
         theta = world.from_uniforms(_uniforms(world, rng, ahead))
+        if part == "train":
+            theta = _as_asked(world, rng, theta)
         size = rng.uniform(MIN_SIZE, MAX_SIZE, (ahead, len(world.shocks)))
         size *= rng.choice([-1.0, 1.0], size.shape)
         solution = world.solve(theta)
@@ -116,6 +123,21 @@ def _uniforms(world: World[Any], rng: np.random.Generator, count: int) -> np.nda
     shared = np.repeat(u[:: world.siblings, dear], world.siblings, axis=0)
     u[:, dear] = shared[:count]
     return u
+
+
+def _as_asked(world: World[Any], rng: np.random.Generator, theta: np.ndarray) -> np.ndarray:
+    """Draws (N, P), of which every so many have parameters at the default; siblings alike."""
+    changed = rng.random(theta.shape) < rng.random((len(theta), 1))
+    dear = [world.parameter_names.index(name) for name in world.dear]
+    group = np.arange(len(theta)) // world.siblings
+    changed[:, dear] = changed[group * world.siblings][:, dear]
+    return np.where(changed | (group % ASKED != ASKED - 1)[:, None], theta, world.pack())
+
+
+def of_prior(world: World[Any], draws: Draws) -> Draws:
+    """Those of training draws that are the prior's: no parameter is at its default."""
+    default = torch.as_tensor(world.pack(), dtype=torch.float32)
+    return draws.rows((draws.theta != default).all(dim=1))
 
 
 def kept(path: Path, kind: type[R], make: Callable[[], R]) -> R:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from emulator.adapt.card import FILE, card, in_words
-from emulator.adapt.draws import Draws, ResponseStore
+from emulator.adapt.draws import Draws, ResponseStore, of_prior
 from emulator.adapt.learner import BATCH
 from emulator.adapt.matter import Matter, check_start, error_of
 from emulator.adapt.measured import at_points, over_prior, what_more_brings
@@ -53,10 +53,11 @@ class FromParameters:
         return ResponseStore(self.world, self.order.seed, HORIZON, folder)
 
     def subject(self, known: Draws) -> Matter:
-        """What networks are made of, with the moments of training draws."""
-        seed = self.order.seed
-        irfs = known.responses.numpy()
-        moments = WorldMoments.of(irfs, None, _paths(self.world, known, seed)).finish()
+        """What networks are made of, with the moments of those training draws that are the
+        prior's."""
+        seed, prior = self.order.seed, of_prior(self.world, known)
+        paths = _paths(self.world, prior, seed)
+        moments = WorldMoments.of(prior.responses.numpy(), None, paths).finish()
         return Matter(self.world, self._spec, HORIZON, moments, known, self._shipped, seed)
 
     def starts(self, matter: Matter) -> tuple[Start, ...]:

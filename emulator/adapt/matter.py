@@ -12,11 +12,11 @@ from emulator.adapt.learner import Grid, Learner, Settings
 from emulator.adapt.order import Start
 from emulator.data import Moments
 from emulator.errors import InputError
-from emulator.models.adoption import most_alike
+from emulator.models.adoption import most_alike, start_as
 from emulator.models.universal import Universal, UniversalConfig
 from emulator.models.weights import Loaded
 from emulator.seeding import derived_seed
-from emulator.specs import WorldSpec, same_names
+from emulator.specs import WorldSpec
 from emulator.training.batches import StepBatch
 from emulator.training.config import LossConfig
 from emulator.training.losses import response_loss
@@ -86,12 +86,7 @@ class Matter:
         network = model.network(self.spec.name)
         before = [parameter.detach().clone() for parameter in network.parameters()]
         other = source.network(most_alike(self.spec, source.specs.values())[0])
-        network.start_as(other)
-        if same_names(network.spec, other.spec):  # what was learned is in units of these
-            model.scales(network.spec.name).sd.copy_(source.scales(other.spec.name).sd)
-            for own, theirs in ((network.small, other.small), (network.beyond, other.beyond)):
-                if own is not None and theirs is not None:
-                    own.components.load_state_dict(theirs.components.state_dict())
+        start_as(model, network, source, other)
         return not all(map(torch.equal, before, network.parameters()))
 
 

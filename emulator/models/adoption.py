@@ -18,14 +18,15 @@ from emulator.models.base import Model
 from emulator.models.embeddings import NameEmbedding
 from emulator.models.from_parameters import FromParameters
 from emulator.models.weights import Loaded
-from emulator.specs import WorldSpec
+from emulator.specs import WorldSpec, same_names
 
 WORLDS = "world"  # the path of the table of worlds in a model
 
 
 @torch.no_grad()
 def adopt(model: Model, loaded: Loaded, origin: str) -> None:
-    """Give `model` what loaded weights learned; output scales stay its own.
+    """Give `model` what loaded weights learned. Output scales of worlds whose names they do not
+    have stay its own.
 
     origin: where they are from, for the message. Raises ConfigError where they are of another
     model or of other sizes.
@@ -57,13 +58,25 @@ def adopt(model: Model, loaded: Loaded, origin: str) -> None:
     own = {p: m for p, m in model.named_modules() if isinstance(m, FromParameters)}
     networks = {m.spec.name: m for m in source.modules() if isinstance(m, FromParameters)}
     for network in own.values():
-        network.start_as(networks[nearest[network.spec.name][0]])
+        start_as(model, network, source, networks[nearest[network.spec.name][0]])
     by_name = {f"{path}.table.weight" for path in tables}
     by_name |= {f"{path}.{name}" for path, m in own.items() for name, _ in m.named_parameters()}
     parameters = dict(source.named_parameters())
     for name, parameter in model.named_parameters():
         if name not in by_name:
             parameter.copy_(parameters[name])
+
+
+@torch.no_grad()
+def start_as(model: Model, network: FromParameters, source: Model, other: FromParameters) -> None:
+    """Let `network` of `model` take over what `other` of `source` has learned; where names are the
+    same, in the units in which it was learned."""
+    network.start_as(other)
+    if same_names(network.spec, other.spec):
+        model.scales(network.spec.name).sd.copy_(source.scales(other.spec.name).sd)
+        for own, theirs in ((network.small, other.small), (network.beyond, other.beyond)):
+            if own is not None and theirs is not None:
+                own.components.load_state_dict(theirs.components.state_dict())
 
 
 def most_alike(world: WorldSpec, known: Iterable[WorldSpec]) -> list[str]:

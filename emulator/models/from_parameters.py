@@ -206,13 +206,14 @@ class FromParameters(nn.Module):
 
     @torch.no_grad()
     def start_as(self, other: FromParameters) -> None:
-        """Take over what another network has learned: all of it where it is of the same names;
-        otherwise, where shocks have layers of their own, those of shocks of the same names, with
-        what they read of parameters of the same names."""
+        """Take over what another network has learned: all that both have where it is of the same
+        names; otherwise, where shocks have layers of their own, those of shocks of the same names,
+        with what they read of parameters of the same names."""
         if same_names(self.spec, other.spec):
             theirs = dict(other.named_parameters())
             for name, parameter in self.named_parameters():
-                parameter.copy_(theirs[name])
+                if name in theirs:  # a linear world's knows nothing of states
+                    parameter.copy_(theirs[name])
             return
         if self.small.shared or other.small.shared:
             return

@@ -46,7 +46,7 @@ from emulator.storage import (
     write_atomically,
 )
 
-FORMAT = 7
+FORMAT = 8
 SHIPPED = "pretrained"  # what the weights that come with the package are called
 PRETRAINED = Path(__file__).parents[1] / SHIPPED
 WEIGHTS_FILE, DESCRIPTION_FILE, CARD_FILE = "weights.safetensors", "model.json", "README.md"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from emulator.adapt.draws import BLOCK, Draws, ResponseStore, Supply, draw
+from emulator.adapt.draws import ASKED, BLOCK, Draws, ResponseStore, Supply, draw, of_prior
 from emulator.errors import InputError
 from emulator.limits import MAX_SIZE, MIN_SIZE
 from emulator.worlds import get_world
@@ -35,7 +35,8 @@ def test_a_block_is_a_function_of_its_number() -> None:
         store.block("validation", 0),
         ResponseStore(store.world, 2, 4, None).block("train", 0),
     ):
-        assert not torch.isin(other.theta, some.theta).all(dim=1).any()
+        own = of_prior(store.world, other)
+        assert not torch.isin(own.theta, some.theta).all(dim=1).any()
 
 
 def test_a_world_that_is_drawn_by_siblings_has_what_is_dear_in_common() -> None:
@@ -43,12 +44,27 @@ def test_a_world_that_is_drawn_by_siblings_has_what_is_dear_in_common() -> None:
         dear = ("kappa",)
         siblings = 5
 
-    draws = draw(Dear(), 1, "train", 0, 4, 20)
+    draws = draw(Dear(), 1, "test", 0, 4, 20)
     column = Dear().parameter_names.index("kappa")
     groups = draws.theta[:, column].view(4, 5)
     assert (groups == groups[:, :1]).all()
     assert len(draws.theta[:, column].unique()) == 4
     assert len(draws.theta[:, 0].unique()) == 20
+    asked = draw(Dear(), 1, "train", 0, 4, 5 * ASKED).theta[:, column].view(ASKED, 5)
+    assert (asked == asked[:, :1]).all()
+
+
+def test_some_training_draws_are_as_users_ask() -> None:
+    world = get_world("nk")
+    default = torch.as_tensor(world.pack(), dtype=torch.float32)
+    draws = draw(world, 1, "train", 0, 4, 400)
+    kept = (draws.theta == default).sum(dim=1)
+    some = kept > 0
+    assert 0.8 < some.float().mean() * ASKED < 1.05  # a few have not one at the default
+    assert kept[some].float().mean() == pytest.approx(len(default) / 2, rel=0.15)
+    assert len(of_prior(world, draws)) == 400 - int(some.sum())
+    for part in ("validation", "test"):
+        assert (draw(world, 1, part, 0, 4, 100).theta != default).all()
 
 
 def test_a_prior_without_solutions_is_refused() -> None:

@@ -7,7 +7,7 @@ import torch
 
 from emulator.models.gated import MARGIN, Gated, Reach
 from emulator.models.universal import UniversalConfig
-from emulator.regimes import Inputs, Regime, build_inputs
+from emulator.regimes import Inputs, Regime, Task, build_inputs
 from tests.specs import LARGE, SMALL, SPECS, sample
 
 pytestmark = pytest.mark.fast
@@ -63,7 +63,8 @@ def test_what_layers_give_far_away_is_bounded_by_what_rows_showed(residual: bool
 
 def _asked() -> list[Inputs]:
     large = build_inputs(sample(LARGE), LARGE, Regime.A)
-    return [large, build_inputs(sample(LARGE), LARGE, Regime.B1)]
+    state = build_inputs(sample(LARGE), LARGE, Regime.C, Task.state_dependent)
+    return [large, state, build_inputs(sample(LARGE), LARGE, Regime.B1)]
 
 
 def test_a_model_measures_the_worlds_it_is_shown() -> None:
