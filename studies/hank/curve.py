@@ -30,7 +30,7 @@ from emulator.evaluation.report import canvas as plots
 from emulator.evaluation.scoring.statistics import of_null, score_model, statistics
 from emulator.models.weights import load_weights
 from emulator.questions import Question
-from emulator.regimes import Regime
+from emulator.regimes import Regime, Task
 from emulator.training.config import RunConfig
 from emulator.training.run_folder import processor_seconds
 from emulator.training.trainer import train
@@ -65,13 +65,16 @@ def run_rival(data: Path, runs: Path) -> Path:
     return folder
 
 
-def score(folder: Path, dataset: Dataset) -> dict[str, Any]:
-    """A row of the table: errors of a run on `prior`."""
+def score(
+    folder: Path, dataset: Dataset, task: Task = Task.steady_state
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """A row of the table: errors of a run of one world on `prior`; what they are of."""
     loaded = load_weights(folder)
-    frame = statistics(score_model(loaded.model, dataset, Question(WORLD, Regime.A), PRIOR))
+    (world,) = loaded.model.specs
+    frame = statistics(score_model(loaded.model, dataset, Question(world, Regime.A, task), PRIOR))
     each = nrmse_per_sample(frame)
-    group = each.groupby(each.index // dataset.spec(WORLD).siblings).mean()
-    return {
+    group = each.groupby(each.index // dataset.spec(world).siblings).mean()
+    row = {
         "nrmse": round(nrmse(frame), 5),
         "standard error": round(float(group.std() / np.sqrt(len(group))), 5),
         "median of draws": round(float(each.median()), 5),
@@ -84,6 +87,7 @@ def score(folder: Path, dataset: Dataset) -> dict[str, Any]:
         "weights_sha256": loaded.sha256,
         "processor seconds": round(processor_seconds(folder) or np.nan),
     }
+    return row, frame
 
 
 def draw(table: pd.DataFrame) -> None:
@@ -118,9 +122,9 @@ def main() -> None:
     for rows in sorted({min(rows, there) for rows in [*options.rows, there]}):
         for seed in options.seeds_of_all if rows == there else options.seeds:
             folder = run(options.data, options.runs, rows, seed, rows / there)
-            found.append({"rows": rows, "seed": seed, **score(folder, dataset)})
+            found.append({"rows": rows, "seed": seed, **score(folder, dataset)[0]})
             print(found[-1], flush=True)
-    rival = score(run_rival(options.data, options.runs), dataset)
+    rival, _ = score(run_rival(options.data, options.runs), dataset)
     rejections = dataset.manifest.worlds[WORLD].rejections
     about = {"data_sha": dataset.hash, "rejected draws": rejections}
     records.write(RESULTS / "curve.json", {**about, "runs": found, "linear": rival})
