@@ -71,6 +71,7 @@ def score(
     """A row of the table: errors of a run of one world on `prior`; what they are of."""
     loaded = load_weights(folder)
     (world,) = loaded.model.specs
+    seconds = processor_seconds(folder)  # None where it began with weights of unknown time
     frame = statistics(score_model(loaded.model, dataset, Question(world, Regime.A, task), PRIOR))
     each = nrmse_per_sample(frame)
     group = each.groupby(each.index // dataset.spec(world).siblings).mean()
@@ -85,7 +86,7 @@ def score(
         "draws": len(each),
         "households": len(group),
         "weights_sha256": loaded.sha256,
-        "processor seconds": round(processor_seconds(folder) or np.nan),
+        "processor seconds": None if seconds is None else round(seconds),
     }
     return row, frame
 
