@@ -79,7 +79,10 @@ def print_imported(world: DynareWorld) -> None:
         renamed = ", ".join(f"{old} = {new}" for old, new in found.names.items())
         typer.echo(f"Names in the file and here: {renamed}")
     if found.idle:
-        typer.echo(f"Shocks without an s.d., left out: {', '.join(found.idle)}")
+        typer.echo(
+            f"Shocks without an s.d., left out: {', '.join(found.idle)}. One counts whose s.d. "
+            "stands in the file before the first command that answers something"
+        )
     shares = ", ".join(
         f"{Status(s).message} {n / _TRIED:.1%}" for s, n in _verdicts(world).most_common()
     )

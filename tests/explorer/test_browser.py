@@ -356,7 +356,7 @@ def test_a_model_is_dropped_beside_the_others(page: Page, address: str) -> None:
     page.evaluate(DROP, ["/".ljust(1_000_001, "/"), "large.mod"])
     expect(page.locator("#message")).to_have_text("large.mod: too large, at most 1 MB is read")
     page.evaluate(DROP, [re.sub(r"\bi\b", "q", text()), "gap.mod"])
-    expect(page.locator("#message")).to_contain_text("gap.mod: observables: rate missing")
+    expect(page.locator("#message")).to_contain_text("gap.mod: observables: rate not recognised")
     page.get_by_text("Its observables and names").click()
     page.get_by_label("names", exact=True).fill("e=monetary")
     assert page.evaluate(UNNAMED) == []

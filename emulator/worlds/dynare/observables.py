@@ -49,8 +49,10 @@ def expressions(model: Model, given: Mapping[str, str]) -> dict[str, int]:
     missing = [name for name in OBSERVABLE_NAMES if name not in given]
     if missing:
         raise InputError(
-            f"observables: {', '.join(missing)} missing; give expressions such as "
-            f"{missing[0]}=100*y in the file's variables: {', '.join(list(model.endogenous)[:40])}"
+            f"observables: {', '.join(missing)} not recognised; give expressions for output in "
+            "percent, inflation and rate in annualised percentage points, or for any other series "
+            "in the place of one that the model does not have, in the file's variables: "
+            f"{', '.join(list(model.endogenous)[:40])}"
         )
     return {name: _expression(model, name, given[name]) for name in OBSERVABLE_NAMES}
 

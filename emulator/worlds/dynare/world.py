@@ -315,7 +315,7 @@ def _responses(solver: FirstOrder, free: Given, rows: int, horizon: int = 12) ->
 def _shocks(
     model: Model, solver: FirstOrder, choice: Choice, at_default: Given
 ) -> tuple[Shock, ...]:
-    """The shocks, with what a positive one does at the calibration."""
+    """The shocks, with what a positive one does at the calibration, and the file's name of each."""
     with np.errstate(all="ignore"):
         values = _responses(solver, at_default, 1)[0]
     out = []
@@ -323,7 +323,7 @@ def _shocks(
         name = model.labels.get(solver.system.shocks[position])
         shock = solver.system.shocks[position]
         what = _effects(values[place])
-        text = f"{name}: {what}" if name else what
+        text = f"{what}; the file calls it {name}" if name else what
         out.append(Shock(shock, text, boxes.sigma_of(model, choice, shock)))
     return tuple(out)
 
@@ -351,7 +351,13 @@ def _effects(values: FloatArray) -> str:
         column = values[:, j]
         peak = column[int(np.argmax(np.abs(column)))]
         if abs(peak) > 1e-9 * scale:
-            (raised if peak > 0.0 else lowered).append(observable.name)
-    words = [f"raises {' and '.join(raised)}"] if raised else []
-    words += [f"lowers {' and '.join(lowered)}"] if lowered else []
-    return (", ".join(words) or "raises none of the three") + ", at the calibration"
+            name = "the rate" if observable.name == "rate" else observable.name
+            (raised if peak > 0.0 else lowered).append(name)
+    moved = (("raises", raised), ("lowers", lowered))
+    words = [f"{verb} {_listed(names)}" for verb, names in moved if names]
+    return (", ".join(words) or "raises none of the three") + " at the calibration"
+
+
+def _listed(names: list[str]) -> str:
+    """a; a and b; a, b and c."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

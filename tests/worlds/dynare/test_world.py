@@ -97,12 +97,33 @@ def test_parameters_that_are_only_estimated_start_there(tmp_path: Path) -> None:
     assert any("rho is only estimated" in str(note) for note in world.found.notes)
 
 
-def test_shocks_say_what_they_do_and_which_parameter_scales_them(tmp_path: Path) -> None:
+def test_shocks_say_what_they_do_and_which_parameter_scales_them() -> None:
     world = from_dynare(MODELS / "rotemberg.mod")
     assert {s.name: s.sigma for s in world.shocks} == {
         "e_a": "sd_a", "e_g": "sd_e_g", "e_r": "sd_e_r",
     }  # fmt: skip
-    assert "lowers output and inflation" in world.shocks[2].description
+    assert world.shocks[2].description == (
+        "raises the rate, lowers output and inflation at the calibration"
+    )
+
+
+def test_what_the_file_calls_a_shock_stands_after_what_a_positive_one_does(tmp_path: Path) -> None:
+    """Pages and tables begin the sentence: a positive one ..."""
+    world = small(
+        tmp_path,
+        declarations="var x pi i; varexo e (long_name='demand'), u; parameters rho phi;",
+        model="x = rho*x(-1) + e; pi = 0.1*x - u; i = phi*pi;",
+        shocks="shocks; var e; stderr 0.01; var u; stderr 0.01; end;",
+    )
+    assert [shock.description for shock in world.shocks] == [
+        "raises output, inflation and the rate at the calibration; the file calls it demand",
+        "lowers inflation and the rate at the calibration",
+    ]
+
+
+def test_shocks_without_a_deviation_are_left_out_and_without_any_all_get_one(
+    tmp_path: Path,
+) -> None:
     silent = small(
         tmp_path,
         declarations="var x pi i; varexo e u; parameters rho phi;",
@@ -165,7 +186,9 @@ def test_observables_that_cannot_be_are_refused(
 
 def test_unknown_observables_are_asked_for(tmp_path: Path) -> None:
     content = re.sub(r"\bi\b", "q", text())
-    with pytest.raises(InputError, match=r"rate missing; give expressions.*variables: x, pi, q"):
+    with pytest.raises(
+        InputError, match=r"rate not recognised; give expressions.*variables: x, pi, q"
+    ):
         from_dynare(write(tmp_path, content))
 
 
