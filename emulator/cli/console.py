@@ -72,7 +72,7 @@ def progress_bar(title: str) -> Iterator[Progress]:
 def print_table(
     title: str, header: list[str], rows: list[list[str]], *, prose: Collection[str] = ()
 ) -> None:
-    """An aligned table on stdout.
+    """An aligned table on stdout; without a title, one that goes on from the table before.
 
     The first column and those named in `prose` are left-aligned, the others right. On a narrow
     terminal prose and the header are broken between words, and nothing else is: a table that is
@@ -94,7 +94,7 @@ def print_table(
     while sum(widths) + around > console.width and widths != least:
         widths[max(range(len(widths)), key=lambda j: (widths[j] > least[j], widths[j]))] -= 1
     console.width = max(console.width, sum(widths) + around)
-    table = Table(title=title, box=box.SIMPLE, title_justify="left")
+    table = Table(title=title or None, box=box.SIMPLE, title_justify="left")
     for j, (name, width) in enumerate(zip(header, widths, strict=True)):
         left = j == 0 or name in prose
         table.add_column(name, justify="left" if left else "right", width=width)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SHOWN = (0, 1, 2, 4, 8, 12, 16, 20, 30, 40, 60, 80)  # horizons of the printed table
+WIDEST = 140  # characters of its columns: of two worlds all three observables, of three worlds two
 
 
 class ResponseFormat(StrEnum):
@@ -43,7 +44,7 @@ class Responses:
     """Responses of several sources: the emulator and the exact model, worlds or estimators.
 
     values: one (S, H+1, N) for each source, N observables. bands: the same with a last axis over
-    `levels`, for sources that have bands. of_curves: whether these hold whole curves.
+    `levels`, for sources that have bands. bands_of: what these hold, where it is no quarter alone.
     """
 
     shocks: tuple[str, ...]
@@ -51,7 +52,7 @@ class Responses:
     values: dict[str, NDArray[np.float64]]
     bands: dict[str, NDArray[np.float64]]
     levels: tuple[float, ...]
-    of_curves: bool = False
+    bands_of: str | None = None
 
 
 def split_names(option: str, text: str) -> list[str]:
@@ -138,21 +139,41 @@ def _long(responses: Responses, values: NDArray[np.float64]) -> pd.DataFrame:
 
 
 def print_responses(title: str, responses: Responses) -> None:
-    """A table a shock: quarters by sources and observables, with 90 % bands in brackets."""
-    several = len(responses.values) > 1
-    what = "bands of whole curves" if responses.of_curves else "bands"
-    note = f", 90 % {what} in brackets" if responses.bands else ""
+    """A table a shock: quarters by sources and observables, with 90 % bands in brackets. One that
+    would be too wide to read goes on in further tables, each of whole observables."""
+    held = f" of {responses.bands_of}" if responses.bands_of else ""
+    note = f", 90 % bands{held} in brackets" if responses.bands else ""
     for s, shock in enumerate(responses.shocks):
-        header, columns = ["quarter"], []
-        for j, observable in enumerate(responses.observables):
-            unit = observable.unit.replace("annualised percentage points", "pp")
-            name = f"{observable.name} ({unit})" if unit else observable.name
-            for source, values in responses.values.items():
-                header.append(f"{source} {name}" if several else name)
-                bands = responses.bands.get(source)
-                columns.append(_cells(values[s, :, j], None if bands is None else bands[s, :, j]))
-        rows = [[str(h), *(c[h] for c in columns)] for h in SHOWN if h < len(columns[0])]
-        print_table(f"{title}: {shock} shock{note}", header, rows)
+        tables: list[dict[str, list[str]]] = [{}]
+        for j in range(len(responses.observables)):
+            more = _columns(responses, s, j)
+            if tables[-1] and _width(tables[-1]) + _width(more) > WIDEST:
+                tables.append({})
+            tables[-1] |= more
+        quarters = len(next(iter(responses.values.values()))[s])
+        shown = [str(h) for h in SHOWN if h < quarters]
+        for k, columns in enumerate(tables):
+            rows = [list(row) for row in zip(shown, *columns.values(), strict=True)]
+            named = f"{title}: {shock} shock{note}" if k == 0 else ""
+            print_table(named, ["quarter", *columns], rows)
+
+
+def _columns(responses: Responses, s: int, j: int) -> dict[str, list[str]]:
+    """A shock's and an observable's columns, one a source, by their headings."""
+    observable = responses.observables[j]
+    unit = observable.unit.replace("annualised percentage points", "pp")
+    name = f"{observable.name} ({unit})" if unit else observable.name
+    columns = {}
+    for source, values in responses.values.items():
+        at = [h for h in SHOWN if h < len(values[s])]
+        bands = responses.bands.get(source)
+        heading = f"{source} {name}" if len(responses.values) > 1 else name
+        columns[heading] = _cells(values[s, at, j], None if bands is None else bands[s, at, j])
+    return columns
+
+
+def _width(columns: dict[str, list[str]]) -> int:
+    return sum(3 + max(map(len, (heading, *cells))) for heading, cells in columns.items())
 
 
 def _cells(values: NDArray[np.float64], bands: NDArray[np.float64] | None) -> list[str]:

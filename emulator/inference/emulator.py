@@ -188,7 +188,8 @@ class Emulator:
             **({} if like is None else like.to_attrs()),
         }
         if bands:
-            attributes["bands_of"] = "curves" if simultaneous else "quarters"
+            curves = f"whole curves up to quarter {self.model.horizon}"
+            attributes["bands_of"] = curves if simultaneous else "quarters"
         if shock is not None:
             attributes["shock"] = shock
         return Response(
@@ -213,8 +214,8 @@ class Emulator:
         history ends, instead of from the steady state. bands: quantiles (5, 25, 50, 75, 95 %)
         instead of the point estimate, each quarter's for itself; simultaneous: wider ones, whose
         bands hold whole curves, of one shock and observable up to the last quarter trained on, as
-        often. horizon: the last quarter, up to 80; None is the last one trained on, beyond which
-        there are no bands.
+        often; of a shorter horizon they hold more. horizon: the last quarter, up to 80; None is the
+        last one trained on, beyond which there are no bands.
 
         Returns dims (draw, shock, horizon, observable) and, with bands, quantile; single draws and
         shocks dropped. Units and provenance are in `attrs`, and so is what makes the answer less

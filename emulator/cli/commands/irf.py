@@ -65,7 +65,10 @@ def irf(
         False, "--bands", help="Quantiles too: 90 % bands in the table and the figure, or all."
     ),
     simultaneous: bool = typer.Option(
-        False, "--simultaneous", help="Bands that hold whole curves, not each quarter for itself."
+        False,
+        "--simultaneous",
+        help="Bands that hold whole curves, not each quarter for itself; they are made for curves "
+        "up to the last quarter trained on (40), so they hold more of shorter ones.",
     ),
     exact: bool = typer.Option(False, "--exact", help="Solve the model too and compare."),
     normalize: str | None = NORMALIZE_OPTION,
@@ -117,7 +120,12 @@ def irf(
     warn(caveats)
     answer = presented(
         Responses(
-            response.shocks, response.observables, found, bands_found, response.levels, simultaneous
+            response.shocks,
+            response.observables,
+            found,
+            bands_found,
+            response.levels,
+            response.attrs["bands_of"] if simultaneous else None,
         ),
         impact,
         summed,
