@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 BESIDE = {"var": "var", "bvar": "bvar", "lp": "lp", "penalised": "lp_penalised"}
 UNLIKE = 0.99  # share of the grammar's data sets
+_AMOUNTS = (
+    "{}: growing as amounts and price indices do; take 100 times the logarithm, so that changes "
+    "are alike early and late, and responses in percent"
+)
 WEAK = 10.0  # an instrument's F below it (Staiger and Stock 1997, Econometrica 65(3))
 
 
@@ -98,6 +102,8 @@ def estimate_responses(
     persistent = np.array([name not in differences for name in asked.order], dtype=float)
     if asked.kind != "recursive":
         persistent[0] = 0.0  # a shock or instrument is no level
+    raw = [n for n, y, level in zip(asked.order, values.T, persistent, strict=True)
+           if level and _grows(y)]  # fmt: skip
     missing = np.isnan(values).sum(axis=0)
     _check_moves(values, asked.order)
     if missing.any():
@@ -110,10 +116,11 @@ def estimate_responses(
     caveats = [
         *table.left_out,
         *(
-            f"{count} missing numbers of {name} are filled in by what all others say of them"
+            f"missing in {name}: {count} of {len(values)}, filled in by what all others say of them"
             for name, count in zip(asked.order, missing, strict=True)
             if count
         ),
+        *([_AMOUNTS.format(", ".join(raw))] if raw else ()),
         *_caveats(table, asked, found, unlike),
     ]
     return _dataset(asked, table, unit, quantiles, others, caveats).assign_attrs(unlike=unlike)
@@ -182,6 +189,19 @@ def _check_moves(values: FloatArray, names: Sequence[str]) -> None:
             f"expected series of which none follows from the others, got {', '.join(names)}, which "
             "are collinear; leave one out"
         )
+
+
+def _grows(series: FloatArray) -> bool:
+    """Whether a level looks like one whose logarithm was not taken: always positive, at the end
+    twice what it was, and rising in three quarters of four. So do real GDP and prices over some
+    decades, while rates and shares turn, and 100 times a logarithm gains a tenth."""
+    known = series[np.isfinite(series)]
+    return bool(
+        len(known) > 1
+        and known.min() > 0.0
+        and known[-1] > 2.0 * known[0]
+        and (np.diff(known) > 0.0).mean() >= 0.75
+    )
 
 
 def _other(found: Candidates, asked: Asked, name: str) -> FloatArray:

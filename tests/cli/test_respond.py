@@ -72,7 +72,13 @@ def test_the_command_gives_what_the_function_does(
         np.testing.assert_array_equal(written["response"], wanted["response"])
         assert written.attrs["held_fixed"] == "output, inflation"
     assert run(ask) == 0
-    assert "us.csv, 120 quarters, 1980Q1 to 2009Q4: rate shock, 90 %" in capsys.readouterr().out
+    table = capsys.readouterr().out
+    assert "us.csv, 120 quarters, 1980Q1 to 2009Q4: rate shock, 90 %" in table
+    assert "it raises rate by 1 at once; each series is in the unit of its column" in table
+    assert max(map(len, table.splitlines())) < 160, "goes on below instead of to the right"
+    assert [
+        table.count(f"{source} {name}") for source in ("var", "penalised") for name in NAMES
+    ] == [1] * 6
 
 
 @pytest.mark.figures
@@ -129,9 +135,24 @@ def test_a_few_missing_numbers_are_filled_in_and_said() -> None:
     gaps.loc[[30, 31, 77], "inflation"] = np.nan
     found = emulator.estimate_responses(gaps, **ask)
     assert found.attrs["data"] == "120 quarters, 1980Q1 to 2009Q4"
-    said = "3 missing numbers of inflation are filled in by what all others say of them"
+    said = "missing in inflation: 3 of 120, filled in by what all others say of them"
     assert found.attrs["caveats"] == said
     assert 0.0 < abs(found["response"] - plain).max() < 0.2
+
+
+def test_a_series_that_wants_a_logarithm_is_named() -> None:
+    data = frame()
+    growth = 0.01 + 0.002 * data["output"]
+    data["output"] = 100.0 * np.exp(growth.cumsum())
+    data["prices"] = 30.0 * np.exp(0.008 * np.arange(len(data)) + 0.001 * data["inflation"])
+    ask = {"to": "rate", "columns": ["output", "prices", "rate"], "horizon": 6}
+    said = emulator.estimate_responses(data, **ask).attrs["caveats"]
+    assert said.startswith("output, prices: growing as amounts and price indices do")
+    data[["output", "prices"]] = 100.0 * np.log(data[["output", "prices"]])
+    assert "growing" not in emulator.estimate_responses(data, **ask).attrs["caveats"]
+    data["level"] = np.exp(0.01 * data["output"])
+    told = ask | {"columns": ["level", "prices", "rate"], "differences": ["level"]}
+    assert "growing" not in emulator.estimate_responses(data, **told).attrs["caveats"]
 
 
 def test_differences_are_told_from_levels() -> None:

@@ -114,6 +114,9 @@ def respond(
         typer.echo(as_csv(answer), nl=False)
     else:
         print_responses(f"{data.name}, {found.attrs['data']}", answer)
+        raised = found.attrs["raises"]
+        size = f"it raises {raised} by {unit:g} at once" if raised else f"of size {unit:g}"
+        typer.echo(f"the shock: {size}; each series is in the unit of its column")
         for what, path in (("drawn", plot), ("written", output)):
             if path is not None:
                 typer.echo(f"{what}: {path}")
