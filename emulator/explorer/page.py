@@ -154,6 +154,7 @@ def _heading(label: str, unit: str, j: int) -> dict[str, Any]:
     return {
         "text": f"<b>{label}</b>, {short_unit(unit)}", "showarrow": False, "xref": "paper",
         "yref": "paper", "x": 0, "y": 1.0 - j * PITCH, "xanchor": "left", "yanchor": "bottom",
+        "yshift": 5,  # above the label of a tick at the top of the axis
     }  # fmt: skip
 
 

@@ -28,7 +28,7 @@ def pictures(model: Emulator | Bank, folder: Path | None) -> None:
     """Those that docs/ keeps; into another folder, all: several worlds, an indeterminate draw, a
     dark page with a bad link, a dropped model, and more of the pages of files (a query of None)."""
     shots: dict[str, tuple[tuple[int, int], str | None, bool]] = {
-        "explorer_desktop": (DESKTOP, "worlds=nk,zlb&shock=demand&size=-2&set=phi_pi=1.8", False),
+        "explorer_desktop": (DESKTOP, "worlds=nk,zlb&shock=demand&size=-2&set=r_ss=0.8", False),
         "explorer_phone": (PHONE, "worlds=nk,rbc&shock=monetary", True),
         "explorer_worlds": ((1920, 1000), "worlds=nk,rbc,zlb,sw07&shock=monetary", False),
         "explorer_indeterminate": (DESKTOP, "worlds=nk,rbc&shock=monetary&set=phi_pi=0.8", False),

@@ -47,7 +47,7 @@
       { method: "POST", headers: { "Content-Type": type }, body: file.content });
 
   const figures = (value, digits = 3) => {
-    if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5)) {
+    if (value !== 0 && (Math.abs(value) < 1e-4 || Math.abs(value) >= 1e5)) {
       return value.toExponential(1);
     }
     return String(Number(value.toPrecision(digits)));

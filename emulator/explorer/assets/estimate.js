@@ -105,7 +105,7 @@
         part(found.q05, found.q95, "after"), make("b", { style: `left:${at(found.mean)}%` }));
       span.setAttribute("aria-label", "prior and posterior intervals");
       return row(name, [number(found.prior_mean), number(found.mean), number(found.sd),
-        `[${number(found.q05)}, ${number(found.q95)}]`, span, figures(found.ess, 4), number(found.r_hat)]);
+        `[${number(found.q05)}, ${number(found.q95)}]`, span, found.ess?.toFixed(0) ?? "", found.r_hat?.toFixed(3) ?? ""]);
     });
     table($("parameters"), "Parameters; bars span 5 to 95 %, grey before the data and blue after",
       ["", "prior mean", "mean", "s.d.", "90 %", "before and after", "ESS", "R-hat"], rows);

@@ -170,7 +170,7 @@ so there is one format, and one reader of it (state.py). */
     if (!table.tBodies.length) {
       const heads = ["", "exact peak", "RMSE", "RMSE / peak", "in 90 % band"];
       table.append(
-        make("caption", { textContent: "Error of the emulator over the quarters shown" }),
+        make("caption", { textContent: "The emulator's error, in the units above" }),
         make("thead", {}, make("tr", {}, ...heads.map((h) => make("th", { scope: "col", textContent: h })))),
         make("tbody", {}, ...panel.errors.map(() => make("tr", {}, make("th", { scope: "row" }),
           ...[0, 1, 2, 3].map(() => make("td"))))));
@@ -253,7 +253,8 @@ so there is one format, and one reader of it (state.py). */
     const bounds = make("div", { className: "bounds", id: `${id}-bounds` });
     box.setAttribute("aria-label", `${name}, exact number`);
     for (const input of [range, box]) input.setAttribute("aria-describedby", bounds.id);
-    const told = unit && unit !== "1" ? `${description}, ${unit}` : description;
+    // Of an imported model whose author describes nothing, the name is all there is.
+    const told = [description === name ? "" : description, unit === "1" ? "" : unit].filter(Boolean).join(", ");
     const place = make("div", { className: "control" },
       make("label", { htmlFor: id }, make("b", { textContent: name }), " ", make("small", { textContent: told })),
       range, box, bounds);
