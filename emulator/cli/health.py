@@ -11,6 +11,7 @@ import importlib
 import os
 import platform
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +131,9 @@ def _libraries() -> Iterator[Finding]:
 def _no_import(name: str) -> str:
     """Why a library that is there cannot be imported; empty where it can."""
     try:
-        importlib.import_module(IMPORTED_AS.get(name, name.replace("-", "_")))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # news of its makers is no fault of the installation
+            importlib.import_module(IMPORTED_AS.get(name, name.replace("-", "_")))
     except Exception as error:  # its own code, which may raise anything
         return _said(error)
     return ""

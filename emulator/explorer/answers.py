@@ -116,6 +116,11 @@ class Answers:
         shock = next((s for s in spec.shocks if s.name == state.shock), None)
         if shock is None:
             note = f"{spec.name} has no {state.shock} shock; it has {', '.join(spec.shock_names)}"
+            if any(state.shock in world.shock_names for world in self.dropped.values()):
+                note += (
+                    f'; where one of these is the same, name it under "Its observables and names", '
+                    f"as in {state.shock}={spec.shock_names[0]}"
+                )
             return Panel(spec, None, None, None, None, "error", (note,))
         if state.size == 0.0:
             note = "a shock of size zero is no shock"

@@ -14,6 +14,7 @@ import matplotlib
 import pytest
 
 from emulator import compiled
+from emulator.cli import health
 from emulator.cli.app import run
 from emulator.cli.commands.doctor import SEND
 from emulator.foreign.network import answers
@@ -109,6 +110,16 @@ def test_what_is_there_and_cannot_be_imported_is_wrong(
     assert {(each["group"], each["name"]) for each in found["wrong"]} >= wrong
     assert all(module in each["found"] and each["remedy"] for each in found["wrong"])
     assert set(found["found"]) >= {"package", "machine", "libraries", "caches", "worlds", "weights"}
+
+
+def test_what_a_library_warns_of_when_imported_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Warnings are errors here, and lines on stderr for a user."""
+    (tmp_path / "rich_news.py").write_text("import warnings\nwarnings.warn('a major refactor')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setitem(health.IMPORTED_AS, "rich", "rich_news")
+    assert diagnosis(capsys, 0)["wrong"] == []
 
 
 def test_an_extra_that_is_not_there_is_not_wrong(

@@ -73,6 +73,16 @@ def test_a_model_stands_beside_the_others_as_an_import_of_it(
     assert "small,monetary" in client.get(f"/responses.csv?{link}").text
 
 
+def test_a_shock_that_only_a_dropped_model_has_says_how_to_name_it(client: FlaskClient) -> None:
+    _send(client, text())
+    panels = client.get("/answer?worlds=small,nk&shock=e").json["panels"]
+    assert panels["nk"]["status"].endswith('under "Its observables and names", as in e=monetary')
+    assert (
+        "Its observables"
+        not in client.get("/answer?worlds=nk&shock=x").json["panels"]["nk"]["status"]
+    )
+
+
 @pytest.mark.parametrize(
     ("content", "more", "said"),
     [

@@ -21,9 +21,9 @@ so there is one format, and one reader of it (state.py). */
     const pairs = [["worlds", worlds.join(",")], ["shock", shock], ["size", size],
       ["quarters", quarters]];
     for (const [key, value] of Object.entries(values)) {
-      if (catalogue.groups[key].some((world) => worlds.includes(world))) {
-        pairs.push(["set", `${key}=${value}`]);
-      }
+      // By a world that has it: a model dropped later may have the same name for something else.
+      const home = catalogue.groups[key].find((world) => worlds.includes(world));
+      if (home) pairs.push(["set", `${home}.${key.split(".").pop()}=${value}`]);
     }
     return new URLSearchParams(pairs).toString();
   };
