@@ -220,7 +220,8 @@ def _check_columns(origin: str, names: list[str]) -> None:
             elif len(names) == 1:
                 hint = " (expected commas, semicolons or tabs between cells)"
             raise InputError(
-                f"{origin}: column {name!r} is missing{hint}; expected output, inflation, rate"
+                f"{origin}: column {name!r} is missing{hint}; expected output, inflation, rate; "
+                "from other series `emulator respond` answers"
             )
     for name, times in Counter(names).items():
         if times > 1 and (name in OBSERVABLE_NAMES or name.casefold() in DATES):
