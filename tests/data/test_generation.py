@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import subprocess
 import sys
 import time
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -257,26 +255,6 @@ def test_killed_at_any_moment_and_run_again(
     print(f"killed with {sum(f.is_file() for f in output.rglob('*'))} files written")
     assert run(["generate", str(config_file), "--output", str(output)]) == 0
     assert checksums(output) == checksums(built)
-
-
-# --------------------------------------------------------------------- Dask
-
-
-@pytest.mark.integration
-def test_a_dask_cluster_writes_the_same(
-    built: Path, config_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Dask's own, about ports and event loops
-        distributed = pytest.importorskip("distributed")
-        with distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, processes=True
-        ) as cluster:
-            command = ["generate", str(config_file), "-o", str(tmp_path / "dask")]
-            command += ["--scheduler", cluster.scheduler_address, "--format", "json"]
-            assert run(command) == 0
-    assert json.loads(capsys.readouterr().out)["samples_drawn"] == 360
-    assert checksums(tmp_path / "dask") == checksums(built)
 
 
 @pytest.mark.parametrize("name", WORLDS)
