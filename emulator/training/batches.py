@@ -60,8 +60,8 @@ MOST_CALIBRATED = 1024  # validation rows that say how wide bands have to be
 # How often a regime is asked for responses, relative to others of its kind; 1 where not said. B1 is
 # the one that needs most: B2 is the same question without a name, and D knows more.
 OFTEN = {Regime.B1: 2}
-# The same where a state alone is trained. Innovations may leave it open, as hidden regimes do: an error
-# that no network can remove, whose gradient moves what histories teach.
+# The same where a state alone is trained. Innovations may leave it open, as hidden regimes do: an
+# error that no network can remove, whose gradient moves what histories teach.
 OFTEN_BY_STATE = {Regime.C: 3}
 PATH_ROWS = 2  # trajectories of half the rows: a path costs as much as several responses
 
