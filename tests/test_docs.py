@@ -52,7 +52,7 @@ def test_the_summary_in_the_readme_and_the_leaderboard_are_the_stored_ones() -> 
     assert fill_tables.filled(page) == page
     for regime in ("A", "B1", "C"):
         table = page.partition(f"Regime {regime}:")[2].partition("Regime ")[0]
-        assert table.count("| universal | universal_states/all |") == 1
+        assert table.count("| universal | universal_histories/all |") == 1
 
 
 @pytest.mark.fast

@@ -15,7 +15,7 @@ cost of one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -60,6 +60,9 @@ MOST_CALIBRATED = 1024  # validation rows that say how wide bands have to be
 # How often a regime is asked for responses, relative to others of its kind; 1 where not said. B1 is
 # the one that needs most: B2 is the same question without a name, and D knows more.
 OFTEN = {Regime.B1: 2}
+# The same where a state alone is trained. Innovations may leave it open, as hidden regimes do: an
+# error that no network can remove, whose gradient moves what histories teach.
+OFTEN_BY_STATE = {Regime.C: 3}
 PATH_ROWS = 2  # trajectories of half the rows: a path costs as much as several responses
 
 
@@ -231,7 +234,8 @@ class Batches:
             raise ConfigError(
                 f"training.only: responses of {', '.join(shown.worlds)} do not depend on the state"
             )
-        self.kinds = [_repeated(kind) for kind in (known, unknown) if kind]
+        often = OFTEN_BY_STATE if only == "from_state" else OFTEN
+        self.kinds = [_repeated(kind, often) for kind in (known, unknown) if kind]
         self.source: Source = (
             _Resident(shown, batch_size, seed)
             if source == "resident"
@@ -289,9 +293,9 @@ def _by_state(spec: WorldSpec) -> tuple[Task, ...]:
     return tasks(spec) if by_size else tasks(spec)[1:]
 
 
-def _repeated(kind: list[Regime]) -> list[Regime]:
+def _repeated(kind: list[Regime], often: Mapping[Regime, int]) -> list[Regime]:
     """Each regime as often as it is to be drawn; one alone needs no draw."""
-    return kind if len(kind) == 1 else [r for r in kind for _ in range(OFTEN.get(r, 1))]
+    return kind if len(kind) == 1 else [r for r in kind for _ in range(often.get(r, 1))]
 
 
 class _Resident:

@@ -274,6 +274,8 @@ def test_a_state_alone_is_trained_in_worlds_that_have_one(tmp_path: Path) -> Non
     assert not any(step.trajectories for step in steps)
     asked = {w: [b.inputs for step in steps for b in step.responses[w]] for w in batches.worlds}
     assert all(inputs.theta is not None for some in asked.values() for inputs in some)
+    by_history = [i.history is not None for i in asked["switching"]]
+    assert len(by_history) / 2 < sum(by_history) < len(by_history)  # mostly C
     # Of switching, whose responses no size moves, answers from rest pass through nothing of it.
     assert {i.task for i in asked["switching"]} == {Task.state_dependent}
     assert len({i.task for i in asked["zlb"]}) == 2
