@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from emulator.econometrics import autoregressions, bayesian
-from emulator.econometrics.question import FloatArray, scaled
+from emulator.econometrics.question import FloatArray, sample, scaled
 from emulator.evaluation.report import canvas as plots
 from emulator.foreign.grammar import draws
 from studies import records
@@ -28,6 +28,8 @@ FIGURE = ROOT / "docs" / "figures" / "grammar.png"
 SEED = 77
 SERIES = 5  # of a window
 HORIZON, SMALL = 20, 0.05  # of responses; s.d.s below which they are noise
+LAGS = 4  # of VARs
+KNOWN, AHEAD = 0.6, 4  # of a window, what forecasts are estimated on; quarters they look ahead
 BANDWIDTH = 12  # quarters of autocovariances in a long-run variance
 LEVELS = (0.1, 0.5, 0.9)
 IN_LOGS = ("realgdp", "realcons", "realinv", "realgovt", "realdpi", "cpi", "m1", "pop")
@@ -38,6 +40,8 @@ FEATURES = {
     "change": ("persistence of changes\nautocorrelation", ()),
     "long_run": ("long-run over short-run\nvariance of changes", (0.1, 0.3, 1, 3, 10)),
     "own_past": ("signal to noise: R^2 of changes\non four own lags", ()),
+    "middle": ("adjusted R^2 of changes: own lags\n3 and 4, beside 1 and 2", ()),
+    "late": ("adjusted R^2 of changes: own lags\n5 to 8, beside 1 to 4", ()),
     "others": ("signal to noise: R^2 of changes\non those of four others", ()),
     "kurtosis": ("kurtosis of changes", (3, 5, 10)),
     "volatility": ("s.d. of changes, first half\nover second", (0.5, 1, 2)),
@@ -46,6 +50,8 @@ FEATURES = {
     "rise": ("response after 8 quarters over\nthat after 1, logs", ()),
     "own": ("own response after 8 quarters", ()),
     "peak": ("quarter of the largest response\nto another's innovation", ()),
+    "tightness": ("lambda by marginal likelihood\nof a Bayesian VAR", (0.1, 0.2, 0.4, 0.8)),
+    "ahead": ("squared forecast errors, logs:\nBayesian VAR over VAR", ()),
 }
 
 
@@ -64,30 +70,34 @@ def features(y: FloatArray) -> dict[str, FloatArray]:
     weights = 1.0 - np.arange(1, BANDWIDTH + 1) / (BANDWIDTH + 1.0)
     later = sum(w * autocovariance(k) for k, w in enumerate(weights, start=1))
     half = len(change) // 2
-    lag = responses(y)
-    own, others = [], []
+    every = {name: np.empty(y.shape[1]) for name in ("own_past", "middle", "late", "others")}
     for j in range(y.shape[1]):
-        past = np.column_stack([change[4 - k : len(change) - k, j] for k in range(1, 5)])
-        own.append(_explained(past, change[4:, j]))
-        others.append(_explained(np.delete(change, j, axis=1), change[:, j]))
+        moved = change[8:, j]
+        past = np.column_stack([change[8 - k : len(change) - k, j] for k in range(1, 9)])
+        two, four, eight = (_explained(past[:, :k], moved, adjusted=True) for k in (2, 4, 8))
+        every["own_past"][j] = _explained(past[:, :4], moved)
+        every["middle"][j], every["late"][j] = four - two, eight - four
+        every["others"][j] = _explained(np.delete(change, j, axis=1), change[:, j])
     return {
         "level": (level[1:] * level[:-1]).sum(axis=0) / np.square(level).sum(axis=0),
         "change": autocovariance(1) / square,
         "long_run": np.maximum(1.0 + 2.0 * later / square, 1e-2),
-        "own_past": np.array(own),
-        "others": np.array(others),
         "kurtosis": (change**4).mean(axis=0) / square**2,
         "volatility": change[:half].std(axis=0) / change[half:].std(axis=0),
         "drift": np.abs(raw.mean(axis=0)) / np.sqrt(square),
-        **lag,
+        "ahead": forecasts(y),
+        **every,
+        **responses(y),
     }
 
 
 def responses(y: FloatArray) -> dict[str, FloatArray]:
-    """How series (T, n) respond, by a Bayesian VAR of four lags, to one s.d. of the innovation of
-    the series behind them, those ahead of it held fixed, in s.d.s of their own innovations."""
+    """How series (T, n) respond, by a Bayesian VAR, to one s.d. of the innovation of the series
+    behind them, those ahead of it held fixed, in s.d.s of their own innovations; and how tight its
+    prior is by what the data say."""
     n = y.shape[1]
-    estimate = bayesian.posterior(scaled(y[None]).data, 4, np.ones((1, n))).estimate
+    best = bayesian.posterior(scaled(y[None]).data, LAGS, np.ones((1, n)))
+    estimate = best.estimate
     sd = np.sqrt(np.diagonal(estimate.covariance[0]))
     every = np.stack(
         [autoregressions.responses(estimate, k, HORIZON)[0] * sd[k] / sd for k in range(n)]
@@ -98,14 +108,35 @@ def responses(y: FloatArray) -> dict[str, FloatArray]:
         "rise": np.log((each[:, 8] + SMALL) / (each[:, 1] + SMALL)),
         "own": every[np.arange(n), 8, np.arange(n)],
         "peak": each.argmax(axis=1).astype(float),
+        "tightness": np.full(n, best.tightness[0, 0]),
     }
 
 
-def _explained(regressors: FloatArray, y: FloatArray) -> float:
-    """R^2 of y on the regressors and a constant."""
+def forecasts(y: FloatArray) -> FloatArray:
+    """Of series (T, n), the logarithm of a Bayesian VAR's mean squared error over that of a VAR by
+    least squares (n,): forecasts AHEAD quarters ahead, estimated on the first KNOWN of a window, in
+    the rest of it."""
+    first = int(KNOWN * len(y))
+    z = (y - y[:first].mean(axis=0)) / y[:first].std(axis=0)
+    known, n = z[None, :first], y.shape[1]
+    best = bayesian.posterior(known, LAGS, np.ones((1, n)))
+    regressors, seen = sample(known, LAGS)
+    plain = np.linalg.lstsq(regressors[0], seen[0], rcond=None)[0]
+    square = []
+    for coefficients in (best.coefficients[0], plain):
+        past = [z[first - 1 - k : len(z) - AHEAD - k] for k in range(LAGS)]  # last quarter first
+        for _ in range(AHEAD):
+            past = [coefficients[0] + np.hstack(past) @ coefficients[1:], *past[:-1]]
+        square.append(np.square(past[0] - z[first - 1 + AHEAD :]).mean(axis=0))
+    return np.asarray(np.log(square[0] / square[1]))
+
+
+def _explained(regressors: FloatArray, y: FloatArray, adjusted: bool = False) -> float:
+    """R^2 of y on the regressors and a constant; adjusted for their number."""
     x = np.column_stack([np.ones(len(y)), regressors])
     left = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
-    return float(1.0 - left.var() / y.var())
+    less = (len(y) - 1.0) / (len(y) - x.shape[1]) if adjusted else 1.0
+    return float(1.0 - less * left.var() / y.var())
 
 
 def real(count: int) -> pd.DataFrame:
@@ -139,7 +170,7 @@ def drawn(count: int) -> pd.DataFrame:
 
 def picture(series: dict[str, pd.DataFrame]) -> None:
     """Distribution functions of every feature."""
-    canvas, axes = plots.figure(3, 4, 10.5, 7.8)
+    canvas, axes = plots.figure(4, 4, 10.5, 10.2)
     for axis, (name, (title, ticks)) in zip(axes.flat, FEATURES.items(), strict=True):
         for (label, table), colour, dash in zip(
             series.items(), (plots.BLACK, plots.BLUE), plots.DASHES, strict=False
