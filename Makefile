@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 DATA := datasets/smoke
 RUNS := runs/smoke
-SHIPPED := runs/shipped/universal_histories/all
+SHIPPED := runs/shipped/universal_states/all
 NOTEBOOKS := README.md docs/one-shock.md docs/histories.md docs/estimation.md docs/real-data.md docs/estimate.md docs/any-data.md
 
 .PHONY: setup run test kernels lint types imports docs notebooks fast installs ship tables clean

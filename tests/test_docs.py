@@ -13,6 +13,7 @@ import pytest
 import emulator
 from emulator.evaluation.calibrations.declared import CUSTOMARY
 from emulator.evaluation.comparison import criteria
+from emulator.models.weights import single_worlds
 from studies.pages import fill_tables
 from tests.conftest import ROOT
 from tests.scripts import script
@@ -52,7 +53,7 @@ def test_the_summary_in_the_readme_and_the_leaderboard_are_the_stored_ones() -> 
     assert fill_tables.filled(page) == page
     for regime in ("A", "B1", "C"):
         table = page.partition(f"Regime {regime}:")[2].partition("Regime ")[0]
-        assert table.count("| universal | universal_histories/all |") == 1
+        assert table.count("| universal | universal_states/all |") == 1
 
 
 @pytest.mark.fast
@@ -99,7 +100,8 @@ def test_the_table_of_ablations_is_that_of_the_stored_metrics() -> None:
 def test_the_tables_of_calibrations_are_those_of_the_stored_errors() -> None:
     page = (DOCS / "calibrations.md").read_text(encoding="utf-8")
     assert fill_tables.filled(page) == page
-    folders = (ROOT / "emulator" / "pretrained", ROOT / "emulator" / "pretrained" / "hank")
+    pretrained = ROOT / "emulator" / "pretrained"
+    folders = (pretrained, *(pretrained / world for world in single_worlds()))
     shipped = [
         json.loads((folder / "model.json").read_text())["provenance"]["config_sha"]
         for folder in folders

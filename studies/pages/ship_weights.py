@@ -26,7 +26,7 @@ from emulator.training.run_folder import NOT_MEASURED
 
 # One run alone makes no shipped weights: it starts from another one's.
 MADE_BY = (
-    "`emulator reproduce shipped`, the last of its five stages; `results/shipped/README.md` says "
+    "`emulator reproduce shipped`, the last of its four stages; `results/shipped/README.md` says "
     "what was run"
 )
 LARGEST = 16_000_000  # bytes of a file: what a package should carry

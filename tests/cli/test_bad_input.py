@@ -22,7 +22,7 @@ COMMANDS: list[tuple[list[str], str]] = [
     (["irf"], "Missing argument WORLD"),
     (["irf", "nkk", "--history", "CSV"], "did you mean 'nk'"),
     (["irf", "NK"], "did you mean 'nk'"),
-    (["irf", "hank_zlb"], "exact responses with emulator compare --exact --worlds hank_zlb"),
+    (["irf", "hank_zlb"], "load('hank_zlb') has those that are shipped for it"),
     (["irf", "nk", "--state-dependent"], "needs the --history"),
     (["irf", "nk", "--history", "CSV", "--set", "kappa=.1", "--state-dependent", "--exact"],
      "the state is unknown"),

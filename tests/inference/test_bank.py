@@ -113,14 +113,24 @@ def test_a_world_here_comes_before_one_beside_weights(growth: Path) -> None:
 
 def test_weights_shipped_for_one_world_are_read_when_it_is_asked() -> None:
     bank = emulator.load_bank()
-    assert single_worlds() == ("hank",)
-    assert bank.worlds == (*emulator.load().worlds, "hank")
+    assert single_worlds() == ("hank", "hank_zlb")
+    assert bank.worlds == (*emulator.load().worlds, *single_worlds())
     assert len(bank.emulators) == 1
     _same(bank.irf("hank"), emulator.load("hank").irf("hank"))
     assert len(bank.emulators) == 2
-    assert bank.worlds[-1] == "hank"
+    assert bank.worlds[-2:] == single_worlds()
     with pytest.raises(UnknownNameError, match=r"load\('hank'\) has those"):
         emulator.load().irf("hank")
+
+
+def test_a_world_that_no_weights_know_says_where_its_responses_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_world(from_dynare(MODELS / "growth.mod", name="growth"), Path("growth.yaml"))
+    expected = r"emulator compare --exact --worlds growth, .*get_world\('growth'\)\.irf"
+    with pytest.raises(UnknownNameError, match=expected):
+        emulator.load().irf("growth")
 
 
 def test_weights_that_are_named_answer_before_those_shipped_for_one_world(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ pytestmark = pytest.mark.slow
     ("arguments", "error", "expected"),
     [
         (("nkk",), UnknownNameError, "did you mean 'nk'"),
-        (("hank_zlb",), UnknownNameError, r"these weights know .*get_world\('hank_zlb'\)\.irf"),
         (("hank",), UnknownNameError, r"these weights know .*load\('hank'\) has those"),
         (("nk", {"phi_p": 2.0}), UnknownNameError, "did you mean 'phi_pi'"),
         (("nk", {"phi_pi": "two"}), InputError, "expected a number"),
