@@ -146,9 +146,11 @@ def test_every_part_gets_a_gradient_from_some_regime() -> None:
             sample(spec), spec, regime, Task.trajectory, now=120, history_length=60
         )
         trajectory_loss(model.forecast(inputs), torch.randn(5, AHEAD, 3), torch.ones(3)).backward()
+    nothing = build_inputs(sample(LARGE), LARGE, Regime.A, Task.state_dependent, without={"eps"})
+    model(nothing).sum().backward()
     dead = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     # Corrections and conditions start at zero, so what feeds them learns from the second step.
-    feeding = ("correction.", "given.", "shock_condition.")
+    feeding = ("correction.", "given.", "shock_condition.", "parameters_in.")
     late = [n for n in dead if n.startswith(feeding) and not n.startswith("correction.out")]
     assert dead == late
     with torch.no_grad():

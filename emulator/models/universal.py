@@ -269,6 +269,11 @@ class Universal(Model):
                     draw = draw + self.absent(("state",))
                     responses = self._answer_from_parameters(at_rest, points, False).response
                 linear = convolve(responses, inputs.eps)
+            if inputs.theta is not None:
+                # No response reads the tokens of parameters, so paths alone teach them.
+                assert inputs.world is not None
+                told = self.parameters_in(inputs.world, inputs.theta)
+                draw = draw + (told - told.detach())
             window = min(CORRECTED + ahead, linear.shape[1])
             # A history of a constant series has no scale; the floor is far below any of a world.
             seen = linear[:, -window:] / scale.clamp(min=1e-6)
