@@ -208,5 +208,6 @@ def test_features_of_real_series_lie_within_those_of_draws() -> None:
         low, _, high = found["grammar"][name]
         if not low < middle < high:
             outside.add(name)
-    # Inflation and the real rate among the real series follow from others; no drawn one does so.
+    # Real windows call for a looser prior. Their inflation and real rate follow from other series,
+    # which may be why.
     assert outside == {"tightness"}
