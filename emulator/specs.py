@@ -160,6 +160,11 @@ class WorldSpec:
             raise ValueError(f"{self.name}: size_moves is not of its shocks")
 
     @property
+    def by_size(self) -> bool:
+        """Whether the size moves the response to some shock from rest, or may."""
+        return any(self.size_moves) if self.size_moves else True
+
+    @property
     def parameter_names(self) -> tuple[str, ...]:
         return tuple(p.name for p in self.parameters)
 

@@ -114,7 +114,7 @@ class Beyond(nn.Module):
     def __init__(self, spec: WorldSpec, widths: Widths, points: int) -> None:
         super().__init__()
         parameters, shocks = len(spec.parameters), len(spec.shocks)
-        self.by_size = any(spec.size_moves) if spec.size_moves else True
+        self.by_size = spec.by_size
         names = spec.parameter_names
         self.floors = [(OBSERVABLE_NAMES.index(o), names.index(p)) for o, p in spec.floors]
         self.components = Components(shocks, points, COMPONENTS)

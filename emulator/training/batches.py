@@ -60,8 +60,8 @@ MOST_CALIBRATED = 1024  # validation rows that say how wide bands have to be
 # How often a regime is asked for responses, relative to others of its kind; 1 where not said. B1 is
 # the one that needs most: B2 is the same question without a name, and D knows more.
 OFTEN = {Regime.B1: 2}
-# The same where a state alone is trained. Innovations may leave it open, as hidden regimes do: an
-# error that no network can remove, whose gradient moves what histories teach.
+# The same where a state alone is trained: users have histories, and innovations may leave a state
+# open, as hidden regimes do.
 OFTEN_BY_STATE = {Regime.C: 3}
 PATH_ROWS = 2  # trajectories of half the rows: a path costs as much as several responses
 
@@ -289,8 +289,7 @@ class Batches:
 
 def _by_state(spec: WorldSpec) -> tuple[Task, ...]:
     """The tasks that see what a state adds to: where the size adds to a response too, both."""
-    by_size = any(spec.size_moves) if spec.size_moves else True
-    return tasks(spec) if by_size else tasks(spec)[1:]
+    return tasks(spec) if spec.by_size else tasks(spec)[1:]
 
 
 def _repeated(kind: list[Regime], often: Mapping[Regime, int]) -> list[Regime]:
