@@ -168,10 +168,11 @@ class _Server(ThreadedWSGIServer):
         else:
             self.shutdown_request(request)
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
+    def finish_request(self, request: Any, client_address: Any) -> None:
         try:
-            super().process_request_thread(request, client_address)
+            super().finish_request(request, client_address)
         finally:
+            # Before the connection closes, so that who sees it closed finds the place free.
             self._free.release()
 
 
