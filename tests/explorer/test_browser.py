@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 import emulator
 from emulator.inference import Emulator
 from emulator.worlds.dynare import from_content
-from studies.explorer.browser import CHROMIUM, DESKTOP, PHONE, browsing, serving, settle
+from studies.explorer.browser import CHROMIUM, DESKTOP, PHONE, browsing, hand, serving, settle
 from studies.explorer.drags import drag
 from studies.explorer.soak import Subject, data, estimate, models, soak, worlds
 from tests.cli.test_respond import frame
@@ -387,6 +387,27 @@ def test_a_model_is_dropped_beside_the_others(page: Page, address: str) -> None:
         "worlds=nk&shock=monetary&size=2.0"
     )
     other.close()
+
+
+def test_a_model_is_shown_first_although_an_answer_told_of_it_before(
+    page: Page, address: str
+) -> None:
+    held: list[tuple[Route, APIResponse]] = []
+    page.route(re.compile(r"/model\?"), lambda route: held.append((route, route.fetch())))
+    with page.expect_response(re.compile(r"/answer\?")) as first:
+        _open(page, address)
+    before = first.value.json()["edition"]
+    with page.expect_request(re.compile(r"/model\?")):
+        hand(page, "late.mod", text().encode())
+    with page.expect_response(re.compile(r"/answer\?")) as told:
+        page.get_by_label("size, exact number").fill("2")
+    assert told.value.json()["edition"] == before + 1
+    page.wait_for_timeout(1500)  # in which the page would start anew
+    with page.expect_navigation():
+        route, response = held[0]
+        route.fulfill(response=response)
+    settle(page)
+    expect(page).to_have_url(re.compile(r"worlds=late,nk&"))
 
 
 def _estimate() -> dict[str, Any]:

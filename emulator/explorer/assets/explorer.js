@@ -30,14 +30,18 @@ so there is one format, and one reader of it (state.py). */
 
   // A model dropped, here or on another tab, changes what there is to choose from: the page starts
   // anew, at its link, which its server reads as it then is.
+  let leaving = false;
   const startAnew = (found) => {
     clearTimeout(addressTimer);
-    location.replace(`?${found}`);
+    if (!leaving) location.replace(`?${found}`);
+    leaving = true;
     return new Promise(() => {});
   };
   const told = async (address) => {
     const found = await reply(address);
-    return found.edition === catalogue.edition ? found : startAnew(found.query);
+    if (found.edition === catalogue.edition) return found;
+    await window.model.reading; // the file that changed it, if it was this page's, is then shown
+    return startAnew(found.query);
   };
 
   // First, so that a phone shows it; with its own shock where it has not the one shown.

@@ -21,7 +21,8 @@
         make("label", { htmlFor: "file", textContent: "A .mod file, chosen or dropped anywhere" }),
         input),
       fields);
-    fields.addEventListener("change", () => { if (file) read(show); });
+    const begin = () => { model.reading = read(show); };
+    fields.addEventListener("change", () => { if (file) begin(); });
     takeFiles(input, async (given) => {
       if (!given) return;
       try {
@@ -30,7 +31,7 @@
         say(error.message, true);
         return;
       }
-      read(show);
+      begin();
     });
   };
 
@@ -47,5 +48,7 @@
     }
   };
 
-  window.model = { offer };
+  // reading: resolved when the last file has been shown or refused.
+  const model = { offer, reading: null };
+  window.model = model;
 })();
