@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 Transform = Literal["bounded", "scaled", "log"]
 Prior = Literal["uniform", "log_uniform", "normal"]
@@ -111,6 +115,13 @@ MACRO_OBSERVABLES = (
 _STATES_SHOWN, _FIRST_STATES = 30, 6
 
 
+def box(parameters: Iterable[Parameter]) -> NDArray[np.float64]:
+    """(3, P): lower and upper bounds and defaults. Not to be written to."""
+    found = np.array([(p.lower, p.upper, p.default) for p in parameters], dtype=np.float64).T
+    found.setflags(write=False)
+    return found
+
+
 @dataclass(frozen=True)
 class WorldSpec:
     """A world's description without its code: names, bounds, transforms, units, state size.
@@ -163,6 +174,11 @@ class WorldSpec:
     def by_size(self) -> bool:
         """Whether the size moves the response to some shock from rest, or may."""
         return any(self.size_moves) if self.size_moves else True
+
+    @cached_property
+    def box(self) -> NDArray[np.float64]:
+        """(3, P): lower and upper bounds and defaults of the parameters."""
+        return box(self.parameters)
 
     @property
     def parameter_names(self) -> tuple[str, ...]:

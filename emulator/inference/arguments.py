@@ -30,7 +30,7 @@ def pack(spec: WorldSpec, theta: Theta) -> tuple[np.ndarray, bool]:
     """theta as finite (B, P) float64, defaults for what is left out, and whether it was a single
     draw."""
     names = spec.parameter_names
-    defaults = np.array([p.default for p in spec.parameters], dtype=np.float64)
+    defaults = spec.box[2]
     wanted = Wanted("theta", "parameter", f"world {spec.name!r}", names, defaults)
     array = defaults if theta is None else wanted.read(theta)
     if array is None:

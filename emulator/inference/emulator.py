@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import reprlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -95,13 +95,27 @@ def unknown_world(world: object, known: Sequence[str]) -> UnknownNameError:
     )
 
 
+class _Kept(NamedTuple):
+    """What a network folds to, as long as nobody trains its weights."""
+
+    network: torch.nn.Module
+    weights: tuple[torch.Tensor, ...]
+    versions: tuple[int, ...]
+    folded: Folded
+
+
+def _versions(weights: Iterable[torch.Tensor]) -> tuple[int, ...]:
+    """How often each was written to."""
+    return tuple(weight._version for weight in weights)
+
+
 class Emulator:
     """A trained model behind names and units. Made by `load`."""
 
     def __init__(self, model: Model, provenance: Mapping[str, Any]) -> None:
         self.model = model.eval()
         self.provenance = dict(provenance)
-        self._folded: dict[str, tuple[tuple[int, ...], Folded]] = {}
+        self._folded: dict[str, _Kept] = {}
 
     @property
     def worlds(self) -> tuple[str, ...]:
@@ -378,11 +392,12 @@ class Emulator:
             return None
         world = request.spec.name
         network = model.network(world)
-        now = tuple(parameter._version for parameter in network.parameters())
-        made, folded = self._folded.get(world, (None, None))
-        if folded is None or made != now:  # weights that were trained on
+        kept = self._folded.get(world)
+        if kept is None or kept.network is not network or kept.versions != _versions(kept.weights):
+            weights = tuple(network.parameters())
             folded = Folded.of(network, model.scales(world))
-            self._folded[world] = now, folded
+            kept = self._folded[world] = _Kept(network, weights, _versions(weights), folded)
+        folded = kept.folded
         if draws < MANY or request.bands:
             return partial(few.respond, folded)
         from emulator.inference import direct  # compiled code, which few draws need not

@@ -55,12 +55,12 @@ class Response:
 
 def _plain(value: Any) -> str | int | float:
     """An attribute as text or a number: files (netCDF) hold nothing else."""
+    if isinstance(value, (str, float)) or (type(value) is int and abs(value) <= LARGEST_INTEGER):
+        return value
     if isinstance(value, dict):
         return "; ".join(f"{key}: {entry}" for key, entry in value.items())
     if isinstance(value, (list, tuple)):
         return "; ".join(str(entry) for entry in value)
-    if isinstance(value, (str, float)) or (type(value) is int and abs(value) <= LARGEST_INTEGER):
-        return value
     return str(value)
 
 

@@ -257,7 +257,7 @@ def _impossible(spec: WorldSpec, theta: Array | None, history: Array) -> Iterato
 
 
 def _out_of_bounds(spec: WorldSpec, theta: Array) -> Iterator[Found]:
-    lower, upper = np.array([(p.lower, p.upper) for p in spec.parameters]).T
+    lower, upper, _ = spec.box
     outside = (theta < lower) | (theta > upper)
     for column in np.flatnonzero(outside.any(axis=0)):
         p, value = spec.parameters[column], theta[0, column]
@@ -300,7 +300,7 @@ def _of_solution(
 ) -> Iterator[Found]:
     """Draws without a unique stable solution, those that the prior leaves out, and those that
     training left out by what the solution tells."""
-    defaults = np.array([p.default for p in spec.parameters])
+    defaults = spec.box[2]
     if (theta == defaults).all():  # solved when the world was made, and placed when it was drawn
         for region in regions:
             yield from _left_out(region, np.full(len(theta), region.default))

@@ -63,7 +63,7 @@ class ParameterNormalizer(nn.Module):
     def __init__(self, spec: WorldSpec, *, plain: bool = False) -> None:
         super().__init__()
         log = [p.transform == "log" for p in spec.parameters]
-        bounds = np.array([(p.lower, p.upper) for p in spec.parameters]).T
+        bounds = spec.box[:2]
         bounds = np.where(log, np.log(np.where(log, bounds, 1.0)), bounds)
         # Specs travel with the weights, so these buffers need not be saved.
         self.register_buffer(

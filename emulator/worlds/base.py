@@ -18,13 +18,14 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
 from enum import IntEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emulator.errors import InputError, WorldError, unknown_name
-from emulator.specs import MACRO_OBSERVABLES, Observable, Parameter, Shock, WorldSpec
+from emulator.specs import MACRO_OBSERVABLES, Observable, Parameter, Shock, WorldSpec, box
 from emulator.worlds.arguments import NOT_NUMBERS, laid_out, numbers, whole
 from emulator.worlds.labels import Wanted
 from emulator.worlds.priors import quantiles
@@ -199,6 +200,10 @@ class World(ABC, Generic[SolutionT]):
             siblings=self.siblings,
         )
 
+    @cached_property
+    def _box(self) -> FloatArray:
+        return box(self.parameters)
+
     @property
     def parameter_names(self) -> tuple[str, ...]:
         return tuple(p.name for p in self.parameters)
@@ -214,7 +219,7 @@ class World(ABC, Generic[SolutionT]):
         """
         if values is not None and not isinstance(values, Mapping):
             raise InputError(f"parameters: expected names and numbers, got {reprlib.repr(values)}")
-        theta = np.array([p.default for p in self.parameters], dtype=np.float64)
+        theta: FloatArray = self._box[2].copy()
         index = {name: j for j, name in enumerate(self.parameter_names)}
         for name, value in (values or {}).items():
             if name not in index:
@@ -431,8 +436,7 @@ class World(ABC, Generic[SolutionT]):
 
     def _bounds_status(self, theta: Float64[np.ndarray, "B P"]) -> Int8[np.ndarray, " B"]:
         """OK, OUT_OF_BOUNDS or NOT_FINITE per row: the part of a verdict the box decides."""
-        lower = np.array([p.lower for p in self.parameters])
-        upper = np.array([p.upper for p in self.parameters])
+        lower, upper, _ = self._box
         inside = ((theta >= lower) & (theta <= upper)).all(axis=1)
         status = np.where(inside, Status.OK, Status.OUT_OF_BOUNDS).astype(np.int8)
         status[~np.isfinite(theta).all(axis=1)] = Status.NOT_FINITE

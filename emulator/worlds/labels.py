@@ -72,6 +72,8 @@ class Wanted:
                 columns.append(self._numbers(name, found.column(found.names.index(name))))
             elif self.defaults is not None:
                 columns.append(self.defaults[k])
+        if all(np.ndim(column) == 0 for column in columns):
+            return np.array(columns, dtype=np.float64)
         return np.stack(np.broadcast_arrays(*columns), axis=-1)
 
     def _check(self, given: list[str]) -> None:

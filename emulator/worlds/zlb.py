@@ -109,7 +109,7 @@ class ZeroLowerBound(World[Economy]):
     def from_uniforms(self, u: FloatArray) -> FloatArray:
         """Prior draws (B, P): `nk`'s box, but for rho_m, rho_a, rho_u (module docstring)."""
         theta = super().from_uniforms(u)
-        upper = np.array([p.upper for p in self.parameters[6:9]])
+        upper = self._box[1, 6:9]
         cap = np.minimum(upper, rho_bar(*theta[:, :3].T)[:, None])
         share = u[:, 6:9].copy()
         share[:, 1] = np.sqrt(share[:, 1])

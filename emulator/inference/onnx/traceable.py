@@ -77,9 +77,9 @@ class Traceable(nn.Module):
         sizes in the trained range; persistent histories in the scale of the training paths."""
         rng = np.random.default_rng(seed)
         world = self.request.spec
-        parameters, shocks = world.parameters, len(world.shocks)
-        lower, upper = np.array([(p.lower, p.upper) for p in parameters]).T
-        ends = np.array([[p.default for p in parameters], lower, upper])
+        shocks = len(world.shocks)
+        lower, upper, default = world.box
+        ends = np.array([default, lower, upper])
         theta = np.concatenate([ends, rng.uniform(lower, upper, (draws, len(lower)))])[:draws]
         sign = rng.choice([-1.0, 1.0], (draws, shocks))
         size = sign * rng.uniform(MIN_SIZE, MAX_SIZE, (draws, shocks))
