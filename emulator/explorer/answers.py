@@ -116,7 +116,8 @@ class Answers:
         shock = next((s for s in spec.shocks if s.name == state.shock), None)
         if shock is None:
             note = f"{spec.name} has no {state.shock} shock; it has {', '.join(spec.shock_names)}"
-            if any(state.shock in world.shock_names for world in self.dropped.values()):
+            having = [n for n, w in self.worlds.items() if state.shock in w.shock_names]
+            if having and all(name in self.dropped for name in having):
                 note += (
                     f'; where one of these is the same, name it under "Its observables and names", '
                     f"as in {state.shock}={spec.shock_names[0]}"

@@ -77,6 +77,9 @@ def test_a_shock_that_only_a_dropped_model_has_says_how_to_name_it(client: Flask
     _send(client, text())
     panels = client.get("/answer?worlds=small,nk&shock=e").json["panels"]
     assert panels["nk"]["status"].endswith('under "Its observables and names", as in e=monetary')
+    _send(client, text(), name="named.mod", names="e=monetary")
+    others = client.get("/answer?worlds=small,nk&shock=monetary").json["panels"]
+    assert "Its observables" not in others["small"]["status"]  # nk has that shock too
     assert (
         "Its observables"
         not in client.get("/answer?worlds=nk&shock=x").json["panels"]["nk"]["status"]

@@ -40,7 +40,7 @@ so there is one format, and one reader of it (state.py). */
   const told = async (address) => {
     const found = await reply(address);
     if (found.edition === catalogue.edition) return found;
-    await window.model.reading; // the file that changed it, if it was this page's, is then shown
+    await window.model.done(); // the file that changed it, if it was this page's, is then shown
     return startAnew(found.query);
   };
 

@@ -21,18 +21,20 @@
         make("label", { htmlFor: "file", textContent: "A .mod file, chosen or dropped anywhere" }),
         input),
       fields);
-    const begin = () => { model.reading = read(show); };
-    fields.addEventListener("change", () => { if (file) begin(); });
-    takeFiles(input, async (given) => {
-      if (!given) return;
-      try {
-        file = await held(given, "a Dynare model");
-      } catch (error) {
-        say(error.message, true);
-        return;
-      }
-      begin();
+    fields.addEventListener("change", () => { if (file) begin(() => read(show)); });
+    takeFiles(input, (given) => {
+      if (given) begin(() => take(given, show));
     });
+  };
+
+  const take = async (given, show) => {
+    try {
+      file = await held(given, "a Dynare model");
+    } catch (error) {
+      say(error.message, true);
+      return;
+    }
+    await read(show);
   };
 
   const read = async (show) => {
@@ -48,7 +50,16 @@
     }
   };
 
-  // reading: resolved when the last file has been shown or refused.
-  const model = { offer, reading: null };
-  window.model = model;
+  // One after the other: each is shown or refused before the next is read.
+  let reading = Promise.resolve();
+  const begin = (work) => { reading = reading.then(work); };
+  // Resolved when every file has been shown or refused.
+  const all = async () => {
+    for (let last = null; last !== reading;) {
+      last = reading;
+      await last;
+    }
+  };
+
+  window.model = { offer, done: all };
 })();
