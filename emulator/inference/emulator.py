@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import reprlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -23,7 +23,8 @@ from emulator.inference.response import Response
 from emulator.inference.signatures import takes
 from emulator.inference.trust import check_bands, judge
 from emulator.limits import QUANTILES
-from emulator.models.base import Model
+from emulator.models.base import Model, ResponseScales
+from emulator.models.from_parameters import FromParameters
 from emulator.models.plain import plain_torch
 from emulator.models.universal import Universal
 from emulator.models.weights import find_weights, load_weights, single_worlds
@@ -96,17 +97,35 @@ def unknown_world(world: object, known: Sequence[str]) -> UnknownNameError:
 
 
 class _Kept(NamedTuple):
-    """What a network folds to, as long as nobody trains its weights."""
+    """What a network folds to, as long as nobody writes to its tensors or puts others there.
+
+    tensors: each with the store and name that hold it, and how often it had been written to.
+    """
 
     network: torch.nn.Module
-    weights: tuple[torch.Tensor, ...]
-    versions: tuple[int, ...]
+    tensors: tuple[tuple[dict[str, Any], str, torch.Tensor, int], ...]
     folded: Folded
 
+    @classmethod
+    def of(cls, network: FromParameters, scales: ResponseScales) -> _Kept:
+        stores = [
+            store
+            for module in (*network.modules(), *scales.modules())
+            for store in (module._parameters, module._buffers)
+        ]
+        tensors = tuple(
+            (store, name, tensor, tensor._version)
+            for store in stores
+            for name, tensor in store.items()
+            if tensor is not None
+        )
+        return cls(network, tensors, Folded.of(network, scales))
 
-def _versions(weights: Iterable[torch.Tensor]) -> tuple[int, ...]:
-    """How often each was written to."""
-    return tuple(weight._version for weight in weights)
+    def holds(self, network: torch.nn.Module) -> bool:
+        return network is self.network and all(
+            store.get(name) is tensor and tensor._version == version
+            for store, name, tensor, version in self.tensors
+        )
 
 
 class Emulator:
@@ -393,10 +412,8 @@ class Emulator:
         world = request.spec.name
         network = model.network(world)
         kept = self._folded.get(world)
-        if kept is None or kept.network is not network or kept.versions != _versions(kept.weights):
-            weights = tuple(network.parameters())
-            folded = Folded.of(network, model.scales(world))
-            kept = self._folded[world] = _Kept(network, weights, _versions(weights), folded)
+        if kept is None or not kept.holds(network):
+            kept = self._folded[world] = _Kept.of(network, model.scales(world))
         folded = kept.folded
         if draws < MANY or request.bands:
             return partial(few.respond, folded)

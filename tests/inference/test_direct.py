@@ -84,3 +84,9 @@ def test_answers_follow_weights_that_are_trained_on() -> None:
     np.testing.assert_array_equal(
         after, Emulator(model, {"regime": "A"}).respond(EACH_OWN.name).values
     )
+    others = {name: 0.9 * tensor for name, tensor in model.state_dict().items()}
+    model.load_state_dict(others, assign=True)  # other tensors, never written to
+    np.testing.assert_array_equal(
+        emulator.respond(EACH_OWN.name).values,
+        Emulator(model, {"regime": "A"}).respond(EACH_OWN.name).values,
+    )
