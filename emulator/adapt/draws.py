@@ -126,12 +126,13 @@ def _uniforms(world: World[Any], rng: np.random.Generator, count: int) -> np.nda
 
 
 def _as_asked(world: World[Any], rng: np.random.Generator, theta: np.ndarray) -> np.ndarray:
-    """Draws (N, P), of which every so many have parameters at the default; siblings alike."""
+    """Draws (N, P), of which about one in ASKED has parameters at the default; siblings alike."""
     changed = rng.random(theta.shape) < rng.random((len(theta), 1))
     dear = [world.parameter_names.index(name) for name in world.dear]
-    group = np.arange(len(theta)) // world.siblings
-    changed[:, dear] = changed[group * world.siblings][:, dear]
-    return np.where(changed | (group % ASKED != ASKED - 1)[:, None], theta, world.pack())
+    first = np.arange(len(theta)) // world.siblings * world.siblings
+    changed[:, dear] = changed[first][:, dear]
+    of_prior = (rng.integers(ASKED, size=len(theta)) > 0)[first]
+    return np.where(changed | of_prior[:, None], theta, world.pack())
 
 
 def of_prior(world: World[Any], draws: Draws) -> Draws:

@@ -79,7 +79,9 @@ class FromParameters:
             model.calibrate([run.validation.ask(world)])
         training = None
         if made.draws is not None:
-            training = error_of(model, seen.rows(slice(made.validation)), matter)
+            # Of the prior, as validation draws are.
+            alike = of_prior(world, seen).rows(slice(made.validation))
+            training = error_of(model, alike, matter)
         at_validation = error_of(model, run.validation, matter)
         drawn = run.supply.drawn
         found = {
