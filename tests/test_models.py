@@ -289,12 +289,28 @@ def test_what_responses_are_made_of_does_not_learn_from_paths(regime: Regime) ->
 
 
 @pytest.mark.parametrize("regime", [Regime.A, Regime.C])
-def test_once_trained_a_path_has_gradients_of_its_parameters(regime: Regime) -> None:
+def test_once_trained_a_path_has_gradients_of_its_parameters(
+    regime: Regime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.Tensor, "float", lambda tensor: tensor.double())
+    model = _model().double()
+    with torch.no_grad():
+        model.correction.out.weight.normal_()
     fields = sample(LARGE)
-    fields["theta"] = fields["theta"].clone().requires_grad_()
-    inputs = build_inputs(fields, LARGE, regime, Task.trajectory, now=100, history_length=60)
-    _model().forecast(inputs).square().sum().backward()
-    assert fields["theta"].grad.any()
+    inputs = _in_64_bits(
+        build_inputs(fields, LARGE, regime, Task.trajectory, now=100, history_length=60)
+    )
+    theta = inputs.theta.clone().requires_grad_()
+    direction = torch.randn_like(theta)
+
+    def path(at: torch.Tensor) -> torch.Tensor:
+        return model.forecast(dataclasses.replace(inputs, theta=at)).square().sum()
+
+    path(theta).backward()
+    found = (theta.grad * direction).sum()
+    with torch.no_grad():
+        apart = path(theta + 1e-3 * direction) - path(theta - 1e-3 * direction)
+    torch.testing.assert_close(found, apart / 2e-3, rtol=0.02, atol=0.0)
 
 
 def test_an_answer_from_data_moves_nothing_that_answers_from_parameters() -> None:

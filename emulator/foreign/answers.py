@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 BESIDE = {"var": "var", "bvar": "bvar", "lp": "lp", "penalised": "lp_penalised"}
 UNLIKE = 0.99  # share of the grammar's data sets
 _AMOUNTS = (
-    "{}: growing as amounts and price indices do; take 100 times the logarithm, so that changes "
-    "are alike early and late, and responses in percent"
+    "{}: growing as amounts and price indices do; take 100 times the logarithm, if it is none yet, "
+    "so that changes are alike early and late, and responses in percent"
 )
 WEAK = 10.0  # an instrument's F below it (Staiger and Stock 1997, Econometrica 65(3))
 
@@ -194,7 +194,8 @@ def _check_moves(values: FloatArray, names: Sequence[str]) -> None:
 def _grows(series: FloatArray) -> bool:
     """Whether a level looks like one whose logarithm was not taken: always positive, at the end
     twice what it was, and rising in three quarters of four. So do real GDP and prices over some
-    decades, while rates and shares turn, and 100 times a logarithm gains a tenth."""
+    decades, while rates and shares turn, and 100 times a logarithm gains a tenth, unless it began
+    near zero."""
     known = series[np.isfinite(series)]
     return bool(
         len(known) > 1

@@ -73,7 +73,9 @@ def start_as(model: Model, network: FromParameters, source: Model, other: FromPa
     same, in the units in which it was learned."""
     network.start_as(other)
     if same_names(network.spec, other.spec):
-        model.scales(network.spec.name).sd.copy_(source.scales(other.spec.name).sd)
+        own_sd, their_sd = model.scales(network.spec.name).sd, source.scales(other.spec.name).sd
+        # Where theirs never moved there is no unit to take, and zero would hold answers at zero.
+        own_sd.copy_(torch.where(their_sd > 0.0, their_sd, own_sd))
         for own, theirs in ((network.small, other.small), (network.beyond, other.beyond)):
             if own is not None and theirs is not None:
                 own.components.load_state_dict(theirs.components.state_dict())

@@ -40,8 +40,9 @@ GROUP_LAYERS, TRUNK_LAYERS = 3, 5
 GROUP_STATES, TRUNK_STATES = 4, 8
 COMPONENTS = 16  # of 41 points; the rest is below 1e-4 of responses' variance in every world
 STATE = 32  # numbers about the state that are told to what it adds
-# Of the pace of weights that a state alone moves. What is known of one often leaves an error that
-# no network can remove, and so a gradient that never settles: at full pace gates drift until shut.
+# Of the pace of weights that answer from a state, once it is read. What is known of one often
+# leaves an error that no network can remove, and so a gradient that never settles: at full pace
+# gates drift until shut.
 SLOW = 0.5
 NEAR = 0.25  # s.d.s below a floor at which half of what size adds is let through
 
@@ -153,7 +154,7 @@ class Beyond(nn.Module):
             parts[0] = parts[0].expand(size.shape[1], -1, -1)
             parts.append(torch.stack([size, size.abs()], dim=-1).transpose(0, 1) / MAX_SIZE)
             below = [self._below(theta, size, small, scale, *floor) for floor in self.floors]
-            parts += [seen.transpose(0, 1) for seen, _ in below]
+            parts += [features.transpose(0, 1) for features, _ in below]
             if below and seen is None:
                 deepest = torch.stack([depth for _, depth in below]).sum(dim=0)
                 share = (deepest / (deepest + NEAR))[..., None, None]
@@ -212,7 +213,8 @@ class FromParameters(nn.Module):
         if same_names(self.spec, other.spec):
             theirs = dict(other.named_parameters())
             for name, parameter in self.named_parameters():
-                if name in theirs:  # a linear world's knows nothing of states
+                # A linear world's knows nothing of states, and what moves what decides some shapes.
+                if name in theirs and parameter.shape == theirs[name].shape:
                     parameter.copy_(theirs[name])
             return
         if self.small.shared or other.small.shared:

@@ -48,7 +48,7 @@ class PastReader(nn.Module):
         super().__init__()
         self.units = Gated(1, parameters, width, 2, residual=False)
         self.about = Maps(1, width, ABOUT)
-        self.history = _Pairs(width, 3)
+        self.history = _Pairs(width, 3, from_rest=False)
         self.eps = _Pairs(width, shocks)
         self.flags = _Pairs(width, 1)
         self.recurrence = nn.GRU(2 * COORDINATES + ABOUT, width, batch_first=True)
@@ -76,19 +76,28 @@ class PastReader(nn.Module):
 
 
 class _Pairs(nn.Module):
-    """The last quarters of series, two at a time, through a map that parameters make."""
+    """The last quarters of series, two at a time, through a map that parameters make.
 
-    def __init__(self, width: int, series: int) -> None:
+    from_rest: a series that is shorter began at rest, with zeros before; of others a pair whose
+    first quarter nobody saw says nothing.
+    """
+
+    def __init__(self, width: int, series: int, *, from_rest: bool = True) -> None:
         super().__init__()
+        self.from_rest = from_rest
         self.map = Maps(1, width, COORDINATES * (2 * series + 1))
 
     def forward(self, units: torch.Tensor, series: torch.Tensor) -> torch.Tensor:
         """units (1, B, width), series (B, T, C) to (B, RECENT, COORDINATES)."""
-        # A series that is shorter began at rest.
-        recent = nn.functional.pad(series, (0, 0, RECENT + 1, 0))[:, -RECENT - 1 :]
+        recent = _recent(series)
         pairs = torch.cat(
             [recent[:, 1:], recent[:, :-1], torch.ones_like(recent[:, 1:, :1])], dim=-1
         )
         maps = self.map(units)[0].unflatten(-1, (COORDINATES, -1))
         said: torch.Tensor = pairs @ maps.mT
-        return said
+        return said if self.from_rest else said * _recent(torch.ones_like(series[..., :1]))[:, :-1]
+
+
+def _recent(series: torch.Tensor) -> torch.Tensor:
+    """The last RECENT + 1 quarters of (B, T, C), zeros before where there are fewer."""
+    return nn.functional.pad(series, (0, 0, RECENT + 1, 0))[:, -RECENT - 1 :]

@@ -269,7 +269,7 @@ class Universal(Model):
                     draw = draw + self.absent(("state",))
                     responses = self._answer_from_parameters(at_rest, points, False).response
                 linear = convolve(responses, inputs.eps)
-            if inputs.theta is not None:
+            if self.training and inputs.theta is not None:
                 # No response reads the tokens of parameters, so paths alone teach them.
                 assert inputs.world is not None
                 told = self.parameters_in(inputs.world, inputs.theta)

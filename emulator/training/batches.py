@@ -289,7 +289,7 @@ class Batches:
 
 def _by_state(spec: WorldSpec) -> tuple[Task, ...]:
     """The tasks that see what a state adds to: where the size adds to a response too, both."""
-    return tasks(spec) if spec.by_size else tasks(spec)[1:]
+    return tasks(spec) if spec.by_size and not spec.linear else tasks(spec)[1:]
 
 
 def _repeated(kind: list[Regime], often: Mapping[Regime, int]) -> list[Regime]:

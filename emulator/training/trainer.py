@@ -200,11 +200,11 @@ class Trainer:
                 if not finite(row):
                     row |= self.gradient_norms(batch)
                     write(row)
-                    raise divergence(row, self.worlds)
+                    raise divergence(row, self.batches.worlds)
                 self.optimiser.step()
                 self.schedule.step()
                 self.step += 1
-                rows = settings.batch_size * len(self.worlds)
+                rows = settings.batch_size * len(self.batches.worlds)
                 row["samples_per_second"] = round(rows / (time.perf_counter() - started), 1)
 
                 if self.due(settings.validate_every or settings.checkpoint_every):
@@ -213,7 +213,7 @@ class Trainer:
                     self.best.see(self.step, row["val"], self.model)
                 write(row)
                 if not finite(row):
-                    raise divergence(row, self.worlds)
+                    raise divergence(row, self.batches.worlds)
                 if self.due(settings.checkpoint_every) or self.ended:
                     self.checkpoint()
                 self.progress(self.step, self.total, f"loss {row['loss']:.4f}")

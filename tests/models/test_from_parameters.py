@@ -186,6 +186,21 @@ def test_evidence_that_is_far_out_moves_a_state_no_further() -> None:
     assert torch.equal(reader(x, Seen(None, None, None)), reader.nothing.expand(5, -1))
 
 
+def test_a_history_that_is_short_is_not_read_as_one_from_rest() -> None:
+    """Of a pair whose first quarter nobody saw nothing is read; innovations do begin at rest."""
+    torch.manual_seed(0)
+    reader, x = PastReader(2, 1, 8, 4), torch.randn(5, 2)
+    history, eps = torch.randn(5, RECENT, 3), torch.randn(5, RECENT, 1)
+    units = reader.units(x[None])
+    said = reader.history(units, history)
+    assert (said[:, 0] == 0.0).all()
+    before = torch.cat([torch.randn(5, 1, 3), history], dim=1)
+    assert torch.equal(reader.history(units, before)[:, 1:], said[:, 1:])
+    rest = torch.cat([torch.zeros(5, 1, 1), eps], dim=1)
+    assert torch.equal(reader.eps(units, rest), reader.eps(units, eps))
+    assert reader(x, Seen(history[:, :3], None, None)).isfinite().all()
+
+
 def test_weights_at_a_slower_pace_start_as_others_and_move_less() -> None:
     maps = []
     for pace in (1.0, 0.25):

@@ -14,7 +14,7 @@ from emulator.config import load_config, parse_config
 from emulator.data import Dataset
 from emulator.data.generate import generate
 from emulator.data.schema import DataConfig as Drawn
-from emulator.errors import ConfigError, WeightsError
+from emulator.errors import ConfigError, TrainingError, WeightsError
 from emulator.models.adoption import adopt
 from emulator.models.baselines.mlp import MLPConfig
 from emulator.models.universal import Universal, UniversalConfig
@@ -26,7 +26,7 @@ from emulator.training.config import RunConfig
 from emulator.training.trainer import train
 from tests.conftest import ROOT, run_config
 from tests.specs import LARGE, SMALL, sample
-from tests.training.runs import Stop, weights_hash
+from tests.training.runs import Stop, poison, weights_hash
 
 
 def _model(*specs: object, seed: int = 0, **sizes: int) -> Universal:
@@ -84,6 +84,19 @@ def test_a_new_world_starts_as_the_one_that_shares_most_names_or_the_mean_of_sev
     torch.testing.assert_close(_own(model, "large"), large)
     torch.testing.assert_close(_own(model, "twin"), small)
     torch.testing.assert_close(_own(model, "alien"), (small + large) / 2.0)
+
+
+@pytest.mark.fast
+def test_a_world_of_the_same_names_may_differ_in_what_moves_what() -> None:
+    """Then layers have other shapes. And a response that never moved there may move here."""
+    apart = replace(SMALL, moves=((True, False), (False, True)))
+    source, model = _model(apart), _model(replace(SMALL, moves=((True, True),) * 2), seed=1)
+    source.scales("small").sd[0, 0] = 0.0
+    model.scales("small").sd.fill_(2.0)
+    adopt(model, _loaded(source), "there")
+    own, theirs = model.scales("small").sd, source.scales("small").sd
+    assert own[0, 0] == 2.0
+    assert torch.equal(own[1:], theirs[1:])
 
 
 @pytest.mark.fast
@@ -260,7 +273,9 @@ def test_parameters_alone_ask_what_has_them_and_paths_of_innovations(
 
 
 @pytest.mark.integration
-def test_a_state_alone_is_trained_in_worlds_that_have_one(tmp_path: Path) -> None:
+def test_a_state_alone_is_trained_in_worlds_that_have_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     worlds = ("nk", "switching", "zlb")
     smoke = load_config(ROOT / "configs" / "data" / "smoke.yaml", Drawn)
     drawn = {"worlds": worlds, "samples": 40, "quarters": 120, "horizon": 12}
@@ -300,6 +315,10 @@ def test_a_state_alone_is_trained_in_worlds_that_have_one(tmp_path: Path) -> Non
         assert torch.equal(*pair) is not moved, (world, regime, task)
     assert before.samples_seen["A"] == {"nk": 8, "switching": 8, "zlb": 8}
     assert after.samples_seen["A"] == {"nk": 8, "switching": 16, "zlb": 16}
+    with monkeypatch.context() as spoiled:
+        poison(spoiled, "zlb", 2)
+        with pytest.raises(TrainingError, match=r"non-finite loss or gradient: zlb;.*switching"):
+            train(parse_config(on, RunConfig, "test"), tmp_path / "off")
     with pytest.raises(ConfigError, match="responses of nk do not depend on the state"):
         Batches(Shown(dataset, ("nk",), tuple(Regime)), 4, seed=0, only="from_state")
 
