@@ -31,6 +31,7 @@ from emulator.regimes import Regime
 from emulator.seeding import derived_seed
 from emulator.storage import json_sha256, write_atomically
 from emulator.training.batches import FEWEST_MEASURED, MOST_MEASURED
+from emulator.training.later import go_on
 from emulator.worlds.base import World
 from emulator.worlds.dependence import described
 from emulator.worlds.dynare import DynareWorld, write_world
@@ -74,6 +75,7 @@ class FromParameters:
         seen = run.supply.rows(0, min(MOST_MEASURED, run.supply.length))
         if len(seen) >= FEWEST_MEASURED:
             model.measure([seen.ask(world).inputs])
+        go_on(model, world, seen.theta)
         enough = made.validation >= bands.FEWEST
         if enough:
             model.calibrate([run.validation.ask(world)])

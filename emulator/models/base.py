@@ -123,6 +123,16 @@ class Model(nn.Module, ABC):
         """See training rows whose parameters are given once after training, to know how far they
         reach. Most models need none, and read none."""
 
+    def go_on(
+        self,
+        world: str,
+        theta: Float[torch.Tensor, "N P"],
+        size: Float[torch.Tensor, "N S"],
+        responses: Float[torch.Tensor, "N S more 3"],
+    ) -> None:
+        """See exact responses from rest, per unit of size, up to quarters beyond those trained on,
+        once after training. Most models say nothing of such quarters, and read none."""
+
     def calibrate(self, rows: Iterable[Answered]) -> None:
         """See validation rows and their answers once after training, to set how wide bands are.
         Only for models that give bands; others read none."""

@@ -28,6 +28,7 @@ from emulator.models.heads import DECAYS, start_bands
 from emulator.models.normalization import ParameterNormalizer
 from emulator.models.past import PastReader, Seen
 from emulator.models.rolled import Components, Rolled, recursive
+from emulator.models.tail import Tail
 from emulator.specs import OBSERVABLE_NAMES, WorldSpec, same_names
 
 if TYPE_CHECKING:
@@ -196,6 +197,7 @@ class FromParameters(nn.Module):
         self.spec, self.points = spec, points
         self.box = ParameterNormalizer(spec, plain=True)
         self.small = SmallShock(spec, widths, points)
+        self.tail = Tail()
         self.beyond = None if spec.linear else Beyond(spec, widths, points)
 
     def measure(self, responses: Float[torch.Tensor, "N S points 3"]) -> None:
@@ -247,6 +249,26 @@ class FromParameters(nn.Module):
     ) -> Known:
         """seen: of the past, None at rest. sd: (S, 3) and scale: (B, S, 3), what a unit of
         response is worth, at the middle of the prior and at theta."""
+        if points <= self.points or not self.tail.fitted:
+            return self.on_its_own(theta, size, seen, sd, scale, points)
+        end = self.points + self.tail.quarters
+        known = self.on_its_own(theta, size, seen, sd, scale, max(points, end))
+        parts = known.response.float().tensor_split((self.points, end), dim=2)
+        with torch.autocast(theta.device.type, enabled=False):
+            later = self.tail(parts[0], parts[1], self.box(theta))
+        response = torch.cat([parts[0], later, parts[2]], dim=2)
+        return known._replace(response=response[:, :, :points])
+
+    def on_its_own(
+        self,
+        theta: Float[torch.Tensor, "B P"],
+        size: Float[torch.Tensor, "B S"],
+        seen: Seen | None,
+        sd: Float[torch.Tensor, "S 3"],
+        scale: Float[torch.Tensor, "B S 3"],
+        points: int,
+    ) -> Known:
+        """As `forward`, its systems going on beyond the points trained on."""
         x = self.box(theta)
         beyond = self.beyond
         if beyond is None or (seen is None and not beyond.by_size):

@@ -173,6 +173,19 @@ class Universal(Model):
                 self(inputs)
 
     @torch.no_grad()
+    def go_on(
+        self, world: str, theta: torch.Tensor, size: torch.Tensor, responses: torch.Tensor
+    ) -> None:
+        self.eval()
+        network, scales = self.network(world), self.scales(world)
+        scale = scales(theta)
+        found = network.on_its_own(theta, size, None, scales.sd, scale, responses.shape[2])
+        known, own = found.response.tensor_split((network.points,), dim=2)
+        wide = scale[:, :, None]
+        later = torch.where(wide > 0.0, responses / wide, 0.0)[:, :, network.points :]
+        network.tail.fit(known, own, network.box(theta), later)
+
+    @torch.no_grad()
     def calibrate(self, rows: Iterable[Answered]) -> None:
         self.eval()
         before = self.widths.factors.clone()

@@ -37,6 +37,7 @@ from emulator.training.distributed import Ranks, together
 from emulator.training.divergence import divergence, finite, world_gradient_norms
 from emulator.training.early_stopping import Best, whole_number
 from emulator.training.interruption import TERMINATED, interruptions
+from emulator.training.later import go_on_from_data
 from emulator.training.logs import Row, training_log
 from emulator.training.mirrors import require_logger
 from emulator.training.objective import Objective
@@ -369,6 +370,9 @@ class Trainer:
         self.best.restore_into(self.model)
         shown = replace(self.batches.shown, regimes=self.trained)
         self.model.measure(shown.measured())
+        if self.model.config.compresses and shown.with_parameters:
+            for world in self.worlds:
+                go_on_from_data(self.model, shown.dataset, world, shown.training_rows(world))
         self.model.calibrate(shown.validated())
         self.spend()
         provenance = dict(self.provenance)
