@@ -20,6 +20,7 @@ DEGREE = 3
 SMOOTH = 3  # differences that the penalty is of: a quadratic response is not penalised
 PENALTIES = np.concatenate([np.geomspace(1e-4, 1e4, 17), [1e8]])
 FOLDS = 5
+FEW = 2  # horizons: a quadratic goes through them whatever they are
 
 
 class Parts:
@@ -97,8 +98,12 @@ def basis(horizon: int) -> FloatArray:
 
 def penalised(parts: Parts) -> FloatArray:
     """Responses (B, H+1, n) smoothed over horizons, each as much as leaves the smallest error on
-    blocks of quarters that were left out. The response of a horizon weighs as its regression."""
+    blocks of quarters that were left out. The response of a horizon weighs as its regression. Of
+    FEW horizons there is nothing to smooth."""
     points, quarters = parts.x.shape[1], parts.x.shape[2]
+    if points <= FEW:
+        squares, cross = parts.moments(slice(None))
+        return np.asarray(cross / squares[..., None])
     splines = basis(points - 1)
     difference = np.diff(np.eye(splines.shape[1]), SMOOTH, axis=0)
     penalty = difference.T @ difference

@@ -166,6 +166,19 @@ def test_differences_are_told_from_levels() -> None:
     assert 0.0 < own[1] < own[0]  # changes are thought to be forgotten sooner
 
 
+@pytest.mark.parametrize("horizon", [0, 1, 2])
+@pytest.mark.parametrize("asked", [{"to": "rate", "after": NAMES[:2]}, {"shock": "surprise"}])
+def test_the_first_quarters_alone_can_be_asked_for(horizon: int, asked: dict[str, Any]) -> None:
+    data = frame()
+    found = emulator.estimate_responses(data, horizon=horizon, beside=["lp", "penalised"], **asked)
+    assert found.sizes["horizon"] == horizon + 1
+    assert np.isfinite(found.response).all()
+    smooth, plain = (found.beside.sel(estimator=name) for name in ("penalised", "lp"))
+    assert np.isfinite(smooth).all()
+    if horizon < 2:  # nothing is smoothed
+        np.testing.assert_allclose(smooth, plain)
+
+
 def test_other_estimators_stand_beside() -> None:
     data = frame()
     found = emulator.estimate_responses(
