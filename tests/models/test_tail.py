@@ -173,8 +173,10 @@ def test_a_run_with_parameters_ends_with_what_follows(
     asked: list[str],
 ) -> None:
     shown: list[str] = []
-    show = lambda model, data, world, rows: shown.append(world)  # noqa: E731
-    monkeypatch.setattr("emulator.training.trainer.go_on_from_data", show)
+    monkeypatch.setattr(
+        "emulator.training.trainer.go_on_from_data",
+        lambda model, data, world, rows: shown.append(world),
+    )
     settings = {"steps": 1, "batch_size": 4}
     config = run_config(dataset_path, training=settings, data={"regime": regime})
     assert train(config, tmp_path)
