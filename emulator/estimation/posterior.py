@@ -34,7 +34,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from emulator.errors import InputError
-from emulator.estimation.likelihoods import NO_NOISE, log_likelihood
+from emulator.estimation.kalman import NO_NOISE
+from emulator.estimation.likelihoods import log_likelihood
 from emulator.estimation.priors import Prior
 from emulator.estimation.transport import Transport, fit
 from emulator.worlds import World

@@ -1,6 +1,6 @@
 """What a linear world says of a history, quarter by quarter: forecasts, shocks, where it ends.
 
-The filter is that of `likelihoods`, in its notation, for a few draws whose every quarter is wanted:
+The filter is that of `kalman`, in its notation, for a few draws whose every quarter is wanted:
 
     v = y_t - C m,  F = C P C' + D D',  K = (A P C' + B D') F^{-1}
 
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from emulator.estimation.likelihoods import covariance_after
+from emulator.estimation.kalman_parts import rest_to_start
 from emulator.worlds.linear import MovingAverage, StateSpace
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def ahead(
 def _after(a: FloatArray, b: FloatArray, quarters: int) -> FloatArray:
     """The state's covariance (B, n, n) after `quarters` from rest."""
     transition, load = (np.ascontiguousarray(np.moveaxis(part, 0, -1)) for part in (a, b))
-    covariance = covariance_after(transition, load, quarters)
+    covariance, _ = rest_to_start(transition, load, quarters)
     return np.ascontiguousarray(np.moveaxis(covariance, -1, 0))
 
 

@@ -16,6 +16,7 @@ from emulator.compiled import compiled
 from emulator.worlds.base import FloatArray
 
 IndexArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 
 # Draws side by side. 32 keeps a 26-variable model's working set (0.4 MB) in the second-level cache
 # and still makes the overhead of a three-variable model's loops small.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from statsmodels.tsa.statespace.kalman_smoother import KalmanSmoother
 
-from emulator.estimation.likelihoods import covariance_after
+from emulator.estimation.kalman_parts import rest_to_start
 
 RUN_IN = 4000  # quarters after which the state has its long-run variance
 
@@ -14,7 +14,7 @@ def bound(space, row: int, history: np.ndarray, noise: np.ndarray) -> KalmanSmoo
     """One row of a solution, with the state (x_{t-1}, eps_t), given a history."""
     a, b, c, d = (part[row] for part in space[:4])
     n, shocks = b.shape
-    steady = covariance_after(a[..., None].copy(), b[..., None].copy(), RUN_IN)[..., 0]
+    steady = rest_to_start(a[..., None].copy(), b[..., None].copy(), RUN_IN)[0][..., 0]
     model = KalmanSmoother(k_endog=3, k_states=n + shocks, k_posdef=shocks, tolerance=0.0)
     model.bind(history)
     model["design"] = np.hstack([c, d])

@@ -10,7 +10,9 @@ from scipy.stats import multivariate_normal
 
 from emulator.errors import InputError
 from emulator.estimation import hamilton
-from emulator.estimation.likelihoods import covariance_after, log_likelihood
+from emulator.estimation.kalman import _rows, kalman
+from emulator.estimation.kalman_parts import rest_to_start
+from emulator.estimation.likelihoods import log_likelihood
 from emulator.worlds import get_world
 from emulator.worlds.doubling import covariances
 
@@ -69,10 +71,14 @@ def test_the_state_after_a_long_run_in_has_its_unconditional_variance() -> None:
     space = world.solve(world.sample_parameters(4, np.random.default_rng(3)))
     a, b = (np.ascontiguousarray(np.moveaxis(part, 0, -1)) for part in (space.a, space.b))
     limit = np.moveaxis(covariances(space.a, space.b, 4), 0, -1)
-    np.testing.assert_allclose(covariance_after(a, b, 3000), limit, rtol=1e-9, atol=1e-14)
-    assert np.array_equal(covariance_after(a, b, 0), np.zeros((4, 4, 4)))
+    covariance, power = rest_to_start(a, b, 3000)
+    np.testing.assert_allclose(covariance, limit, rtol=1e-9, atol=1e-14)
+    np.testing.assert_allclose(power, 0.0, atol=1e-12)
+    assert np.array_equal(rest_to_start(a, b, 0)[0], np.zeros((4, 4, 4)))
     once = np.einsum("isl,jsl->ijl", b, b)
-    np.testing.assert_allclose(covariance_after(a, b, 1), once, rtol=1e-12)
+    np.testing.assert_allclose(rest_to_start(a, b, 1)[0], once, rtol=1e-12)
+    third = np.moveaxis(np.linalg.matrix_power(space.a, 3), 0, -1)
+    np.testing.assert_allclose(rest_to_start(a, b, 3)[1], third, atol=1e-12)
 
 
 def _textbook(space, row: int, history: np.ndarray, run_in: int) -> float:
@@ -115,6 +121,47 @@ def test_parameters_side_by_side_have_the_likelihoods_of_a_filter_that_never_sta
         assert found[row] == pytest.approx(_textbook(space, row, history, 40), rel=1e-9)
     alone = log_likelihood(type(space)(*(part[33:34] for part in space)), history, 40)
     assert alone[0] == found[33]
+
+
+def _many_states(rng: np.random.Generator, states: int = 12, shocks: int = 4) -> list[np.ndarray]:
+    """Five linear systems; the first has a unit root."""
+    a = rng.standard_normal((5, states, states)) / np.sqrt(states)
+    a *= (np.linspace(1.0, 0.5, 5) / np.abs(np.linalg.eigvals(a)).max(axis=1))[:, None, None]
+    shapes = ((5, states, shocks), (5, 3, states), (5, 3, shocks))
+    return [a, *(rng.standard_normal(shape) for shape in shapes)]
+
+
+@pytest.mark.parametrize("run_in", [0, 1, 300])
+@pytest.mark.parametrize("noise", [0.0, 0.5])
+def test_the_filter_of_many_states_is_the_textbooks(run_in: int, noise: float) -> None:
+    rng = np.random.default_rng(8)
+    a, b, c, d = _many_states(rng)
+    history = 3.0 * rng.standard_normal((150, 3))
+    found = kalman(a, b, c, d, history, run_in, np.full(3, noise))
+    # as shocks that move nothing else, noise needs no place in the textbook's filter
+    b = np.concatenate([b, np.zeros((5, 12, 3))], axis=2)
+    d = np.concatenate([d, np.broadcast_to(noise * np.eye(3), (5, 3, 3))], axis=2)
+    expected = [_textbook((a, b, c, d), row, history, run_in) for row in range(5)]
+    # from rest, changes of P of both signs nearly cancel where shocks are few
+    np.testing.assert_allclose(found, expected, rtol=1e-8 if run_in else 1e-6)
+
+
+def test_rows_that_would_lose_digits_are_filtered_with_their_covariance() -> None:
+    """Two observables are apart by a ten-thousandth."""
+    rng = np.random.default_rng(9)
+    a, b, c, d = _many_states(rng)
+    c[2, 1], d[2, 1] = c[2, 0], d[2, 0]
+    d[2, 1, 3] += 1e-4
+    history = 3.0 * rng.standard_normal((60, 3))
+    history[:, 1] = history[:, 0] + 1e-4 * history[:, 1]
+    found = kalman(a, b, c, d, history, 300)
+    space = (a, b, c, d)
+    for row in range(5):  # the covariance form itself keeps six digits of such a row
+        within = 1e-5 if row == 2 else 1e-8
+        assert found[row] == pytest.approx(_textbook(space, row, history, 300), rel=within)
+    everything = (a[2:3], b[2:3], c[2:3], d[2:3], history, 300, np.zeros(3))
+    assert not _rows(*everything, True)[1][0]
+    assert found[2] == _rows(*everything, False)[0][0]
 
 
 @pytest.mark.slow
