@@ -35,7 +35,7 @@ from emulator.worlds.base import FloatArray
 from emulator.worlds.lanes import BoolArray, add_product, subtract_product
 
 # Share of F's first diagonal below which a pivot of a later F has too few digits. Above it, log
-# likelihoods are right to 1e-8 of them, or to 1e-6 from rest with barely more shocks than
+# likelihoods are right to 1e-8 of them, or to 1e-5 from rest with barely more shocks than
 # observables.
 LOST = 1e-6
 

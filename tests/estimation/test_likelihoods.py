@@ -143,7 +143,7 @@ def test_the_filter_of_many_states_is_the_textbooks(run_in: int, noise: float) -
     d = np.concatenate([d, np.broadcast_to(noise * np.eye(3), (5, 3, 3))], axis=2)
     expected = [_textbook((a, b, c, d), row, history, run_in) for row in range(5)]
     # from rest, changes of P of both signs nearly cancel where shocks are few
-    np.testing.assert_allclose(found, expected, rtol=1e-8 if run_in else 1e-6)
+    np.testing.assert_allclose(found, expected, rtol=1e-8 if run_in else 1e-5)
 
 
 def test_rows_that_would_lose_digits_are_filtered_with_their_covariance() -> None:
