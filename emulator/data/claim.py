@@ -6,12 +6,12 @@ import json
 import shlex
 from pathlib import Path
 
-from emulator import __version__
 from emulator.claim import LOCK
 from emulator.config import config_hash, parse_config
 from emulator.data.dataset import check_content
 from emulator.data.schema import (
     CONFIG,
+    DRAWS_VERSION,
     MANIFEST,
     MOMENTS,
     PARAMS,
@@ -117,12 +117,13 @@ def _another(root: Path, name: str) -> DatasetError:
 def _refuse_another_program(root: Path, manifest: Manifest) -> None:
     """A finished data set is not drawn again, or repaired, by a program that may draw others."""
     changed = changed_worlds(manifest)
-    if manifest.code.version == __version__ and not changed:
+    if manifest.code.version == DRAWS_VERSION and not changed:
         return
     worlds = f", whose worlds {', '.join(changed)} differ from this one's" if changed else ""
     raise DatasetError(
-        f"{root}: finished by version {manifest.code.version}{worlds}, this is {__version__}; "
-        "repair it with that version, choose another --output, or delete the directory"
+        f"{root}: its draws are of version {manifest.code.version}{worlds}, this program's of "
+        f"{DRAWS_VERSION}; repair it with commit {manifest.code.commit}, choose another --output, "
+        "or delete the directory"
     )
 
 

@@ -12,12 +12,12 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow.parquet as pq
 
-from emulator import __version__
 from emulator.config import config_hash
 from emulator.data.claim import config_text
 from emulator.data.moments import WorldMoments
 from emulator.data.schema import (
     CONFIG,
+    DRAWS_VERSION,
     MANIFEST,
     MOMENTS,
     PARAMS,
@@ -97,7 +97,7 @@ def finish(root: Path, config: DataConfig) -> Manifest:
         config=config,
         config_hash=config_hash(config),
         contents=json_sha256(contents)[:16],
-        code=Code(version=__version__, commit=commit()),
+        code=Code(version=DRAWS_VERSION, commit=commit()),
         worlds=worlds,
         files=files,
     )

@@ -35,7 +35,6 @@ from pydantic import (
     model_validator,
 )
 
-from emulator import __version__
 from emulator.config import StrictModel
 from emulator.errors import DatasetError, unknown_name
 from emulator.limits import MAX_HORIZON, MIN_HISTORY, MOST_SEED, QUARTERS, RUN_IN
@@ -44,6 +43,10 @@ from emulator.storage import CHECKSUM, GONE, is_sealed, json_sha256, read_json, 
 from emulator.worlds import has_world, list_worlds
 
 SCHEMA_VERSION = "2.0"
+
+# Counts up when the same configuration and specs of worlds make other numbers: an equation, the
+# simulation, splits or seeds. Shards and floors of other draws are then not mixed with new ones.
+DRAWS_VERSION = "0.1.0"
 
 SPLITS = ("train", "val", "test", "slice", "corner")
 HOLD_OUTS = ("slice", "corner")
@@ -356,7 +359,7 @@ class WorldRecord(_Record):
 
 
 class Code(_Record):
-    """What wrote the data set: package version, and commit as `emulator.provenance` has it."""
+    """What wrote the data set: version of its draws, and commit as `emulator.provenance` has it."""
 
     version: str
     commit: str
@@ -469,7 +472,7 @@ def fingerprint(spec: WorldSpec) -> str:
     """16 hex digits of what in a world's spec bears on numbers: names, bounds, priors, units.
 
     Equal for worlds that differ in titles, descriptions and notes alone. A world may also change
-    its equations without changing its spec: the package version is recorded beside it.
+    its equations without changing its spec: `DRAWS_VERSION` is recorded beside it.
     """
 
     def bare(value: Any) -> Any:
@@ -488,4 +491,4 @@ def program(spec: WorldSpec) -> dict[str, str]:
     Shards whose programs differ are never joined in one data set. The commit is left out: it
     changes with every edit of any file, and development could never resume.
     """
-    return {"schema_version": SCHEMA_VERSION, "version": __version__, "world": fingerprint(spec)}
+    return {"schema_version": SCHEMA_VERSION, "version": DRAWS_VERSION, "world": fingerprint(spec)}

@@ -78,8 +78,7 @@ def validate(path: str | Path, progress: Progress = silent) -> list[Check]:
 
 def _same_world(data: Dataset, name: str) -> tuple[World[Any] | None, Check]:
     """The world, when this program has it as it was when the data were drawn."""
-    version = data.manifest.code.version
-    remedy = f"the data were written by version {version}, check them with that one"
+    remedy = f"the data were written at {data.manifest.code.commit}, check them with that"
     try:
         world = get_world(name)
     except (UnknownNameError, InputError):
