@@ -75,7 +75,7 @@ def recognise(worlds: Sequence[str], count: int, work: Path, seed: int = 2) -> d
             kept = work / f"evidence-{maker}-{number}.json"
             if not kept.exists():
                 history = history_of(maker, seed, number)[1]
-                found = emulator.estimate(list(worlds), history, draws=2 * DRAWS, runs=2)
+                found = emulator.estimate(list(worlds), history, draws=DRAWS, runs=2)
                 _keep(kept, {name: found[name].log_evidence for name in worlds})
             rows.append({"maker": maker, "log_evidence": json.loads(kept.read_text())})
     right = [max(row["log_evidence"], key=row["log_evidence"].get) == row["maker"] for row in rows]
