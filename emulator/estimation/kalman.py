@@ -61,7 +61,8 @@ def kalman(
         out[some], kept = _rows(a[some], b[some], c[some], d[some], history, run_in, noise, True)
         left[some] = ~kept
     some = np.flatnonzero(left)
-    out[some], _ = _rows(a[some], b[some], c[some], d[some], history, run_in, noise, False)
+    if some.size:
+        out[some], _ = _rows(a[some], b[some], c[some], d[some], history, run_in, noise, False)
     return out
 
 
