@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from emulator.training.batches import Batches, Shown
 from emulator.training.checkpoint import load_checkpoint, save_checkpoint
 from emulator.training.trainer import train
 from tests.conftest import TINY_MODEL, run_config
+from tests.shared import once
 from tests.training.runs import Stop, log_rows, weights_hash
 
 pytestmark = pytest.mark.slow
@@ -33,22 +35,42 @@ def _flip(data: bytes) -> bytes:
     return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
 
 
+@pytest.fixture(scope="session")
+def stopped(dataset_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of `run_path`, stopped after its third step."""
+    config = run_config(dataset_path)
+    return once(tmp_path_factory, "stopped", lambda path: train(config, path, progress=Stop(3)))
+
+
+@pytest.fixture
+def half(stopped: Path, tmp_path: Path) -> Path:
+    """A copy of the stopped run, to damage or to go on with."""
+    return Path(shutil.copytree(stopped, tmp_path / "half"))
+
+
 def test_the_same_config_and_seed_give_the_same_weights(
     dataset_path: Path, run_path: Path, tmp_path: Path
 ) -> None:
     train(run_config(dataset_path), tmp_path / "again")
     assert weights_hash(tmp_path / "again") == weights_hash(run_path)
-    train(run_config(dataset_path, training={"seed": 2}), tmp_path / "other")
-    assert weights_hash(tmp_path / "other") != weights_hash(run_path)
+    for seed in (1, 2):
+        train(run_config(dataset_path, training={"seed": seed, "steps": 1}), tmp_path / f"{seed}")
+    assert weights_hash(tmp_path / "1") != weights_hash(tmp_path / "2")
 
 
-@pytest.mark.parametrize("after", [2, 5])  # within the first epoch, and across its boundary
+@pytest.mark.parametrize(
+    ("after", "number"), [(2, signal.SIGTERM), (5, signal.SIGINT)]
+)  # within the first epoch, and across its boundary
 def test_stop_and_resume_equals_one_run_bit_for_bit(
-    dataset_path: Path, run_path: Path, tmp_path: Path, after: int
+    dataset_path: Path, run_path: Path, tmp_path: Path, after: int, number: int
 ) -> None:
     run = tmp_path / "run"
     config = run_config(dataset_path)
-    assert not train(config, run, progress=Stop(after))
+    if number == signal.SIGINT:
+        with pytest.raises(KeyboardInterrupt):
+            train(config, run, progress=Stop(after, number))
+    else:
+        assert not train(config, run, progress=Stop(after, number))
     assert len(log_rows(run)) == after
     assert not (run / "weights.safetensors").exists()
     assert train(config, run, resume=True)
@@ -56,11 +78,10 @@ def test_stop_and_resume_equals_one_run_bit_for_bit(
     assert log_rows(run) == log_rows(run_path)
 
 
-@pytest.mark.parametrize("regime", ["C", "all"])
 def test_resume_is_exact_with_histories_and_mixed_regimes(
-    dataset_path: Path, tmp_path: Path, regime: str
+    dataset_path: Path, tmp_path: Path
 ) -> None:
-    config = run_config(dataset_path, data={"regime": regime}, training={"epochs": 2})
+    config = run_config(dataset_path, data={"regime": "all"}, training={"steps": 5})
     train(config, tmp_path / "whole")
     train(config, tmp_path / "parts", progress=Stop(3))
     train(config, tmp_path / "parts", resume=True)
@@ -71,12 +92,14 @@ def test_resume_is_exact_with_histories_and_mixed_regimes(
 def test_resume_is_exact_from_disk_and_with_fresh_samples(
     dataset_path: Path, run_path: Path, tmp_path: Path, source: str
 ) -> None:
-    config = run_config(dataset_path, data={"source": source})
+    """Stopped within the second epoch."""
+    config = run_config(dataset_path, data={"source": source}, training={"steps": 5})
     train(config, tmp_path / "whole")
-    train(config, tmp_path / "parts", progress=Stop(5))
+    train(config, tmp_path / "parts", progress=Stop(4))
     train(config, tmp_path / "parts", resume=True)
     assert weights_hash(tmp_path / "whole") == weights_hash(tmp_path / "parts")
-    assert weights_hash(tmp_path / "whole") != weights_hash(run_path)  # other rows were seen
+    first, before = (log_rows(run)[0]["loss"] for run in (tmp_path / "whole", run_path))
+    assert first != before  # the same weights, before the first step, saw other rows
 
 
 @pytest.mark.integration
@@ -215,35 +238,25 @@ def test_resuming_a_finished_run_changes_nothing(dataset_path: Path, run_path: P
 
 
 def test_other_data_at_the_same_place_is_refused(
-    dataset_path: Path, run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset_path: Path, run_path: Path, half: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Resuming on it would train on, or relabel the weights with, rows that were held out."""
     config = run_config(dataset_path)
-    train(config, tmp_path / "half", progress=Stop(2))
     opened = Dataset.open(dataset_path)
     other = Dataset(opened.path, opened.manifest.model_copy(update={"contents": "f" * 16}))
     monkeypatch.setattr(Dataset, "open", lambda path: other)
-    for run in (run_path, tmp_path / "half"):
+    for run in (run_path, half):
         with pytest.raises(ConfigError, match="was trained on data"):
             train(config, run, resume=True)
 
 
 def test_the_same_data_at_another_place_is_the_same_run(
-    dataset_path: Path, run_path: Path, tmp_path: Path
+    dataset_path: Path, run_path: Path, half: Path, tmp_path: Path
 ) -> None:
-    train(run_config(dataset_path), tmp_path / "run", progress=Stop(3))
     moved = tmp_path / "moved"
     moved.symlink_to(dataset_path)
-    train(run_config(moved), tmp_path / "run", resume=True)
-    assert weights_hash(tmp_path / "run") == weights_hash(run_path)
-
-
-def test_ctrl_c_keeps_a_checkpoint(dataset_path: Path, run_path: Path, tmp_path: Path) -> None:
-    config = run_config(dataset_path)
-    with pytest.raises(KeyboardInterrupt):
-        train(config, tmp_path, progress=Stop(2, signal.SIGINT))
-    train(config, tmp_path, resume=True)
-    assert weights_hash(tmp_path) == weights_hash(run_path)
+    train(run_config(moved), half, resume=True)
+    assert weights_hash(half) == weights_hash(run_path)
 
 
 def test_a_run_that_wrote_nothing_leaves_its_folder_free(
@@ -263,38 +276,31 @@ def test_a_checkpoint_of_another_model_is_refused(dataset_path: Path, tmp_path: 
 
 
 def test_a_checkpoint_that_does_not_say_what_it_is_of_is_refused_at_once(
-    dataset_path: Path, tmp_path: Path
+    dataset_path: Path, half: Path
 ) -> None:
-    config = run_config(dataset_path)
-    train(config, tmp_path, progress=Stop(1))
-    state = load_checkpoint(tmp_path, "cpu")
+    state = load_checkpoint(half, "cpu")
     assert state is not None
     del state["provenance"]["samples_before"]
-    save_checkpoint(tmp_path, state, "cpu")
+    save_checkpoint(half, state, "cpu")
     with pytest.raises(WeightsError, match="another version's"):
-        train(config, tmp_path, resume=True)
+        train(run_config(dataset_path), half, resume=True)
 
 
 def test_a_damaged_log_does_not_stop_a_resume(
-    dataset_path: Path, run_path: Path, tmp_path: Path
+    dataset_path: Path, run_path: Path, half: Path
 ) -> None:
-    train(run_config(dataset_path), tmp_path, progress=Stop(3))
-    with (tmp_path / "train_log.jsonl").open("ab") as file:
+    with (half / "train_log.jsonl").open("ab") as file:
         file.write(b'{bad}\n{"no": 1}\n\xff\n{"step": 4, "lo')
-    train(run_config(dataset_path), tmp_path, resume=True)
-    assert log_rows(tmp_path) == log_rows(run_path)
+    train(run_config(dataset_path), half, resume=True)
+    assert log_rows(half) == log_rows(run_path)
 
 
 @pytest.mark.parametrize("damage", [lambda d: b"", lambda d: d[:1000], lambda d: d[:-1], _flip])
-def test_a_damaged_checkpoint_is_refused_by_name(
-    dataset_path: Path, tmp_path: Path, damage
-) -> None:
-    config = run_config(dataset_path)
-    train(config, tmp_path, progress=Stop(2))
-    checkpoint = tmp_path / "checkpoint.pt"
+def test_a_damaged_checkpoint_is_refused_by_name(dataset_path: Path, half: Path, damage) -> None:
+    checkpoint = half / "checkpoint.pt"
     checkpoint.write_bytes(damage(checkpoint.read_bytes()))
     with pytest.raises(WeightsError, match=r"checkpoint\.pt: damaged"):
-        train(config, tmp_path, resume=True)
+        train(run_config(dataset_path), half, resume=True)
 
 
 def test_an_unknown_world_is_refused_before_anything_is_written(
