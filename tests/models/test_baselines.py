@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +44,10 @@ PAIRS = [
 ]
 
 
+@cache
 def _ready(config: ModelConfigBase, regime: Regime, specs=SPECS) -> Model:
-    """A model that went through what training does before its steps."""
+    """A model that went through what training does before its steps. Tests share it and leave it
+    as it is."""
     torch.manual_seed(0)
     model = config.build(specs, HORIZON).eval()
     for spec in specs:
@@ -275,8 +278,9 @@ def test_summaries_are_standardised_by_all_rows_seen() -> None:
 # --------------------------------------------------------------------- the var world
 
 
+@cache
 def _var_world(rows: int, quarters: int, seed: int) -> Answered:
-    """Long histories of the `var` world and its true responses."""
+    """Long histories of the `var` world and its true responses, simulated once for all models."""
     world, rng = get_world("var"), np.random.default_rng(seed)
     theta = world.sample_parameters(rows, rng)
     path = world.simulate(theta, rng.standard_normal((rows, quarters + 100, 3))).observables
