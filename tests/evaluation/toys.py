@@ -7,6 +7,7 @@ from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -90,18 +91,16 @@ def evaluated(
     folder.mkdir(parents=True)
     tree: dict[str, Any] = {}
     null: dict[str, Any] = {}
-    with StatisticsWriter(folder / RESPONSES_FILE) as writer:
-        for world in worlds:
-            tree[world] = {regime: {} for regime in regimes}
-            null[world] = {regime: {} for regime in regimes}
-            found = _measured(world, error, error if val is None else val, seed)
-            for regime in regimes:
-                writer.add(found.val.assign(regime=regime))
-                writer.add(found.prior.assign(regime=regime))
-                for split, entry in found.entries.items():
-                    more = entries if split == PRIOR else {}
-                    tree[world][regime][split] = deepcopy(entry | more)
-                    null[world][regime][split] = deepcopy(found.means[split])
+    errors = error, error if val is None else val, seed
+    for world in worlds:
+        tree[world] = {regime: {} for regime in regimes}
+        null[world] = {regime: {} for regime in regimes}
+        for regime in regimes:
+            for split, entry in _measured(world, *errors).entries.items():
+                more = entries if split == PRIOR else {}
+                tree[world][regime][split] = deepcopy(entry | more)
+                null[world][regime][split] = deepcopy(_means(world)[split])
+    (folder / RESPONSES_FILE).write_bytes(_stored(worlds, regimes, *errors))
     metrics = {
         "model": model, "regimes": list(regimes), "extra_inputs": [], "worlds": tree,
         "data_worlds": {world: ["steady_state"] for world in WORLDS}, NULL_MODEL: null,
@@ -123,12 +122,33 @@ def evaluated(
 
 
 class _Measured(NamedTuple):
-    """Statistics on `val` and on the prior; by split, entries of the run and the training mean."""
+    """Statistics on every split and on the prior, and the run's entries of each."""
 
-    val: pd.DataFrame
-    prior: pd.DataFrame
+    frames: dict[str, pd.DataFrame]
     entries: dict[str, dict[str, Any]]
-    means: dict[str, dict[str, Any]]
+
+
+@cache
+def _stored(
+    worlds: tuple[str, ...], regimes: tuple[str, ...], error: float, val: float, seed: int
+) -> bytes:
+    """The statistics of `evaluated` as a file. Many runs of tests share it."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / RESPONSES_FILE
+        with StatisticsWriter(path) as writer:
+            for world in worlds:
+                frames = _measured(world, error, val, seed).frames
+                for regime in regimes:
+                    for split in ("val", PRIOR):
+                        writer.add(frames[split].assign(regime=regime))
+        return path.read_bytes()
+
+
+@cache
+def _means(world: str) -> dict[str, dict[str, Any]]:
+    """The training mean's entries, which are the same beside every run."""
+    frames = _measured(world, 1.0, 1.0, 0).frames
+    return {split: summarise(of_null(part)) for split, part in frames.items()}
 
 
 @cache
@@ -147,8 +167,7 @@ def _measured(world: str, error: float, val: float, seed: int) -> _Measured:
     }
     spectrum = {"prediction": [1.0] * 5, "truth": [1.0] * 5}
     entries[PRIOR] |= summarise(whole) | {"spectrum": spectrum}
-    means = {split: summarise(of_null(part)) for split, part in splits.items()}
-    return _Measured(parts["val"], whole, entries, means)
+    return _Measured(splits, entries)
 
 
 def tuned(runs: list[EvaluatedRun]) -> list[EvaluatedRun]:
