@@ -151,19 +151,31 @@ def test_shocks_of_a_nonlinear_world_have_sizes_of_their_own(
         _close(response[:, [shock]], alone[:, [shock]], shock)
 
 
+@pytest.fixture
+def few_quarters_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recurrence that reads ten quarters one after the other instead of 40, which torch goes
+    through several times to trace it. Histories may be shorter too, so that some still have fewer
+    quarters than are read."""
+    monkeypatch.setattr("emulator.models.past.RECENT", 10)
+    for module in ("regimes", "inference.histories", "inference.onnx.export"):
+        monkeypatch.setattr(f"emulator.{module}.MIN_HISTORY", 8)
+
+
+@pytest.mark.usefixtures("few_quarters_read")
 @pytest.mark.parametrize(
-    ("name", "regime", "state_dependent"),
-    [("nk", "B1", False), ("switching", "C", True)],
+    ("name", "regime", "state_dependent", "shortest"),
+    [("nk", "B1", False, 40), ("switching", "C", True, 8)],
 )
 def test_a_history_of_any_length_is_answered(
-    model: emulator.Emulator, name: str, regime: str, state_dependent: bool, tmp_path: Path
-) -> None:
+    model: emulator.Emulator, name: str, regime: str, state_dependent: bool, shortest: int,
+    tmp_path: Path,
+) -> None:  # fmt: skip
     world, file, rng = emulator.get_world(name), tmp_path / "data.onnx", np.random.default_rng(2)
     # A long horizon only takes long to translate.
     export_onnx(
         model, name, file, regime=regime, state_dependent=state_dependent, bands=True, horizon=3
     )
-    for number, quarters in ((1, 40), (7, 79), (3, 80), (2, 200)):
+    for number, quarters in ((1, shortest), (7, 79), (3, 80), (2, 200)):
         theta = world.sample_parameters(number, rng)
         eps = rng.normal(size=(number, quarters, len(world.shocks)))
         history = world.simulate(theta, eps).observables
