@@ -8,6 +8,7 @@ import pytest
 
 from studies.fuzz.subjects import SUBJECTS, make_healthy
 from studies.fuzz.survey import do
+from tests.figures import leave_blank
 
 pytestmark = pytest.mark.integration
 
@@ -18,7 +19,9 @@ FEW = {"checkpoint": 4, "data set": 12, "evaluation": 8}  # of which each takes 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fuzz")
-    make_healthy(folder / "healthy")
+    with pytest.MonkeyPatch.context() as patch:
+        leave_blank(patch)
+        make_healthy(folder / "healthy")
     return folder
 
 
