@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from emulator.config import load_config, parse_config
 from emulator.data import DataConfig, Dataset
 from emulator.data.generate import generate
 from emulator.inference.onnx import export_onnx
+from emulator.models.weights import load_weights
 from emulator.training.config import RunConfig
 from emulator.training.trainer import train
 from tests.figures import leave_blank
@@ -76,6 +78,16 @@ def run_path(dataset_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def every_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights that know the worlds and regimes of the shipped ones and have learned nothing."""
     return once(tmp_path_factory, "every_world", of_every_world)
+
+
+_read_once = cache(load_weights)
+
+
+@pytest.fixture
+def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands read the same weights once in a process: for tests of many short commands, which
+    only ask the weights. To build the network takes longer than all else they do."""
+    monkeypatch.setattr("emulator.inference.emulator.load_weights", _read_once)
 
 
 @pytest.fixture(scope="session")

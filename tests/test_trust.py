@@ -24,7 +24,7 @@ from emulator.inference.trust import Caveat, Found
 from emulator.limits import RUN_IN
 from emulator.models.weights import load_weights, save_weights
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("read_once")]
 
 TRAINED = 40  # quarters
 HELD_OUT = {
