@@ -10,13 +10,16 @@ import pandas as pd
 import pytest
 
 from emulator.cli.app import run as command
+from emulator.errors import InputError
 from emulator.evaluation import compare_all, evaluate
+from emulator.evaluation.pipeline import conclude
 from emulator.evaluation.stored.record import write_metrics
 from emulator.evaluation.stored.runs import find_runs
 from emulator.plans.perform import is_evaluated
 from emulator.training.trainer import train
 from tests.conftest import run_config
 from tests.evaluation.toys import JUDGED, evaluated, killed_at, metrics_of, tuned
+from tests.shared import once
 
 
 @pytest.mark.slow
@@ -62,26 +65,50 @@ def test_evaluate_prints_scores_and_judges_universal_runs_on_request(
     assert "emulator evaluate" in capsys.readouterr().err
 
 
+@pytest.fixture(scope="module")
+def scored(
+    dataset_path: Path, evaluated_run: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A folder of a universal run that was evaluated, and is being again, and a linear one, both
+    killed as soon as they were scored."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(evaluated_run, folder / "universal")
+        config = run_config(dataset_path, model={"type": "baseline_linear"})
+        train(config, folder / "linear")
+        with pytest.MonkeyPatch.context() as patch:
+            for run in ("universal", "linear"):
+                killed_at(patch, "pipeline.compare", folder / run)
+
+    return once(tmp_path_factory, "scored", make)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("step", ["compare", "write_leaderboard", "draw"])
 def test_a_run_killed_before_it_is_drawn_is_drawn_later(
-    dataset_path: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    dataset_path: Path, scored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """A universal run by the comparison that ends a plan, another by being evaluated again."""
+    run, linear = (Path(shutil.copytree(scored / n, tmp_path / n)) for n in ("universal", "linear"))
     before = (run / "report.html").read_bytes()
     for name in ("report.html", "figures/irf_panel.png"):
         (run / name).unlink()
-    killed_at(monkeypatch, f"pipeline.{step}", run)
+    with monkeypatch.context() as patch:
+        patch.setattr(f"emulator.evaluation.pipeline.{step}", _killed)
+        for folder in (run, linear):
+            with pytest.raises(InputError, match="killed"):
+                conclude(*find_runs(folder))
     assert is_evaluated(run, str(dataset_path))
     assert "criteria" not in metrics_of(run)
-    linear = tmp_path / "linear"
-    train(run_config(dataset_path, model={"type": "baseline_linear"}), linear)
-    killed_at(monkeypatch, f"pipeline.{step}", linear)
     assert not is_evaluated(linear, str(dataset_path))
     compare_all(find_runs(run))
     assert "criteria" in metrics_of(run)
     assert (run / "figures" / "irf_panel.png").exists()
     assert (run / "report.html").read_bytes().count(b"<img") == before.count(b"<img") > 1
+
+
+def _killed(*arguments: object) -> None:
+    raise InputError("killed")
 
 
 @pytest.mark.integration
