@@ -206,7 +206,7 @@ def test_stopped_and_resumed_equals_one_go_bit_for_bit(
 @pytest.mark.slow
 def test_a_run_that_diverges_is_told_and_the_others_go_on(folder: Folder) -> None:
     tuned = {"name": "tuned", "config": "mlp", "training": {"weight_decay": 100.0, "warmup": 0.0},
-             "tuning": {"lr": [100.0, 3e-3], "steps": 6}}  # fmt: skip
+             "worlds": ["nk"], "tuning": {"lr": [100.0, 3e-3], "steps": 6}}  # fmt: skip
     report = carry_out(folder.plan(WILD, tuned))
     assert [outcome.label for outcome in report.failed] == ["wild/A"]
     assert "diverged at step" in report.failed[0].message
