@@ -52,13 +52,19 @@ def browser() -> Iterator[Page]:
 
 @pytest.fixture
 def page(browser: Page) -> Iterator[Page]:
-    """A new tab; the test fails on any script error."""
-    tab = browser.context.new_page()
-    tab.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
+    """The one tab, which opens a page anew for each test: a new tab would start a process and
+    compile the page's scripts again. The test fails on any script error."""
+    browser.bring_to_front()
+    browser.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
     errors: list[str] = []
-    tab.on("pageerror", lambda error: errors.append(str(error)))
-    yield tab
-    tab.close()
+
+    def note(error: object) -> None:
+        errors.append(str(error))
+
+    browser.on("pageerror", note)
+    yield browser
+    browser.remove_listener("pageerror", note)
+    browser.unroute_all(behavior="ignoreErrors")
     assert errors == []
 
 
