@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from emulator.config import StrictModel
@@ -102,7 +103,12 @@ class ModelConfigBase(StrictModel, ABC):
 
     def size(self, specs: Sequence[WorldSpec], horizon: int) -> int:
         """How many numbers that model would learn; it takes no memory to say so."""
-        import torch  # which reading a configuration does without
+        return _size(self, tuple(specs), horizon)
 
-        with torch.device("meta"):
-            return sum(learned.numel() for learned in self.build(specs, horizon).parameters())
+
+@lru_cache(maxsize=128)  # tuning asks of the same model for every rate
+def _size(config: ModelConfigBase, specs: tuple[WorldSpec, ...], horizon: int) -> int:
+    import torch  # which reading a configuration does without
+
+    with torch.device("meta"):
+        return sum(learned.numel() for learned in config.build(specs, horizon).parameters())
