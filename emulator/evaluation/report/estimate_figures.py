@@ -27,7 +27,7 @@ def parameters_figure(one: Estimate, path: Path) -> None:
         drawn = [one.prior[:, place], one.theta[:, place]]
         ends = np.quantile(np.concatenate([np.quantile(d, [0.005, 0.995]) for d in drawn]), [0, 1])
         for values, colour in zip(drawn, (GREY, BLUE), strict=True):
-            # One shape each: a bar for every bin takes ten times as long.
+            # One shape each: a bar for every bin takes seven times as long.
             axis.hist(
                 values, BINS, range=tuple(ends), density=True, color=colour, alpha=0.55, lw=0,
                 histtype="stepfilled",
