@@ -14,8 +14,10 @@ from emulator.econometrics.gaps import filled
 from emulator.econometrics.question import FloatArray
 from emulator.errors import InputError, short, unknown_name
 from emulator.foreign.grammar.draws import (
+    HORIZONS,
     LEAST_QUARTERS,
     LEAST_SERIES,
+    LONG_FROM,
     MOST_QUARTERS,
     MOST_SERIES,
     Kind,
@@ -106,12 +108,13 @@ def estimate_responses(
            if level and _grows(y)]  # fmt: skip
     missing = np.isnan(values).sum(axis=0)
     _check_moves(values, asked.order)
+    last = _last_learned(len(values), horizon)
     if missing.any():
-        values = filled(values, lags_for(len(values), values.shape[1], horizon), persistent)
-    found = candidates(values[None], asked.before, horizon, persistent)
+        values = filled(values, lags_for(len(values), values.shape[1], last), persistent)
+    found = candidates(values[None], asked.before, last, persistent)
     network = Network.read()
-    quantiles = network.quantiles(asked.kind, found, asked.before, asked.to)[0]
-    others = {name: _other(found, asked, BESIDE[name]) for name in beside}
+    quantiles = network.quantiles(asked.kind, found, asked.before, asked.to)[0, : horizon + 1]
+    others = {name: _other(found, asked, BESIDE[name])[: horizon + 1] for name in beside}
     unlike = float(network.typical.share(found)[0])
     caveats = [
         *table.left_out,
@@ -121,7 +124,7 @@ def estimate_responses(
             if count
         ),
         *([_AMOUNTS.format(", ".join(raw))] if raw else ()),
-        *_caveats(table, asked, found, unlike),
+        *_caveats(table, asked, found, unlike, last),
     ]
     return _dataset(asked, table, unit, quantiles, others, caveats).assign_attrs(unlike=unlike)
 
@@ -140,6 +143,14 @@ def ordered(
     if instrument is not None:
         return Asked("proxy", order, 0, order.index(to))
     return Asked("recursive", order, len(after), len(after))
+
+
+def _last_learned(quarters: int, horizon: int) -> int:
+    """The last quarter of the answer that `horizon` is cut from. The network learned to answer at
+    HORIZONS, of short data at the first of them: asked up to another, it would say other things of
+    the same quarters. What no data of this length was asked about is answered up to `horizon`."""
+    fitting = [last for last in HORIZONS[: 1 if quarters < LONG_FROM else None] if horizon <= last]
+    return fitting[0] if fitting else horizon
 
 
 def _check_numbers(horizon: int, unit: float) -> None:
@@ -211,9 +222,15 @@ def _other(found: Candidates, asked: Asked, name: str) -> FloatArray:
     return np.asarray(each / each[0, asked.to] if asked.kind == "proxy" else each)
 
 
-def _caveats(table: Table, asked: Asked, found: Candidates, unlike: float) -> list[str]:
+def _caveats(table: Table, asked: Asked, found: Candidates, unlike: float, last: int) -> list[str]:
+    """last: the last quarter answered."""
     out = []
     quarters = len(table.values)
+    if last > HORIZONS[0] and quarters < LONG_FROM:
+        out.append(
+            f"horizon: of fewer than {LONG_FROM} quarters the network learned responses up to "
+            f"{HORIZONS[0]} quarters"
+        )
     if not LEAST_QUARTERS <= quarters <= MOST_QUARTERS:
         out.append(
             f"{quarters} quarters: the network learned from {LEAST_QUARTERS} to {MOST_QUARTERS}"

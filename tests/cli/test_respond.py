@@ -166,17 +166,26 @@ def test_differences_are_told_from_levels() -> None:
     assert 0.0 < own[1] < own[0]  # changes are thought to be forgotten sooner
 
 
-@pytest.mark.parametrize("horizon", [0, 1, 2])
+@pytest.mark.parametrize("horizon", [0, 1, 12, 20, 33])
 @pytest.mark.parametrize("asked", [{"to": "rate", "after": NAMES[:2]}, {"shock": "surprise"}])
-def test_the_first_quarters_alone_can_be_asked_for(horizon: int, asked: dict[str, Any]) -> None:
-    data = frame()
-    found = emulator.estimate_responses(data, horizon=horizon, beside=["lp", "penalised"], **asked)
+def test_the_first_quarters_are_the_same_however_many_are_asked_for(
+    horizon: int, asked: dict[str, Any]
+) -> None:
+    """The network learned answers up to 20 quarters and up to 40."""
+    data, ask = frame(160), {"beside": ["lp", "penalised"], **asked}
+    found = emulator.estimate_responses(data, horizon=horizon, **ask)
+    whole = emulator.estimate_responses(data, horizon=20 if horizon <= 20 else 40, **ask)
     assert found.sizes["horizon"] == horizon + 1
-    assert np.isfinite(found.response).all()
-    smooth, plain = (found.beside.sel(estimator=name) for name in ("penalised", "lp"))
-    assert np.isfinite(smooth).all()
-    if horizon < 2:  # nothing is smoothed
-        np.testing.assert_allclose(smooth, plain)
+    xr.testing.assert_identical(found, whole.isel(horizon=slice(horizon + 1)))
+    assert not found.attrs["caveats"]
+
+
+def test_far_quarters_of_short_data_have_a_caveat() -> None:
+    data = frame(100)
+    found = emulator.estimate_responses(data, to="rate", horizon=21)
+    assert found.sizes["horizon"] == 22
+    assert "fewer than 121 quarters" in found.attrs["caveats"]
+    assert not emulator.estimate_responses(data, to="rate", horizon=20).attrs["caveats"]
 
 
 def test_other_estimators_stand_beside() -> None:

@@ -37,6 +37,12 @@ def test_the_penalty_goes_from_least_squares_to_a_parabola(monkeypatch: pytest.M
     assert np.abs(np.diff(projections.penalised(parts), n=3, axis=1)).max() < 1e-5
 
 
+@pytest.mark.parametrize("horizon", [0, 1])
+def test_of_one_or_two_quarters_nothing_is_smoothed(horizon: int) -> None:
+    parts = projections.Parts(data(13, count=2), 1, 2, horizon)
+    np.testing.assert_allclose(projections.penalised(parts), projections.projected(parts))
+
+
 def test_splines_sum_to_one() -> None:
     np.testing.assert_allclose(projections.basis(10).sum(axis=1), 1.0)
 

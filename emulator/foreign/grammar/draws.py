@@ -44,6 +44,7 @@ KINDS: tuple[Kind, ...] = ("observed", "recursive", "proxy")
 LEAST_SERIES, MOST_SERIES = 2, 8  # of a data set, shock or instrument among them
 LEAST_QUARTERS, MOST_QUARTERS = 80, 250
 HORIZONS = (20, 40)
+LONG_FROM = 121  # quarters: shorter data are asked about the first of them alone
 BURN_IN = 200
 SAMPLES = 4  # data sets a draw: an economy costs more to draw than its data
 LEAST_IMPACT = 0.05  # in s.d.s of changes, on the series whose rise an instrument is scaled by
@@ -116,7 +117,7 @@ def sets(seed: int, index: int, samples: int = SAMPLES) -> Sets:
         drawn = economy(rng, n)
         to = int(rng.integers(n))
         quarters = int(rng.integers(LEAST_QUARTERS, MOST_QUARTERS + 1))
-        horizon = HORIZONS[int(quarters > 120 and rng.random() < 0.4)]
+        horizon = HORIZONS[int(quarters >= LONG_FROM and rng.random() < 0.4)]
         try:
             truth = _truth(drawn, kind, to, horizon)
         except InputError:  # a series follows from others, or the shock does not move it
