@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from emulator.inference import Bank, Emulator, load, load_bank
     from emulator.worlds import get_world, list_worlds
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Bank", "Emulator", "__version__", "estimate", "estimate_responses", "get_world", "list_worlds",
     "load", "load_bank", "score_method",
