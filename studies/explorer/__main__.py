@@ -15,14 +15,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import emulator
-from emulator.inference import Bank, Emulator
 from emulator.provenance import commit
 from emulator.storage import write_atomically
-from studies.explorer.browser import DESKTOP, browsing, serving, size_of, visit
+from studies.explorer.browser import DESKTOP, browsing, exploring, size_of, visit
 from studies.explorer.drags import drag
 from studies.explorer.inputs import ROOT, us_estimate, us_levels
 from studies.explorer.pictures import pictures
@@ -32,30 +32,36 @@ RESULTS = ROOT / "results" / "explorer"
 MINUTE = 60.0
 
 
-def soak_worlds(model: Emulator | Bank, minutes: float) -> dict[str, Any]:
+def soak_worlds(known: Sequence[str], weights: Path | None, minutes: float) -> dict[str, Any]:
     """Drags of one, two and four worlds, then the soak."""
-    with serving(model) as address, browsing(viewport=size_of(DESKTOP)) as page:
+    with (
+        exploring(weights) as (address, server),
+        browsing(viewport=size_of(DESKTOP)) as page,
+    ):
         visit(page, address)
         drags = {}
         for names in ("nk", "nk,rbc", "nk,rbc,zlb,sw07"):
-            if all(world in model.worlds for world in names.split(",")):
+            if all(world in known for world in names.split(",")):
                 visit(page, f"{address}?worlds={names}&shock=monetary")
                 drags[names] = drag(page, "size").summary()
         print(drags, flush=True)
-        found = soak(page, address, worlds(), MINUTE * minutes, _every(minutes))
+        found = soak(page, address, server, worlds(), MINUTE * minutes, _every(minutes))
         return {"machine": _machine(page), "drags": drags, "soak": found}
 
 
-def soak_files(model: Emulator | Bank, minutes: float) -> dict[str, Any]:
+def soak_files(weights: Path | None, minutes: float) -> dict[str, Any]:
     """The soak of each page that takes files, a tab each in turn."""
     estimated = us_estimate(draws=100)  # as large a page as any
     subjects = {"data": data(us_levels()), "estimate": estimate(estimated), "models": models()}
-    with serving(model) as address, browsing(viewport=size_of(DESKTOP)) as page:
+    with (
+        exploring(weights) as (address, server),
+        browsing(viewport=size_of(DESKTOP)) as page,
+    ):
         machine, found = _machine(page), {}
         for name, subject in subjects.items():
             tab = page.context.new_page()
             share = minutes / len(subjects)
-            found[name] = soak(tab, address, subject, MINUTE * share, _every(share))
+            found[name] = soak(tab, address, server, subject, MINUTE * share, _every(share))
             tab.close()
             first, *_, last = found[name]["readings"]
             print(json.dumps({name: {**found[name], "readings": [first, last]}}), flush=True)
@@ -88,7 +94,10 @@ def main() -> None:
         return
     code = commit()  # before minutes in which files may change
     weights = model.of("nk").provenance["weights_sha256"]
-    made = {"soak": soak_worlds, "files": soak_files}[options.what](model, options.minutes)
+    if options.what == "soak":
+        made = soak_worlds(model.worlds, options.weights, options.minutes)
+    else:
+        made = soak_files(options.weights, options.minutes)
     facts = {"commit": code, "weights_sha256": weights, **made}
     RESULTS.mkdir(parents=True, exist_ok=True)
     write_atomically(

@@ -1,14 +1,18 @@
-"""A server of this process and a headless Chromium, the system's, that opens its pages."""
+"""A server and a headless Chromium, the system's, that opens its pages."""
 
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import psutil
 from playwright.sync_api import Page, sync_playwright
 
 from emulator.explorer.app import make_local_server
@@ -20,12 +24,13 @@ FLAGS = (
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 DESKTOP, PHONE, TALL = (1280, 860), (390, 844), (1280, 1560)
+ANEW = "() => document.readyState === 'complete' && window.explorer && !window.explorer.old"
 SETTLED = "() => document.body.dataset.ready === 'yes' && !window.explorer.asking"
 
 
 @contextmanager
 def serving(model: Emulator | Bank) -> Iterator[str]:
-    """A server on a free port of this machine; yields its address."""
+    """A server of this process, on a free port of this machine; yields its address."""
     server = make_local_server(model, "127.0.0.1", 0)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -35,6 +40,23 @@ def serving(model: Emulator | Bank) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def exploring(weights: Path | None) -> Iterator[tuple[str, psutil.Process]]:
+    """`emulator explore` as a user starts it, with these weights or the shipped ones; yields its
+    address and its process, whose memory is a server's alone."""
+    command = [sys.executable, "-m", "emulator.cli", "explore", "--no-browser", "--port", "0"]
+    command += ["--weights", str(weights)] if weights else []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            assert child.stdout is not None
+            said = child.stdout.readline()
+            if not said:
+                raise RuntimeError("emulator explore has ended; what it says of it is above")
+            yield said.split()[0], psutil.Process(child.pid)
+        finally:
+            child.terminate()
 
 
 @contextmanager
@@ -80,8 +102,10 @@ def drop_model(page: Page, name: str, content: bytes, names: str = "") -> None:
     if names:
         page.click("#model summary")
         page.fill("#model-names", names)
-    with page.expect_navigation():
-        hand(page, name, content)
+    # Not expect_navigation: the page's change of its own address is one too.
+    page.evaluate("() => { window.explorer.old = true; }")
+    hand(page, name, content)
+    page.wait_for_function(ANEW, timeout=60_000)
     settle(page)
 
 

@@ -55,7 +55,12 @@ def drag(page: Page, name: str, steps: int = 60, pause: float = 0.016) -> Drag:
 
 
 def processor_seconds() -> float:
-    """Of this process, which serves, and of the browser's pages."""
+    """Of this process and of the server, which may be a process of its own, and of the browser's
+    pages."""
     own = psutil.Process()
-    pages = [p for p in own.children(recursive=True) if "--type=renderer" in p.cmdline()]
-    return sum(sum(p.cpu_times()[:2]) for p in (own, *pages))
+    others = [
+        p
+        for p in own.children(recursive=True)
+        if not {"--type=renderer", "emulator.cli"}.isdisjoint(p.cmdline())
+    ]
+    return sum(sum(p.cpu_times()[:2]) for p in (own, *others))

@@ -7,19 +7,31 @@ import os
 import re
 import statistics
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from playwright.sync_api import APIResponse, Page, Route, expect
 
 import emulator
+from emulator.explorer.answers import MOST_DROPPED
 from emulator.inference import Emulator
 from emulator.worlds.dynare import from_content
-from studies.explorer.browser import CHROMIUM, DESKTOP, PHONE, browsing, hand, serving, settle
+from studies.explorer.browser import (
+    CHROMIUM,
+    DESKTOP,
+    PHONE,
+    browsing,
+    exploring,
+    hand,
+    serving,
+    settle,
+)
 from studies.explorer.drags import drag
 from studies.explorer.soak import Subject, data, estimate, models, soak, worlds
 from tests.cli.test_respond import frame
@@ -271,15 +283,30 @@ SUBJECTS = {
 def test_random_input_leaves_the_page_answering(browser: Page, address: str, name: str) -> None:
     tab = browser.context.new_page()
     subject: Subject = SUBJECTS[name]()
-    found = soak(tab, address, subject, seconds=0.5, every=0.25, seed=1)
+    found = soak(tab, address, psutil.Process(), subject, seconds=0.5, every=0.25, seed=1)
     assert found["page_errors"] == []
     first, last = found["readings"][1], found["readings"][-1]
     assert last["nodes"] < 1.5 * first["nodes"]
     assert last["listeners"] < 1.5 * first["listeners"]
+    assert all(reading["labels"] > 0 for reading in found["readings"])  # Plotly's have been found
+    if name in ("data", "estimate"):  # plots that are hidden on other pages keep their last labels
+        assert {reading["nodes"] for reading in found["readings"]} == {first["nodes"]}
+    if name == "models":  # as many as are kept, from the first reading
+        assert found["readings"][0]["listeners"] > 0.9 * last["listeners"]
+        names = tab.locator("#worlds label").all_inner_texts()
+        assert len([text for text in names if re.fullmatch(r"m\d", text)]) == MOST_DROPPED
     start = time.monotonic()
     subject.rest(tab)
     assert time.monotonic() - start < 30.0
     tab.close()
+
+
+def test_the_command_serves_in_a_process_of_its_own(run_path: Path) -> None:
+    with exploring(run_path) as (address, server):
+        assert server.pid != os.getpid()
+        with urllib.request.urlopen(f"{address}state", timeout=60) as reply:
+            assert json.load(reply)["state"]["worlds"]
+    assert not server.is_running()
 
 
 DROP = """([text, name]) => {
