@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from urllib.parse import urlencode
+from weakref import WeakSet
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from emulator.errors import InputError
 from emulator.explorer.answers import MOST_DROPPED, Answers
 from emulator.explorer.app import make_app
 from emulator.explorer.files import MODEL, MOST_BYTES
+from emulator.explorer.state import Catalogue
 from emulator.inference import Emulator
 from emulator.worlds import from_dynare
 from emulator.worlds.dynare import from_content
@@ -152,6 +155,25 @@ def test_a_model_takes_the_place_of_one_of_its_name_and_few_are_kept(answers: An
     names = [f"m{number}" for number in range(MOST_DROPPED)]  # the first is gone
     assert [*found.catalogue.specs] == [*answers.catalogue.specs, *names]
     assert "small" not in found.worlds
+
+
+def test_what_a_model_left_is_let_go(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the program's memory grows with every model dropped."""
+    alive: WeakSet[Answers] = WeakSet()
+    catalogue = Answers._catalogue
+
+    def known(self: Answers) -> Catalogue:
+        alive.add(self)
+        return catalogue(self)
+
+    monkeypatch.setattr(Answers, "_catalogue", known)
+    for number in range(2 * MOST_DROPPED):
+        assert _send(client, text(), f"m{number}.mod").status_code == 200
+        link = f"worlds=m{number}&quarters=4"
+        assert client.get(f"/answer?{link}").status_code == 200
+    gc.collect()
+    worlds = {id(world) for each in alive for world in each.dropped.values()}
+    assert (len(alive), len(worlds)) == (1, MOST_DROPPED)
 
 
 def test_a_page_reads_links_of_an_earlier_edition(client: FlaskClient) -> None:
