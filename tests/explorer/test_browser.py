@@ -33,7 +33,7 @@ from studies.explorer.browser import (
     settle,
 )
 from studies.explorer.drags import drag
-from studies.explorer.soak import Subject, data, estimate, models, soak, worlds
+from studies.explorer.soak import ENTER, Subject, data, estimate, memory, models, soak, worlds
 from tests.cli.test_respond import frame
 from tests.worlds.dynare.files import text
 
@@ -299,6 +299,23 @@ def test_random_input_leaves_the_page_answering(browser: Page, address: str, nam
     subject.rest(tab)
     assert time.monotonic() - start < 30.0
     tab.close()
+
+
+def test_bringing_a_page_to_rest_leaves_no_nodes(page: Page, address: str) -> None:
+    """What is typed would, for undoing it."""
+    tracer = page.context.new_cdp_session(page)
+    tracer.send("Performance.enable")
+    subject = SUBJECTS["data"]()
+    page.goto(f"{address}data")
+    settle(page)
+    nodes = []
+    for value in ("8", "12", "16", "10"):
+        subject.rest(page)
+        nodes.append(memory(tracer, psutil.Process())["nodes"])
+        for name in ("horizon", "unit"):
+            page.evaluate(ENTER, [name, value])
+        settle(page)
+    assert len(set(nodes)) == 1
 
 
 def test_the_command_serves_in_a_process_of_its_own(run_path: Path) -> None:
