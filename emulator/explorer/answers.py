@@ -32,7 +32,6 @@ _EXACT_ALONE = "the exact response alone: these weights do not know this world"
 _EMULATED_ALONE = "without the exact response, which takes long to find"
 MOST_DROPPED = 8  # models kept; each is a panel of every page
 MOST_NOTES = 3  # of what a model's reader left out
-TINY = 1e-300  # keeps the logarithm of zero finite
 
 
 @dataclass(frozen=True)
@@ -255,7 +254,9 @@ def _lists(values: Array | None) -> list[list[float]] | None:
     """(H+1, 3) as three lists, to six digits of the peak: more than a screen shows."""
     if values is None:
         return None
-    power = np.floor(np.log10(np.abs(values).max(axis=0) + TINY)).astype(int)
+    values = values.astype(np.float64)
+    peaks = np.abs(values).max(axis=0)
+    power = np.floor(np.log10(np.where(peaks > 0.0, peaks, 1.0))).astype(int)
     return [np.round(row, 5 - p).tolist() for row, p in zip(values.T, power, strict=True)]
 
 

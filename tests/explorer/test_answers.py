@@ -23,6 +23,7 @@ from flask.testing import FlaskClient
 import emulator
 from emulator.cli.app import run
 from emulator.errors import InputError
+from emulator.explorer.answers import _lists
 from emulator.explorer.answers import Answers, Panel, as_json, errors
 from emulator.explorer.app import make_app, make_local_server
 from emulator.inference import Emulator
@@ -299,3 +300,9 @@ def test_the_command_serves_this_machine_until_ctrl_c(run_path: Path) -> None:
         finally:
             process.kill()  # leaving `with` would wait for one that goes on
     assert (process.returncode, out, err) == (0, "", "")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_response_of_nothing_is_drawn_as_zeros_without_a_warning() -> None:
+    response = np.array([[0.0, 1.2345678e-8, 3.0], [0.0, 2e-8, 1.0]], dtype=np.float32)
+    assert _lists(response) == [[0.0, 0.0], [1.23457e-8, 2e-8], [3.0, 1.0]]
