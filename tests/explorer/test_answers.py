@@ -23,8 +23,7 @@ from flask.testing import FlaskClient
 import emulator
 from emulator.cli.app import run
 from emulator.errors import InputError
-from emulator.explorer.answers import _lists
-from emulator.explorer.answers import Answers, Panel, as_json, errors
+from emulator.explorer.answers import Answers, Panel, _lists, as_json, errors
 from emulator.explorer.app import make_app, make_local_server
 from emulator.inference import Emulator
 from emulator.models.weights import PRETRAINED, load_weights
