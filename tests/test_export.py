@@ -161,15 +161,16 @@ def few_quarters_read(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"emulator.{module}.MIN_HISTORY", 8)
 
 
-@pytest.mark.usefixtures("few_quarters_read")
 @pytest.mark.parametrize(
-    ("name", "regime", "state_dependent", "shortest"),
-    [("nk", "B1", False, 40), ("switching", "C", True, 8)],
+    ("name", "regime", "state_dependent", "shortest", "patched"),
+    [("nk", "B1", False, 40, ()), ("switching", "C", True, 8, ("few_quarters_read",))],
 )
 def test_a_history_of_any_length_is_answered(
     model: emulator.Emulator, name: str, regime: str, state_dependent: bool, shortest: int,
-    tmp_path: Path,
+    patched: tuple[str, ...], tmp_path: Path, request: pytest.FixtureRequest,
 ) -> None:  # fmt: skip
+    for name_of_patch in patched:
+        request.getfixturevalue(name_of_patch)
     world, file, rng = emulator.get_world(name), tmp_path / "data.onnx", np.random.default_rng(2)
     # A long horizon only takes long to translate.
     export_onnx(

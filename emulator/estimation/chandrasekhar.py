@@ -11,8 +11,8 @@ Automatic Control 19; Herbst 2015, Computational Economics 45), G = K F and X = 
     F <- F + X M X',  G <- G + A W M X',  W <- (A - K C) W,  M <- M - M X' F^{-1} X M
 
 with K before and F after it. F and G are sums of changes, so that what rounding takes from a large
-F stays in a small one. Rows where a pivot of F falls below a millionth of F's first diagonal are
-left to `covariance_form`.
+F stays in a small one. From rest, changes of both signs nearly cancel, and fewer digits are left.
+Rows where a pivot of F falls below a millionth of F's first diagonal are left to `covariance_form`.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ from emulator.worlds.base import FloatArray
 from emulator.worlds.lanes import BoolArray, add_product, subtract_product
 
 # Share of F's first diagonal below which a pivot of a later F has too few digits. Above it, log
-# likelihoods are right to 1e-8 of them, or to 1e-5 from rest with barely more shocks than
-# observables.
+# likelihoods are right to 1e-8 of them, five quarters after rest or later.
 LOST = 1e-6
 
 
@@ -94,7 +93,7 @@ def filter_complete(
             m, history[t], seen, a, c, columns, counts, root, gain, log_det, total, w, following
         )
         moves = moves and _keep_what_moves(change, middle, spread)
-        if not moves:
+        if not moves or t == len(history) - 1:
             continue
         x[:] = 0.0
         xm[:] = 0.0
@@ -139,7 +138,7 @@ def filter_complete(
                     sound[lane] = False
     for lane in range(lanes):
         if regular[lane] == 0.0:
-            total[lane] = -np.inf
+            sound[lane] = False
     return total
 
 
@@ -177,7 +176,7 @@ def _keep_what_moves(change: FloatArray, middle: FloatArray, spread: FloatArray)
                 size[lane] += abs(change[i, k, lane])
         for lane in range(lanes):
             # no entry of row i moves by more than size_i size_j times the largest of M
-            if largest[lane] * size[lane] ** 2 > STANDSTILL * spread[i, lane] ** 2:
+            if not largest[lane] * size[lane] ** 2 <= STANDSTILL * spread[i, lane] ** 2:
                 moved[lane] = 1.0
     for lane in range(lanes):
         if moved[lane] == 0.0:

@@ -1,4 +1,4 @@
-"""The filter of `kalman` with its covariance P: of histories in which numbers are missing."""
+"""The filter of `kalman` with its covariance P, which takes gaps, few states and starts at rest."""
 
 from __future__ import annotations
 

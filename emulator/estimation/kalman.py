@@ -13,9 +13,9 @@ noise, independent over quarters and observables, adds its variances to F; witho
 where as many shocks as observables, or more, move them on impact. A number that is missing (NaN)
 leaves its row out of v, F and K.
 
-Where every number is seen and states are many, F and K are carried without P, by `chandrasekhar`: a
-quarter then costs n^2 and not n^3. Parameters are filtered side by side (`emulator.worlds.lanes`):
-a row's likelihood has the same bits whatever its neighbours are.
+Where every number is seen, states are many and rest is some quarters ago, F and K are carried
+without P, by `chandrasekhar`: a quarter then costs n^2 and not n^3. Parameters are filtered side by
+side (`emulator.worlds.lanes`): a row's likelihood has the same bits whatever its neighbours are.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ if TYPE_CHECKING:
 
 NO_NOISE = np.zeros(3)
 
-MANY = 10  # states; with half as many both forms take the same time
+# States, and quarters from rest, from which on F and K are carried without P. With half as many
+# states both forms take the same time. Nearer to rest digits are lost where shocks are barely more
+# than observables: log likelihoods are off by many nats at rest, by 1e-5 two quarters later.
+MANY, LATER = 10, 8
 
 
 def kalman(
@@ -49,14 +52,14 @@ def kalman(
     noise: Float64[np.ndarray, " 3"] = NO_NOISE,
 ) -> Float64[np.ndarray, " B"]:
     """log p(history | A, B, C, D) (B,) of rows that started at rest `run_in` quarters before; NaN
-    where A or B is not finite.
+    where A or B is not finite, minus infinity where F is not regular or not finite.
 
     history: NaN where a number is missing. noise: s.d.s of measurement noise. Both in the
     observables' units.
     """
     out = np.full(len(a), np.nan)
     left = np.isfinite(a).all(axis=(1, 2)) & np.isfinite(b).all(axis=(1, 2))
-    if a.shape[1] >= MANY and np.isfinite(history).all():
+    if a.shape[1] >= MANY and run_in >= LATER and np.isfinite(history).all():
         some = np.flatnonzero(left)
         out[some], kept = _rows(a[some], b[some], c[some], d[some], history, run_in, noise, True)
         left[some] = ~kept

@@ -59,8 +59,10 @@ def test_worlds_are_estimated_and_compared(
     assert {path.name for path in (tmp_path / "us").glob("*.png")} == of_both
     for figure in FIGURES:
         assert (tmp_path / "us" / f"{figure}-nk.png").stat().st_size > 10_000
-    monkeypatch.setattr("emulator.cli.estimates.draw_estimates", lambda found, folder: None)
+    drawn: list[Path] = []
+    monkeypatch.setattr("emulator.cli.estimates.draw_estimates", lambda _, to: drawn.append(to))
     assert run([*kept, "--resume", "--format", "json"]) == 0
+    assert drawn == [tmp_path / "us"]
     found = json.loads(capsys.readouterr().out)
     alone = emulator.estimate(["nk"], data, draws=100, runs=2, horizon=8, forecast=2)
     assert found["worlds"]["nk"]["log_evidence"] == alone["nk"].log_evidence
