@@ -122,8 +122,8 @@ def _refuse_another_program(root: Path, manifest: Manifest) -> None:
     worlds = f", whose worlds {', '.join(changed)} differ from this one's" if changed else ""
     raise DatasetError(
         f"{root}: its draws are of version {manifest.code.version}{worlds}, this program's of "
-        f"{DRAWS_VERSION}; repair it with commit {manifest.code.commit}, choose another --output, "
-        "or delete the directory"
+        f"{DRAWS_VERSION}; repair it with the program that wrote it ({manifest.code.commit}), "
+        "choose another --output, or delete the directory"
     )
 
 

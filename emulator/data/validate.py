@@ -78,7 +78,7 @@ def validate(path: str | Path, progress: Progress = silent) -> list[Check]:
 
 def _same_world(data: Dataset, name: str) -> tuple[World[Any] | None, Check]:
     """The world, when this program has it as it was when the data were drawn."""
-    remedy = f"the data were written at {data.manifest.code.commit}, check them with that"
+    remedy = f"the data were written at {data.manifest.code.commit}, check them with that program"
     try:
         world = get_world(name)
     except (UnknownNameError, InputError):

@@ -23,6 +23,12 @@ FOLDS = 5
 FEW = 2  # horizons: a quadratic goes through them whatever they are
 
 
+def enough(quarters: int, n: int, before: int, lags: int, horizon: int) -> bool:
+    """Whether more quarters are left at the last horizon than local projections have regressors: a
+    constant, `lags` lags of n series, those before the one asked about, and that one."""
+    return quarters - lags - horizon > 2 + n * lags + before
+
+
 class Parts:
     """What is left of x and of the leads of all series once controls are regressed out.
 
@@ -33,7 +39,7 @@ class Parts:
         z, y = sample(data, lags)
         rows, kept, n = y.shape
         controls = np.concatenate([z, y[:, :, :before]], axis=2)
-        if kept - horizon <= controls.shape[2] + 1:
+        if not enough(data.shape[1], n, before, lags, horizon):
             raise InputError(
                 f"data: {data.shape[1]} quarters are too few for local projections with {lags} "
                 f"lags of {n} series at horizon {horizon}"

@@ -11,6 +11,7 @@ import numpy as np
 
 from emulator.econometrics.candidates import NAMES, Candidates, candidates, lags_for
 from emulator.econometrics.gaps import filled
+from emulator.econometrics.projections import enough
 from emulator.econometrics.question import FloatArray
 from emulator.errors import InputError, short, unknown_name
 from emulator.foreign.grammar.draws import (
@@ -108,7 +109,7 @@ def estimate_responses(
            if level and _grows(y)]  # fmt: skip
     missing = np.isnan(values).sum(axis=0)
     _check_moves(values, asked.order)
-    last = _last_learned(len(values), horizon)
+    last = _last_learned(len(values), values.shape[1], asked.before, horizon)
     if missing.any():
         values = filled(values, lags_for(len(values), values.shape[1], last), persistent)
     found = candidates(values[None], asked.before, last, persistent)
@@ -145,12 +146,16 @@ def ordered(
     return Asked("recursive", order, len(after), len(after))
 
 
-def _last_learned(quarters: int, horizon: int) -> int:
+def _last_learned(quarters: int, n: int, before: int, horizon: int) -> int:
     """The last quarter of the answer that `horizon` is cut from. The network learned to answer at
     HORIZONS, of short data at the first of them: asked up to another, it would say other things of
-    the same quarters. What no data of this length was asked about is answered up to `horizon`."""
-    fitting = [last for last in HORIZONS[: 1 if quarters < LONG_FROM else None] if horizon <= last]
-    return fitting[0] if fitting else horizon
+    the same quarters. What no data of this length was asked about, or could be, is answered up to
+    `horizon`."""
+    learned = HORIZONS[:1] if quarters < LONG_FROM else HORIZONS
+    for last in learned:
+        if horizon <= last and enough(quarters, n, before, lags_for(quarters, n, last), last):
+            return last
+    return horizon
 
 
 def _check_numbers(horizon: int, unit: float) -> None:

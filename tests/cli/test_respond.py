@@ -166,9 +166,9 @@ def test_differences_are_told_from_levels() -> None:
     assert 0.0 < own[1] < own[0]  # changes are thought to be forgotten sooner
 
 
-@pytest.mark.parametrize("horizon", [0, 1, 12, 20, 33])
+@pytest.mark.parametrize("horizon", [0, 1, 12, 33])
 @pytest.mark.parametrize("asked", [{"to": "rate", "after": NAMES[:2]}, {"shock": "surprise"}])
-def test_the_first_quarters_are_the_same_however_many_are_asked_for(
+def test_the_first_quarters_are_those_of_an_answer_that_was_learned(
     horizon: int, asked: dict[str, Any]
 ) -> None:
     """The network learned answers up to 20 quarters and up to 40."""
@@ -176,8 +176,20 @@ def test_the_first_quarters_are_the_same_however_many_are_asked_for(
     found = emulator.estimate_responses(data, horizon=horizon, **ask)
     whole = emulator.estimate_responses(data, horizon=20 if horizon <= 20 else 40, **ask)
     assert found.sizes["horizon"] == horizon + 1
+    assert np.isfinite(found.response).all()
+    assert np.isfinite(found.beside).all()
     xr.testing.assert_identical(found, whole.isel(horizon=slice(horizon + 1)))
     assert not found.attrs["caveats"]
+
+
+@pytest.mark.parametrize("horizon", [0, 2, 8])
+def test_data_too_short_for_what_was_learned_are_answered_as_far_as_asked(horizon: int) -> None:
+    found = emulator.estimate_responses(frame(22), to="rate", horizon=horizon)
+    assert found.sizes["horizon"] == horizon + 1
+    assert np.isfinite(found.response).all()
+    assert "22 quarters: the network learned from 80 to 250" in found.attrs["caveats"]
+    with pytest.raises(InputError, match="22 quarters are too few"):
+        emulator.estimate_responses(frame(22), to="rate", horizon=20)
 
 
 def test_far_quarters_of_short_data_have_a_caveat() -> None:
