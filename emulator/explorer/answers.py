@@ -32,6 +32,7 @@ _EXACT_ALONE = "the exact response alone: these weights do not know this world"
 _EMULATED_ALONE = "without the exact response, which takes long to find"
 MOST_DROPPED = 8  # models kept; each is a panel of every page
 MOST_NOTES = 3  # of what a model's reader left out
+MOST_PLACES = 300  # to round to: ten to a higher power is not finite
 
 
 @dataclass(frozen=True)
@@ -257,7 +258,10 @@ def _lists(values: Array | None) -> list[list[float]] | None:
     values = values.astype(np.float64)
     peaks = np.abs(values).max(axis=0)
     power = np.floor(np.log10(np.where(peaks > 0.0, peaks, 1.0))).astype(int)
-    return [np.round(row, 5 - p).tolist() for row, p in zip(values.T, power, strict=True)]
+    return [
+        np.round(row, min(5 - p, MOST_PLACES)).tolist()
+        for row, p in zip(values.T, power, strict=True)
+    ]
 
 
 def as_csv(panels: list[Panel], state: State) -> str:

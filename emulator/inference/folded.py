@@ -112,8 +112,9 @@ class Folded:
         self, theta: Float64[np.ndarray, "B P"]
     ) -> tuple[Float32[np.ndarray, "B P"], Float64[np.ndarray, "B S"]]:
         """Parameters as the network reads them, and what a unit of each shock's response is worth
-        beside the reference."""
-        value = np.where(self.log, np.log(np.where(self.log, theta, 1.0)), theta)
+        beside the reference; not finite, and refused later, where a positive one is not."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = np.where(self.log, np.log(np.where(self.log, theta, 1.0)), theta)
         x = ((value - self.lower) / (self.upper - self.lower) - 0.5) * 12.0**0.5
         own = theta[:, np.maximum(self.columns, 0)] / self.reference
         return x.astype(np.float32), np.where(self.columns >= 0, own, 1.0)

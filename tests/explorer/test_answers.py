@@ -305,3 +305,14 @@ def test_the_command_serves_this_machine_until_ctrl_c(run_path: Path) -> None:
 def test_a_response_of_nothing_is_drawn_as_zeros_without_a_warning() -> None:
     response = np.array([[0.0, 1.2345678e-8, 3.0], [0.0, 2e-8, 1.0]], dtype=np.float32)
     assert _lists(response) == [[0.0, 0.0], [1.23457e-8, 2e-8], [3.0, 1.0]]
+    assert _lists(np.array([[1e-305, 0.0, 1.0]])) == [[0.0], [0.0], [1.0]]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [0.0, -1.0])
+def test_an_impossible_parameter_is_refused_without_a_warning(
+    answers: Answers, value: float
+) -> None:
+    state = replace(answers.catalogue.default, worlds=("nk",), values={"nk.sigma_a": value})
+    (panel,) = answers.panels(state)
+    assert panel.level == "error"
