@@ -138,7 +138,8 @@ so there is one format, and one reader of it (state.py). */
       }
     }
     const graph = plot(world);
-    if (graph._fullLayout.width !== graph.clientWidth) await Plotly.Plots.resize(graph);
+    // The element's width may be half a pixel from the whole number that clientWidth is.
+    if (Math.abs(graph._fullLayout.width - graph.clientWidth) >= 1) await Plotly.Plots.resize(graph);
     const ranges = newRanges(graph, x, y);
     if (ranges) {
       await Plotly.update(graph, { x, y }, ranges);
