@@ -108,8 +108,7 @@ def penalised(parts: Parts) -> FloatArray:
     FEW horizons there is nothing to smooth."""
     points, quarters = parts.x.shape[1], parts.x.shape[2]
     if points <= FEW:
-        squares, cross = parts.moments(slice(None))
-        return np.asarray(cross / squares[..., None])
+        return projected(parts)
     splines = basis(points - 1)
     difference = np.diff(np.eye(splines.shape[1]), SMOOTH, axis=0)
     penalty = difference.T @ difference

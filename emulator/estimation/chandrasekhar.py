@@ -27,6 +27,7 @@ from emulator.estimation.kalman_parts import (
     factor,
     fed_to_observables,
     gain_by_root,
+    innovation,
     spreads,
     square,
     take_quarter,
@@ -56,18 +57,10 @@ def filter_complete(
     n, shocks, lanes = b.shape
     columns, counts = entries(a)
     spread = spreads(p)
-    pc, f = np.zeros((n, 3, lanes)), fed_to_observables(d, noise)
-    square(pc, p, c, n, 3, n)
-    for i in range(3):
-        for j in range(i + 1):
-            for k in range(n):
-                add_product(f[i, j], c[i, k], pc[k, j])
-    g = np.zeros((n, 3, lanes))
-    square(g, b, d, n, 3, shocks)
-    for i in range(n):
-        for j in range(3):
-            for q in range(counts[i]):
-                add_product(g[i, j], a[i, columns[i, q]], pc[columns[i, q], j])
+    impact = np.zeros((n, 3, lanes))
+    square(impact, b, d, n, 3, shocks)
+    f, g, pc = np.zeros((3, 3, lanes)), np.empty((n, 3, lanes)), np.empty((n, 3, lanes))
+    innovation(p, a, c, fed_to_observables(d, noise), impact, columns, counts, pc, f, g)
     seen = np.ones(3, dtype=np.bool_)
     root, first = np.zeros((3, 3, lanes)), np.empty((3, lanes))
     log_det, total, regular = np.zeros(lanes), np.zeros(lanes), np.ones(lanes)

@@ -14,6 +14,7 @@ from emulator.estimation.kalman_parts import (
     factor,
     fed_to_observables,
     gain_by_root,
+    innovation,
     spreads,
     square,
     take_quarter,
@@ -55,19 +56,8 @@ def filter_with_gaps(
                 any_moves = True
             before[j] = seen[j]
         if any_moves:
-            pc[:] = 0.0
-            square(pc, p, c, n, 3, n)
-            for i in range(3):
-                for j in range(i + 1):
-                    f[i, j] = direct[i, j]
-                    for k in range(n):
-                        add_product(f[i, j], c[i, k], pc[k, j])
+            innovation(p, a, c, direct, impact, columns, counts, pc, f, gain)
             factor(root, f, seen, log_det, regular)
-            gain[:] = impact  # G = A P C' + B D'
-            for i in range(n):
-                for j in range(3):
-                    for q in range(counts[i]):
-                        add_product(gain[i, j], a[i, columns[i, q]], pc[columns[i, q], j])
             gain_by_root(gain, root, seen)
         take_quarter(
             m, history[t], seen, a, c, columns, counts, root, gain, log_det, total, w, following

@@ -98,6 +98,36 @@ def fed_to_observables(d: FloatArray, noise: FloatArray) -> FloatArray:
 
 
 @compiled(error_model="numpy", fastmath=FUSED)
+def innovation(
+    p: FloatArray,
+    a: FloatArray,
+    c: FloatArray,
+    direct: FloatArray,
+    impact: FloatArray,
+    columns: IndexArray,
+    counts: IndexArray,
+    pc: FloatArray,
+    f: FloatArray,
+    g: FloatArray,
+) -> None:
+    """The lower triangle of f (3, 3, L) = C P C' + direct, and g (n, 3, L) = A P C' + impact. pc
+    (n, 3, L) is scratch."""
+    n = p.shape[0]
+    pc[:] = 0.0
+    square(pc, p, c, n, 3, n)
+    for i in range(3):
+        for j in range(i + 1):
+            f[i, j] = direct[i, j]
+            for k in range(n):
+                add_product(f[i, j], c[i, k], pc[k, j])
+    g[:] = impact
+    for i in range(n):
+        for j in range(3):
+            for q in range(counts[i]):
+                add_product(g[i, j], a[i, columns[i, q]], pc[columns[i, q], j])
+
+
+@compiled(error_model="numpy", fastmath=FUSED)
 def factor(
     root: FloatArray,
     f: FloatArray,

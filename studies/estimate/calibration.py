@@ -23,7 +23,7 @@ from emulator.storage import write_atomically
 RUN_IN = 400  # quarters after which a draw of any of these worlds has its long-run distribution
 QUARTERS = 120
 DRAWS = 300  # of a posterior: its s.d. is known to 4 %
-FEW = 150  # for the evidence, which is then known to about half a nat
+FEW = 150  # for the evidence of six worlds, of which most are tens of nats apart
 
 
 def history_of(

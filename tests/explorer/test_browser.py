@@ -151,31 +151,27 @@ def test_drags_that_come_faster_than_answers_are_dropped(page: Page, address: st
 def test_plots_are_fitted_to_the_page_only_when_its_width_changes(page: Page, address: str) -> None:
     """Of two plots side by side each may be some pixels and a half wide."""
     _open(page, address, "worlds=nk,var&shock=monetary")
-    before = page.viewport_size
-    assert before is not None
+    width, height = DESKTOP
     shown = "[...document.querySelectorAll('section:not([hidden]) .js-plotly-plot')]"
     halves = f"{shown}.some((g) => g._fullLayout.width % 1 === 0.5)"
-    try:
-        for width in (before["width"], before["width"] + 1):
-            page.set_viewport_size({**before, "width": width})
-            drag(page, "phi_pi", steps=3)
-            if page.evaluate(halves):
-                break
-        assert page.evaluate(halves)
-        page.evaluate(
-            """() => {
-              const resize = Plotly.Plots.resize;
-              window.resized = 0;
-              Plotly.Plots.resize = (graph) => { window.resized += 1; return resize(graph); };
-            }"""
-        )
+    for odd_or_even in (width, width + 1):
+        page.set_viewport_size({"width": odd_or_even, "height": height})
         drag(page, "phi_pi", steps=3)
-        assert page.evaluate("window.resized") == 0
-        page.set_viewport_size({**before, "width": before["width"] - 100})
-        drag(page, "phi_pi", steps=3)
-        assert page.evaluate("window.resized") > 0
-    finally:
-        page.set_viewport_size(before)
+        if page.evaluate(halves):
+            break
+    assert page.evaluate(halves)
+    page.evaluate(
+        """() => {
+          const resize = Plotly.Plots.resize;
+          window.resized = 0;
+          Plotly.Plots.resize = (graph) => { window.resized += 1; return resize(graph); };
+        }"""
+    )
+    drag(page, "phi_pi", steps=3)
+    assert page.evaluate("window.resized") == 0
+    page.set_viewport_size({"width": width - 100, "height": height})
+    drag(page, "phi_pi", steps=3)
+    assert page.evaluate("window.resized") > 0
 
 
 def test_everything_works_by_keyboard_and_has_a_name(page: Page, address: str) -> None:
