@@ -1,11 +1,12 @@
 """Make the network of foreign data ready to ship: round its weights, widen its bands, check it.
 
 `python -m studies.foreign_network CONFIG RUN` writes, in emulator/foreign/network, the weights of
-the run's last checkpoint in half precision, network.safetensors, and network.json: factors of
-bands, by kind of question and horizon, which held 68 and 90 % of true responses in draws of the
-grammar that it was not trained on; and how far data sets of the grammar are from its middle. And it
-writes results/foreign/network.json: a check on yet other draws, where errors are over the VAR's in
-the same draw, and how many data sets are answered in a second of processor time.
+the run's last checkpoint in half precision, network.safetensors, and network.json; without RUN the
+weights stay as they are, and the rest is made anew. network.json has factors of bands, by kind of
+question and horizon, which held 68 and 90 % of true responses in draws of the grammar that it was
+not trained on; and how far data sets of the grammar are from its middle. And it writes
+results/foreign/network.json: a check on yet other draws, where errors are over the VAR's in the
+same draw, and how many data sets are answered in a second of processor time.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from emulator.foreign.network.train import PIECE, NetworkConfig
 from emulator.foreign.network.typical import Typical
 from emulator.foreign.stacking import learned, stacked
 from emulator.provenance import commit
-from emulator.storage import file_sha256, sealed, sha256, write_atomically
+from emulator.storage import file_sha256, read_json, sealed, sha256, write_atomically
 from emulator.training.checkpoint import load_checkpoint
 from studies import records
 from studies.stacking import Answered, answered
@@ -47,14 +48,24 @@ FAR = 5.0  # a ratio of errors counts as at most that
 RESULTS = Path(__file__).parents[1] / "results" / "foreign" / "network.json"
 
 
-def rounded(config: NetworkConfig, run: Path) -> tuple[Mixer, dict[str, Any]]:
-    """The run's network with weights in half precision, and its last checkpoint."""
+def rounded(config: NetworkConfig, run: Path | None) -> tuple[Mixer, dict[str, Any]]:
+    """The run's network with weights in half precision, or the one that ships; how it was made."""
+    if run is None:
+        return Network.read().model, read_json(FACTS)["learned"]
     state = load_checkpoint(run, "cpu")
     if state is None or state["config_sha"] != config_hash(config):
         raise SystemExit(f"{run}: expected a run of this configuration")
     model = Mixer(config.width, config.blocks)
     model.load_state_dict({name: each.half() for name, each in state["model"].items()})
-    return model.double().eval(), state
+    learned = {
+        "by": "python -m emulator.foreign.network.train",
+        "commit": state["commit"],
+        "config_sha": state["config_sha"],
+        "start_sha256": config.start and file_sha256(Path(config.start)),
+        "steps": state["step"],
+        "draws": config.pieces * PIECE,
+    }
+    return model.double().eval(), learned
 
 
 def widths(spreads: list[tuple[Answered, Spread]]) -> dict[str, FloatArray]:
@@ -188,13 +199,13 @@ def speed(network: Network, count: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", type=Path)
-    parser.add_argument("run", type=Path, help="the folder it was trained in")
+    parser.add_argument("run", type=Path, nargs="?", help="the folder it was trained in")
     parser.add_argument("--draws", type=int, default=1500)
     options = parser.parse_args()
     torch.set_num_threads(1)
     made_at = commit()
     config = load_config(options.config, NetworkConfig)
-    model, state = rounded(config, options.run)
+    model, how = rounded(config, options.run)
     spreads = [
         (each, spread(model, each.sets.kind, each.found, each.sets.before, each.sets.to))
         for each in answered(SEED, 0, options.draws)
@@ -202,14 +213,7 @@ def main() -> None:
     typical = Typical.of([each.found for each, _ in spreads])
     network = Network(model, widths(spreads), typical)
     facts = {
-        "learned": {
-            "by": "python -m emulator.foreign.network.train",
-            "commit": state["commit"],
-            "config_sha": state["config_sha"],
-            "start_sha256": config.start and file_sha256(Path(config.start)),
-            "steps": state["step"],
-            "draws": config.pieces * PIECE,
-        },
+        "learned": how,
         "calibrated": {"commit": made_at, "seed": SEED, "draws": options.draws},
         "width": config.width,
         "blocks": config.blocks,
