@@ -9,7 +9,9 @@ as many passes over them, or FEWEST steps where that is more. The rival, a ridge
 all rows.
 
 Writes results/hank/curve.json and curve.png: NRMSEs over the whole prior, on draws whose households
-no run was trained on or chosen by, and their standard error, which allows for siblings.
+no run was trained on or chosen by, and their standard error, which allows for siblings. Runs of
+other rows and seeds on the same draws, the rival too, stay in the record with the commits they were
+trained at.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from emulator.evaluation.scoring.statistics import of_null, score_model, statist
 from emulator.models.weights import load_weights
 from emulator.questions import Question
 from emulator.regimes import Regime, Task
+from emulator.storage import read_json
 from emulator.training.config import RunConfig
 from emulator.training.run_folder import processor_seconds
 from emulator.training.trainer import train
@@ -87,6 +90,7 @@ def score(
         "households": len(group),
         "weights_sha256": loaded.sha256,
         "processor seconds": None if seconds is None else round(seconds),
+        "commit": loaded.provenance["commit"],
     }
     return row, frame
 
@@ -125,11 +129,26 @@ def main() -> None:
             folder = run(options.data, options.runs, rows, seed, rows / there)
             found.append({"rows": rows, "seed": seed, **score(folder, dataset)[0]})
             print(found[-1], flush=True)
-    rival, _ = score(run_rival(options.data, options.runs), dataset)
+    before = recorded(dataset)
+    new = {(row["rows"], row["seed"]) for row in found}
+    found += [row for row in before["runs"] if (row["rows"], row["seed"]) not in new]
+    found.sort(key=lambda row: (row["rows"], row["seed"]))
+    rival = before["linear"] or score(run_rival(options.data, options.runs), dataset)[0]
     rejections = dataset.manifest.worlds[WORLD].rejections
     about = {"data_sha": dataset.hash, "rejected draws": rejections}
     records.write(RESULTS / "curve.json", {**about, "runs": found, "linear": rival})
     draw(pd.DataFrame(found))
+
+
+def recorded(dataset: Dataset) -> dict[str, Any]:
+    """The record's runs and rival, of these draws; none of others."""
+    there = read_json(RESULTS / "curve.json")
+    if there["data_sha"] != dataset.hash:
+        return {"runs": [], "linear": None}
+    rows = [*there["runs"], there["linear"]]
+    for row in rows:
+        row.setdefault("commit", there["commit"])
+    return {"runs": rows[:-1], "linear": rows[-1]}
 
 
 if __name__ == "__main__":
