@@ -27,10 +27,10 @@ from emulator.worlds.base import Status
 
 @torch.no_grad()
 def over_prior(model: Universal, draws: Draws, matter: Matter) -> dict[str, Any]:
-    """Over draws that nothing was chosen by: the NRMSE with its standard error, by shock and
-    observable, of the draw at the 95 % quantile; the largest error over quarters relative to the
-    peak, as `evaluation.metrics` has it, at its median and 95 % quantile; the share of exact
-    responses within the 90 % bands."""
+    """Over draws that nothing was chosen by: the NRMSE with its standard error, which allows for
+    siblings, by shock and observable, of the draw at the 95 % quantile; the largest error over
+    quarters relative to the peak, as `evaluation.metrics` has it, at its median and 95 % quantile;
+    the share of exact responses within the 90 % bands."""
     model.eval()
     sigma = matter.sigma
     there = sigma > 0
@@ -63,7 +63,7 @@ def over_prior(model: Universal, draws: Draws, matter: Matter) -> dict[str, Any]
     return {
         "draws": len(draws),
         "nrmse": float(each.mean()),
-        "standard_error": float(each.std() / math.sqrt(len(each))),
+        "standard_error": standard_error(each, group_of(draws, matter)),
         "nrmse_95": float(each.quantile(0.95)),
         "nrmse_worst": float(each.max()),
         "by_shock": by,
@@ -71,6 +71,23 @@ def over_prior(model: Universal, draws: Draws, matter: Matter) -> dict[str, Any]
         "relative_95": float(np.quantile(off, 0.95)) if len(off) else None,
         "within_90_bands": float(torch.cat(inside).mean()),
     }
+
+
+def group_of(draws: Draws, matter: Matter) -> torch.Tensor:
+    """(N,): which group of siblings a draw belongs to; each its own where there are none."""
+    if not matter.world.dear:
+        return torch.arange(len(draws))
+    dear = [matter.world.parameter_names.index(name) for name in matter.world.dear]
+    return torch.unique(draws.theta[:, dear], dim=0, return_inverse=True)[1]
+
+
+def standard_error(each: torch.Tensor, group: torch.Tensor) -> float:
+    """Of the mean of `each` (N,), whose values are alike within a group (N,): from the groups' sums
+    of what is above the mean. Without groups it is the s.d. over the root of N."""
+    groups = int(group.max()) + 1
+    above = torch.zeros(groups, dtype=torch.float64)
+    above.index_add_(0, group, each.double() - each.double().mean())
+    return math.sqrt(groups / (groups - 1) * float(above.square().sum())) / len(each)
 
 
 def at_points(model: Universal, matter: Matter) -> list[dict[str, Any]]:
