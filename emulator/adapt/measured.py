@@ -78,7 +78,9 @@ def group_of(draws: Draws, matter: Matter) -> torch.Tensor:
     if not matter.world.dear:
         return torch.arange(len(draws))
     dear = [matter.world.parameter_names.index(name) for name in matter.world.dear]
-    return torch.unique(draws.theta[:, dear], dim=0, return_inverse=True)[1]
+    _, group = torch.unique(draws.theta[:, dear], dim=0, return_inverse=True)
+    assert isinstance(group, torch.Tensor)
+    return group
 
 
 def standard_error(each: torch.Tensor, group: torch.Tensor) -> float:

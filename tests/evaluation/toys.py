@@ -163,7 +163,8 @@ def _measured(world: str, error: float, val: float, seed: int) -> _Measured:
     whole = pd.concat([parts[split] for split in OF_PRIOR])
     splits = {PRIOR: whole, **parts}
     entries = {
-        split: accuracy(part) | {"by_horizon": [error] * 9} for split, part in splits.items()
+        split: accuracy(part, siblings=1) | {"by_horizon": [error] * 9}
+        for split, part in splits.items()
     }
     spectrum = {"prediction": [1.0] * 5, "truth": [1.0] * 5}
     entries[PRIOR] |= summarise(whole) | {"spectrum": spectrum}

@@ -24,11 +24,6 @@ from emulator.regimes import Regime, Task, telling
 # Gaps, and errors at the edges, are those of responses: trajectories of the corner's volatile draws
 # have larger errors because they move more, and few specialists forecast.
 RESPONSES = (Task.steady_state, Task.state_dependent)
-# Where responses are asked to be exact to a hundredth of what they vary.
-EXACT = (
-    (Regime.A, Task.steady_state), (Regime.C, Task.steady_state), (Regime.A, Task.state_dependent),
-)  # fmt: skip
-
 # Of a floor: with fifty histories the interval of a ratio near .9 went from .4 to 1.7.
 ENOUGH_HISTORIES = 500
 
@@ -151,10 +146,10 @@ def gaps_to_specialists(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Fo
             figures.append(Figure(v["mean"], case, v["max"], judged, line))
     if not any(figure.judged for figure in figures):
         return "no specialists beside this run"
-    absent = _missing_of(run, _has("gap"), once=True)
+    absent = _missing_of(run, _has("gap"))
     lacking = [
         f"{_label(w, r, t)}, {line}"
-        for w, r, t in _asked(run, once=True)
+        for w, r, t in _asked(run)
         for line in (run.entry(w, r, SPLIT, t) or {}).get("unmeasured", [])
     ]
     note = f"; to specialists trained longer at most {max(longer):+.1%}" if longer else ""
@@ -165,15 +160,16 @@ def gaps_to_specialists(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Fo
 
 
 def errors_to_be_small(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
-    """NRMSE where responses can be exact: not where even the best answer to these inputs errs, as
-    from the state of `switching` in A, whose distance to that answer is told elsewhere."""
-    asked = [(w, r, t) for w, r, t in _asked(run) if (r, t) in EXACT]
+    """NRMSE where responses can be exact to a hundredth of what they vary: where parameters and
+    innovations are known, but not where even the best answer to these errs, as from the state of
+    `switching`, whose distance to that answer is told elsewhere."""
+    asked = [(w, r, t) for w, r, t in _asked(run) if r == Regime.A]
     entries = {_label(w, r, t): run.entry(w, r, SPLIT, t) for w, r, t in asked}
     entries = {case: entry for case, entry in entries.items() if "floor_rmse" not in (entry or {})}
     figures = [Figure(entry["nrmse"], case) for case, entry in entries.items() if entry]
     absent = [case for case, entry in entries.items() if entry is None]
     missing = [Missing(absent, "not answered")]
-    return Evidence(figures, missing) if figures else "no regime A or C in this run"
+    return Evidence(figures, missing) if figures else "no regime A in this run"
 
 
 def errors_at_the_edges(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
@@ -181,7 +177,7 @@ def errors_at_the_edges(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Fo
     them, hence not against the prior, which has them."""
     figures = [
         Figure(entry["nrmse"] / base["nrmse"], f"{_label(w, r, t)} {split}", judged=r in JUDGED)
-        for w, r, t in run.cases("test")
+        for w, r, t in _told_once(run, "test")
         for split in HOLD_OUTS
         if t in RESPONSES
         and (base := run.entry(w, r, "test", t))
@@ -196,7 +192,7 @@ def jaggedness(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
     """HF-ratios against the truth, beside that of the posterior mean, and the specialist."""
     keys = {"hf_ratio": "truth", "hf_ratio_specialist": "specialist"}
     figures = []
-    for w, r, t in run.cases(SPLIT):
+    for w, r, t in _told_once(run, SPLIT):
         entry = run.entry(w, r, SPLIT, t) or {}
         for key, against in keys.items():
             if entry.get(key) is not None:
@@ -205,9 +201,7 @@ def jaggedness(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
                 case = f"{_label(w, r, t)} against {against}{beyond}"
                 figures.append(Figure(entry[key], case, judged=r in JUDGED))
     missing = [
-        Missing(
-            _missing_of(run, _has(key), once=against == "specialist"), f"no ratio to the {against}"
-        )
+        Missing(_missing_of(run, _has(key)), f"no ratio to the {against}")
         for key, against in keys.items()
     ]
     scored = any(figure.judged for figure in figures)
@@ -261,7 +255,7 @@ def coverage_of_bands(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Foun
     """Coverage of the 90 % bands, in every regime there is."""
     figures = [
         Figure(entry["coverage_90"], _label(w, r, t))
-        for w, r, t in run.cases(SPLIT)
+        for w, r, t in _told_once(run, SPLIT)
         if (entry := run.entry(w, r, SPLIT, t)) and entry.get("coverage_90") is not None
     ]
     missing = [Missing(_missing_of(run, _has("coverage_90")), "no bands")]
@@ -296,13 +290,21 @@ def against_single_regimes(run: EvaluatedRun, others: Sequence[EvaluatedRun]) ->
 # --------------------------------------------------------------------- what is asked for
 
 
-def _asked(run: EvaluatedRun, once: bool = False) -> Iterator[tuple[str, str, str]]:
-    """(world, regime, task) of every response the criteria ask for, answered by the run or not.
-    once: only in the first of regimes that tell the same."""
+def _told_once(run: EvaluatedRun, split: str) -> Iterator[tuple[str, str, str]]:
+    """(world, regime, task) of what the run answers, in the first of its regimes that tell the
+    same: C of responses from rest tells what A does."""
+    for world, regime, task in run.cases(split):
+        if not _asked_before(regime, task, run.regimes):
+            yield world, regime, task
+
+
+def _asked(run: EvaluatedRun) -> Iterator[tuple[str, str, str]]:
+    """(world, regime, task) of every response the criteria ask for, answered by the run or not,
+    in the first of regimes that tell the same."""
     for world, tasks in run.metrics["data_worlds"].items():
         for regime in JUDGED:
             for task in tasks:
-                if not (once and _asked_before(regime, task, JUDGED)):
+                if not _asked_before(regime, task, JUDGED):
                     yield world, regime.value, task
 
 
@@ -316,12 +318,11 @@ def _missing_of(
     run: EvaluatedRun,
     wanted: Callable[[Mapping[str, Any]], bool],
     splits: Sequence[str] = (SPLIT,),
-    once: bool = False,
 ) -> list[str]:
     """Responses asked for whose entry is not there, or not as wanted."""
     return [
         _label(world, regime, task) + ("" if split == SPLIT else f" {split}")
-        for world, regime, task in _asked(run, once)
+        for world, regime, task in _asked(run)
         for split in splits
         if (entry := run.entry(world, regime, split, task)) is None or not wanted(entry)
     ]

@@ -16,14 +16,14 @@ from emulator.evaluation.metrics.registry import METRICS
 from emulator.evaluation.scoring.rough_histories import ROUGH
 from emulator.evaluation.stored.record import NULL_MODEL
 from emulator.evaluation.stored.runs import EvaluatedRun
-from emulator.regimes import Task
+from emulator.regimes import Regime, Task
 
 ABOUT = """
 "Of peak" is the error of a response in its worst quarter over the response's own peak: of the
 median response, those at 90 and 99 %, and the worst. Responses with a peak under 2 % of the s.d.
-are apart, here and in signs at the peak. The last columns are of the 90 % bands: whole curves that
-they hold, whole curves that the bands made for them hold, and points of the largest tenth of
-responses.
+are apart, here and in signs at the peak. The last columns are of the 90 % bands: points that they
+hold, whole curves that they hold, whole curves that the bands made for them hold, and points of the
+largest tenth of responses.
 """.strip().splitlines()
 
 ROUGH_ABOUT = (
@@ -35,10 +35,12 @@ ROUGH_ABOUT = (
 
 def error_lines(runs: Sequence[EvaluatedRun], split: str) -> list[str]:
     """Markdown, a table a regime, the training mean once a world; none where nothing is stored."""
-    columns = [metric for metric in METRICS.values() if metric.table is Table.errors]
+    felt = [metric for metric in METRICS.values() if metric.table is Table.errors]
+    of_bands = [METRICS["coverage_90"], *(metric for metric in felt if metric.of_bands)]
+    columns = [*(metric for metric in felt if not metric.of_bands), *of_bands]
     tables = {
         regime: rows
-        for regime in dict.fromkeys(regime for run in runs for regime in run.regimes)
+        for regime in map(str, Regime)
         if (rows := list(_rows([run for run in runs if run.is_universal], regime, split)))
     }
     lines = [f"## errors people feel, {split}", "", *ABOUT, ""]

@@ -36,6 +36,7 @@ from emulator.evaluation.scoring.bootstrap import (
     mean_ratio_interval,
     percentile_interval,
     ratio_draws,
+    units,
 )
 from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.regimes import Task
@@ -127,7 +128,8 @@ def _forget(entry: dict[str, Any]) -> None:
 def _paired(
     run: EvaluatedRun, other: EvaluatedRun, world: str, regime: str, task: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """NRMSE of the same samples under two runs. Raises DatasetError when they are not the same."""
+    """NRMSE of the same samples, or groups of siblings, under two runs. Raises DatasetError when
+    they are not the same."""
     columns = _PATH_COLUMNS if task == Task.trajectory else _COLUMNS
     frames = [r.statistics(world, regime, SPLIT, task, columns) for r in (run, other)]
     keys = [c for c in columns if c in ("sample", "shock", "observable")]
@@ -146,22 +148,22 @@ def _paired(
 def checked(
     run: EvaluatedRun, frame: pd.DataFrame, world: str, regime: str, task: str
 ) -> np.ndarray:
-    """NRMSE of every sample of `SPLIT`, (N,). Raises DatasetError when their mean is not what
-    metrics.json says."""
-    scores = nrmse_per_sample(frame).to_numpy()
+    """NRMSE of every sample of `SPLIT`, or of every group of siblings, (N,). Raises DatasetError
+    when the mean over samples is not what metrics.json says."""
+    scores = nrmse_per_sample(frame)
     entry = run.entry(world, regime, SPLIT, task)
     if entry is None or not np.isclose(scores.mean(), entry["nrmse"], rtol=SAME_MEAN, atol=0.0):
         raise DatasetError(
             f"{run.folder}: its statistics of {world}, regime {regime}, {task} give another NRMSE "
             f"than its metrics.json; run `emulator evaluate {run.folder}` again"
         )
-    return scores
+    return units(scores, entry.get("siblings", 1))
 
 
 def paired_difference(
     run: EvaluatedRun, other: EvaluatedRun, world: str, regime: str, task: str
 ) -> np.ndarray:
-    """NRMSE of every sample of `SPLIT`, the run's less the other's."""
+    """NRMSE of every sample, or group of siblings, of `SPLIT`: the run's less the other's."""
     ours, theirs = _paired(run, other, world, regime, task)
     return np.asarray(ours - theirs)
 

@@ -57,28 +57,28 @@ def binds(truth: np.ndarray, linear: np.ndarray) -> NDArray[np.bool_]:
     return np.asarray(distance > TOLERANCE * np.abs(linear).max(axis=(2, 3)))
 
 
-def beside_linear(frame: pd.DataFrame) -> dict[str, object]:
+def beside_linear(frame: pd.DataFrame, siblings: int) -> dict[str, object]:
     """The model beside the world's linear response, where responses bind and where they do not, and
     the share that binds. frame: the statistics of a case."""
     parts = {"binds": frame[frame["binds"]], "slack": frame[~frame["binds"]]}
-    compared = {name: _compared(part) for name, part in parts.items() if len(part)}
+    compared = {name: _compared(part, siblings) for name, part in parts.items() if len(part)}
     return {**compared, "share": float(frame["binds"].mean())}
 
 
-def _compared(frame: pd.DataFrame) -> dict[str, object]:
+def _compared(frame: pd.DataFrame, siblings: int) -> dict[str, object]:
     """The model and the world's linear response on the same part of the responses.
 
     A sample has any number of responses in a part, so means are over responses, each with the same
-    weight, and the interval is that of a ratio of two sums over samples.
+    weight, and the interval is that of a ratio of two sums over samples or groups of siblings.
     """
     ratio = np.sqrt(frame["mse"]) / frame["sigma"]
-    by_sample = ratio.groupby(frame["sample"]).agg(["sum", "size"])
-    draws = ratio_draws(by_sample["sum"].to_numpy(), by_sample["size"].to_numpy(dtype=np.float64))
+    sums = ratio.groupby(frame["sample"] // siblings).agg(["sum", "size"])
+    draws = ratio_draws(sums["sum"].to_numpy(), sums["size"].to_numpy(dtype=np.float64))
     return {
         "nrmse": float(ratio.mean()),
         "ci95": list(percentile_interval(draws)),
         "nrmse_pooled": float((np.sqrt(frame["mse"]) / frame["sigma_pooled"]).mean()),
         "linear_nrmse": float((np.sqrt(frame["linear_mse"]) / frame["sigma"]).mean()),
-        "samples": len(by_sample),
+        "samples": int(frame["sample"].nunique()),
         "responses": len(frame),
     }

@@ -1,6 +1,7 @@
 """Bootstrap intervals over samples (Efron and Tibshirani 1993, ch. 13: percentile intervals).
 
 Samples are the unit that is resampled: the shocks and observables of one sample move together.
+Where they are drawn by siblings, which share what is dear to solve, groups of these are (`units`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+import pandas as pd
 
 RESAMPLES = 2000  # the ends of a 95 % interval then rest on 50 resamples each
 SEED = 20_070_131  # fixed: the same statistics give the same interval
@@ -26,6 +28,16 @@ def _counts(n: int, stream: int) -> np.ndarray:
         for _ in range(RESAMPLES // _RESAMPLES_AT_ONCE)
     ]  # fmt: skip
     return np.concatenate(parts)
+
+
+def units(each: pd.Series[float], siblings: int) -> np.ndarray:
+    """What is resampled, of values indexed by sample: means over groups of siblings."""
+    return np.asarray(each.groupby(each.index // siblings).mean(), dtype=np.float64)
+
+
+def told(siblings: int) -> dict[str, object]:
+    """What an entry of metrics.json says of siblings: nothing where each sample is drawn alone."""
+    return {"siblings": siblings} if siblings > 1 else {}
 
 
 def resampled_means(values: np.ndarray, stream: int = 0) -> np.ndarray:

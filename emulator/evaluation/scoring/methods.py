@@ -75,7 +75,8 @@ def score_method(
 
     with torch.no_grad():
         frame = statistics(score_answers(ask, dataset, question, split))
-    return {**summarise(frame), "training_mean": nrmse(of_null(frame))}
+    found = summarise(frame, dataset.spec(world).siblings)
+    return {**found, "training_mean": nrmse(of_null(frame))}
 
 
 def _question(dataset: Dataset, world: str, regime: str, state_dependent: bool) -> Question:

@@ -138,16 +138,17 @@ def _score(
             frame = _in_parts(whole, opened.dataset, world)
             (paths if task is Task.trajectory else responses).add(frame)
             rows = frame["sample"].drop_duplicates().to_numpy()
+            siblings = opened.dataset.spec(world).siblings
             for name in (PRIOR, *OF_PRIOR) if split == PRIOR else (split,):
                 part = frame if name == split else frame[frame["split"] == name]
                 if not len(part):
                     continue
                 some = squares[np.isin(rows, part["sample"])]
-                entry = _summarised(part, task)
+                entry = _summarised(part, task, siblings)
                 entry |= {"by_horizon": np.sqrt(some.mean(axis=0)).tolist()}
                 if name == PRIOR and spectrum:
                     entry["spectrum"] = spectrum
-                for tree, values in (("worlds", entry), (NULL_MODEL, _null(part, task))):
+                for tree, values in (("worlds", entry), (NULL_MODEL, _null(part, task, siblings))):
                     splits = result[tree][world].setdefault(regime.value, {})
                     if task is Task.steady_state:
                         splits[name] = values
@@ -176,15 +177,17 @@ def _in_parts(frame: pd.DataFrame, dataset: Dataset, world: str) -> pd.DataFrame
     return frame.assign(split=split)
 
 
-def _summarised(frame: pd.DataFrame, task: Task) -> dict[str, Any]:
-    return summarise_forecasts(frame) if task is Task.trajectory else summarise(frame)
+def _summarised(frame: pd.DataFrame, task: Task, siblings: int) -> dict[str, Any]:
+    if task is Task.trajectory:
+        return summarise_forecasts(frame, siblings=siblings)
+    return summarise(frame, siblings)
 
 
-def _null(frame: pd.DataFrame, task: Task) -> dict[str, Any]:
+def _null(frame: pd.DataFrame, task: Task, siblings: int) -> dict[str, Any]:
     """The training mean's."""
     if task is Task.trajectory:
-        return summarise_forecasts(frame, "null_mse")
-    return summarise(of_null(frame))
+        return summarise_forecasts(frame, "null_mse", siblings)
+    return summarise(of_null(frame), siblings)
 
 
 def _head(run: Path, opened: Opened) -> dict[str, Any]:

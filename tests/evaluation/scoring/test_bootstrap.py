@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from emulator.evaluation.scoring.bootstrap import (
@@ -10,6 +11,7 @@ from emulator.evaluation.scoring.bootstrap import (
     mean_ratio_interval,
     percentile_interval,
     ratio_draws,
+    units,
 )
 
 pytestmark = pytest.mark.fast
@@ -55,3 +57,19 @@ def test_worlds_are_resampled_apart() -> None:
     low, high = mean_ratio_interval([pair] * 9)
     single = percentile_interval(ratio_draws(*pair))
     assert high - low < 0.5 * (single[1] - single[0])
+
+
+def test_siblings_that_err_alike_are_resampled_together() -> None:
+    """Ten samples to a group, nearly the same error in each: as uncertain as one of each group."""
+    rng = np.random.default_rng(2)
+    errors = rng.exponential(size=40)
+    samples = pd.Index(np.arange(1000, 1400))  # the numbers of a split's samples
+    each = pd.Series(np.repeat(errors, 10) + 1e-9 * rng.normal(size=400), samples)
+    assert mean_interval(units(each, 10)) == pytest.approx(mean_interval(errors), rel=1e-6)
+    low, high = mean_interval(units(each, 1))
+    assert high - low < 0.5 * np.ptp(mean_interval(errors))
+
+
+def test_samples_drawn_alone_are_resampled_as_they_are() -> None:
+    each = pd.Series([3.0, 1.0, 2.0], [4, 7, 9])
+    np.testing.assert_array_equal(units(each, 1), each)

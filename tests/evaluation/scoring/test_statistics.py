@@ -67,3 +67,12 @@ def test_every_response_that_binds_weighs_the_same() -> None:
     assert (binds["responses"], binds["samples"]) == (3 + 2 + 3, 2)
     assert binds["nrmse"] == pytest.approx((3 * 0.1 + 5 * 0.4) / 8)  # not (0.1 + 0.4) / 2
     assert binds["ci95"] == pytest.approx([0.1, 0.4])  # resamples of one of the two alone
+
+
+def test_an_entry_says_that_siblings_were_resampled_together() -> None:
+    table = frame(noise())  # six samples: two groups of three
+    alone, together = summarise(table), summarise(table, siblings=3)
+    assert "siblings" not in alone
+    assert together["siblings"] == 3
+    differing = {key for key in alone if alone[key] != together[key]}
+    assert differing == {"ci95"}
