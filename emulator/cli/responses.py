@@ -76,7 +76,10 @@ def parse_assignments(option: str, assignments: list[str]) -> dict[str, float]:
         try:
             values[name] = read_number(value)
         except ValueError:
-            raise InputError(f"{option} {name}: expected a number, got {value!r}") from None
+            several = f"; give {option} once for each name" if "=" in value else ""
+            raise InputError(
+                f"{option} {name}: expected a number, got {value!r}{several}"
+            ) from None
     return values
 
 

@@ -86,6 +86,7 @@ def test_irf_prints_tables_and_csv(
         (["nk", "--set", "phi_pie=2"], "did you mean 'phi_pi'"),
         (["nk", "--set", "phi_pi"], "NAME=VALUE"),
         (["nk", "--set", "=2"], "NAME=VALUE"),
+        (["nk", "--set", "phi_pi=2,kappa=1"], "give --set once for each name"),
         (["nk", "--set", "phi_pi=two"], "expected a number"),
         (["nk", "--set", "phi_pi=nan"], "phi_pi is nan"),
         (["nk", "--set", "phi_pi=2", "--set", "phi_pi=3"], "given twice"),

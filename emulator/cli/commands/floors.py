@@ -14,15 +14,19 @@ DATA_OPTION = typer.Option(Path("datasets/dev"), help="The data set with the his
 FOLDER_OPTION = typer.Option(FLOORS_FOLDER, help="Where floors are kept.")
 
 
-EXAMPLE = "emulator floors nk --histories 50 --length 120 --workers 2 --resume"
+EXAMPLE = "emulator floors nk --histories 500 --particles 500 --workers 2 --resume"
 
 
 def floors(
     world: str = typer.Argument(..., help="A world with an exact likelihood."),
     histories: int = typer.Option(
-        50, min=1, help="How many samples of the prior, the first ones that are scored."
+        50,
+        min=1,
+        help="How many samples of the prior, the first ones that are scored. Criteria need 500.",
     ),
-    length: int = typer.Option(120, help="Quarters of history."),
+    length: int | None = typer.Option(
+        None, help="Quarters of history; those that an evaluation shows when left out."
+    ),
     particles: int = typer.Option(1000, help="Draws from each posterior; two runs are made."),
     workers: int = typer.Option(1, "--workers", "-w", min=1, max=MOST_WORKERS, help="Processes."),
     resume: bool = typer.Option(False, "--resume", help="Go on with the file that is there."),
@@ -40,10 +44,14 @@ def floors(
     from emulator.evaluation.floors.floors_on_disk import floor_file
     from emulator.evaluation.floors.simulation_based_calibration import calibrate
     from emulator.evaluation.report.floor_figures import rank_figure
+    from emulator.questions import history_quarters
 
+    dataset = Dataset.open(data)
+    if length is None:
+        length = history_quarters(dataset.manifest.config)
     with progress_bar(f"floors {world}") as progress:
         found = compute_floors(
-            Dataset.open(data), world, output, histories=histories, length=length,
+            dataset, world, output, histories=histories, length=length,
             particles=particles, workers=workers, resume=resume, progress=progress,
         )  # fmt: skip
     path = floor_file(output, world, length)

@@ -10,7 +10,7 @@ import typer
 from emulator.cli.commands.floors import DATA_OPTION, FOLDER_OPTION
 from emulator.cli.console import FORMAT_OPTION, Format, print_json, print_table, progress_bar
 
-EXAMPLE = "emulator floors-compare runs/shipped/universal/all runs/shipped/linear/B1"
+EXAMPLE = "emulator floors-compare runs/shipped/universal_states/all runs/shipped/linear/B1"
 
 
 def floors_compare(

@@ -235,7 +235,7 @@ def distances_to_the_floor(run: EvaluatedRun, others: Sequence[EvaluatedRun]) ->
     if not any(figure.judged for figure in figures):
         return (
             "no floors of this data at the length of history an evaluation shows; `emulator floors "
-            "WORLD --length 200` computes them"
+            "WORLD` computes them"
         )
     note = f"; {len(absent)} lack a floor" if absent else ""
     return Evidence(
