@@ -111,7 +111,8 @@ def record(found: dict[str, Any]) -> None:
     if table.exists():
         rows = pd.concat([pd.read_csv(table), rows]).drop_duplicates(keys, keep="last")
     RESULTS.mkdir(parents=True, exist_ok=True)
-    rows = rows.sort_values(["variables", *keys])
+    whole = ["variables", "all_variables", "draws_asked"]  # where they are known
+    rows = rows.astype(dict.fromkeys(whole, "Int64")).sort_values(["variables", *keys])
     write_atomically(table, rows.to_csv(index=False).encode())
 
 
