@@ -89,7 +89,7 @@ def main() -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     for model in options.models:
         file = Path(model)
-        world = from_dynare(file) if file.exists() else get_world(model)
+        world = from_dynare(file) if file.is_file() else get_world(model)
         name = world.name
         if isinstance(world, DynareWorld):
             name = str(options.work / f"{world.name}.yaml")

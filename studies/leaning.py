@@ -7,11 +7,13 @@
 A user's economy is of no family of the grammar. So of each family in turn (the two rarest count as
 one) a network is trained on the others, and asked about draws of that family which no training
 saw. Its answer is led, by several shares, to the means of several regressions. Errors are squared
-ones over the VAR's in the same draw.
+ones over the least of RIVALS' for the same series in the same draw: nobody knows which of these to
+trust. Over the VAR's alone, what helps where VARs are good may ruin answers where they explode;
+these stand beside.
 
-Writes results/foreign/leaning.json: mean, median and 90 % quantile over draws, by family, question,
-target and share; and which target and share are chosen. Those have the smallest 90 % quantile, the
-mean over families and questions, of all whose mean error is within SLACK of the smallest.
+Writes results/foreign/leaning.json: mean and 90 % quantile over draws, by family, question, target
+and share; and which target and share are chosen. Those have the smallest 90 % quantile, the mean
+over families and questions, of all whose mean error is within SLACK of the smallest.
 """
 
 from __future__ import annotations
@@ -24,15 +26,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
-from emulator.config import load_config
+from emulator.config import config_hash, load_config
 from emulator.econometrics.candidates import NAMES
 from emulator.econometrics.question import FloatArray
 from emulator.foreign.grammar import draws
 from emulator.foreign.network.inputs import Taught, joined
 from emulator.foreign.network.model import Mixer, Tensors, loss
 from emulator.foreign.network.train import CLIP, PIECE, NetworkConfig, piece, rate
+from emulator.storage import write_atomically
 from studies import records
 from studies.foreign_network import FAR
 
@@ -86,7 +89,8 @@ def drawn(config: NetworkConfig, cache: Path, files: Sequence[int]) -> Drawn:
 
 
 def trained(config: NetworkConfig, learn: Drawn, families: Sequence[str], path: Path) -> Mixer:
-    """A network that never saw `families`; the one in `path` where there is one."""
+    """A network that never saw `families`; the one in `path`, which such a run made, where there is
+    one."""
     torch.manual_seed(1)
     model = Mixer(config.width, config.blocks)
     if path.exists():
@@ -112,7 +116,7 @@ def trained(config: NetworkConfig, learn: Drawn, families: Sequence[str], path: 
         if step % 50 == 0:
             print(f"{path.stem}: step {step}, loss {value.item():.4f}", flush=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(model.state_dict(), path)
+    write_atomically(path, save(model.state_dict()))
     return model
 
 
@@ -172,7 +176,9 @@ def main() -> None:
     learn, ask = (drawn(config, options.cache, files) for files in (TRAINED_ON, ASKED))
     rows = []
     for name, families in LEFT_OUT.items():
-        model = trained(config, learn, families, options.work / f"{name}.safetensors")
+        model = trained(
+            config, learn, families, options.work / f"{name}-{config_hash(config)[:8]}.safetensors"
+        )
         for kind in ("observed", "recursive"):
             there = np.flatnonzero(np.isin(ask.family, families) & (ask.kind == kind))
             about = {"left_out": name, "question": kind, "draws": len(there)}

@@ -33,7 +33,7 @@ from emulator.evaluation.scoring.statistics import of_null, score_model, statist
 from emulator.models.weights import load_weights
 from emulator.questions import Question
 from emulator.regimes import Regime, Task
-from emulator.storage import read_json
+from emulator.storage import GONE, read_json
 from emulator.training.config import RunConfig
 from emulator.training.run_folder import processor_seconds
 from emulator.training.trainer import train
@@ -142,7 +142,10 @@ def main() -> None:
 
 def recorded(dataset: Dataset) -> dict[str, Any]:
     """The record's runs and rival, of these draws; none of others."""
-    there = read_json(RESULTS / "curve.json")
+    try:
+        there = read_json(RESULTS / "curve.json")
+    except GONE:
+        there = {"data_sha": None}
     if there["data_sha"] != dataset.hash:
         return {"runs": [], "linear": None}
     rows = [*there["runs"], there["linear"]]

@@ -5,6 +5,7 @@ Each function here answers for one criterion: the evidence, or why there is none
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -16,7 +17,6 @@ from emulator.evaluation.comparison.gaps import paired_difference
 from emulator.evaluation.comparison.marks import marked
 from emulator.evaluation.comparison.verdicts import JUDGED, SPLIT
 from emulator.evaluation.floors.distances import WITHOUT_FLOOR
-from emulator.evaluation.scoring.bootstrap import mean_interval
 from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.models.configs import rivals
 from emulator.regimes import Regime, Task, telling
@@ -24,6 +24,7 @@ from emulator.regimes import Regime, Task, telling
 # Gaps, and errors at the edges, are those of responses: trajectories of the corner's volatile draws
 # have larger errors because they move more, and few specialists forecast.
 RESPONSES = (Task.steady_state, Task.state_dependent)
+ALIKE = 1e-6  # errors of one answer, summed in another order
 # Of a floor: with fifty histories the interval of a ratio near .9 went from .4 to 1.7.
 ENOUGH_HISTORIES = 500
 
@@ -80,7 +81,7 @@ def against_rivals(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
         for rival, difference in _differences(run, others, world, regime, task):
             case, judged = f"{_label(world, regime, task)} against {rival}", regime in JUDGED
             if difference is not None:
-                mean, (low, high) = float(difference.mean()), mean_interval(difference)
+                mean, (low, high) = difference
                 line = f"{case}: {mean:+.4f} ({low:+.4f} to {high:+.4f})"
                 figures.append(Figure(mean, case, high, judged, line))
             elif judged:
@@ -94,8 +95,8 @@ def against_rivals(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
 
 def _differences(
     run: EvaluatedRun, others: Sequence[EvaluatedRun], world: str, regime: str, task: str
-) -> Iterator[tuple[str, np.ndarray | None]]:
-    """NRMSE less that of each rival by sample; None where a rival that applies has no run.
+) -> Iterator[tuple[str, tuple[float, tuple[float, float]] | None]]:
+    """NRMSE less that of each rival, with its interval; None where a rival that applies has no run.
 
     Of several runs of a kind the best by validation is the rival.
     """
@@ -163,7 +164,11 @@ def errors_to_be_small(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Fou
     """NRMSE where responses can be exact to a hundredth of what they vary: where parameters and
     innovations are known, but not where even the best answer to these errs, as from the state of
     `switching`, whose distance to that answer is told elsewhere."""
-    asked = [(w, r, t) for w, r, t in _asked(run) if r == Regime.A]
+    asked = [
+        (w, r, t)
+        for w, r, t in _asked(run)
+        if r == Regime.A or (r == Regime.C and t == Task.steady_state)
+    ]
     entries = {_label(w, r, t): run.entry(w, r, SPLIT, t) for w, r, t in asked}
     entries = {case: entry for case, entry in entries.items() if "floor_rmse" not in (entry or {})}
     figures = [Figure(entry["nrmse"], case) for case, entry in entries.items() if entry]
@@ -272,7 +277,7 @@ def against_single_regimes(run: EvaluatedRun, others: Sequence[EvaluatedRun]) ->
         return "this run is a single-regime checkpoint"
     singles = [o for o in others if o.is_universal and o.is_whole and len(o.regimes) == 1]
     figures, absent = [], []
-    for w, r, t in _asked(run):
+    for w, r, t in _every(run):  # a checkpoint of C alone has learned that of its own
         ours, case = run.entry(w, r, SPLIT, t), _label(w, r, t)
         scores = [
             (chosen["nrmse"], entry["nrmse"])
@@ -292,26 +297,52 @@ def against_single_regimes(run: EvaluatedRun, others: Sequence[EvaluatedRun]) ->
 
 def _told_once(run: EvaluatedRun, split: str) -> Iterator[tuple[str, str, str]]:
     """(world, regime, task) of what the run answers, in the first of its regimes that tell the
-    same: C of responses from rest tells what A does."""
+    same: C of responses from rest tells what A does. Where it answers otherwise in a later one,
+    that counts too."""
     for world, regime, task in run.cases(split):
-        if not _asked_before(regime, task, run.regimes):
+        if not _answered_before(run, world, regime, task, run.regimes, split):
             yield world, regime, task
 
 
 def _asked(run: EvaluatedRun) -> Iterator[tuple[str, str, str]]:
-    """(world, regime, task) of every response the criteria ask for, answered by the run or not,
-    in the first of regimes that tell the same."""
+    """(world, regime, task) of every response the criteria ask for, whether the run answers it or
+    not, in the first of regimes that tell the same; in a later one too where it answers
+    otherwise there."""
+    for world, regime, task in _every(run):
+        if not _answered_before(run, world, regime, task, JUDGED, SPLIT):
+            yield world, regime, task
+
+
+def _every(run: EvaluatedRun) -> Iterator[tuple[str, str, str]]:
+    """(world, regime, task) of every response of a regime that is judged."""
     for world, tasks in run.metrics["data_worlds"].items():
         for regime in JUDGED:
             for task in tasks:
-                if not _asked_before(regime, task, JUDGED):
-                    yield world, regime.value, task
+                yield world, regime.value, task
+
+
+def _answered_before(
+    run: EvaluatedRun, world: str, regime: str, task: str, regimes: Sequence[str], split: str
+) -> bool:
+    """Whether an earlier one of these regimes asks the same with inputs that tell the same, and the
+    run's error here is no other than there, or not known."""
+    here = run.entry(world, regime, split, task)
+    for earlier in _asked_alike(regime, task, regimes):
+        there = run.entry(world, earlier, split, task)
+        if not here or not there or math.isclose(here["nrmse"], there["nrmse"], rel_tol=ALIKE):
+            return True
+    return False
 
 
 def _asked_before(regime: str, task: str, regimes: Sequence[str]) -> bool:
     """Whether an earlier one of these regimes asks the same with inputs that tell the same."""
+    return any(_asked_alike(regime, task, regimes))
+
+
+def _asked_alike(regime: str, task: str, regimes: Sequence[str]) -> Iterator[str]:
+    """Those of these regimes before it that ask the same with inputs that tell the same."""
     told = telling(Regime(regime), Task(task))
-    return any(telling(Regime(r), Task(task)) == told for r in regimes if r < regime)
+    yield from (r for r in regimes if r < regime and telling(Regime(r), Task(task)) == told)
 
 
 def _missing_of(

@@ -33,10 +33,12 @@ from emulator.evaluation.comparison.verdicts import SPLIT
 from emulator.evaluation.metrics.hf_ratio import hf_share
 from emulator.evaluation.metrics.nrmse import nrmse_per_sample
 from emulator.evaluation.scoring.bootstrap import (
+    Pair,
+    groups_of,
+    mean_interval,
     mean_ratio_interval,
     percentile_interval,
     ratio_draws,
-    units,
 )
 from emulator.evaluation.stored.runs import EvaluatedRun
 from emulator.regimes import Task
@@ -57,7 +59,7 @@ def fill_gaps(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> bool:
     of every regime and task go to metrics["gaps"].
     """
     chosen = [s for s in others if is_specialist_of(s, run)]
-    pairs: dict[tuple[str, str], list[tuple[np.ndarray, np.ndarray]]] = {}
+    pairs: dict[tuple[str, str], list[Pair]] = {}
     gaps: dict[str, dict[tuple[str, str], dict[str, float]]] = {name: {} for name in BUDGETS}
     lacking: dict[tuple[str, str], list[str]] = {}
     for world, regime, task in run.cases(SPLIT):
@@ -77,7 +79,7 @@ def fill_gaps(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> bool:
         entry |= _gap(pair, "gap")
         entry |= {
             "specialist": compared.name,
-            "specialist_nrmse": float(pair[1].mean()),
+            "specialist_nrmse": float(pair.theirs.mean()),
             "unmeasured": unmeasured(equal, world, regime, task),
         }
         if task != Task.trajectory:
@@ -125,15 +127,14 @@ def _forget(entry: dict[str, Any]) -> None:
             del entry[key]
 
 
-def _paired(
-    run: EvaluatedRun, other: EvaluatedRun, world: str, regime: str, task: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """NRMSE of the same samples, or groups of siblings, under two runs. Raises DatasetError when
-    they are not the same."""
+def _paired(run: EvaluatedRun, other: EvaluatedRun, world: str, regime: str, task: str) -> Pair:
+    """NRMSE of the same samples under two runs. Raises DatasetError when they are not the same."""
     columns = _PATH_COLUMNS if task == Task.trajectory else _COLUMNS
     frames = [r.statistics(world, regime, SPLIT, task, columns) for r in (run, other)]
     keys = [c for c in columns if c in ("sample", "shock", "observable")]
-    if not frames[0][keys].equals(frames[1][keys]):
+    entries = [r.entry(world, regime, SPLIT, task) or {} for r in (run, other)]
+    siblings, others = (entry.get("siblings", 1) for entry in entries)
+    if not frames[0][keys].equals(frames[1][keys]) or siblings != others:
         raise DatasetError(
             f"{other.folder}: its statistics of {world}, regime {regime}, {task} are of other "
             f"samples than those of {run.folder}; run `emulator evaluate` on both again"
@@ -142,14 +143,14 @@ def _paired(
         checked(r, frame, world, regime, task)
         for r, frame in zip((run, other), frames, strict=True)
     )
-    return ours, theirs
+    return Pair(ours.to_numpy(), theirs.to_numpy(), groups_of(ours.index, siblings))
 
 
 def checked(
     run: EvaluatedRun, frame: pd.DataFrame, world: str, regime: str, task: str
-) -> np.ndarray:
-    """NRMSE of every sample of `SPLIT`, or of every group of siblings, (N,). Raises DatasetError
-    when the mean over samples is not what metrics.json says."""
+) -> pd.Series[float]:
+    """NRMSE of every sample of `SPLIT`, indexed by its number. Raises DatasetError when their mean
+    is not what metrics.json says."""
     scores = nrmse_per_sample(frame)
     entry = run.entry(world, regime, SPLIT, task)
     if entry is None or not np.isclose(scores.mean(), entry["nrmse"], rtol=SAME_MEAN, atol=0.0):
@@ -157,20 +158,21 @@ def checked(
             f"{run.folder}: its statistics of {world}, regime {regime}, {task} give another NRMSE "
             f"than its metrics.json; run `emulator evaluate {run.folder}` again"
         )
-    return units(scores, entry.get("siblings", 1))
+    return scores
 
 
 def paired_difference(
     run: EvaluatedRun, other: EvaluatedRun, world: str, regime: str, task: str
-) -> np.ndarray:
-    """NRMSE of every sample, or group of siblings, of `SPLIT`: the run's less the other's."""
-    ours, theirs = _paired(run, other, world, regime, task)
-    return np.asarray(ours - theirs)
+) -> tuple[float, tuple[float, float]]:
+    """The mean over samples of `SPLIT` of the run's NRMSE less the other's, and its interval."""
+    pair = _paired(run, other, world, regime, task)
+    apart = pair.ours - pair.theirs
+    return float(apart.mean()), mean_interval(apart, groups=pair.groups)
 
 
-def _gap(pair: tuple[np.ndarray, np.ndarray], name: str) -> dict[str, Any]:
-    low, high = percentile_interval(ratio_draws(*pair))
-    gap = float(pair[0].mean() / pair[1].mean() - 1.0)
+def _gap(pair: Pair, name: str) -> dict[str, Any]:
+    low, high = percentile_interval(ratio_draws(pair.ours, pair.theirs, groups=pair.groups))
+    gap = float(pair.ours.mean() / pair.theirs.mean() - 1.0)
     return {name: gap, f"{name}_ci95": [low - 1.0, high - 1.0]}
 
 

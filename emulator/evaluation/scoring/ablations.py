@@ -18,7 +18,7 @@ from emulator.data import Dataset
 from emulator.data.schema import PRIOR
 from emulator.errors import InputError
 from emulator.evaluation.metrics.nrmse import nrmse_per_sample
-from emulator.evaluation.scoring.bootstrap import percentile_interval, ratio_draws, units
+from emulator.evaluation.scoring.bootstrap import groups_of, percentile_interval, ratio_draws
 from emulator.evaluation.scoring.forecasts import score_forecasts
 from emulator.evaluation.scoring.statistics import score_model, statistics
 from emulator.models.base import Model
@@ -53,8 +53,9 @@ def ablate(
     whole: the statistics of the question with all inputs. increase: NRMSE over that of `whole`,
     less one; ci95: its paired bootstrap interval.
     """
-    siblings = dataset.spec(question.world).siblings
-    before = units(nrmse_per_sample(whole), siblings)
+    each = nrmse_per_sample(whole)
+    groups = groups_of(each.index, dataset.spec(question.world).siblings)
+    before = each.to_numpy()
     out: dict[str, dict[str, object]] = {}
     for name, gone in ablations(question.regime, question.task):
         asked = replace(question, without=gone)
@@ -62,8 +63,8 @@ def ablate(
             frame, _ = score_forecasts(model, dataset, asked, PRIOR)
         else:
             frame = statistics(score_model(model, dataset, asked, PRIOR))
-        after = units(nrmse_per_sample(frame), siblings)
-        low, high = percentile_interval(ratio_draws(after, before))
+        after = nrmse_per_sample(frame).to_numpy()
+        low, high = percentile_interval(ratio_draws(after, before, groups=groups))
         out[name] = {
             "without": sorted(gone),
             "nrmse": float(after.mean()),

@@ -18,7 +18,7 @@ from emulator.data import Dataset
 from emulator.data.schema import Design
 from emulator.errors import InputError
 from emulator.evaluation.metrics.nrmse import nrmse_per_sample
-from emulator.evaluation.scoring.bootstrap import mean_interval, told, units
+from emulator.evaluation.scoring.bootstrap import groups_of, mean_interval, told
 from emulator.evaluation.scoring.statistics import refuse_the_truth
 from emulator.limits import AHEAD
 from emulator.models.base import Model
@@ -102,10 +102,11 @@ def summarise_forecasts(
     """NRMSE of forecasts: sqrt(mean over quarters of the squared error) / s.d. of the observable
     over training trajectories, mean over samples and observables, with its interval."""
     per_sample = nrmse_per_sample(frame, mse=mse)
+    groups = groups_of(per_sample.index, siblings)
     ratio = (np.sqrt(frame[mse]) / frame["sigma"]).groupby(frame["observable"], sort=False).mean()
     return {
         "nrmse": float(per_sample.mean()),
-        "ci95": list(mean_interval(units(per_sample, siblings))),
+        "ci95": list(mean_interval(per_sample.to_numpy(), groups=groups)),
         "by_observable": {str(name): float(value) for name, value in ratio.items()},
         "samples": len(per_sample),
         **told(siblings),

@@ -27,7 +27,7 @@ import torch
 from emulator.data import Dataset
 from emulator.data.schema import PRIOR
 from emulator.evaluation.metrics.nrmse import nrmse_per_sample
-from emulator.evaluation.scoring.bootstrap import percentile_interval, ratio_draws, units
+from emulator.evaluation.scoring.bootstrap import groups_of, percentile_interval, ratio_draws
 from emulator.evaluation.scoring.statistics import score_model, statistics
 from emulator.models.base import Model
 from emulator.questions import Fields, Question, history_quarters
@@ -118,16 +118,17 @@ def score_rough(
     clean: the statistics of the question with the exact histories. increase: NRMSE over that of
     `clean`, less one; ci95: its paired bootstrap interval.
     """
-    siblings = dataset.spec(question.world).siblings
-    before = units(nrmse_per_sample(clean), siblings)
+    each = nrmse_per_sample(clean)
+    groups = groups_of(each.index, dataset.spec(question.world).siblings)
+    before = each.to_numpy()
     whole = history_quarters(dataset.manifest.config)
     out: dict[str, dict[str, object]] = {}
     for name, rough in ROUGH.items():
         seen = partial(_seen, rough=rough, world=question.world, length=whole)
         asked = replace(question, length=whole - 1) if name == "late" else question
         frame = statistics(score_model(model, dataset, asked, PRIOR, seen))
-        after = units(nrmse_per_sample(frame), siblings)
-        low, high = percentile_interval(ratio_draws(after, before))
+        after = nrmse_per_sample(frame).to_numpy()
+        low, high = percentile_interval(ratio_draws(after, before, groups=groups))
         out[name] = {
             "nrmse": float(after.mean()),
             "increase": float(after.mean() / before.mean() - 1.0),

@@ -11,17 +11,18 @@ from emulator.evaluation.metrics.base import means_by
 from emulator.evaluation.metrics.nrmse import nrmse_per_sample
 from emulator.evaluation.metrics.registry import METRICS
 from emulator.evaluation.scoring.binding import beside_linear
-from emulator.evaluation.scoring.bootstrap import mean_interval, told, units
+from emulator.evaluation.scoring.bootstrap import groups_of, mean_interval, told
 
 
 def accuracy(frame: pd.DataFrame, siblings: int) -> dict[str, object]:
     """NRMSE with its bootstrap interval over samples or groups of siblings, by observable and by
     shock."""
     per_sample = nrmse_per_sample(frame)
+    groups = groups_of(per_sample.index, siblings)
     ratio = np.sqrt(frame["mse"]) / frame["sigma"]
     return {
         "nrmse": float(per_sample.mean()),
-        "ci95": list(mean_interval(units(per_sample, siblings))),
+        "ci95": list(mean_interval(per_sample.to_numpy(), groups=groups)),
         "nrmse_pooled": float(nrmse_per_sample(frame, "sigma_pooled").mean()),
         "by_observable": means_by(ratio, frame["observable"]),
         "by_shock": means_by(ratio, frame["shock"]),

@@ -36,7 +36,7 @@ HERE = Path(__file__).parent
 WEIGHTS, FACTS = HERE / "network.safetensors", HERE / "network.json"
 USUAL = [list(NAMES).index(name) for name in ("var", "bvar")]
 # Of an answer. Where a network is asked about a family of economies that it never saw, its largest
-# errors are least with it, at next to no cost on average (studies/leaning.py).
+# errors are least with it among shares that cost at most 2 % on average (studies/leaning.py).
 USUAL_SHARE = 0.3
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -429,6 +430,38 @@ def test_one_checkpoint_is_compared_with_those_of_single_regimes(tmp_path: Path)
         alone = Verdict.not_measured if verdict is Verdict.holds else verdict
         assert named(run, singles[:1], "one checkpoint").goal is alone
     assert named(singles[0], [], "one checkpoint").goal is Verdict.not_measured
+
+
+def test_a_checkpoint_of_c_alone_is_compared_from_rest(tmp_path: Path) -> None:
+    """It has learned from rest on its own, whatever that of A has."""
+    run = whole(tmp_path / "u", 0.1)
+    singles = [evaluated(tmp_path / r, 0.1, regimes=(r,)) for r in ("A", "B1")]
+    better = evaluated(tmp_path / "C", 0.05, regimes=("C",))
+    assert named(run, [*singles, better], "one checkpoint").goal is Verdict.falls_short
+
+
+@pytest.mark.parametrize(
+    ("start", "key", "split"),
+    [
+        ("NRMSE over", "nrmse", "prior"),
+        ("NRMSE on slice", "nrmse", "test"),
+        ("HF-ratio", "hf_ratio", "prior"),
+        ("coverage", "coverage_90", "prior"),
+    ],
+)
+def test_an_answer_from_rest_counts_in_c_where_it_is_another_than_in_a(
+    tmp_path: Path, start: str, key: str, split: str
+) -> None:
+    run = whole(tmp_path / "u", 0.1, hf_ratio=1.0, coverage_90=0.9)
+    of = re.compile(r"of (\d+) within")
+    before = of.search(named(run, [], start).figures)
+    entry = run.metrics["worlds"]["one"]["C"][split]
+    entry[key] = entry.get(key, 1.0) * 1.01
+    entry["nrmse"] *= 1.01
+    after = of.search(named(run, [], start).figures)
+    assert before is not None
+    assert after is not None
+    assert int(after[1]) > int(before[1])
 
 
 def test_the_single_regime_run_is_chosen_by_validation(tmp_path: Path) -> None:

@@ -197,6 +197,24 @@ def test_runs_scored_on_other_samples_are_refused(universal: EvaluatedRun, tmp_p
         paired_difference(universal, other, "one", "A", "steady_state")
 
 
+def test_siblings_count_as_one_in_intervals_and_in_no_mean(
+    universal: EvaluatedRun, tmp_path: Path
+) -> None:
+    other = evaluated(tmp_path / "other", 0.2, worlds=("one",), seed=3)
+    mean, alone = paired_difference(universal, other, "one", "A", "steady_state")
+    for run in (universal, other):
+        entry(run)["siblings"] = 1000  # all samples are in one group
+    again, together = paired_difference(universal, other, "one", "A", "steady_state")
+    assert again == mean == pytest.approx(together[0]) == pytest.approx(together[1])
+    assert alone[1] > alone[0]
+    assert fill_gaps(universal, [other])
+    gap = entry(universal)["gap"]
+    assert entry(universal)["gap_ci95"] == pytest.approx([gap, gap])
+    del entry(other)["siblings"]  # evaluated by an earlier version
+    with pytest.raises(DatasetError, match="on both again"):
+        fill_gaps(universal, [other])
+
+
 def test_metrics_that_are_not_those_of_the_statistics_are_refused(
     universal: EvaluatedRun, tmp_path: Path
 ) -> None:

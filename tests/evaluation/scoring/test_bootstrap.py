@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 
 from emulator.evaluation.scoring.bootstrap import (
+    Pair,
+    groups_of,
     mean_interval,
     mean_ratio_interval,
     percentile_interval,
     ratio_draws,
-    units,
 )
 
 pytestmark = pytest.mark.fast
@@ -43,9 +44,9 @@ def test_pairing_makes_the_interval_of_a_ratio_narrow() -> None:
 
 def test_the_mean_of_ratios_over_worlds_is_less_uncertain_than_each() -> None:
     rng = np.random.default_rng(0)
-    pairs = [(rng.exponential(size=50), rng.exponential(size=50)) for _ in range(9)]
+    pairs = [Pair(rng.exponential(size=50), rng.exponential(size=50)) for _ in range(9)]
     low, high = mean_ratio_interval(pairs)
-    single = percentile_interval(ratio_draws(*pairs[0]))
+    single = percentile_interval(ratio_draws(pairs[0].ours, pairs[0].theirs))
     # A third of the width with nine independent worlds; one half leaves room for luck.
     assert high - low < 0.5 * (single[1] - single[0])
 
@@ -53,9 +54,9 @@ def test_the_mean_of_ratios_over_worlds_is_less_uncertain_than_each() -> None:
 def test_worlds_are_resampled_apart() -> None:
     """Nine worlds whose errors happen to be the same numbers are nine worlds all the same."""
     rng = np.random.default_rng(0)
-    pair = rng.exponential(size=50), rng.exponential(size=50)
+    pair = Pair(rng.exponential(size=50), rng.exponential(size=50))
     low, high = mean_ratio_interval([pair] * 9)
-    single = percentile_interval(ratio_draws(*pair))
+    single = percentile_interval(ratio_draws(pair.ours, pair.theirs))
     assert high - low < 0.5 * (single[1] - single[0])
 
 
@@ -63,13 +64,26 @@ def test_siblings_that_err_alike_are_resampled_together() -> None:
     """Ten samples to a group, nearly the same error in each: as uncertain as one of each group."""
     rng = np.random.default_rng(2)
     errors = rng.exponential(size=40)
-    samples = pd.Index(np.arange(1000, 1400))  # the numbers of a split's samples
-    each = pd.Series(np.repeat(errors, 10) + 1e-9 * rng.normal(size=400), samples)
-    assert mean_interval(units(each, 10)) == pytest.approx(mean_interval(errors), rel=1e-6)
-    low, high = mean_interval(units(each, 1))
-    assert high - low < 0.5 * np.ptp(mean_interval(errors))
+    groups = groups_of(pd.Index(np.arange(1000, 1400)), 10)  # the numbers of a split's samples
+    each = np.repeat(errors, 10) + 1e-9 * rng.normal(size=400)
+    interval = mean_interval(errors)
+    assert mean_interval(each, groups=groups) == pytest.approx(interval, rel=1e-6)
+    low, high = mean_interval(each)
+    assert high - low < 0.5 * np.ptp(interval)
+    pair = Pair(2.0 * each, each[::-1].copy(), groups)
+    assert np.ptp(mean_ratio_interval([pair])) > 2.0 * np.ptp(
+        mean_ratio_interval([pair._replace(groups=None)])
+    )
 
 
-def test_samples_drawn_alone_are_resampled_as_they_are() -> None:
-    each = pd.Series([3.0, 1.0, 2.0], [4, 7, 9])
-    np.testing.assert_array_equal(units(each, 1), each)
+def test_a_mean_is_over_samples_where_groups_are_unequal() -> None:
+    """Groups of one err by 1, groups of nine by 0: the mean is near a tenth, not a half."""
+    sizes = np.tile([1, 9], 60)
+    groups = np.repeat(np.arange(120), sizes)
+    errors = np.repeat(np.tile([1.0, 0.0], 60), sizes)
+    low, high = mean_interval(errors, groups=groups)
+    assert low < errors.mean() < high < 0.2
+
+
+def test_samples_drawn_alone_have_no_groups() -> None:
+    assert groups_of(pd.Index([4, 7, 9]), 1) is None
