@@ -20,7 +20,7 @@ from emulator.plans.words import Bar
 from emulator.training.trainer import train
 from tests.plans.plans import TUNED, Finished, Folder, stopping_bar, weights
 
-LONG = {"epochs": 150, "checkpoint_every": 10}  # seconds: time to be stopped in, three times
+LONG = {"epochs": 300, "checkpoint_every": 20}  # seconds: time to be stopped in, three times
 
 
 @pytest.mark.integration
