@@ -174,7 +174,7 @@ def errors_to_be_small(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Fou
     figures = [Figure(entry["nrmse"], case) for case, entry in entries.items() if entry]
     absent = [case for case, entry in entries.items() if entry is None]
     missing = [Missing(absent, "not answered")]
-    return Evidence(figures, missing) if figures else "no regime A in this run"
+    return Evidence(figures, missing) if figures else "no regime A or C in this run"
 
 
 def errors_at_the_edges(run: EvaluatedRun, others: Sequence[EvaluatedRun]) -> Found:
@@ -307,7 +307,7 @@ def _told_once(run: EvaluatedRun, split: str) -> Iterator[tuple[str, str, str]]:
 def _asked(run: EvaluatedRun) -> Iterator[tuple[str, str, str]]:
     """(world, regime, task) of every response the criteria ask for, whether the run answers it or
     not, in the first of regimes that tell the same; in a later one too where it answers
-    otherwise there."""
+    otherwise there, or not at all."""
     for world, regime, task in _every(run):
         if not _answered_before(run, world, regime, task, JUDGED, SPLIT):
             yield world, regime, task
@@ -325,11 +325,11 @@ def _answered_before(
     run: EvaluatedRun, world: str, regime: str, task: str, regimes: Sequence[str], split: str
 ) -> bool:
     """Whether an earlier one of these regimes asks the same with inputs that tell the same, and the
-    run's error here is no other than there, or not known."""
+    run answers both, with the same error."""
     here = run.entry(world, regime, split, task)
     for earlier in _asked_alike(regime, task, regimes):
         there = run.entry(world, earlier, split, task)
-        if not here or not there or math.isclose(here["nrmse"], there["nrmse"], rel_tol=ALIKE):
+        if here and there and math.isclose(here["nrmse"], there["nrmse"], rel_tol=ALIKE):
             return True
     return False
 

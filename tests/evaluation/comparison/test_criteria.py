@@ -224,7 +224,7 @@ def test_whatever_is_missing_keeps_every_criterion_from_holding(
     if missing == "world":
         run.metrics["data_worlds"]["three"] = ["steady_state"]
     else:
-        for regime in ("A", "B1"):  # every criterion asks for one of them
+        for regime in ("B1", "C"):  # every criterion asks for one of them
             run.metrics["regimes"].remove(regime)
             for tree in (run.metrics["worlds"], run.metrics["training_mean"]):
                 for regimes in tree.values():
@@ -323,7 +323,7 @@ def test_jaggedness_is_told_beside_that_of_the_best_answer(tmp_path: Path) -> No
     [
         (JUDGED, 0.009, Verdict.holds),
         (JUDGED, 0.011, Verdict.falls_short),
-        (("A",), 0.009, Verdict.holds),  # from rest C tells the same
+        (("A",), 0.009, Verdict.not_measured),  # C is missing
         (("A",), 0.011, Verdict.falls_short),
         (("B1", "C"), 0.009, Verdict.not_measured),
     ],
