@@ -49,21 +49,23 @@ def carry_out(
     *,
     resume: bool = False,
     workers: int = 1,
+    only: Sequence[str] = (),
     say: Say = lambda line: None,
     bar: Bar = no_bar,
 ) -> Report:
     """Carry out the plan in a YAML file, or what is left of it.
 
     resume: skip what is finished and go on with what was stopped. workers: processes that make the
-    data set, and runs at once; results do not depend on it.
+    data set, and runs at once; results do not depend on it. only: entries of `runs:` to carry out;
+    all unless given.
 
     SIGTERM lets the trainings in progress save a checkpoint and ends the plan (`stopped`), Ctrl-C
     the same with KeyboardInterrupt. A run that diverges is reported and the others go on. Raises
-    ConfigError and UnknownNameError before any work where the plan is wrong, or where there is a
-    run already and `resume` was not asked for.
+    ConfigError and UnknownNameError before any work where the plan is wrong or has no such entry,
+    or where there is a run already and `resume` was not asked for.
     """
     plan = read_plan(path)
-    jobs = expand(plan, str(path), data_sets.worlds(plan))
+    jobs = expand(plan, str(path), data_sets.worlds(plan), only)
     held = [job for job in jobs if holds_a_run(job.folder)]
     if held and not resume:
         raise ConfigError(

@@ -53,15 +53,20 @@ class Job:
         return start | {folder for folders in self.candidates.values() for folder in folders}
 
 
-def expand(plan: Plan, origin: str, worlds: Sequence[str]) -> list[Job]:
+def expand(plan: Plan, origin: str, worlds: Sequence[str], only: Sequence[str] = ()) -> list[Job]:
     """All jobs of a plan, in its order, candidates before the runs that wait for them.
 
-    worlds: those of the data set. Raises ConfigError naming the entry, UnknownNameError for a world
-    that does not exist.
+    worlds: those of the data set. only: entries to take, all unless given. Raises ConfigError
+    naming the entry, UnknownNameError for a world or an entry that does not exist.
     """
+    names = [entry.name for entry in plan.runs]
+    for name in only:
+        if name not in names:
+            raise unknown_name(f"run of {origin}", name, names)
     jobs = [
         job
         for entry in plan.runs
+        if not only or entry.name in only
         for job in _jobs(plan, entry, f"{origin}: run {entry.name}", worlds)
     ]
     return list({job.folder: job for job in jobs}.values())  # worlds that share their candidates

@@ -22,11 +22,12 @@ class Preview:
     seconds: dict[str, float] | None
 
 
-def preview(path: Path, bar: Bar = no_bar) -> Preview:
-    """What the plan in a YAML file will do and how long it takes. Writes nothing; raises
-    ConfigError and UnknownNameError where the plan is wrong."""
+def preview(path: Path, only: Sequence[str] = (), bar: Bar = no_bar) -> Preview:
+    """What the plan in a YAML file will do and how long it takes. only: entries of `runs:`, all
+    unless given. Writes nothing; raises ConfigError and UnknownNameError where the plan is wrong or
+    has no such entry."""
     plan = read_plan(path)
-    jobs = expand(plan, str(path), data_sets.worlds(plan))
+    jobs = expand(plan, str(path), data_sets.worlds(plan), only)
     if not data_sets.are_complete(plan):
         return Preview(tuple(jobs), None)
     return Preview(tuple(jobs), seconds_left(plan, jobs, bar))

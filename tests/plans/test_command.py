@@ -37,6 +37,8 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(
     seen = json.loads(capsys.readouterr().out)
     assert [entry["run"] for entry in seen["runs"]] == [job.label for job in preview(path).jobs]
     assert all(entry["seconds"] > 0 for entry in seen["runs"])
+    assert run(["reproduce", str(path), "--dry-run", "--only", "linear", "--format", "json"]) == 0
+    assert [entry["run"] for entry in json.loads(capsys.readouterr().out)["runs"]] == ["linear/A"]
     assert run(["reproduce", str(folder.plan(LINEAR)), "--dry-run"]) == 0
     out = capsys.readouterr().out
     assert "linear/A" in out
@@ -48,7 +50,14 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(
 def test_it_prints_json_and_exits_with_1_when_a_run_diverged(
     finished: Finished, folder: Folder, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = str(folder.takes(finished, LINEAR))
+    folder.takes(finished, LINEAR)
+    part = str(folder.plan(LINEAR, TUNED))
+    asked = ["reproduce", part, "--resume", "--only", "linear", "--format", "json"]
+    assert run(asked) == 0
+    (entry,) = json.loads(capsys.readouterr().out)["runs"]
+    assert entry["label"] == "linear/A"
+    assert not (folder.out / "mlp").exists()
+    path = str(folder.plan(LINEAR))
     assert run(["reproduce", path, "--resume", "--format", "json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["criteria"] == {}  # of universal runs alone

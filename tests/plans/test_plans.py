@@ -14,7 +14,7 @@ from emulator.errors import ConfigError, UnknownNameError
 from emulator.plans.jobs import expand
 from emulator.plans.plan import read_plan
 from tests.conftest import ROOT, run_config
-from tests.plans.plans import Folder
+from tests.plans.plans import LINEAR, TUNED, Folder
 
 
 @pytest.mark.fast
@@ -154,6 +154,16 @@ def test_a_wrong_plan_is_refused_with_the_entry_and_the_remedy(
 def test_two_runs_of_one_name_are_refused(folder: Folder) -> None:
     with pytest.raises(ConfigError, match="'a' is there twice"):
         folder.jobs({"name": "a", "config": "mlp"}, {"name": "a", "config": "linear"})
+
+
+@pytest.mark.fast
+def test_a_part_of_a_plan_is_its_entries_by_name_in_its_order(folder: Folder) -> None:
+    path = folder.plan(LINEAR, TUNED, {"name": "b", "config": "mlp"})
+    whole = expand(read_plan(path), str(path), ("var", "nk"))
+    part = expand(read_plan(path), str(path), ("var", "nk"), ["b", "mlp"])
+    assert part == [job for job in whole if not job.label.startswith("linear/")]
+    with pytest.raises(UnknownNameError, match="did you mean 'linear'"):
+        expand(read_plan(path), str(path), ("var", "nk"), ["linaer"])
 
 
 @pytest.mark.fast

@@ -31,6 +31,9 @@ def reproduce(
         max=MOST_WORKERS,
         help="Runs at once; the results do not depend on it.",
     ),
+    only: list[str] = typer.Option(
+        [], "--only", metavar="NAME", help="Only this entry of `runs:`; may be given several times."
+    ),
     dry_run: bool = typer.Option(
         False, "--dry-run", help="Say what would be done and how long it takes."
     ),
@@ -48,10 +51,10 @@ def reproduce(
 
     plan, as_json = find_plan(name), output_format is Format.json
     if dry_run:
-        _print_preview(plan, as_json)
+        _print_preview(plan, only, as_json)
         return
     say = partial(typer.echo, err=as_json)  # stdout is for the result
-    report = carry_out(plan, resume=resume, workers=workers, say=say, bar=progress_bar)
+    report = carry_out(plan, resume=resume, workers=workers, only=only, say=say, bar=progress_bar)
     if as_json:
         runs = [dataclasses.asdict(outcome) for outcome in report.outcomes]
         criteria = {run.name: run.metrics["criteria"] for run in report.universal}
@@ -73,11 +76,11 @@ def reproduce(
         say(f"finished: {report.output}/leaderboard.md")
 
 
-def _print_preview(plan: Path, as_json: bool) -> None:
+def _print_preview(plan: Path, only: list[str], as_json: bool) -> None:
     from emulator.plans.preview import preview
     from emulator.plans.words import duration
 
-    seen = preview(plan, progress_bar)
+    seen = preview(plan, only, progress_bar)
     if as_json:
         runs = [
             {
