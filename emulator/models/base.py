@@ -37,8 +37,8 @@ class Answer(NamedTuple):
 Answered = tuple[Inputs, torch.Tensor]
 
 
-# What can be trained alone of trained weights.
-Part = Literal["from_parameters", "from_state"]
+# What can be trained alone.
+Part = Literal["from_parameters", "from_data", "from_state"]
 
 
 class Model(nn.Module, ABC):

@@ -143,11 +143,15 @@ class Universal(Model):
         self.widths = BandWidths(specs)
 
     def train_only(self, part: Part) -> None:
-        """What corrects paths of known innovations is trained with answers from parameters. The
-        tokens of parameters stay: forecasts are read beside them, by parts that answers from data
-        share."""
-        self.requires_grad_(False)
+        """What corrects paths of known innovations is trained with answers from parameters, and
+        with those from data. The tokens of parameters are for paths alone, and forecasts are read
+        beside them by parts that answers from data share: they are trained with these."""
         networks = [self.network(world) for world in self.specs]
+        if part == "from_data":
+            for network in networks:
+                network.requires_grad_(False)
+            return
+        self.requires_grad_(False)
         moved = [*networks, self.correction]
         if part == "from_state":
             moved = [n.beyond for n in networks if n.beyond is not None]

@@ -123,6 +123,13 @@ class Shown:
         """The regimes in which parameters are given."""
         return tuple(regime for regime in self.regimes if CONTRACTS[regime].theta)
 
+    def taught(self, only: Part | None) -> tuple[Regime, ...]:
+        """The regimes in which responses are trained where a part is."""
+        if only is None:
+            return self.regimes
+        known = self.with_parameters
+        return known if only != "from_data" else tuple(r for r in self.regimes if r not in known)
+
     def spec(self, world: str) -> WorldSpec:
         return self.dataset.spec(world)
 
@@ -202,7 +209,8 @@ class Batches:
     part: (rank, ranks), for training in several processes: each sees its share of every batch's
     rows. The shares together are the batch. only: `from_parameters` asks only what parameters
     answer, and for paths of known innovations; `from_state` of that only what the parts see that
-    answers from a state pass through. rough: the share of histories as users have them (rough.py).
+    answers from a state pass through; `from_data` asks for responses where parameters are unknown,
+    and for every path. rough: the share of histories as users have them (rough.py).
     worlds: those asked.
     """
 
@@ -223,7 +231,9 @@ class Batches:
         unknown = [r for r in shown.regimes if r not in known]
         self.path_regimes = list(shown.regimes)
         self.choices = {world: tasks(shown.spec(world)) for world in shown.worlds}
-        if only is not None:
+        if only == "from_data":
+            known = []
+        elif only is not None:
             unknown = []
             self.path_regimes = [r for r in shown.regimes if CONTRACTS[r].eps_sequence]
         if only == "from_state":

@@ -76,8 +76,9 @@ class TrainingConfig(StrictModel):
         exclude_if=is_unset,
         description="from_parameters: train only what answers from parameters pass through and "
         "those from data do not, and the correction of paths of known innovations: responses from "
-        "data stay as `start_from` has them; from_state: of that only what the state bears on; "
-        "null: everything",
+        "data stay as `start_from` has them, or as they are drawn; from_state: of that only what "
+        "the state bears on; from_data: all else, so that responses from parameters stay; null: "
+        "everything",
     )
     rough_histories: float | None = Field(
         None,
@@ -179,10 +180,10 @@ class RunConfig(StrictModel):
         return self
 
     def _has_what_stays(self) -> None:
-        if self.training.start_from is None:
+        if self.training.start_from is None and self.training.only != "from_parameters":
             raise ValueError(
-                "training.only: is for trained weights, of which the rest stays; name them in "
-                "training.start_from"
+                f"training.only: {self.training.only} is for trained weights, of which the rest "
+                "stays; name them in training.start_from"
             )
         if self.data.regime != "all":
             raise ValueError(

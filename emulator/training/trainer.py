@@ -138,10 +138,8 @@ class Trainer:
             self.settings.only,
             self.settings.rough_histories or 0.0,
         )
-        self.trained = config.data.regimes  # those in which samples count
-        if self.settings.only is not None:
-            self.trained = shown.with_parameters
-            shown = replace(shown, regimes=self.trained)
+        self.trained = shown.taught(self.settings.only)  # those in which samples count
+        shown = replace(shown, regimes=self.trained)
         self.validation = Validation(shown, ranks)
         if config.model.prepares:  # needs every training row in memory
             for world in worlds:

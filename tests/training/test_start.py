@@ -257,6 +257,42 @@ def test_what_answers_from_parameters_is_trained_alone(
         train(other, tmp_path / "other")
 
 
+@pytest.mark.integration
+def test_what_answers_from_data_is_trained_beside_what_does_from_parameters(
+    dataset_path: Path, tmp_path: Path, dataset: Dataset
+) -> None:
+    data = {"regime": "all", "worlds": ["nk", "var"]}
+    on = {"epochs": 1, "only": "from_parameters"}  # the rest stays as it is drawn
+    assert train(run_config(dataset_path, training=on, data=data), tmp_path / "first")
+    on = {"epochs": 1, "start_from": str(tmp_path / "first"), "only": "from_data"}
+    assert train(run_config(dataset_path, training=on, data=data), tmp_path / "on")
+    before, after = load_weights(tmp_path / "first"), load_weights(tmp_path / "on")
+    for regime in Regime:
+        for world in ("nk", "var"):
+            shown = Shown(dataset, (world,), (regime,))
+            fields = shown.read(world, dataset.rows(world, "test")[:4])
+            inputs = pose(dataset, Question(world, regime, length=60), fields).inputs
+            pair = [loaded.model.answer([inputs])[0].response for loaded in (before, after)]
+            assert torch.equal(*pair) is (inputs.theta is not None), (regime, world)
+    # What was asked counts: first with parameters, then without.
+    counts = {True: before.samples_seen["A"], False: after.samples_seen["B1"]}
+    for regime in Regime:
+        assert after.samples_seen[regime.value] == counts[regime in (Regime.A, Regime.C)]
+    assert before.samples_seen["B1"] == {"nk": 0, "var": 0}
+
+
+@pytest.mark.slow
+def test_data_alone_ask_for_responses_without_parameters_and_every_path(dataset: Dataset) -> None:
+    shown = Shown(dataset, ("nk", "var"), tuple(Regime), trajectories=True)
+    batches = Batches(shown, 4, seed=0, only="from_data")
+    steps = [batches.batch(k) for k in range(40)]
+    asked = [b.inputs for step in steps for world in step.responses.values() for b in world]
+    assert all(inputs.theta is None for inputs in asked)
+    paths = [b.inputs for step in steps for b in step.trajectories.values()]
+    given = {(inputs.theta is None, inputs.eps is None) for inputs in paths}
+    assert given == {(True, True), (True, False), (False, True), (False, False)}  # B, D, C, A
+
+
 @pytest.mark.slow
 def test_parameters_alone_ask_what_has_them_and_paths_of_innovations(
     dataset: Dataset,
@@ -326,8 +362,9 @@ def test_a_state_alone_is_trained_in_worlds_that_have_one(
 @pytest.mark.fast
 def test_a_part_is_trained_of_weights_that_have_the_rest() -> None:
     only = {"only": "from_parameters"}
-    with pytest.raises(ConfigError, match="of which the rest stays"):
-        run_config(Path("data"), training=only)
+    for part in ("from_state", "from_data"):
+        with pytest.raises(ConfigError, match="of which the rest stays"):
+            run_config(Path("data"), training={"only": part})
     with pytest.raises(ConfigError, match=r"is for data\.regime: all, not B1"):
         run_config(
             Path("data"), training=only | {"start_from": "pretrained"}, data={"regime": "B1"}
