@@ -70,18 +70,16 @@ def factor(source: str, response: NDArray[np.float64], place: int, impact: float
 
 def presented(
     answer: Responses, impact: tuple[int, float] | None, summed: tuple[str, ...]
-) -> Responses:
-    """The responses scaled and summed. Raises InputError as `factor` does."""
+) -> tuple[Responses, dict[str, NDArray[np.float64]]]:
+    """The responses scaled and summed, and what each source's shocks (S,) were scaled by. Raises
+    InputError as `factor` does."""
     from emulator.estimation.bands import cumulated, summed_units
 
-    values, bands = dict(answer.values), dict(answer.bands)
+    values, factors = dict(answer.values), {}
     if impact is not None:
         for source, found in answer.values.items():
-            factors = np.array([factor(source, one, *impact) for one in found])
-            values[source] = found * factors[:, None, None]
-            if source in bands:
-                scaled = bands[source] * factors[:, None, None, None]
-                bands[source] = np.sort(scaled, axis=-1)  # a negative factor turns them over
+            factors[source] = np.array([factor(source, one, *impact) for one in found])
+            values[source] = found * factors[source][:, None, None]
     values = {source: cumulated(found, summed) for source, found in values.items()}
     observables = summed_units(answer.observables, summed)
-    return replace(answer, observables=observables, values=values, bands=bands)
+    return replace(answer, observables=observables, values=values), factors

@@ -9,6 +9,7 @@ import numpy as np
 from emulator.estimation.bands import scaled
 from emulator.estimation.drawn import Drawn
 from emulator.estimation.posterior import forgotten
+from emulator.limits import ENOUGH_QUARTERS, MANY_QUARTERS, ONE_SIDE, OWN_MEAN
 from emulator.specs import OBSERVABLE_NAMES
 from emulator.worlds import World
 from emulator.worlds.base import FloatArray
@@ -62,10 +63,32 @@ def _of_instant(found: Drawn) -> list[str]:
     ]
 
 
+def levels_left_in(history: FloatArray) -> list[str]:
+    """Which series of a history (T, 3), NaN where a number is missing, are no deviations from a
+    mean or trend, by what answers from data take for such."""
+    out = []
+    for name, column in zip(OBSERVABLE_NAMES, history.T, strict=True):
+        own = column[~np.isnan(column)]
+        if len(own) < ENOUGH_QUARTERS:
+            continue
+        side = max((own > 0.0).mean(), (own < 0.0).mean())
+        if len(own) >= MANY_QUARTERS and abs(own.mean()) >= OWN_MEAN * own.std():
+            told = f"has a mean {abs(own.mean()) / own.std():.2g} times its own s.d."
+        elif side >= ONE_SIDE:
+            told = f"is on one side of zero in {side:.0%} of the quarters"
+        else:
+            continue
+        out.append(
+            f"history: {name} {told}: take the deviation from its mean or trend, and levels rather "
+            "than growth rates"
+        )
+    return out
+
+
 def caveats(found: Drawn, error: float, effective: FloatArray, hats: FloatArray) -> list[str]:
     names, done, said = found.target.prior.names, found.runs, found.correction
     more = "more draws help"
-    out = _of_instant(found)
+    out = _of_instant(found) + levels_left_in(found.target.history)
     if said is not None and said.effective < LEAST_SHARE * said.solutions:
         out.append(
             f"the network is not good enough for this history: {said.solutions} exact solutions "

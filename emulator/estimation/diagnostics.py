@@ -48,8 +48,12 @@ def r_hat(draws: Float64[np.ndarray, "R N K"]) -> Float64[np.ndarray, " K"]:
 
 
 def evidence(log_evidence: Sequence[float]) -> tuple[float, float]:
-    """The log of the mean of the runs' evidence, each of which is unbiased, and its Monte Carlo
-    standard error, NaN of one run."""
+    """The log of the mean of the runs' evidence, and its Monte Carlo standard error, NaN of one run.
+
+    Each run's is unbiased in the limit of many particles. With few a parameter it is too low, as
+    moves are fitted to the particles that they move, and the error does not tell. Of two or three
+    runs the error itself is badly known.
+    """
     logs = np.asarray(log_evidence)
     largest = float(logs.max())
     weights = np.exp(logs - largest)

@@ -70,9 +70,24 @@ class Sampling:
     progress: Progress
 
 
+def _require_shocks(target: Target) -> None:
+    """InputError where fewer shocks than series make the history impossible, but for a chance."""
+    seen = ~np.isnan(target.history).all(axis=0)
+    exact = int((seen & (target.noise == 0.0)).sum())
+    shocks = len(target.world.shock_names)
+    if exact > shocks:
+        has = f"has {shocks} shock{'s' if shocks > 1 else ''} for {exact} series without noise"
+        raise InputError(
+            f"world {target.world.name!r} {has}, which then follow from each other exactly: give "
+            "measurement noise, as --noise output=0.1, or leave a column empty"
+        )
+
+
 def draw(targets: dict[str, Target], how: Sampling) -> dict[str, Drawn]:
     """The posteriors of worlds by the names that `get_world` takes. Raises InputError where no
     world makes such a history, or a network is too far from its world."""
+    for target in targets.values():
+        _require_shocks(target)
     priors = {name: _prior(targets[name], weights) for name, weights in how.weights.items()}
     apart = [unlike(target, how.seed) for target in (targets | priors).values()]
     if all(apart):  # beside a world that makes such data, the evidence says it

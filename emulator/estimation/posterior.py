@@ -189,7 +189,13 @@ def advance(target: Target, stage: Stage, rng: np.random.Generator) -> Stage:
     step = _next_step(stage.log_l + ratio, 1.0 - stage.power)
     weights, gained = weights_of(stage.log_l + ratio, step)
     power = 1.0 if step >= 1.0 - stage.power else stage.power + step
-    transport = fit(stage.z, weights)
+    try:
+        transport = fit(stage.z, weights)
+    except (np.linalg.LinAlgError, ValueError):
+        raise InputError(
+            f"world {target.world.name!r}: the history is nearly impossible, so that hardly a draw "
+            "has any weight; give measurement noise, or more draws"
+        ) from None
     chosen = systematic(weights, rng)
     mover = _Mover(
         target, transport, stage.z[chosen], stage.log_l[chosen], ratio[chosen], power, stage.scale

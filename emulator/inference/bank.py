@@ -18,31 +18,39 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-def load_bank(paths: Iterable[str | os.PathLike[str]] = ()) -> Bank:
+def load_bank(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
+) -> Bank:
     """The weights in several folders; without any, those shipped. Raises WeightsError.
 
     `pretrained` stands for all that are shipped: the network of many worlds, and those of one world
-    each, which are read when they are asked.
+    each, which are read when they are asked. Of weights that know a world the last answer for it,
+    those of one world named after `pretrained` too. One path alone need not be in a list.
     """
-    found = list(paths) or [SHIPPED]
-    shipped = single_worlds() if any(os.fspath(path) == SHIPPED for path in found) else ()
-    return Bank([load(path) for path in found], shipped)
+    found = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths) or [SHIPPED]
+    emulators, unread = [], set[str]()
+    for path in found:
+        emulators.append(load(path))
+        unread -= set(emulators[-1].worlds)
+        if os.fspath(path) == SHIPPED:
+            unread |= set(single_worlds())
+    return Bank(emulators, unread)
 
 
 class Bank:
     """Several weights, asked as one. A world is answered by the last of them that knows it; a
-    history without a world, by the last that was trained for such. shipped: worlds of weights that
-    are shipped for them alone, and answer where no others do."""
+    history without a world, by the last that was trained for such. shipped: worlds that weights
+    shipped for them alone answer for, read when they are asked."""
 
     def __init__(self, emulators: Sequence[Emulator], shipped: Iterable[str] = ()) -> None:
         self.emulators = tuple(emulators)
         self._by_world = {world: one for one in self.emulators for world in one.worlds}
-        self._unread = [world for world in shipped if world not in self._by_world]
+        self._unread = sorted(shipped)
 
     @property
     def worlds(self) -> tuple[str, ...]:
         """The worlds that any of them knows."""
-        return (*self._by_world, *self._unread)
+        return (*self._by_world, *(w for w in self._unread if w not in self._by_world))
 
     @property
     def origin(self) -> dict[str, str]:

@@ -69,11 +69,14 @@ def load(path: str | os.PathLike[str] | None = None) -> Emulator:
         raise WeightsError(f"weights: expected the name of a folder, got {reprlib.repr(path)}")
     folder = find_weights(path)
     loaded = load_weights(folder)
-    if any((folder / f"{name}.yaml").is_file() for name in loaded.model.specs):
+    files = {name: folder / f"{name}.yaml" for name in loaded.model.specs}
+    files = {name: str(file.absolute()) for name, file in files.items() if file.is_file()}
+    if files:
         from emulator.worlds.registry import find_beside  # most weights need no worlds
 
         find_beside(folder, loaded.model.specs)
-    return Emulator(loaded.model, {**loaded.provenance, "weights_sha256": loaded.sha256})
+    known = {"weights_sha256": loaded.sha256, "world_files": files}
+    return Emulator(loaded.model, {**loaded.provenance, **known})
 
 
 def unknown_world(world: object, known: Sequence[str]) -> UnknownNameError:

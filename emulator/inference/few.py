@@ -72,17 +72,19 @@ def _small(folded: Folded, x: Single, points: int) -> Single:
     each = shocks // groups
     z[..., :matrices] += x @ system.inputs.swapaxes(1, 2)
     ends = np.cumsum([n * n, n * each, 3 * n])
+    sizes = ((n, n), (n, each), (3, n), (3, each))
     a, b, c, d = (
-        part.reshape(groups, draws, rows, -1)
-        for part, rows in zip(np.split(z[..., :matrices], ends, axis=-1), (n, n, 3, 3), strict=True)
+        part.reshape(groups, draws, *size)
+        for part, size in zip(np.split(z[..., :matrices], ends, axis=-1), sizes, strict=True)
     )
     y = (c @ _rolled(_shrunk(a), b, points)).reshape(groups, draws, 3, points, each)
     y[..., 0, :] += d
     y = y.transpose(1, 0, 4, 2, 3).reshape(draws, shocks, 3, points)
     if folded.recursive:
         y = _rotated(y)
-    coefficients = z[..., matrices:].swapaxes(0, 1).reshape(draws, shocks, 3, -1)
-    fix = coefficients @ system.basis[:points].T
+    basis = system.basis
+    coefficients = z[..., matrices:].swapaxes(0, 1).reshape(draws, shocks, 3, basis.shape[1])
+    fix = coefficients @ basis[:points].T
     return np.asarray(system.relative[..., None] * y + fix, np.float32)
 
 
@@ -122,7 +124,7 @@ def _rotated(y: Single) -> Single:
             row = row - (row * other).sum(axis=1, keepdims=True) * other
         rows.append(row / np.sqrt(np.maximum((row * row).sum(axis=1, keepdims=True), 1e-12)))
     turn = np.stack(rows, axis=1)
-    return (turn @ y.reshape(len(y), len(rows), -1)).reshape(y.shape)
+    return (turn @ y.reshape(*y.shape[:2], 3 * y.shape[3])).reshape(y.shape)
 
 
 def _with_size(
@@ -149,7 +151,7 @@ def _with_size(
         axis=-1,
     )
     z = _units(read, sized.layers) @ sized.fix.swapaxes(1, 2) + sized.fix_constant[:, None]
-    fix = z.swapaxes(0, 1).reshape(*y.shape[:3], -1) @ sized.basis.T
+    fix = z.swapaxes(0, 1).reshape(*y.shape[:3], sized.basis.shape[1]) @ sized.basis.T
     share = deepest / (deepest + NEAR) if len(sized.floors) else np.ones_like(deepest)
     y = np.asarray(y + share.astype(np.float32)[..., None, None] * fix)
     for v, p in sized.floors:

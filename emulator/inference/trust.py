@@ -17,7 +17,17 @@ from numpy.typing import NDArray
 from emulator.errors import EmulatorError, InputError
 from emulator.inference.likeness import Likeness
 from emulator.inference.request import Request
-from emulator.limits import LARGEST_MEAN, LARGEST_SD, MAX_SIZE, MIN_SIZE, SMALLEST_SD
+from emulator.limits import (
+    ENOUGH_QUARTERS,
+    LARGEST_MEAN,
+    LARGEST_SD,
+    MANY_QUARTERS,
+    MAX_SIZE,
+    MIN_SIZE,
+    ONE_SIDE,
+    OWN_MEAN,
+    SMALLEST_SD,
+)
 from emulator.models.base import Model
 from emulator.models.described import HeldOut
 from emulator.specs import OBSERVABLE_NAMES, WorldSpec, same_names
@@ -35,10 +45,6 @@ LARGEST_TREND = 0.95
 # What is merely unusual: each bound is crossed by 0 to 2 in 100 of the histories drawn from a
 # world's prior (5 in 100 of sw07's for the share at 80 quarters).
 HIGH_SD, LOW_SD, HIGH_MEAN = 6.0, 1.0 / 20.0, 3.0
-ONE_SIDE, ENOUGH_QUARTERS = 0.95, 80  # a deviation from a mean crosses zero in 20 years
-# Growth rates have a mean as large as their s.d.; over 40 years a deviation from a mean has not (in
-# 6 in 100 of sw07's histories output has, and in 3 of rbc's the rate).
-OWN_MEAN, MANY_QUARTERS = 0.9, 160
 ROUNDING = 0.005  # of published data, in the observables' units
 
 Array = NDArray[np.float64]
@@ -158,13 +164,14 @@ def judge(
     if history is not None:
         found += _of_history(history)
         if spec is not None and not spec.linear:  # shocks of either size move linear ones anywhere
-            found += _impossible(spec, theta, history.values)
+            found += _impossible(spec, theta, history.values, provenance)
     if spec is not None and theta is not None:
         found += _out_of_bounds(spec, theta)
         records = provenance.get("held_out", {}).get(spec.name, ())
         regions = [HeldOut.model_validate(record) for record in records]
         found += _beyond_parameters(spec, theta, regions)
-        found += _of_solution(spec, theta, [r for r in regions if r.parameter is None], solve)
+        regions = [r for r in regions if r.parameter is None]
+        found += _of_solution(spec, theta, regions, solve, provenance)
     if not (spec and spec.linear) and not MIN_SIZE <= abs(request.size) <= MAX_SIZE:
         found.append(Caveat.SIZE.found(size=request.size))
     found += of_horizon(model, request.horizon)
@@ -232,11 +239,13 @@ def _of_history(history: Likeness) -> Iterator[Found]:
             )
 
 
-def _impossible(spec: WorldSpec, theta: Array | None, history: Array) -> Iterator[Found]:
+def _impossible(
+    spec: WorldSpec, theta: Array | None, history: Array, provenance: Mapping[str, Any]
+) -> Iterator[Found]:
     """Series that fall below what the world says it never does: at theta, or anywhere within the
     bounds where it is not given."""
     try:
-        world = _installed(spec)
+        world = _installed(spec, provenance)
     except EmulatorError as error:
         yield Caveat.UNCHECKED.found(what="whether its economies have such data", reason=error)
         return
@@ -296,16 +305,25 @@ def _left_out(region: HeldOut, rows: NDArray[np.bool_]) -> Iterator[Found]:
 
 
 def _of_solution(
-    spec: WorldSpec, theta: Array, regions: Sequence[HeldOut], solve: bool
+    spec: WorldSpec,
+    theta: Array,
+    regions: Sequence[HeldOut],
+    solve: bool,
+    provenance: Mapping[str, Any],
 ) -> Iterator[Found]:
     """Draws without a unique stable solution, those that the prior leaves out, and those that
     training left out by what the solution tells."""
+    what = f"whether there is a solution{' and whether training left it out' if regions else ''}"
     defaults = spec.box[2]
     if (theta == defaults).all():  # solved when the world was made, and placed when it was drawn
         for region in regions:
             yield from _left_out(region, np.full(len(theta), region.default))
+        if spec.name in provenance.get("world_files", ()):
+            try:
+                _installed(spec, provenance)
+            except EmulatorError as error:
+                yield Caveat.UNCHECKED.found(what=what, reason=error)
         return
-    what = f"whether there is a solution{' and whether training left it out' if regions else ''}"
     if not solve:
         yield Caveat.UNCHECKED.found(what=what, reason="nobody asked for it (check=False)")
         return
@@ -317,7 +335,7 @@ def _of_solution(
     from emulator.worlds.population import has_state_space
 
     try:
-        world = _installed(spec)
+        world = _installed(spec, provenance)
         simulated = regions and len(theta) > SIMULATED_AT_MOST and not has_state_space(world)
         asked = [] if simulated else regions
         chunks = range(0, len(theta), SOLVED_AT_ONCE)
@@ -364,9 +382,9 @@ def _solved(
     return solution.status, rows
 
 
-def _installed(spec: WorldSpec) -> World[Any]:
+def _installed(spec: WorldSpec, provenance: Mapping[str, Any]) -> World[Any]:
     """The world that a spec describes; InputError where it is not installed as the weights know
-    it."""
+    it, or, of an imported model, where another is found by its name than lies beside them."""
     from emulator.worlds import get_world, has_world
 
     if not has_world(spec.name):
@@ -374,6 +392,14 @@ def _installed(spec: WorldSpec) -> World[Any]:
     world = get_world(spec.name)
     if not same_names(spec, world.spec):
         raise InputError(f"the installed world {spec.name!r} is another than the weights know")
+    beside = provenance.get("world_files", {}).get(spec.name)
+    if beside is not None:
+        from emulator.worlds.identity import same_model
+
+        if not same_model(world, get_world(beside)):
+            raise InputError(
+                f"the model of that name here is another than the weights were trained on, {beside}"
+            )
     return world
 
 

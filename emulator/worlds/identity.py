@@ -13,3 +13,12 @@ def identity(world: World[Any]) -> str:
     """A hash of its names, bounds and units, and of the text of an imported model."""
     text = world.found.text if isinstance(world, DynareWorld) else ""
     return json_sha256({"spec": world.spec.to_dict(), "text": text})
+
+
+def same_model(one: World[Any], other: World[Any]) -> bool:
+    """Whether two imported worlds are one model at the same defaults, whatever their bounds."""
+    if not (isinstance(one, DynareWorld) and isinstance(other, DynareWorld)):
+        return one is other
+    defaults = [{p.name: p.default for p in world.parameters} for world in (one, other)]
+    told = [(w.found.text, w.found.observables, w.found.set_values) for w in (one, other)]
+    return told[0] == told[1] and defaults[0] == defaults[1]

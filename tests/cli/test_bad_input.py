@@ -18,6 +18,7 @@ pytestmark = pytest.mark.integration
 # Inside the bounds of var, where it explodes.
 EXPLOSIVE = ["--set", "a1_11=0.95", "--set", "a1_12=0.4", "--set", "a1_21=0.4"]
 # What follows `emulator`; DIR is a folder that exists, RUN a trained run, CSV a good history.
+COMPARED = ["compare", "--worlds", "nk", "--shock", "monetary"]
 COMMANDS: list[tuple[list[str], str]] = [
     (["irf"], "Missing argument WORLD"),
     (["irf", "nkk", "--history", "CSV"], "did you mean 'nk'"),
@@ -56,6 +57,8 @@ COMMANDS: list[tuple[list[str], str]] = [
     (["compare", "--worlds", "nk", "--shock", "montary"], "did you mean 'monetary'"),
     (["compare", "--worlds", "nk", "--shock", "montary", "--exact"], "did you mean 'monetary'"),
     (["compare", "--worlds", "nk,rbcc", "--shock", "x", "--exact"], "did you mean 'rbc'"),
+    ([*COMPARED, "--exact", "--weights", "x"], "leave out --weights"),
+    ([*COMPARED, "--exact", "--extrapolate"], "leave out --extrapolate"),
     (["compare", "--worlds", "nk,var", "--shock", "monetary"], "shock of world 'var'"),
     (["compare", "--worlds", "nk", "--shock", "monetary", "--set", "phi_p=2"], "'phi_pi'"),
     (["compare", "--worlds", "nk", "--shock", "monetary", "--set", "phi_pi=9"], "--extrapolate"),
@@ -102,7 +105,8 @@ def test_commands_refuse_bad_arguments(
     for mark, place in places.items():
         arguments = [a.replace(mark, place) for a in arguments]
         expected = expected.replace(mark, place)
-    if arguments[0] in ("irf", "compare", "export"):
+    solved = arguments[0] == "compare" and "--exact" in arguments
+    if arguments[0] in ("irf", "compare", "export") and not solved:
         arguments = [*arguments, "--weights", str(every_regime)]
     refused(capsys, arguments, expected)
 

@@ -13,6 +13,8 @@ import pytest
 import emulator
 import emulator.worlds
 from emulator.cli.app import run
+from emulator.worlds import from_dynare
+from emulator.worlds.dynare import write_world
 
 pytestmark = pytest.mark.integration
 
@@ -143,6 +145,23 @@ def test_compare_scales_exact_responses_to_one_impact(capsys: pytest.CaptureFixt
     assert answer["scaled_by"]["rbc"] < 0
 
 
+def test_compare_does_not_pass_over_a_number_that_an_imported_model_keeps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.mod").write_text(
+        "var y pi i; varexo monetary; parameters rho phi sigma; rho = 0.7; phi = 1.4; sigma = 1;\n"
+        "model(linear); y = rho*y(-1) - sigma*monetary; pi = 0.5*y; i = phi*pi + monetary; end;\n"
+        "shocks; var monetary; stderr 0.5; end;\n"
+    )
+    seen = {"output": "y", "inflation": "pi", "rate": "i"}
+    write_world(from_dynare("mine.mod", observables=seen), Path("mine.yaml"))
+    ask = ["compare", "--worlds", "nk,mine", "--shock", "monetary", "--exact", "--set"]
+    assert run([*ask, "sigma=2"]) == 2
+    assert "'mine' keeps it at its value (1 is a whole number" in capsys.readouterr().err
+    assert run([*ask, "phi_pi=2"]) == 0
+
+
 @pytest.mark.parametrize("output_format", ["table", "csv"])
 def test_compare_prints_tables_and_csv(
     capsys: pytest.CaptureFixture[str], output_format: str
@@ -175,9 +194,14 @@ def test_responses_are_scaled_to_an_impact_and_summed(
     assert found["exact"]["rate"] == pytest.approx(exact[:, 2].tolist())
     assert found["exact"]["output"] == pytest.approx(np.cumsum(exact[:, 0]).tolist())
     assert found["emulator"]["rate"][0] == pytest.approx(1.0)
-    assert run([*base, "--bands", "--normalize", "rate=-1"]) == 0
-    bands = json.loads(capsys.readouterr().out)["bands"]["emulator"]
-    assert (np.diff([bands[q]["output"] for q in bands], axis=0) >= 0.0).all()
+    (given,) = found["scaled_by"]["exact"]
+    assert given == pytest.approx(
+        1.0 / world.irf(world.pack(), 8).values[0, world.shock_names.index("demand")][0, 2]
+    )
+    assert run([*base[:-2], "--normalize", "rate=-1"]) == 0
+    assert "turned over, of the other sign" in capsys.readouterr().out
+    assert run([*base, "--bands", "--normalize", "rate=-1"]) == 2
+    assert "bands of a ratio" in capsys.readouterr().err
     assert run([*base, "--bands", "--cumulate", "output"]) == 2
     assert "bands of sums" in capsys.readouterr().err
     assert run([*base, "--simultaneous", "--cumulate", "output"]) == 2

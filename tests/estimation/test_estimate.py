@@ -242,7 +242,7 @@ def test_a_history_that_no_draw_makes_possible_is_refused(
     seen = {"output": "y", "inflation": "pi", "rate": "i"}
     write_world(from_dynare(path, observables=seen), tmp_path / "one.yaml")
     one = str(tmp_path / "one.yaml")
-    with pytest.raises(InputError, match="fewer shocks than observables"):
+    with pytest.raises(InputError, match="has 1 shock for 3 series without noise"):
         emulator.estimate(one, history, draws=48)
     noisy = emulator.estimate(one, history, draws=48, noise={"inflation": 1.0, "rate": 1.0})
     assert np.isfinite(noisy["one"].log_evidence)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import emulator
+from emulator.estimation.caveats import levels_left_in
 from emulator.estimation.kind_of_data import unlike
 from emulator.estimation.runs import target_of
 
@@ -45,3 +46,18 @@ def test_other_units_and_levels_are_not_of_the_world(
     history: np.ndarray, factor: float, shift: float, message: str
 ) -> None:
     assert message in _unlike(factor * history + shift)
+
+
+def test_a_mean_that_is_left_in_is_told() -> None:
+    world = emulator.get_world("nk")
+    eps = np.random.default_rng(4).normal(size=(1, 260, 3))
+    values = np.asarray(world.simulate(world.pack(), eps).observables[0, -198:])
+    values -= values.mean(axis=0)
+    values[:9, 0] = np.nan
+    assert levels_left_in(values) == []
+    values[:, 2] += 2.0 * values[:, 2].std()
+    (told,) = levels_left_in(values)
+    assert told.startswith("history: rate has a mean 2 times its own s.d.")
+    (told,) = levels_left_in(values[:100] + np.array([0.0, 0.0, 5.0]))
+    assert "rate is on one side of zero" in told
+    assert levels_left_in(values[:70] + 9.0) == []  # too short to tell

@@ -111,6 +111,22 @@ def test_a_world_here_comes_before_one_beside_weights(growth: Path) -> None:
     assert get_world("growth").parameters[0].lower == 0.3 != before.lower
 
 
+@pytest.mark.parametrize("theta", [None, {"alpha": 0.34}])
+def test_another_model_of_the_name_is_told(growth: Path, theta: dict[str, float] | None) -> None:
+    model = emulator.load(growth)
+    asked = {"theta": theta, "shock": "monetary"}
+    same = {"names": {"e_m": "monetary"}, "name": "growth"}
+    text = (MODELS / "growth.mod").read_text()
+    Path("same.mod").write_text(f"// once more\n{text}")
+    write_world(from_dynare("same.mod", **same), Path("growth.yaml"))
+    assert not model.respond("growth", **asked).attrs["caveats"]
+    Path("other.mod").write_text(text.replace("betta = 0.99", "betta = 0.98"))
+    write_world(from_dynare("other.mod", **same), Path("growth.yaml"))
+    (caveat,) = model.respond("growth", **asked).attrs["caveats"]
+    assert "is another than the weights were trained on" in caveat.sentence
+    assert str(growth / "growth.yaml") in caveat.sentence
+
+
 def test_weights_shipped_for_one_world_are_read_when_it_is_asked() -> None:
     bank = emulator.load_bank()
     assert single_worlds() == ("hank", "hank_zlb")
@@ -140,3 +156,9 @@ def test_weights_that_are_named_answer_before_those_shipped_for_one_world(tmp_pa
     assert len(mine.emulators) == 2
     assert mine.of("hank") is mine.emulators[1]
     assert "hank" not in emulator.load_bank([PRETRAINED]).worlds  # a folder is that folder
+    theirs = emulator.load_bank([tmp_path / "mine", "pretrained"])
+    assert set(theirs.worlds) == set(emulator.load_bank().worlds)
+    assert theirs.of("hank") not in theirs.emulators[:1]
+    assert len(theirs.emulators) == 3
+    (alone,) = emulator.load_bank(tmp_path / "mine").emulators
+    assert alone.worlds == ("hank",)

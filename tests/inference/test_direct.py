@@ -70,6 +70,7 @@ def test_networks_without_torch_answer_as_torch_does(
     ]
     assert max(off[:2]) < 1e-5, off
     assert all((one[:, 0, :, 1] == 0.0).all() for one in found)
+    assert few.respond(folded, theta[:0], size[:0], points).shape == (0, *found[0].shape[1:])
 
 
 def test_answers_follow_weights_that_are_trained_on() -> None:

@@ -71,6 +71,9 @@ def compare(
     values = parse_assignments("--set", assignments)
     impact = impact_of(normalize)
     if exact:
+        if weights or extrapolate:
+            given = "--weights" if weights else "--extrapolate"
+            raise InputError(f"--exact solves the models and asks no weights: leave out {given}")
         specs = _installed(names, shock)
         thetas = _share_out(names, specs, values)
         quarters = EXACT_QUARTERS if horizon is None else horizon
@@ -136,12 +139,28 @@ def _share_out(
     path; UnknownNameError for one that none has."""
     known = dict.fromkeys(name for spec in specs for name in spec.parameter_names)
     for parameter in values:
+        for asked in names:
+            _require_free(asked, parameter)
         if parameter not in known:
             raise unknown_name("parameter of these worlds", parameter, known)
     return {
         asked: {k: v for k, v in values.items() if k in spec.parameter_names}
         for asked, spec in zip(names, specs, strict=True)
     }
+
+
+def _require_free(world: str, parameter: str) -> None:
+    """InputError where an imported world has the parameter, but keeps it at its value."""
+    from emulator.worlds import get_world, has_world, list_worlds
+
+    if world in list_worlds() or not has_world(world):
+        return
+    found = getattr(get_world(world), "found", None)
+    if found is not None and parameter in found.fixed:
+        raise InputError(
+            f"--set {parameter}: world {world!r} keeps it at its value ({found.fixed[parameter]}); "
+            "import the model with --bounds that name it"
+        )
 
 
 def _installed(names: list[str], shock: str) -> list[WorldSpec]:

@@ -86,6 +86,12 @@ def irf(
     if bands and summed:
         given = "--simultaneous" if simultaneous else "--bands"
         raise InputError(f"--cumulate: bands of sums are not sums of bands; leave out {given}")
+    if bands and impact:
+        given = "--simultaneous" if simultaneous else "--bands"
+        raise InputError(
+            "--normalize: bands of a ratio are not ratios of bands, as the impact is uncertain "
+            f"too; leave out {given}, or scale every draw with `emulator estimate`"
+        )
     if world is None and history is None:
         raise InputError("Missing argument WORLD: name one, or answer from data with --history")
     if exact and (world is None or (history is not None and not values)):
@@ -118,7 +124,7 @@ def irf(
             found["exact"] = solve(world, values, shock, size, quarters - 1)
     bands_found = {"emulator": response.values[0]} if bands else {}
     warn(caveats)
-    answer = presented(
+    answer, factors = presented(
         Responses(
             response.shocks,
             response.observables,
@@ -137,6 +143,8 @@ def irf(
         out["caveats"] = [caveat.to_dict() for caveat in caveats]
         made = {"normalize": normalize, "cumulate": cumulate}
         out |= {name: option for name, option in made.items() if option is not None}
+        if impact is not None:
+            out["scaled_by"] = {source: each.tolist() for source, each in factors.items()}
         out |= {"horizon": list(range(quarters)), **as_dict(answer)}
         if exact:
             shown = answer.values
@@ -150,6 +158,8 @@ def irf(
         title = model.spec(known).title if known is not None else "Any world"
         scale = f"{size:g} s.d." if normalize is None else normalize
         print_responses(f"{title}, {scale}", answer)
+        if any((each < 0.0).any() for each in factors.values()):
+            typer.echo(f"scaled to {normalize}: some shocks are turned over, of the other sign")
         if history is not None:
             typer.echo(in_words(response.attrs))
         if plot is not None:
