@@ -75,6 +75,9 @@ def test_the_command_gives_what_the_function_does(
     table = capsys.readouterr().out
     assert "us.csv, 120 quarters, 1980Q1 to 2009Q4: rate shock, 90 %" in table
     assert "it raises rate by 1 at once; each series is in the unit of its column" in table
+    assert "held fixed at once: output, inflation\n" in table
+    assert run(["respond", str(file), "--to", "rate", "--horizon", "2"]) == 0
+    assert "nothing is held fixed at once, as rate comes first" in capsys.readouterr().out
     assert max(map(len, table.splitlines())) < 160, "goes on below instead of to the right"
     assert [
         table.count(f"{source} {name}") for source in ("var", "penalised") for name in NAMES

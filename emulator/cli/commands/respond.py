@@ -117,6 +117,10 @@ def respond(
         raised = found.attrs["raises"]
         size = f"it raises {raised} by {unit:g} at once" if raised else f"of size {unit:g}"
         typer.echo(f"the shock: {size}; each series is in the unit of its column")
+        if found.attrs["question"] == "recursive":
+            held = found.attrs["held_fixed"]
+            first = f"nothing is held fixed at once, as {raised} comes first"
+            typer.echo(f"held fixed at once: {held}" if held else f"{first} (--after)")
         for what, path in (("drawn", plot), ("written", output)):
             if path is not None:
                 typer.echo(f"{what}: {path}")
