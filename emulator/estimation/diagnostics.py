@@ -48,7 +48,7 @@ def r_hat(draws: Float64[np.ndarray, "R N K"]) -> Float64[np.ndarray, " K"]:
 
 
 def evidence(log_evidence: Sequence[float]) -> tuple[float, float]:
-    """The log of the mean of the runs' evidence, and its Monte Carlo standard error, NaN of one run.
+    """The log of the mean of the runs' evidence, and its Monte Carlo error, NaN of one run.
 
     Each run's is unbiased in the limit of many particles. With few a parameter it is too low, as
     moves are fitted to the particles that they move, and the error does not tell. Of two or three
