@@ -15,6 +15,8 @@ import numpy as np
 from emulator.econometrics.question import FloatArray, sample
 from emulator.errors import InputError
 
+# A series follows from others that leave no more than this share of its innovation's variance.
+FOLLOWS = 1e-10
 # Kilian's shrinkage of a correction that would leave the estimate unstable: a hundredth a step.
 STEP = 0.01
 STABLE = 1.0 - 1e-6
@@ -102,11 +104,13 @@ def unit_impact(covariance: FloatArray, before: int) -> FloatArray:
     """Impact (B, n) of the innovation of the series at `before`, those ahead of it held fixed, that
     moves the series itself by one. Raises InputError where one innovation follows from others."""
     try:
-        column = np.linalg.cholesky(covariance)[:, :, before]
+        root = np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:
-        raise InputError(
-            "data: given its past, one series follows from the others; leave one out"
-        ) from None
+        root = np.zeros_like(covariance)
+    own = np.diagonal(root, axis1=1, axis2=2) ** 2  # of variance, what those ahead do not tell
+    if (own <= FOLLOWS * np.diagonal(covariance, axis1=1, axis2=2)).any():
+        raise InputError("data: given its past, one series follows from the others; leave one out")
+    column = root[:, :, before]
     return np.asarray(column / column[:, before, None])
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from emulator.econometrics.autoregressions import FOLLOWS
 from emulator.econometrics.candidates import NAMES, Candidates, candidates, lags_for
 from emulator.econometrics.gaps import filled
 from emulator.econometrics.projections import enough
@@ -112,6 +113,7 @@ def estimate_responses(
     last = _last_learned(len(values), values.shape[1], asked.before, horizon)
     if missing.any():
         values = filled(values, lags_for(len(values), values.shape[1], last), persistent)
+    _check_innovations(values, asked.order, lags_for(len(values), values.shape[1], last))
     found = candidates(values[None], asked.before, last, persistent)
     network = Network.read()
     quantiles = network.quantiles(asked.kind, found, asked.before, asked.to)[0, : horizon + 1]
@@ -204,6 +206,26 @@ def _check_moves(values: FloatArray, names: Sequence[str]) -> None:
         raise InputError(
             f"expected series of which none follows from the others, got {', '.join(names)}, which "
             "are collinear; leave one out"
+        )
+
+
+def _check_innovations(values: FloatArray, names: Sequence[str], lags: int) -> None:
+    """InputError where, given `lags` quarters before, a series follows from those named ahead of
+    it: as a change from its level."""
+    y = (values - values.mean(axis=0)) / values.std(axis=0)
+    past = np.hstack([y[lags - k : len(y) - k] for k in range(1, lags + 1)])
+    past = np.hstack([past, np.ones((len(past), 1))])
+    if len(past) <= past.shape[1] + len(names):
+        return  # too few quarters, which candidates tell
+    found, *_ = np.linalg.lstsq(past, y[lags:], rcond=None)
+    left = y[lags:] - past @ found
+    own = np.diagonal(np.linalg.qr(left, mode="r")) ** 2
+    follows = own <= FOLLOWS * np.square(left).sum(axis=0)
+    if follows.any():
+        place = int(follows.argmax())
+        raise InputError(
+            f"{names[place]}: given {lags} quarters before, it follows from "
+            f"{', '.join(names[:place]) or 'them'} (a level and its own change?); leave one out"
         )
 
 

@@ -8,6 +8,7 @@ left out; gaps between stay, NaN, if a series has few.
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 NO_SERIES = {*DATES, *YEARS, *QUARTERS, *MONTHS}
 MISSING = {"", ".", "na", "n/a", "nan", "#n/a"}  # a cell, in any case
 MOST_MISSING = 0.1  # of a series' quarters
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,9 @@ def read_table(
     values = np.array(read, dtype=float).reshape(len(wanted), -1).T
     others = [(n, list(c)) for n, c in zip(names, cells, strict=True) if n not in wanted]
     dates = span(where, others, labels)
-    return _without_ends(tuple(wanted), values, dates, where)
+    texts = [] if columns is not None else [n for n, column in others if _is_written(n, column)]
+    told = tuple(f"{name} is left out: its numbers are text" for name in texts)
+    return _without_ends(tuple(wanted), values, dates, where, told)
 
 
 Number = Callable[[str, str, Any], float]
@@ -135,7 +139,10 @@ def _of_frame(data: Any) -> Parts:
 def _is_missing(cell: Any) -> bool:
     if isinstance(cell, str):
         return cell.casefold() in MISSING
-    return cell is None or cell != cell
+    if cell is None:
+        return True
+    differs = cell != cell  # of pandas' NA neither true nor false
+    return bool(differs) if isinstance(differs, (bool, np.bool_)) else True
 
 
 def _has_number(cells: Sequence[Any], number: Number) -> bool:
@@ -149,14 +156,28 @@ def _has_number(cells: Sequence[Any], number: Number) -> bool:
     return False
 
 
+def _is_written(name: str, cells: Sequence[Any]) -> bool:
+    """Whether a column is one of numbers that are written as text: `1.23`, `5,000.00`, `7 %`."""
+    if name.casefold() in NO_SERIES:
+        return False
+    there = [str(cell) for cell in cells if not _is_missing(cell)]
+    plain = [text.replace(",", "").replace(" ", "").strip("%$") for text in there]
+    return bool(plain) and all(_NUMBER.fullmatch(text) for text in plain)
+
+
 def _value(where: str, name: str, cell: Any, number: Number) -> float:
     return np.nan if _is_missing(cell) else number(where, name, cell)
 
 
 def _without_ends(
-    names: tuple[str, ...], values: FloatArray, dates: Span | None, where: Callable[[int], str]
+    names: tuple[str, ...],
+    values: FloatArray,
+    dates: Span | None,
+    where: Callable[[int], str],
+    told: tuple[str, ...],
 ) -> Table:
-    """The rows from the first to the last in which nothing is missing."""
+    """The rows from the first to the last in which nothing is missing. told: what else is left
+    out."""
     whole = np.flatnonzero(np.isfinite(values).all(axis=1))
     if not len(whole):
         raise InputError(f"{where(-1)}: no row has all of {', '.join(names)}")
@@ -172,7 +193,7 @@ def _without_ends(
             f"between the first and the last that have every series; expected at most "
             f"{MOST_MISSING:.0%}: start after the gap, or leave the series out"
         )
-    left_out = []
+    left_out = list(told)
     for what, count in (("first", first), ("last", len(values) - 1 - last)):
         if count:
             rows = "row is" if count == 1 else f"{count} rows are"

@@ -69,8 +69,8 @@ def load(path: str | os.PathLike[str] | None = None) -> Emulator:
         raise WeightsError(f"weights: expected the name of a folder, got {reprlib.repr(path)}")
     folder = find_weights(path)
     loaded = load_weights(folder)
-    files = {name: folder / f"{name}.yaml" for name in loaded.model.specs}
-    files = {name: str(file.absolute()) for name, file in files.items() if file.is_file()}
+    paths = {name: folder / f"{name}.yaml" for name in loaded.model.specs}
+    files = {name: str(path.absolute()) for name, path in paths.items() if path.is_file()}
     if files:
         from emulator.worlds.registry import find_beside  # most weights need no worlds
 

@@ -15,6 +15,7 @@ from matplotlib.image import imread
 
 import emulator
 from emulator.cli.app import run
+from emulator.econometrics.autoregressions import unit_impact
 from emulator.errors import InputError, UnknownNameError
 from emulator.foreign.grammar import draws
 from tests.cli.refusals import refused
@@ -335,3 +336,31 @@ def test_any_draw_of_the_grammar_is_answered(index: int) -> None:
     found = emulator.estimate_responses(data, horizon=len(sets.truth) - 1, **ask)
     assert np.isfinite(found["response"]).all()
     assert (np.diff(found["response"], axis=-1) >= 0.0).all()
+
+
+def test_a_level_beside_its_own_change_is_refused() -> None:
+    data = frame().drop(columns=["surprise", "ff4"])
+    data["change"] = data["inflation"].diff()
+    expected = "change: given . quarters before, it follows from output, inflation"
+    for question in ({"to": "change", "after": ["output", "inflation"]}, {"to": "rate"}):
+        with pytest.raises(InputError, match="leave one out"):
+            emulator.estimate_responses(data, horizon=4, **question)
+    with pytest.raises(InputError, match=expected):
+        emulator.estimate_responses(data, to="change", after=["output", "inflation"], horizon=4)
+    with pytest.raises(InputError, match="follows from the others"):
+        unit_impact(np.array([[[1.0, 1.0], [1.0, 1.0 + 1e-12]]]), 0)
+    unit_impact(np.array([[[1.0, 0.9999], [0.9999, 1.0]]]), 1)  # alike, and two series
+
+
+def test_missing_values_of_pandas_and_numbers_that_are_text() -> None:
+    data = frame()[["date", *NAMES]].round(3)
+    data.loc[60, "rate"] = np.nan
+    asked = {"to": "rate", "horizon": 4}
+    wanted = emulator.estimate_responses(data, **asked)
+    found = emulator.estimate_responses(data.convert_dtypes(), **asked)
+    np.testing.assert_array_equal(found["response"], wanted["response"])
+    data["wealth"] = [f"{5000.0 + k**1.5:,.2f}" for k in range(len(data))]
+    told = emulator.estimate_responses(data, **asked)
+    np.testing.assert_array_equal(told["response"], wanted["response"])
+    assert "wealth is left out: its numbers are text" in told.attrs["caveats"]
+    assert "date" not in told.attrs["caveats"]

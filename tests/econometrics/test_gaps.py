@@ -62,3 +62,30 @@ def test_units_and_signs_do_not_matter() -> None:
 def test_whole_series_are_returned_as_they_are() -> None:
     y = simulated(60)
     np.testing.assert_array_equal(filled(y, 1, np.ones(2)), y)
+
+
+@pytest.mark.parametrize("persistent", [1.0, 0.0])
+def test_numbers_of_the_first_quarters_are_as_near_as_later_ones(persistent: float) -> None:
+    rng = np.random.default_rng(5)
+    e = rng.standard_normal((200, 3)) @ np.array(
+        [[1.0, 0.6, 0.3], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]]
+    )
+    y = np.cumsum(e, axis=0) if persistent else e
+    scale = np.diff(y, axis=0).std(axis=0)
+    for row in (1, 2, 3, 4, 100):
+        for j in range(3):
+            gaps = y.copy()
+            gaps[row, j] = np.nan
+            off = filled(gaps, 4, np.full(3, persistent))[row, j] - y[row, j]
+            assert abs(off) < 2.5 * scale[j], (row, j)
+
+
+def test_many_gaps_from_the_second_quarter_on_settle() -> None:
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        y = np.cumsum(rng.standard_normal((120, 3)), axis=0)
+        missing = rng.random(y.shape) < 0.07
+        missing[[0, -1]] = False
+        found = filled(np.where(missing, np.nan, y), 4, np.ones(3))
+        off = np.abs(found - y)[missing] / np.diff(y, axis=0).std()
+        assert off.max() < 5.0, seed
