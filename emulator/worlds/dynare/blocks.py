@@ -12,7 +12,7 @@ from emulator.worlds.dynare.graph import Symbol
 from emulator.worlds.dynare.model import Model, Moment, Prior
 from emulator.worlds.dynare.places import Place, Refusal
 from emulator.worlds.dynare.program import Program
-from emulator.worlds.dynare.scopes import ScriptScope
+from emulator.worlds.dynare.scopes import ScriptScope, SteadyScope
 from emulator.worlds.dynare.statements import Statement
 from emulator.worlds.dynare.syntax import parse, split_equation
 from emulator.worlds.dynare.tokens import Token, spell
@@ -41,7 +41,7 @@ def sd_leaf(shock: str) -> Symbol:
 
 def _steady_state_model(model: Model, block: Statement, script: Mapping[str, int]) -> bool:
     values: dict[str, int] = {}
-    scope = ScriptScope(model, values, parameters=True)
+    scope = SteadyScope(model, values, parameters=True)
     assignments: list[tuple[str, int]] = []
     try:
         for tokens in block.body:

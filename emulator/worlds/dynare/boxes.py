@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 
 from emulator.errors import InputError, unknown_name
 from emulator.specs import Parameter, Transform
@@ -51,7 +52,7 @@ def choose(model: Model, names: Mapping[Symbol, str], bounds: Bounds | None = No
         prior = priors.get((kind, leaf.name.removeprefix("stderr ")))  # type: ignore[arg-type]
         value = _default(model.defaults[leaf], prior)
         bound = given.pop(name, None)
-        if isinstance(bound, (int, float)):
+        if isinstance(bound, (int, float, Real)):  # NumPy's numbers too
             fixed[leaf] = float(bound)
             reasons[name] = f"fixed at {bound:g} by the bounds given"
             continue

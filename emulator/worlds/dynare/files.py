@@ -63,10 +63,16 @@ def from_dynare(
     for arguments that do not fit it.
     """
     path = Path(path)
+    name = name or default_name(path.stem)
+    if _is_taken(name):
+        raise InputError(
+            f"name: {name!r} is a world of this package, or of one that is installed; import "
+            f"{path.name} under another --name"
+        )
     model = read(path, defines, values, rule)
     return imported(
         model,
-        name=name or default_name(path.stem),
+        name=name,
         observables=observables,
         bounds=bounds,
         names=names,
@@ -94,10 +100,15 @@ def from_content(
 
 def default_name(stem: str) -> str:
     """A world's name made from a file's; not one of the bank's."""
-    from emulator.worlds.registry import BUILT_IN
-
     name = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_") or "model"
-    return f"{name}_mod" if name in BUILT_IN else name
+    return f"{name}_mod" if _is_taken(name) else name
+
+
+def _is_taken(name: str) -> bool:
+    """Whether another world answers to this name, networks trained on it among what does."""
+    from emulator.worlds.registry import list_worlds
+
+    return name in list_worlds()
 
 
 def to_data(world: DynareWorld) -> dict[str, Any]:
@@ -132,7 +143,8 @@ def is_world_file(path: Path) -> bool:
 
 def read_world(path: Path) -> DynareWorld:
     """The world in a file that `write_world` wrote. Any other file is refused, with ConfigError
-    where it cannot be read as YAML and InputError otherwise."""
+    where it cannot be read as YAML and InputError otherwise; so is a world that is called as one
+    of `list_worlds`, which would be taken for it."""
     if path.suffix == ".mod":
         raise InputError(
             f"{path}: is a Dynare model; make a world of it with `emulator import {path}`"
@@ -161,6 +173,11 @@ def _from_text(text: str, shown: str) -> DynareWorld:
         ) from None
     except ValueError as error:
         raise InputError(f"{shown}: {error}; write it again with `emulator import`") from None
+    if _is_taken(name):
+        raise InputError(
+            f"{shown}: calls its world {name!r}, as another one is called; import the model again "
+            "under another --name"
+        )
     model = read_text(text, file)
     model.rule = None if rule is None else str(rule)
     return imported(

@@ -26,6 +26,8 @@ _BINDS = {
     "&": 8, "+": 9, "-": 9, "*": 10, "/": 10, "^": 12,
 }  # fmt: skip
 _UNARY = 11
+# Where the left side is this, it is the value, and the right side is not computed.
+_DECIDED = {"||": True, "&&": False}
 
 
 @dataclass
@@ -143,11 +145,31 @@ class _Parser:
             if self.take(":"):
                 return _range(_number(left), _number(middle), _number(self.expression(binds)))
             return _range(_number(left), 1.0, _number(middle))
+        if sign in _DECIDED and truth(left) == _DECIDED[sign]:
+            self.pass_over(binds)
+            return _DECIDED[sign]
         right = self.expression(binds)
         value = _OPERATIONS[sign](left, right)
         if isinstance(value, (str, list)) and len(value) > MAX_ITEMS:
             raise self.refusal("the value is too long")
         return value
+
+    def pass_over(self, binds: int) -> None:
+        """Step over an operand that is not computed: to what does not bind closer than `binds`."""
+        start, level = self.at, 0
+        while self.peek().kind != "end":
+            token = self.peek()
+            plain = token.kind != "string"
+            if plain and level == 0 and self.at > start:
+                ends = token.text in (")", "]", ",", "for", "when")
+                if ends or 0 < _BINDS.get(token.text, 0) <= binds:
+                    return
+            level += plain * ((token.text in ("(", "[")) - (token.text in (")", "]")))
+            if level < 0:
+                break
+            self.next()
+        if self.at == start or level:
+            raise self.refusal(f"unexpected {self.peek().text!r}")
 
     def operand(self) -> Value:
         token = self.next()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from emulator.worlds.dynare.graph import Graph, Symbol
-from emulator.worlds.dynare.places import Note, Place
+from emulator.worlds.dynare.places import Note, Place, Refusal
 from emulator.worlds.dynare.statements import Statement
 
 
@@ -54,7 +54,7 @@ class Model:
 
     values: what each parameter is, over `free` leaves; computed ones follow what they are
     computed from. defaults: the file's number for each free leaf. unread: parameters set by what
-    is not read, and where. auxiliary: variables that stand for expectations formed earlier, and
+    is not read, and why. auxiliary: variables that stand for expectations formed earlier, and
     what they are. static_only, dynamic_only: which equations hold only in the steady state, or
     only off it (by position in `equations`). steady: the assignments of
     steady_state_model in order, parameters among them; None without the block. steady_file: the
@@ -74,7 +74,7 @@ class Model:
     observed: list[str] = field(default_factory=list)
     values: dict[str, int] = field(default_factory=dict)
     defaults: dict[Symbol, float] = field(default_factory=dict)
-    unread: dict[str, Place] = field(default_factory=dict)
+    unread: dict[str, Refusal] = field(default_factory=dict)
     equations: list[Equation] = field(default_factory=list)
     auxiliary: dict[str, int] = field(default_factory=dict)
     static_only: list[Equation] = field(default_factory=list)

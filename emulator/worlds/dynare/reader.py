@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
-from emulator.errors import unknown_name
+import numpy as np
+
+from emulator.errors import InputError, short, unknown_name
 from emulator.worlds.dynare import blocks
 from emulator.worlds.dynare.graph import Symbol
 from emulator.worlds.dynare.macro_values import Value
@@ -19,10 +22,10 @@ from emulator.worlds.dynare.model import Equation, Model
 from emulator.worlds.dynare.places import Place, Refusal
 from emulator.worlds.dynare.policy import ramsey
 from emulator.worlds.dynare.rules import swapped
-from emulator.worlds.dynare.scopes import ModelScope
+from emulator.worlds.dynare.scopes import ModelScope, at_rest
 from emulator.worlds.dynare.script import Script
-from emulator.worlds.dynare.statements import ANSWERS, BLOCKS, Statement, declared, split
-from emulator.worlds.dynare.syntax import parse, split_equation, split_tags
+from emulator.worlds.dynare.statements import ANSWERS, BLOCKS, RESERVED, Statement, declared, split
+from emulator.worlds.dynare.syntax import COMPARISONS, parse, split_equation, split_tags
 from emulator.worlds.dynare.text import Line, split_lines
 from emulator.worlds.dynare.tokens import Token, spell, tokenize
 
@@ -47,7 +50,8 @@ def read(
     tokens, known = tokenize(lines), None
     if rule is not None:
         tokens, known = swapped(tokens, rule, path.name)
-    model = _Reader(path.name, dict(values or {}), path.parent).run(tokens)
+    given = {name: _value(name, value) for name, value in (values or {}).items()}
+    model = _Reader(path.name, given, path.parent).run(tokens)
     model.rule = known
     beside = (path.with_name(f"{path.stem}_steadystate{end}.m") for end in ("", "2"))
     model.steady_file = next((p.name for p in beside if p.is_file()), None)
@@ -65,8 +69,22 @@ def read_text(text: str, shown: str) -> Model:
     return _Reader(shown, {}, None).run(tokenize(split_lines(text, shown)))
 
 
+def _value(name: str, value: object) -> float:
+    """A number given from outside, of whatever type, as one that prints as the file's own do."""
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise InputError(f"value of {name}: expected a number, got {short(value)}") from None
+
+
 def _macro(value: Value) -> Value:
-    """A number given from outside as the macro language has it."""
+    """What is given from outside as the macro language has it."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, list):
+        return [_macro(x) for x in value]
+    if isinstance(value, tuple):
+        return tuple(_macro(x) for x in value)
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -156,6 +174,18 @@ class _Reader:
                 "var(deflator = ...): models stated with their trends are not detrended here; "
                 "state the model in detrended variables",
             )
+        level = 0
+        for token, following in pairwise([*statement.tokens, None]):
+            assert token is not None
+            level += (token.text == "(") - (token.text == ")")
+            assigned = following is not None and following.text == "=" and level == 0
+            if token.kind == "name" and level == 0 and (assigned or token.text in RESERVED):
+                what = f"`{token.text} = ...`" if assigned else f"`{token.text}`"
+                raise Refusal(
+                    token.place,
+                    f"{statement.keyword}: {what} stands among the names declared; end the "
+                    "declaration before it with `;`",
+                )
         for token in declared(statement.tokens):
             for other in ("endogenous", "exogenous", "parameters"):
                 if (
@@ -195,6 +225,8 @@ class _Reader:
 
     def equation(self, tags: dict[str, str], tokens: tuple[Token, ...], place: Place) -> None:
         left, right = split_equation(tokens)
+        if right is None:
+            _refuse_comparison(tokens)
         node = parse(left, self.scope, place)
         if right is not None:
             node = self.graph.apply("subtract", node, parse(right, self.scope, place))
@@ -212,13 +244,21 @@ class _Reader:
         model = self.model
         self.keep_given()
         if self.model_place is None:
-            raise Refusal(self.top, "has no model block; name the .mod file that holds the model")
+            unread = next(iter(model.unread.values()), None)  # what may have run into it
+            why = f" ({unread})" if unread else ""
+            raise Refusal(
+                self.top, f"has no model block{why}; name the .mod file that holds the model"
+            )
         for name, node in model.auxiliary.items():
             leaf = self.graph.leaf(Symbol("endogenous", name))
             equation = self.graph.apply("subtract", leaf, node)
             model.equations.append(Equation(equation, model.endogenous[name], {}))
         if self.planner is not None:
             ramsey(self.model, self.scope, self.objective, self.planner)
+        if model.steady is not None:
+            names, nodes = [n for n, _ in model.steady], [node for _, node in model.steady]
+            nodes = self.graph.substitute(nodes, lambda symbol: at_rest(model, symbol))
+            model.steady = list(zip(names, nodes, strict=True))
         equations, variables = len(model.equations), len(model.endogenous)
         if equations != variables:
             raise Refusal(
@@ -255,6 +295,19 @@ class _Reader:
         blocks_made = [s for s in made if s.keyword == "initval"]
         if made:
             model.kept[:] = [*declarations, *settings, *others, *blocks_made]
+
+
+def _refuse_comparison(tokens: tuple[Token, ...]) -> None:
+    """An equation without `=` whose sides are compared would only ever be true or false."""
+    level = 0
+    for token in tokens:
+        level += (token.text in ("(", "[")) - (token.text in (")", "]"))
+        if level == 0 and token.kind == "sign" and token.text in COMPARISONS:
+            raise Refusal(
+                token.place,
+                f"{token.text!r} only compares the sides of {spell(tokens, 60)!r}; write `=` for "
+                "an equation",
+            )
 
 
 def _long_names(tokens: tuple[Token, ...]) -> dict[str, str]:

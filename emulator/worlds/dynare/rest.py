@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import root
+from scipy.sparse import csr_matrix
 
 from emulator.worlds.base import FloatArray
 from emulator.worlds.dynare import dogleg, newton
@@ -27,6 +28,8 @@ from emulator.worlds.dynare.timing import System
 Given = dict[Symbol, Any]
 # Of each slower search; those that find a steady state take a tenth.
 _SEARCH_STEPS = 100
+# A variable as near to zero as this counts as one that is zero at rest.
+_ZERO = 1e-8
 # Numbers in the dense Jacobians of the draws worked on at a time: 8 MB.
 _ENTRIES = 1_000_000
 
@@ -55,6 +58,10 @@ class Rest:
         self._cells = (
             np.array([i for i, _, _ in system.static_jacobian], dtype=np.intp),
             np.array([j for _, j, _ in system.static_jacobian], dtype=np.intp),
+        )
+        count = len(system.static_jacobian)
+        self._sum_cells = csr_matrix(
+            (np.ones(count), (self._cells[0], np.arange(count))), shape=(len(system.static), count)
         )
         self._anchor: FloatArray | None = None
         self._direct = True  # whether Newton's method finds it from initval
@@ -99,11 +106,14 @@ class Rest:
             name = symbol.name
             missing = name not in model.values and name not in self._set
             if symbol.kind == "parameter" and missing:
-                place = model.unread.get(name, model.parameters.get(name, Place(model.file, 1)))
+                reason = model.unread.get(name)
+                place = model.parameters.get(name, Place(model.file, 1))
+                why = f" ({reason.reason})" if reason else ""
                 raise Refusal(
-                    place,
-                    f"parameter {name} has no value that can be read here; write `{name} = ...;` "
-                    "before the first command, or give it in a values file (--values)",
+                    reason.place if reason else place,
+                    f"parameter {name} has no value that can be read here{why}; write "
+                    f"`{name} = ...;` before the first command, or give it in a values file "
+                    "(--values)",
                 )
 
     # ------------------------------------------------------------------ draws
@@ -169,6 +179,7 @@ class Rest:
             points,
             lambda rows, x: self._residuals(given, rows, x),
             lambda rows, x, r: self._steps(given, rows, x, r),
+            lambda rows, x: self._scales(given, rows, x),
         )
 
     def _residuals(self, given: Given, rows: newton.IndexArray, x: FloatArray) -> FloatArray:
@@ -198,6 +209,12 @@ class Rest:
         values = self._jacobian.columns(self._with(given, rows, x), len(rows))
         out[:, self._cells[0], self._cells[1]] = values
         return out
+
+    def _scales(self, given: Given, rows: newton.IndexArray, x: FloatArray) -> FloatArray:
+        """How large each equation (k, n) is at `x`: its derivatives, times the variables' sizes."""
+        values = self._jacobian.columns(self._with(given, rows, x), len(rows))
+        values = np.abs(values) * _sizes(x)[:, self._cells[1]]
+        return np.ascontiguousarray((self._sum_cells @ values.T).T)
 
     def _with(self, given: Given, rows: newton.IndexArray, x: FloatArray) -> Given:
         """The given values of `rows`, with the steady states `x` (k, n)."""
@@ -237,11 +254,17 @@ class Rest:
             jacobian = self._jacobians(given, row, self._anchor[None])[0]
         if not np.isfinite(jacobian).all():
             return
-        left, size, right = np.linalg.svd(jacobian)
-        null = size <= 1e-11 * size.max(initial=0.0)
-        if null.any():
-            border = left[:, null] @ right[null] * size.mean()
-            self._border = np.asarray(border, dtype=np.float64)
+        border, count = _bordered(jacobian)
+        if count:
+            # in other units fewer levels may be open
+            columns = _sizes(self._anchor[None])[0]
+            rows = np.abs(jacobian * columns).sum(axis=1)
+            rows = np.where(rows > 0.0, rows, 1.0)
+            plain, fewer = _bordered(jacobian * columns / rows[:, None])
+            if fewer < count:
+                border, count = plain * rows[:, None] / columns, fewer
+        if count:
+            self._border = border
         else:
             cells = list(zip(*(x.tolist() for x in self._cells), strict=True))
             self._elimination = Elimination(len(jacobian), cells, jacobian[self._cells])
@@ -316,6 +339,20 @@ class Rest:
             f"no steady state was found; at the start this equation {shown}. Give values near it "
             "in initval, in a steady_state_model, or in a values file (--values)",
         )
+
+
+def _sizes(x: FloatArray) -> FloatArray:
+    """How large variables are (k, n) at the steady states `x`; one where that is zero."""
+    size = np.abs(x)
+    return np.where(size > _ZERO, size, 1.0)
+
+
+def _bordered(jacobian: FloatArray) -> tuple[FloatArray, int]:
+    """What links a Jacobian's null spaces (n, n), and how many dimensions they have."""
+    left, size, right = np.linalg.svd(jacobian)
+    null = size <= 1e-11 * size.max(initial=0.0)
+    border = left[:, null] @ right[null] * size.mean()
+    return np.asarray(border, dtype=np.float64), int(null.sum())
 
 
 def _replaced(graph: Graph, node: int, known: Mapping[str, int]) -> int:

@@ -94,7 +94,7 @@ def swapped(tokens: list[Token], rule: str, shown: str) -> tuple[list[Token], st
     text = known.equation if known else rule.strip().rstrip(";")
     new = tokenize([Line(text, place)], old[0].row)
     if not any(t.text in symbols["varexo"] for t in new):
-        new += _shock(old, symbols)
+        new += _shock(old, new, symbols)
     declaration: list[Token] = []
     if known:
         numbers = " ".join(f"{name} = {value!r};" for name, value in known.coefficients.items())
@@ -149,9 +149,17 @@ def _marked(bodies: list[tuple[Token, ...]], shocks: set[str], place: Place) -> 
     return found[0]
 
 
-def _shock(old: Sequence[Token], symbols: dict[str, set[str]]) -> list[Token]:
-    """`+ term` for the old rule's terms in a shock, none where it has none."""
-    left, right = split_equation(split_tags(tuple(old))[1])
+def _shock(old: Sequence[Token], new: Sequence[Token], symbols: dict[str, set[str]]) -> list[Token]:
+    """`+ term` for the old rule's terms in a shock, none where it has none.
+
+    It keeps its size beside what the new rule sets: where the old rule has that twice, it is
+    halved.
+    """
+    equation = split_tags(tuple(old))[1]
+    left, right = split_equation(equation)
+    if not any(t.text in symbols["varexo"] for t in equation):
+        return []
+    scale = _scale(equation, new, symbols)
     out: list[Token] = []
     for side, turned in ((right or (), False), (left, True)):
         for sign, term in _terms(side):
@@ -165,7 +173,70 @@ def _shock(old: Sequence[Token], symbols: dict[str, set[str]]) -> list[Token]:
                 )
             minus = (sign == "-") != turned
             out += [Token("sign", "-" if minus else "+", term[0].place, term[0].row), *term]
+            out += tokenize([Line(scale, term[0].place)], term[0].row) if scale else []
     return out
+
+
+def _scale(old: Sequence[Token], new: Sequence[Token], symbols: dict[str, set[str]]) -> str:
+    """What a shock's term in the old rule is multiplied by to be one in the new rule; empty for
+    nothing. Raises Refusal where that cannot be told from what is written."""
+    first = _terms(split_equation(new)[0])
+    core = _factors(first[0][1], symbols["var"])[0] if first else None
+    before = _coefficient(old, core, symbols) if core else None
+    after = _coefficient(new, core, symbols) if core else None
+    if not before or not after:
+        shown = core or spell(split_equation(new)[0], 60)
+        raise Refusal(
+            old[0].place,
+            f"the size of the rule's shock beside {shown!r} cannot be told; write the new rule as "
+            "an equation that holds the shock",
+        )
+    return "" if before == after else f"*({after})/({before})"
+
+
+def _coefficient(equation: Sequence[Token], core: str, symbols: dict[str, set[str]]) -> str | None:
+    """What `core` is multiplied by, left less right; None where it does not enter like that."""
+    left, right = split_equation(equation)
+    inner = tokenize([Line(core, equation[0].place)])
+    now = {t.text for i, t in enumerate(inner) if not _is_dated(inner, i)} & symbols["var"]
+    out = ""
+    for side, turned in ((left, False), (right or (), True)):
+        for sign, term in _terms(side):
+            found, factor = _factors(term, symbols["var"])
+            if found == core:
+                out += ("-" if (sign == "-") != turned else "+") + factor
+            elif any(t.text in now and not _is_dated(term, i) for i, t in enumerate(term)):
+                return None
+    return out.removeprefix("+") or None
+
+
+def _is_dated(tokens: Sequence[Token], at: int) -> bool:
+    """Whether the name there has a lead or a lag."""
+    after = [t.text for t in tokens[at + 1 : at + 3]]
+    return after[:1] == ["("] and after[1:] != ["0"]
+
+
+def _factors(term: Sequence[Token], variables: set[str]) -> tuple[str | None, str]:
+    """The one factor of a product that holds variables, and the others as a product; None where
+    several do, or one that is divided by or raised to a power."""
+    core: str | None = None
+    others = "1"
+    level, start, sign = 0, 0, "*"
+    for i, token in enumerate([*term, None]):
+        if token is not None:
+            level += (token.text in ("(", "[")) - (token.text in (")", "]"))
+            if level or token.text not in ("*", "/", ".*", "./"):
+                continue
+        factor = term[start:i]
+        if not any(t.text in variables for t in factor):
+            others += sign + spell(factor)
+        elif core is None and "*" in sign:
+            core = spell(factor)
+        else:
+            return None, ""
+        if token is not None:
+            start, sign = i + 1, token.text
+    return core, others.removeprefix("1*")
 
 
 def _terms(tokens: Sequence[Token]) -> list[tuple[str, list[Token]]]:

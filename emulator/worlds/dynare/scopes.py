@@ -39,7 +39,12 @@ class ModelScope:
         return None
 
     def steady(self, node: int) -> int:
-        return self.graph.substitute([node], lambda s: at_rest(self.model, s))[0]
+        return self.graph.substitute([node], self._rest_leaf)[0]
+
+    def _rest_leaf(self, symbol: Symbol) -> int | None:
+        if symbol.kind not in ("endogenous", "exogenous"):
+            return None
+        return self.graph.leaf(Symbol("steady", symbol.name))
 
     def expected(self, node: int, earlier: int, place: Place) -> int:
         """E_{t-k} of an expression: a variable that is its expectation now, lagged k quarters (or
@@ -53,10 +58,14 @@ class ModelScope:
 
 
 def at_rest(model: Model, symbol: Symbol) -> int | None:
-    """What a variable is in the steady state: a leaf, or the value the file gives the shock."""
+    """What a variable is in the steady state: a leaf, or the value the file gives the shock.
+
+    Only a file that was read to its end says what a shock is: `initval` may stand anywhere.
+    """
     if symbol.kind == "endogenous":
         return model.graph.leaf(Symbol("steady", symbol.name))
-    if symbol.kind == "exogenous":
+    shock_at_rest = symbol.kind == "steady" and symbol.name in model.exogenous
+    if symbol.kind == "exogenous" or shock_at_rest:
         return model.exogenous_steady.get(symbol.name, model.graph.zero)
     return None
 
@@ -94,3 +103,12 @@ class ScriptScope:
 
     def expected(self, node: int, earlier: int, place: Place) -> int | None:
         return None
+
+
+class SteadyScope(ScriptScope):
+    """A steady_state_model: shocks are what they are at rest in the end."""
+
+    def look_up(self, name: str, shift: int) -> int | None:
+        if not shift and name not in self.values and name in self.model.exogenous:
+            return self.graph.leaf(Symbol("steady", name))
+        return super().look_up(name, shift)

@@ -92,7 +92,11 @@ class Script:
             node = parse(right, self._scope(), place)
         except Refusal as refusal:
             self.model.note(refusal.place, f"{name}: {refusal.reason}")
-            self.model.unread[name] = place
+            reason = Refusal(place, refusal.reason)
+            self.model.unread[name] = reason
+            for token, following in pairwise(right):  # assignments that it has run into
+                if following.text == "=" and token.text in self.model.parameters:
+                    self.model.unread.setdefault(token.text, reason)
             self.model.values.pop(name, None)
             self._forget(name)
             return False

@@ -75,6 +75,29 @@ class FirstOrder:
             )
             return Status(int(self.solve(free, 1).status[0]))
 
+    def dependent(self, free: Given) -> list[int]:
+        """Equations (positions in the system) of which one follows from the others, or
+        contradicts them, at `free`; none where that cannot be told."""
+        system = self.system
+        count = len(system.variables)
+        parts = (system.lead, system.now, system.lag)
+        cells = [(i, k * count + j, x) for k, part in enumerate(parts) for i, j, x in part]
+        with np.errstate(all="ignore"):
+            given, _ = self.rest(free, 1)
+            values = Program(self.model.graph, [x for *_, x in cells]).columns(given, 1)[0]
+        matrix = np.zeros((count, 3 * count))
+        matrix[[i for i, *_ in cells], [j for _, j, _ in cells]] = values
+        if not np.isfinite(matrix).all():
+            return []
+        for axis in (1, 0):
+            largest = np.abs(matrix).max(axis=axis, keepdims=True)
+            matrix /= np.where(largest > 0.0, largest, 1.0)
+        left, size, _ = np.linalg.svd(matrix, full_matrices=False)
+        if size[-1] > 1e-12 * size[0]:
+            return []
+        weight = np.abs(left[:, -1])
+        return np.flatnonzero(weight > 1e-6 * weight.max()).tolist()
+
     def _find_structure(self, free: Given) -> None:
         """The structure; what numbers decide is looked up at the calibration and around it."""
         rng = np.random.default_rng(0)

@@ -32,6 +32,8 @@ BLOCKS = _words(
     matched_moments matched_irfs matched_irfs_weights model_replace
     perfect_foresight_controlled_paths pac_target_info"""
 )
+# What no name of a model is, unless the `;` before it is missing.
+RESERVED = DECLARATIONS | BLOCKS
 # The first of these ends what counts: the model is answered as it stands there.
 ANSWERS = _words(
     """stoch_simul estimation simul perfect_foresight_setup perfect_foresight_solver

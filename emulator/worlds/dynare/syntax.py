@@ -22,6 +22,7 @@ _BINDS = {
     "*": 6, "/": 6, ".*": 6, "./": 6, "^": 8, ".^": 8, "**": 8,
 }  # fmt: skip
 _UNARY = 7
+COMPARISONS = frozenset(("==", "!=", "~=", "<", ">", "<=", ">="))
 _OPERATION = {
     "+": "add", "-": "subtract", "*": "multiply", ".*": "multiply", "/": "divide", "./": "divide",
     "^": "power", ".^": "power", "**": "power", "==": "equal", "!=": "not_equal",
@@ -65,7 +66,10 @@ def parse(tokens: Sequence[Token], scope: Scope, place: Place) -> int:
     parser = _Parser(tokens, scope, place)
     node = parser.expression(0)
     if parser.at < len(parser.tokens):
-        raise parser.refusal(f"unexpected {parser.peek().text!r}")
+        reason = f"unexpected {parser.peek().text!r}"
+        if parser.peek().row > parser.tokens[parser.at - 1].row:
+            reason += ", perhaps for want of a `;` in the line before,"
+        raise parser.refusal(reason)
     return node
 
 

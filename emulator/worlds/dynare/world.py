@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -21,6 +21,7 @@ from emulator.worlds.dynare.observables import expressions, recognise
 from emulator.worlds.dynare.places import Note, Place, Refusal
 from emulator.worlds.dynare.rest import Given, Rest
 from emulator.worlds.dynare.solution import FirstOrder
+from emulator.worlds.dynare.syntax import MAX_QUARTERS
 from emulator.worlds.dynare.timing import first_order
 from emulator.worlds.linear import LinearWorld, StateSpace
 
@@ -157,14 +158,21 @@ def imported(
     at_default = {**constants, **dict(zip(choice.leaves, default.tolist(), strict=True))}
     status = solver.calibrate(at_default)
     if status != Status.OK:
+        _refuse_dependent(solver, at_default)
         raise Refusal(
             system.places[0],
             f"at the file's calibration: {status.message}; check the timing of predetermined "
             "variables and the values",
         )
-    if parameters is None and bounds is None:
-        choice = _without_effect(solver, choice, at_default)
+    if parameters is None:
+        choice = _without_effect(solver, choice, at_default, (bounds or {}).keys())
         constants = {**model.defaults, **choice.fixed}
+    if not choice.parameters:
+        raise Refusal(
+            Place(model.file, 1),
+            "nothing is left to vary: every parameter and s.d. is a whole number, fixed, or moves "
+            "none of the three responses; give bounds of one (--bounds), or check the equations",
+        )
     shocks = tuple(
         dataclasses.replace(s, name=new.get(s.name, s.name))
         for s in _shocks(model, solver, choice, at_default)
@@ -208,6 +216,21 @@ def imported(
     return made
 
 
+def _refuse_dependent(solver: FirstOrder, at_default: Given) -> None:
+    """Raise Refusal where equations say the same twice, which leaves some variables open."""
+    found = solver.dependent(at_default)
+    if found:
+        places = solver.system.places
+        lines = sorted({places[i] for i in found})
+        shown = _listed([str(place.line) for place in lines[:6]])
+        among = "among the equations of lines" if len(lines) > 6 else "the equations of lines"
+        raise Refusal(
+            lines[-1],
+            f"at the file's calibration {among} {shown} are linearly dependent: one follows from "
+            "the others or contradicts them; replace it",
+        )
+
+
 def _give_estimated(model: Model) -> None:
     """A value for parameters that the file only estimates: where the estimation starts."""
     for prior in model.priors:
@@ -244,6 +267,10 @@ def _give_sds(model: Model) -> None:
 
 
 ASSUMED_SD = 0.01
+# Quarters of responses: in which a shock's effect is described, where it has one by then; and in
+# which a number may have an effect, longer than any lag that is read.
+_SHORT = 12
+_LONG = MAX_QUARTERS + 20
 
 
 def _recognised(model: Model) -> dict[str, str]:
@@ -277,8 +304,11 @@ def _as_stored(
     return Choice(parameters, chosen, choice.fixed, left)
 
 
-def _without_effect(solver: FirstOrder, choice: Choice, at_default: Given) -> Choice:
-    """The choice less the parameters that move no observable's response from end to end."""
+def _without_effect(
+    solver: FirstOrder, choice: Choice, at_default: Given, bounded: Container[str]
+) -> Choice:
+    """The choice less the parameters that move no observable's response from end to end; those
+    `bounded` by the user stay."""
     count = len(choice.parameters)
     theta = np.tile([p.default for p in choice.parameters], (2 * count + 1, 1))
     for j, parameter in enumerate(choice.parameters):
@@ -286,11 +316,12 @@ def _without_effect(solver: FirstOrder, choice: Choice, at_default: Given) -> Ch
     free: Given = {s: v for s, v in at_default.items() if s not in choice.leaves}
     free |= dict(zip(choice.leaves, np.ascontiguousarray(theta.T), strict=True))
     with np.errstate(all="ignore"):
-        values = _responses(solver, free, len(theta))
+        values = _responses(solver, free, len(theta), _LONG)
     away = np.abs(values[1:] - values[0]).max(axis=(1, 2, 3), initial=0.0)
     quiet = ~(away > 1e-12 * np.abs(values[0]).max(initial=0.0))
     quiet &= np.isfinite(values[1:]).all(axis=(1, 2, 3))
     keep = ~(quiet[:count] & quiet[count:])
+    keep |= np.array([p.name in bounded for p in choice.parameters], dtype=np.bool_)
     reasons = dict(choice.reasons)
     for parameter, kept in zip(choice.parameters, keep, strict=True):
         if not kept:
@@ -303,7 +334,7 @@ def _without_effect(solver: FirstOrder, choice: Choice, at_default: Given) -> Ch
     )
 
 
-def _responses(solver: FirstOrder, free: Given, rows: int, horizon: int = 12) -> FloatArray:
+def _responses(solver: FirstOrder, free: Given, rows: int, horizon: int) -> FloatArray:
     """Responses (B, S, H+1, 3) to one s.d."""
     from emulator.worlds.linear import responses
 
@@ -317,12 +348,13 @@ def _shocks(
 ) -> tuple[Shock, ...]:
     """The shocks, with what a positive one does at the calibration, and the file's name of each."""
     with np.errstate(all="ignore"):
-        values = _responses(solver, at_default, 1)[0]
+        values = _responses(solver, at_default, 1, _LONG)[0]
     out = []
     for place, position in enumerate(solver.active):
         name = model.labels.get(solver.system.shocks[position])
         shock = solver.system.shocks[position]
-        what = _effects(values[place])
+        early = values[place, : _SHORT + 1]
+        what = _effects(early if early.any() else values[place])
         text = f"{what}; the file calls it {name}" if name else what
         out.append(Shock(shock, text, boxes.sigma_of(model, choice, shock)))
     return tuple(out)

@@ -108,6 +108,23 @@ def test_predetermined_variables_leads_and_lags_of_shocks_and_expectations(tmp_p
     np.testing.assert_allclose(values[:, 1], [0.0, 0.0, *4.0 * 0.8 ** np.arange(2, 13)], atol=1e-14)
 
 
+@pytest.mark.parametrize("first", ["initval", "steady_state_model", "model"])
+def test_shocks_at_rest_are_what_initval_says_wherever_it_stands(
+    tmp_path: Path, first: str
+) -> None:
+    start = "initval; e = 0; g = 2; end;"
+    rest = "steady_state_model; x = g; slope = 1 + g; pi = slope*x; i = 2*x; end;"
+    parts = {
+        "declarations": "var x pi i; varexo e g; parameters rho phi slope;"
+        + (start if first == "initval" else ""),
+        "model": "x = rho*x(-1) + (1 - rho)*g + e;\npi = slope*x;\ni = steady_state(g)*x;",
+        "after": rest + start if first == "steady_state_model" else rest,
+        "shocks": (start if first == "model" else "") + text().splitlines()[-1],
+    }
+    values = responses(write(tmp_path, text(**parts)))[0, 0]
+    np.testing.assert_allclose(values, [1.0, 12.0, 8.0])
+
+
 def test_correlated_shocks_are_cholesky_columns(tmp_path: Path) -> None:
     parts = {
         "declarations": "var x pi i; varexo e u; parameters rho phi;",
@@ -142,7 +159,22 @@ def test_values_beside_the_file_replace_what_it_takes_from_elsewhere(tmp_path: P
         ({"model": "x = rho*x(-1) + e;\npi = 0.1*x;"}, 5, "2 equations for 3 endogenous"),
         ({"model": "x = rho*x(-1) + e;\npi = gamm(x);\ni = phi*pi;"}, 7, "gamm.* is not read"),
         ({"model": "x = rho*x(y) + e;\npi = x;\ni = phi*pi;"}, 6, "lead or lag"),
+        ({"model": "x == rho*x(-1) + e;\npi = 0.1*x;\ni = phi*pi;"}, 6, "'==' only .*write `=`"),
+        ({"model": "x = rho*x(-1) + e;\npi = 0.1*x;\ni >= phi*pi;"}, 8, "'>=' only compares"),
         ({"values": "rho = 0.8;"}, 2, "parameter phi has no value"),
+        ({"values": "rho = 0.8\nphi = 1.5;"}, 3, "parameter rho .*unexpected 'phi'.*want of a `;`"),
+        ({"values": "rho = 0.8;\nphi = 1.5"}, 1, "no model block .*:4: unexpected 'model'"),
+        (
+            {"declarations": "var x pi i\nvarexo e; parameters rho phi;"},
+            3,
+            "var: `varexo` stands among the names declared; end .* with `;`",
+        ),
+        ({"declarations": "var x pi i; varexo e;\nparameters rho phi"}, 4, "`rho = ...` stands"),
+        (
+            {"model": "x = rho*x(-1) + e;\npi = 0.1*x;\n10*pi = x;"},
+            8,
+            "the equations of lines 7 and 8 are linearly dependent.*replace it",
+        ),
         ({"values": "rho = foo(2);\nphi = 2;"}, 3, "parameter rho has no value"),
         (
             {"values": "if f(1)\nrho = 0.8;\nend\nphi = 1.5;"},

@@ -92,6 +92,27 @@ def test_a_tagged_rule_in_the_files_own_variables_is_swapped(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "impact"),
+    [
+        ("2*i = 3*pi + e", "i = 1.5*pi", 0.5),
+        ("3*pi + e = 2*i", "i = 1.5*pi", 0.5),
+        ("-i/4 = pi + e", "i = 1.5*pi", -4.0),
+        ("i = pi + e", "2*i = 3*pi", 1.0),
+        ("2*i = 3*pi + e", "2*i = 3*pi", 0.5),
+        ("i - rho*i = e", "i = 1.5*pi", 5.0),
+        ("log(1 + i) = 3*pi + e", "log(1 + i) = 2*pi", 1.0),
+        ("2*i = 3*pi + e", "i = 1.5*pi + e", 1.0),
+    ],
+)
+def test_the_shock_of_a_rule_keeps_its_size(
+    tmp_path: Path, old: str, new: str, impact: float
+) -> None:
+    model = f"x = rho*x(-1);\npi = 0.1*x;\n[name = 'policy rule'] {old};"
+    world = from_dynare(write(tmp_path, text(model=model)), observables=GAP, rule=new)
+    np.testing.assert_allclose(world.irf(world.pack(), 0).values[0, 0, 0, 2], 4.0 * impact)
+
+
+@pytest.mark.parametrize(
     ("model", "rule", "message"),
     [
         ("i = phi*pi;", "i = pi", r"small.mod:\d+: no equation is marked as the policy rule; tag"),
@@ -101,6 +122,12 @@ def test_a_tagged_rule_in_the_files_own_variables_is_swapped(tmp_path: Path) -> 
             "interest, inflationq, outputgap not decl",
         ),
         ("[name = 'policy rule'] i = phi*pi*exp(e);", "i = pi", "the rule's shock enters in"),
+        ("[name = 'policy rule'] log(1 + i) = pi + e;", "i = pi", "beside 'i' cannot be told"),
+        (
+            "[name = 'policy rule'] i + 2*(i - pi) = e;",
+            "i = pi",
+            "an equation that holds the shock",
+        ),
         ("[name = 'policy rule'] i = phi*pi;", "i = q", "small.mod:8: q is not declared"),
         ("[name = 'policy rule'] i = phi*pi;", "tailor", "unknown policy rule .*taylor"),
     ],

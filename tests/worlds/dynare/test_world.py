@@ -56,6 +56,76 @@ def test_numbers_that_move_nothing_stay(tmp_path: Path) -> None:
     assert "idle" not in world.parameter_names
 
 
+def test_numbers_that_act_late_are_drawn(tmp_path: Path) -> None:
+    world = small(
+        tmp_path,
+        declarations="var x pi i; varexo e; parameters rho phi;",
+        values="rho = 0.3; phi = 1.5;",
+        model="x = rho*x(-16) + e; pi = 0.1*x; i = phi*pi;",
+    )
+    assert "rho" in world.parameter_names
+    values = world.irf(world.pack({"rho": 0.33}), 16).values[0, 0, :, 0]
+    assert values[16] == pytest.approx(0.33)
+    late = small(tmp_path, model="x = rho*e(-20); pi = 0.1*x; i = phi*pi;")
+    assert late.shocks[0].description.startswith("raises output, inflation and the rate")
+
+
+def test_bounds_keep_their_own_numbers_only(tmp_path: Path) -> None:
+    parts = {
+        "declarations": "var x pi i aside; varexo e; parameters rho phi idle;",
+        "values": "rho = 0.8; phi = 1.5; idle = 0.7;",
+        "model": "x = rho*x(-1) + e; pi = 0.1*x; i = phi*pi; aside = idle*x;",
+    }
+    path = write(tmp_path, text(**parts))
+    other = from_dynare(path, observables=GAP, bounds={"rho": (0.5, 0.9)})
+    assert other.parameter_names == ("rho", "phi", "sd_e")
+    own = from_dynare(path, observables=GAP, bounds={"idle": (0.5, 0.9)})
+    assert own.parameter_names == ("rho", "phi", "idle", "sd_e")
+
+
+@pytest.mark.parametrize(
+    ("parts", "bounds"),
+    [
+        ({"shocks": ""}, {"rho": 0.8, "phi": 1.5, "sd_e": 0.01}),
+        (
+            {
+                "declarations": "var x pi i; varexo e; parameters rho phi sd;",
+                "values": "rho = 0; phi = 2; sd = 1;",
+                "shocks": "shocks; var e; stderr sd; end;",
+            },
+            None,
+        ),
+    ],
+)
+def test_a_model_with_nothing_to_vary_is_refused(
+    tmp_path: Path, parts: dict[str, str], bounds: dict[str, float] | None
+) -> None:
+    with pytest.raises(Refusal, match=r"small.mod:1: nothing is left to vary: .*--bounds"):
+        from_dynare(write(tmp_path, text(**parts)), observables=GAP, bounds=bounds)
+
+
+def test_numpys_numbers_are_numbers(tmp_path: Path) -> None:
+    path = write(tmp_path, text(values="rho = 0.8; phi = @{slope};"))
+    world = from_dynare(
+        path,
+        observables=GAP,
+        values={"rho": np.float64(0.7), "x": np.float32(0.5)},
+        bounds={"phi": np.int64(2)},  # type: ignore[dict-item]
+        defines={"slope": np.float64(1.5)},
+    )
+    write_world(world, tmp_path / "w.yaml")
+    read = read_world(tmp_path / "w.yaml")
+    assert read.found.set_values == {"phi": 2.0}
+    assert read.pack().tolist() == [0.7, 0.01]
+    np.testing.assert_array_equal(read.irf(read.pack()).values, world.irf(world.pack()).values)
+    with pytest.raises(InputError, match="value of rho: expected a number, got 'much'"):
+        from_dynare(
+            write(tmp_path, text()),
+            observables=GAP,
+            values={"rho": "much"},  # type: ignore[dict-item]
+        )
+
+
 def test_bounds_free_fix_and_move_boxes(tmp_path: Path) -> None:
     path = write(tmp_path, text(values="rho = 0.8; phi = 2;"))
     world = from_dynare(path, observables=GAP, bounds={"rho": (0.5, 0.9), "phi": 1.7})
@@ -311,6 +381,17 @@ def test_other_files_are_refused_in_one_line(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
     with pytest.raises(Refusal, match=r"nothing.mod:1: no such file"):
         from_dynare(tmp_path / "nothing.mod")
+
+
+@pytest.mark.parametrize("name", ["nk", "hank_zlb"])
+def test_names_of_other_worlds_are_refused(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, text())
+    with pytest.raises(InputError, match=f"name: '{name}' is a world .* another --name"):
+        from_dynare(path, observables=GAP, name=name)
+    data = {**yaml.safe_load(IMPORTED.read_text()), "name": name}
+    (tmp_path / "w.yaml").write_text(yaml.safe_dump(data))
+    with pytest.raises(InputError, match=f"w.yaml: calls its world '{name}'.* another --name"):
+        read_world(tmp_path / "w.yaml")
 
 
 def test_names_do_not_hide_worlds_of_the_bank() -> None:
