@@ -100,7 +100,7 @@ def model(weights: Path) -> emulator.Emulator:
 def case(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Case:
     if request.param.caveat is Caveat.UNCHECKED:
 
-        def away(spec: object) -> None:
+        def away(spec: object, provenance: object) -> None:
             raise InputError("the solver is away")
 
         monkeypatch.setattr("emulator.inference.trust._installed", away)

@@ -11,12 +11,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emulator.econometrics.question import FloatArray, sample
 from emulator.errors import InputError
 
-# A series follows from others that leave no more than this share of its innovation's variance.
-FOLLOWS = 1e-10
+# A series follows from others that leave no more than this share of its innovation's variance, and
+# from the past where the innovation is no more than this share of the variance of the series.
+FOLLOWS, KNOWN = 1e-10, 1e-20
 # Kilian's shrinkage of a correction that would leave the estimate unstable: a hundredth a step.
 STEP = 0.01
 STABLE = 1.0 - 1e-6
@@ -31,13 +33,40 @@ class Autoregression(NamedTuple):
     covariance: FloatArray
 
 
+class Follows(NamedTuple):
+    """Series (B, n) that quarters before tell, and those that others ahead then tell."""
+
+    past: NDArray[np.bool_]
+    ahead: NDArray[np.bool_]
+
+
 def fit(data: FloatArray, lags: int) -> Autoregression:
-    """Least squares on (B, T, n). Raises InputError where there are too few quarters."""
+    """Least squares on (B, T, n). Raises InputError where there are too few quarters, and where a
+    series follows from others or from the past."""
     z, y = sample(data, lags)
+    if any(each.any() for each in follows(z, y)):
+        raise InputError(
+            "data: given its past, one series follows from the others, or from that alone; "
+            "leave one out"
+        )
     coefficients = np.asarray(np.linalg.solve(z.mT @ z, z.mT @ y))  # (B, 1 + n p, n)
     residuals = y - z @ coefficients
     freedom = z.shape[1] - z.shape[2]
     return Autoregression(unstacked(coefficients[:, 1:], lags), residuals.mT @ residuals / freedom)
+
+
+def follows(z: FloatArray, y: FloatArray) -> Follows:
+    """Of regressors and series as `sample` gives them. By orthogonal columns, which round-off
+    spoils less than squares of them. None where there are too few quarters to tell."""
+    first, quarters = z.shape[2], y.shape[1]
+    if quarters < first + y.shape[2]:
+        none = np.zeros((len(y), y.shape[2]), dtype=bool)
+        return Follows(none, none)
+    root = np.asarray(np.linalg.qr(np.concatenate([z, y], axis=2), mode="r"))[:, first:, first:]
+    innovation = np.square(root).sum(axis=1)
+    own = np.square(np.diagonal(root, axis1=1, axis2=2))
+    past = innovation <= KNOWN * quarters * y.var(axis=1)
+    return Follows(past, ~past & (own <= FOLLOWS * innovation))
 
 
 def unstacked(coefficients: FloatArray, lags: int) -> FloatArray:

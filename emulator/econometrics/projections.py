@@ -51,7 +51,13 @@ class Parts:
             last = kept - h
             w = controls[:, :last]
             target = np.concatenate([y[:, :last, before, None], y[:, h:]], axis=2)
-            left = target - w @ np.linalg.solve(w.mT @ w, w.mT @ target)
+            try:
+                left = target - w @ np.linalg.solve(w.mT @ w, w.mT @ target)
+            except np.linalg.LinAlgError:
+                raise InputError(
+                    f"data: without the last {h} quarters, what local projections hold fixed "
+                    "follows from each other; leave out a series, or ask for a shorter horizon"
+                ) from None
             self.x[:, h, :last], self.y[:, h, :last] = left[:, :, 0], left[:, :, 1:]
 
     def moments(self, quarters: slice | NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
@@ -104,8 +110,9 @@ def basis(horizon: int) -> FloatArray:
 
 def penalised(parts: Parts) -> FloatArray:
     """Responses (B, H+1, n) smoothed over horizons, each as much as leaves the smallest error on
-    blocks of quarters that were left out. The response of a horizon weighs as its regression. Of
-    FEW horizons there is nothing to smooth."""
+    blocks of quarters that were left out. The response of a horizon weighs as its regression, also
+    on impact, where the series asked about need not rise by exactly one. Of FEW horizons there is
+    nothing to smooth."""
     points, quarters = parts.x.shape[1], parts.x.shape[2]
     if points <= FEW:
         return projected(parts)

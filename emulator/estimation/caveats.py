@@ -69,7 +69,7 @@ def levels_left_in(history: FloatArray) -> list[str]:
     out = []
     for name, column in zip(OBSERVABLE_NAMES, history.T, strict=True):
         own = column[~np.isnan(column)]
-        if len(own) < ENOUGH_QUARTERS:
+        if len(own) < ENOUGH_QUARTERS or not own.std():
             continue
         side = max((own > 0.0).mean(), (own < 0.0).mean())
         if len(own) >= MANY_QUARTERS and abs(own.mean()) >= OWN_MEAN * own.std():

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from emulator.econometrics.autoregressions import FOLLOWS
+from emulator.econometrics.autoregressions import follows
 from emulator.econometrics.candidates import NAMES, Candidates, candidates, lags_for
 from emulator.econometrics.gaps import filled
 from emulator.econometrics.projections import enough
-from emulator.econometrics.question import FloatArray
+from emulator.econometrics.question import FloatArray, sample
 from emulator.errors import InputError, short, unknown_name
 from emulator.foreign.grammar.draws import (
     HORIZONS,
@@ -111,9 +111,10 @@ def estimate_responses(
     missing = np.isnan(values).sum(axis=0)
     _check_moves(values, asked.order)
     last = _last_learned(len(values), values.shape[1], asked.before, horizon)
+    lags = lags_for(len(values), values.shape[1], last)
+    _check_innovations(values, asked.order, lags)
     if missing.any():
-        values = filled(values, lags_for(len(values), values.shape[1], last), persistent)
-    _check_innovations(values, asked.order, lags_for(len(values), values.shape[1], last))
+        values = filled(values, lags, persistent)
     found = candidates(values[None], asked.before, last, persistent)
     network = Network.read()
     quantiles = network.quantiles(asked.kind, found, asked.before, asked.to)[0, : horizon + 1]
@@ -210,22 +211,23 @@ def _check_moves(values: FloatArray, names: Sequence[str]) -> None:
 
 
 def _check_innovations(values: FloatArray, names: Sequence[str], lags: int) -> None:
-    """InputError where, given `lags` quarters before, a series follows from those named ahead of
-    it: as a change from its level."""
-    y = (values - values.mean(axis=0)) / values.std(axis=0)
-    past = np.hstack([y[lags - k : len(y) - k] for k in range(1, lags + 1)])
-    past = np.hstack([past, np.ones((len(past), 1))])
-    if len(past) <= past.shape[1] + len(names):
-        return  # too few quarters, which candidates tell
-    found, *_ = np.linalg.lstsq(past, y[lags:], rcond=None)
-    left = y[lags:] - past @ found
-    own = np.diagonal(np.linalg.qr(left, mode="r")) ** 2
-    follows = own <= FOLLOWS * np.square(left).sum(axis=0)
-    if follows.any():
-        place = int(follows.argmax())
+    """InputError where, given `lags` quarters before, a series is known or follows from those named
+    ahead of it, as a change from its level. Judged by quarters without gaps, before any is filled:
+    what is filled in follows from nothing exactly."""
+    z, y = sample((values - np.nanmean(values, axis=0))[None] / np.nanstd(values, axis=0), lags)
+    whole = np.isfinite(z[0]).all(axis=1) & np.isfinite(y[0]).all(axis=1)
+    found = follows(z[:, whole], y[:, whole])
+    if found.past.any():
+        name = names[int(found.past[0].argmax())]
+        raise InputError(
+            f"{name}: it follows from {lags} quarters before (a trend, or the lag of another "
+            "series?); leave it out"
+        )
+    if found.ahead.any():
+        place = int(found.ahead[0].argmax())
         raise InputError(
             f"{names[place]}: given {lags} quarters before, it follows from "
-            f"{', '.join(names[:place]) or 'them'} (a level and its own change?); leave one out"
+            f"{', '.join(names[:place])} (a level and its own change?); leave one out"
         )
 
 

@@ -1,8 +1,8 @@
 """A user's table of quarterly series: read from CSV or a DataFrame, checked, gaps named.
 
 One row a quarter, oldest first. Columns called as dates are (`quarters` says how), and those
-without a number, are no series. Rows in which a series is missing at the beginning or the end are
-left out; gaps between stay, NaN, if a series has few.
+without a number, are no series; what of the latter is no date is named. Rows in which a series is
+missing at the beginning or the end are left out; gaps between stay, NaN, if a series has few.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ def read_table(
     values = np.array(read, dtype=float).reshape(len(wanted), -1).T
     others = [(n, list(c)) for n, c in zip(names, cells, strict=True) if n not in wanted]
     dates = span(where, others, labels)
-    texts = [] if columns is not None else [n for n, column in others if _is_written(n, column)]
-    told = tuple(f"{name} is left out: its numbers are text" for name in texts)
+    unread = [] if columns is not None else [each for each in others if not _dates(*each)]
+    told = tuple(_why_left_out(*each) for each in unread)
     return _without_ends(tuple(wanted), values, dates, where, told)
 
 
@@ -128,7 +128,8 @@ def _of_frame(data: Any) -> Parts:
         except (TypeError, ValueError):
             value = np.nan
         if not np.isfinite(value) or isinstance(cell, str):
-            raise InputError(f"{where}: {name}: expected a number, got {short(cell)}")
+            remedy = "; read the column with pandas.to_numeric" if isinstance(cell, str) else ""
+            raise InputError(f"{where}: {name}: expected a number, got {short(cell)}{remedy}")
         return value
 
     names = [str(name) for name in data.columns]
@@ -138,7 +139,7 @@ def _of_frame(data: Any) -> Parts:
 
 def _is_missing(cell: Any) -> bool:
     if isinstance(cell, str):
-        return cell.casefold() in MISSING
+        return cell.strip().casefold() in MISSING
     if cell is None:
         return True
     differs = cell != cell  # of pandas' NA neither true nor false
@@ -156,13 +157,23 @@ def _has_number(cells: Sequence[Any], number: Number) -> bool:
     return False
 
 
-def _is_written(name: str, cells: Sequence[Any]) -> bool:
-    """Whether a column is one of numbers that are written as text: `1.23`, `5,000.00`, `7 %`."""
+def _dates(name: str, cells: Sequence[Any]) -> bool:
+    """Whether a column without numbers is one of dates, or has no name."""
     if name.casefold() in NO_SERIES:
-        return False
+        return True
+    try:
+        return span(lambda _: "", [(name, cells)]) is not None
+    except InputError:  # dates of something else
+        return True
+
+
+def _why_left_out(name: str, cells: Sequence[Any]) -> str:
+    """What is said of a column without numbers: that they are text, `5,000.00` or `7 %`, if so."""
     there = [str(cell) for cell in cells if not _is_missing(cell)]
     plain = [text.replace(",", "").replace(" ", "").strip("%$") for text in there]
-    return bool(plain) and all(_NUMBER.fullmatch(text) for text in plain)
+    if plain and all(_NUMBER.fullmatch(text) for text in plain):
+        return f"{name} is left out: its numbers are text; give numbers, with a decimal point alone"
+    return f"{name} is left out: it has no numbers"
 
 
 def _value(where: str, name: str, cell: Any, number: Number) -> float:

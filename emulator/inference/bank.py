@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from emulator.inference.arguments import Theta
 from emulator.inference.emulator import Emulator, load, unknown_world
 from emulator.inference.response import Response
+from emulator.models.described import taught
 from emulator.models.weights import PRETRAINED, SHIPPED, single_worlds
 from emulator.regimes import Regime
 from emulator.specs import WorldSpec
@@ -66,7 +67,7 @@ class Bank:
     def of(self, world: str | None) -> Emulator:
         """The weights that answer for a world. Raises UnknownNameError."""
         if world is None:
-            blind = [e for e in self.emulators if e.provenance["regime"] in ("all", Regime.B2)]
+            blind = [e for e in self.emulators if Regime.B2 in taught(e.provenance)]
             return (blind or self.emulators)[-1]
         if isinstance(world, str) and world in self._unread:
             self._read(world)

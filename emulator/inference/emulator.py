@@ -24,6 +24,7 @@ from emulator.inference.signatures import takes
 from emulator.inference.trust import check_bands, judge
 from emulator.limits import QUANTILES
 from emulator.models.base import Model, ResponseScales
+from emulator.models.described import taught
 from emulator.models.from_parameters import FromParameters
 from emulator.models.plain import plain_torch
 from emulator.models.universal import Universal
@@ -324,10 +325,11 @@ class Emulator:
 
     def check_trained(self, regime: Regime) -> None:
         """Raise InputError where the weights were not trained in a regime."""
-        trained = self.provenance["regime"]
-        if trained not in (regime, "all"):
+        known, trained = taught(self.provenance), self.provenance["regime"]
+        if regime not in known:
+            only = trained if len(known) == 1 else f"{trained}, and so far in {', '.join(known)}"
             raise InputError(
-                f"these weights were trained in regime {trained}; what is given makes this regime "
+                f"these weights were trained in regime {only}; what is given makes this regime "
                 f"{regime}, which needs weights trained in {regime} or all"
             )
 

@@ -144,8 +144,8 @@ class Model(nn.Module, ABC):
 
     def train_only(self, part: Part) -> None:
         """Let training move only what answers from parameters pass through and answers from data do
-        not, or of that what answers from a state pass through; only for models whose configuration
-        says `starts_from_weights`."""
+        not, of that what answers from a state pass through, or all but the networks that answer
+        from parameters; only for models whose configuration says `starts_from_weights`."""
         raise NotImplementedError
 
     def physical(

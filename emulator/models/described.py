@@ -102,6 +102,17 @@ class Provenance(BaseModel):
             raise ValueError("of other worlds or regimes")
 
 
+def taught(provenance: Mapping[str, Any]) -> tuple[Regime, ...]:
+    """The regimes in which weights learned responses: that of their training, or of `all` those
+    that some step was of, as a stage may have trained a part alone."""
+    trained = provenance["regime"]
+    if trained != "all":
+        return (Regime(trained),)
+    counts: Mapping[str, Mapping[str, int]] = provenance.get("samples_seen", {})
+    seen = [r for r in Regime if r.value not in counts or any(counts[r.value].values())]
+    return tuple(seen or Regime)
+
+
 class Bounded(TorchFunctionMode):
     """While it is entered, a model of these tensors can be built and none that is much larger:
     ValueError before memory is taken for more numbers, or torch is called more often, than it

@@ -77,8 +77,8 @@ class TrainingConfig(StrictModel):
         description="from_parameters: train only what answers from parameters pass through and "
         "those from data do not, and the correction of paths of known innovations: responses from "
         "data stay as `start_from` has them, or as they are drawn; from_state: of that only what "
-        "the state bears on; from_data: all else, so that responses from parameters stay; null: "
-        "everything",
+        "the state bears on; from_data: what answers from data and corrects paths, so that "
+        "responses from parameters stay; null: everything",
     )
     rough_histories: float | None = Field(
         None,

@@ -7,6 +7,7 @@ import pytest
 from statsmodels.tsa.api import VAR
 
 from emulator.econometrics import autoregressions
+from emulator.econometrics.candidates import candidates
 from emulator.errors import InputError
 from tests.econometrics import estimators
 
@@ -71,3 +72,35 @@ def test_too_few_quarters_and_constants_are_refused() -> None:
     y[:, :, 1] = 7.0
     with pytest.raises(InputError, match="constant"):
         estimators.least_squares(y, 0, 2, 8)
+
+
+@pytest.mark.parametrize("horizon", [0, 8])
+@pytest.mark.parametrize("made", ["change", "lag", "sum", "trend", "wave"])
+def test_a_series_that_follows_from_others_or_from_the_past_is_refused(
+    made: str, horizon: int
+) -> None:
+    y, time = data(5)[:, :, :2], np.arange(149.0)
+    new = {
+        "change": np.diff(y[:, :, 0]),
+        "lag": y[:, :-1, 0],
+        "sum": y[:, 1:].sum(axis=2),
+        "trend": np.broadcast_to(time, (3, 149)),
+        "wave": np.broadcast_to(np.sin(0.3 * time), (3, 149)),
+    }[made]
+    both = np.concatenate([y[:, 1:], new[..., None]], axis=2)
+    for before in (0, 2):
+        with pytest.raises(InputError, match="leave one out"):
+            candidates(both, before, horizon, np.ones(3))
+
+
+def test_series_that_are_much_alike_are_answered() -> None:
+    """Of the second, a ten-thousandth of the innovation is its own."""
+    y = data(6)
+    y[:, :, 1] = 40.0 * y[:, :, 0] + 40e-4 * np.random.default_rng(7).standard_normal(y.shape[:2])
+    assert np.isfinite(candidates(y, 1, 8, np.ones(3)).responses).all()
+
+
+def test_a_pivot_of_nothing_is_refused_whichever_it_is() -> None:
+    for before in (0, 1):
+        with pytest.raises(InputError, match="leave one out"):
+            autoregressions.unit_impact(np.array([[[1.0, 1.0], [1.0, 1.0 + 1e-12]]]), before)

@@ -63,3 +63,10 @@ def test_the_correction_moves_later_horizons_as_published() -> None:
 def test_too_long_horizons_are_refused() -> None:
     with pytest.raises(InputError, match="too few for local projections"):
         estimators.local_projections(data(13)[:, :40], 0, 4, 30)
+
+
+def test_controls_that_follow_from_each_other_are_refused() -> None:
+    y = data(14, count=1)
+    y[:, :-9, 1] = 0.0  # without the last quarters it does not move
+    with pytest.raises(InputError, match="leave out a series, or ask for a shorter horizon"):
+        projections.Parts(y, 0, 2, 8)

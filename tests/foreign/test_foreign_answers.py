@@ -138,6 +138,13 @@ def test_the_grammars_data_are_typical_and_others_are_not() -> None:
     assert typical.share(candidates(seasonal[None], 0, 8, np.ones(3)))[0] > 0.99
 
 
+def test_the_share_is_between_percentiles() -> None:
+    found = [each.found for each in drawn()]
+    facts = Typical.of(found).facts() | {"distances": list(np.linspace(0.0, 1e4, 101))}
+    typical = Typical.from_facts(facts)
+    np.testing.assert_allclose(typical.share(found[0]), typical.distance(found[0]) / 1e4)
+
+
 def test_distances_do_not_depend_on_the_units_of_descriptors() -> None:
     found = [each.found for each in drawn()]
     plain = Typical.of(found)

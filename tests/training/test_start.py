@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+import emulator
 from emulator.config import load_config, parse_config
 from emulator.data import Dataset
 from emulator.data.generate import generate
 from emulator.data.schema import DataConfig as Drawn
-from emulator.errors import ConfigError, TrainingError, WeightsError
+from emulator.errors import ConfigError, InputError, TrainingError, WeightsError
+from emulator.evaluation.scoring.opened import open_run
 from emulator.models.adoption import adopt
 from emulator.models.baselines.mlp import MLPConfig
 from emulator.models.universal import Universal, UniversalConfig
@@ -24,6 +26,7 @@ from emulator.regimes import Regime, Task, build_inputs
 from emulator.training.batches import Batches, Shown
 from emulator.training.config import RunConfig
 from emulator.training.trainer import train
+from emulator.worlds import get_world
 from tests.conftest import ROOT, run_config
 from tests.specs import LARGE, SMALL, sample
 from tests.training.runs import Stop, poison, weights_hash
@@ -279,6 +282,16 @@ def test_what_answers_from_data_is_trained_beside_what_does_from_parameters(
     for regime in Regime:
         assert after.samples_seen[regime.value] == counts[regime in (Regime.A, Regime.C)]
     assert before.samples_seen["B1"] == {"nk": 0, "var": 0}
+    # What learned nothing from data yet neither answers from data nor is scored there.
+    assert tuple(open_run(tmp_path / "first").regimes) == (Regime.A, Regime.C)
+    assert tuple(open_run(tmp_path / "on").regimes) == tuple(Regime)
+    first, on_top = emulator.load(tmp_path / "first"), emulator.load(tmp_path / "on")
+    history = get_world("nk").simulate(get_world("nk").pack(), np.zeros((1, 60, 3)) + 0.1)
+    with pytest.raises(InputError, match="all, and so far in A, C; what is given makes this"):
+        first.respond("nk", history=history.observables[0])
+    on_top.respond("nk", history=history.observables[0])
+    bank = emulator.load_bank([tmp_path / "on", tmp_path / "first"])
+    assert bank.of(None) is bank.emulators[0]
 
 
 @pytest.mark.slow

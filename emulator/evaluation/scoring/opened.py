@@ -10,6 +10,7 @@ from emulator.config import load_config
 from emulator.data import Dataset
 from emulator.data.schema import PRIOR
 from emulator.errors import WeightsError
+from emulator.models.described import taught
 from emulator.models.weights import Loaded, load_weights
 from emulator.regimes import Regime, Task, tasks
 from emulator.training.config import RunConfig
@@ -40,13 +41,14 @@ class Opened:
 
     @property
     def regimes(self) -> dict[Regime, Regime]:
-        """The regimes to score, and to each the one that training was in: those of the run, and
-        those in which its model reads the same."""
+        """The regimes to score, and to each the one that training was in: those of the run in which
+        it learned, and those in which its model reads the same."""
         answered = {regime: regime for regime in self.config.data.regimes}
         for regime in self.config.data.regimes:
             if not self.extra:
                 answered = dict.fromkeys(self.config.model.alike(regime), regime) | answered
-        return {regime: answered[regime] for regime in Regime if regime in answered}
+        known = taught(self.loaded.provenance)
+        return {r: answered[r] for r in Regime if r in answered and answered[r] in known}
 
     def cases(self) -> Iterator[tuple[Regime, str, str, Task]]:
         """Every regime, world, split and task to score, trajectories where the run learned them."""

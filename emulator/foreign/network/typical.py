@@ -63,4 +63,5 @@ class Typical:
 
     def share(self, found: Candidates) -> FloatArray:
         """(B,): of the grammar's data sets, the share that is nearer to the middle."""
-        return np.searchsorted(self.distances, self.distance(found)) / (len(self.distances) - 1.0)
+        shares = np.linspace(0.0, 1.0, len(self.distances))
+        return np.interp(self.distance(found), self.distances, shares)
